@@ -1,0 +1,60 @@
+# edmund_library(NAME SOURCES … USES …): one target of the architecture. USES names other targets and imported libraries.
+set(EDMUND_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wno-missing-field-initializers -Werror)
+
+function(edmund_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;USES;PRIVATE_USES" ${ARGN})
+  add_library(edmund_${name} STATIC ${ARG_SOURCES})
+  add_library(edmund::${name} ALIAS edmund_${name})
+  target_include_directories(edmund_${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+                             $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  target_compile_features(edmund_${name} PUBLIC cxx_std_20)
+  target_compile_options(edmund_${name} PRIVATE ${EDMUND_WARNINGS})
+  target_link_libraries(edmund_${name} PUBLIC ${ARG_USES} PRIVATE ${ARG_PRIVATE_USES})
+  set_target_properties(edmund_${name} PROPERTIES EXPORT_NAME ${name})
+  set_property(GLOBAL APPEND PROPERTY EDMUND_LIBRARIES edmund_${name})
+endfunction()
+
+# Lets a target use the precompiled LibTorch header, which takes most of a file's compile time otherwise.
+function(edmund_use_torch name)
+  target_link_libraries(edmund_${name} PUBLIC edmund_torch)
+  if(NOT TARGET edmund_torch_pch)
+    add_library(edmund_torch_pch OBJECT ${PROJECT_SOURCE_DIR}/src/ops/precompiled.cpp)
+    target_link_libraries(edmund_torch_pch PRIVATE edmund_torch)
+    target_compile_options(edmund_torch_pch PRIVATE ${EDMUND_WARNINGS})
+    target_precompile_headers(edmund_torch_pch PRIVATE <torch/torch.h>)
+  endif()
+  target_precompile_headers(edmund_${name} REUSE_FROM edmund_torch_pch)
+endfunction()
+
+# edmund_test(NAME [TORCH] SOURCES … USES …): a Catch2 program; ctest runs its cases under the label unit.
+function(edmund_test name)
+  cmake_parse_arguments(ARG "TORCH" "" "SOURCES;USES" ${ARGN})
+  add_executable(test_${name} ${ARG_SOURCES})
+  target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_compile_options(test_${name} PRIVATE ${EDMUND_WARNINGS})
+  target_link_libraries(test_${name} PRIVATE ${ARG_USES} edmund_catch)
+  if(ARG_TORCH)
+    target_link_libraries(test_${name} PRIVATE edmund_torch)
+    target_precompile_headers(test_${name} REUSE_FROM edmund_torch_pch)
+  endif()
+  add_test(NAME ${name} COMMAND test_${name} "~[golden]~[slow]~[gpu]")
+  set_tests_properties(${name} PROPERTIES LABELS unit)
+endfunction()
+
+# edmund_golden_test(NAME): the [golden] cases of test_NAME under the ctest label golden; likewise slow and gpu.
+function(edmund_golden_test name)
+  edmund_labelled_test(${name} golden)
+endfunction()
+
+function(edmund_slow_test name)
+  edmund_labelled_test(${name} slow)
+endfunction()
+
+function(edmund_gpu_test name)
+  edmund_labelled_test(${name} gpu)
+endfunction()
+
+function(edmund_labelled_test name label)
+  add_test(NAME ${label}_${name} COMMAND test_${name} "[${label}]")
+  set_tests_properties(${label}_${name} PROPERTIES LABELS ${label})
+endfunction()

@@ -1,0 +1,1 @@
+#include "edmund/ops/ops.h"

@@ -1,0 +1,1 @@
+#include "edmund/core/missing.h"

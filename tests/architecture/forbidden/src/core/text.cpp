@@ -1,0 +1,4 @@
+#include "edmund/core/text.h"
+#include "../ops/kernels.h"
+
+#include <torch/torch.h>
