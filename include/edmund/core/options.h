@@ -1,0 +1,102 @@
+#pragma once
+
+#include "edmund/core/format.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <limits>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace edmund {
+
+/// Which numbers an option accepts; an end that is `open` is left out.
+struct Range {
+  double low = -std::numeric_limits<double>::infinity();
+  double high = std::numeric_limits<double>::infinity();
+  bool open_low = false;
+  bool open_high = false;
+};
+inline Range at_least(double low) { return {.low = low}; }
+inline Range above(double low) { return {.low = low, .open_low = true}; }
+inline Range between(double low, double high) { return {.low = low, .high = high}; }
+inline Range inside(double low, double high) { return {.low = low, .high = high, .open_low = true, .open_high = true}; }
+
+/// A mapping of a config file that remembers what was read from it.
+///
+/// A reader names its key, its default and its range in one call. A missing key gives the default; a wrong type, a value out of
+/// range or an unknown choice is recorded with its place and gives the default too, so that one pass reports every mistake.
+/// `finish` then throws one Error with all of them, keys that no one asked for included (with the nearest known name).
+/// Copies refer to the same document. Null values count as missing.
+class Options {
+ public:
+  /// Empty mapping: every reader gives its default.
+  Options();
+  ~Options();
+  Options(const Options&);
+  Options& operator=(const Options&);
+
+  /// Reads a YAML file with its `base:` files (paths relative to the file that names them) deep-merged below it, then the
+  /// overrides `key.path=value`. Throws Error on syntax, duplicate keys, missing or circular bases, absurd size or depth.
+  static Options read_file(const std::filesystem::path& path, std::span<const std::string> overrides = {});
+  /// The same from text; `name` stands for the file in messages.
+  static Options read_text(std::string_view text, std::string_view name, std::span<const std::string> overrides = {});
+
+  bool has(std::string_view key) const;
+
+  double real(std::string_view key, double fallback, Range = {});
+  /// `1e6` is an integer, `010` is ten, 1.5 is not.
+  std::int64_t integer(std::string_view key, std::int64_t fallback, Range = {});
+  bool flag(std::string_view key, bool fallback);
+  std::string text(std::string_view key, std::string_view fallback);
+  std::string choice(std::string_view key, std::string_view fallback, std::span<const std::string_view> names);
+  std::string choice(std::string_view key, std::string_view fallback, std::initializer_list<std::string_view> names);
+  std::vector<double> reals(std::string_view key, std::vector<double> fallback, Range = {});
+  std::vector<std::int64_t> integers(std::string_view key, std::vector<std::int64_t> fallback, Range = {});
+  std::vector<std::string> texts(std::string_view key, std::vector<std::string> fallback);
+
+  /// For keys without a default: records "missing" and gives 0 or "".
+  double required_real(std::string_view key, Range = {});
+  std::int64_t required_integer(std::string_view key, Range = {});
+  std::string required_text(std::string_view key);
+
+  /// Mapping below `key`; empty if missing. A plain word stands for `{type: word}`.
+  Options child(std::string_view key);
+  /// Mappings in the list below `key`; empty if missing.
+  std::vector<Options> children(std::string_view key);
+
+  /// Leaves what stands below `key` to a later reader: nothing unknown is reported there, and resolved() gives it as it stands.
+  void defer(std::string_view key);
+
+  /// Keys that stand in the document here, in its order.
+  std::vector<std::string> keys() const;
+  /// "file:line:column: path.to.key" of a key, or of this mapping when the key is missing or empty.
+  std::string where(std::string_view key = "") const;
+  /// Records a mistake about `key`: for checks between options.
+  void reject(std::string_view key, std::string_view message);
+  template <typename... Args>
+  void check(bool condition, std::string_view key, std::string_view pattern, const Args&... args) {
+    if (!condition) reject(key, format(pattern, args...));
+  }
+
+  /// Throws Error with all recorded mistakes and unread keys of the whole document, one a line, in order of place.
+  void finish() const;
+  /// YAML of every key that was read, defaults included, in the order of reading.
+  std::string resolved() const;
+  /// Every value that stands in the document, as "key.path" → text (lists as in the file).
+  std::map<std::string, std::string> flattened() const;
+
+ private:
+  struct Document;
+  struct Node;
+  struct Reader;
+  Options(std::shared_ptr<Document>, Node*);
+  std::shared_ptr<Document> document_;
+  Node* node_ = nullptr;
+};
+
+}  // namespace edmund

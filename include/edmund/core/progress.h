@@ -1,0 +1,33 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace edmund {
+
+/// Tells a person how far a long task is: on a terminal one live line (count, rate, time left, note), otherwise a log line every
+/// `interval` seconds. Counts whatever `unit` names ("images").
+class Progress {
+ public:
+  Progress(std::string_view task, std::string_view unit, std::int64_t total, std::int64_t start = 0, double interval = 10.0);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void update(std::int64_t done, std::string_view note = "");
+  /// Shows the last state and ends the live line, so that other output starts on a line of its own. Nothing comes after it.
+  void finish();
+
+ private:
+  void show();
+  std::string line() const;
+  std::string task_, unit_, note_;
+  std::int64_t total_, start_, done_, told_;
+  double interval_;
+  bool terminal_, finished_ = false;
+  std::chrono::steady_clock::time_point began_, shown_;
+};
+
+}  // namespace edmund

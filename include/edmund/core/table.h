@@ -1,0 +1,49 @@
+#pragma once
+
+#include "edmund/core/options.h"
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace edmund {
+
+/// One plugin of a family: the name that `type` gives in a config, one line for `edmund list`, its source, its factory.
+template <typename Factory>
+struct Entry {
+  std::string_view name;
+  std::string_view about;
+  std::string_view source;  // author, year, equation; "-" where there is none
+  Factory* make;
+};
+
+/// What `edmund list` shows of an entry.
+struct Description {
+  std::string_view name, about, source;
+};
+
+template <typename Factory>
+std::vector<std::string_view> names(std::span<const Entry<Factory>> table) {
+  std::vector<std::string_view> out;
+  for (const auto& entry : table) out.push_back(entry.name);
+  return out;
+}
+
+template <typename Factory>
+std::vector<Description> describe(std::span<const Entry<Factory>> table) {
+  std::vector<Description> out;
+  for (const auto& entry : table) out.push_back({entry.name, entry.about, entry.source});
+  return out;
+}
+
+/// Entry that `type` names in `options`; records an error there (and answers the default) for an unknown name.
+template <typename Factory>
+const Entry<Factory>& chosen(std::span<const Entry<Factory>> table, Options& options, std::string_view fallback) {
+  const auto list = names(table);
+  const auto name = options.choice("type", fallback, list);
+  for (const auto& entry : table)
+    if (entry.name == name) return entry;
+  return table.front();
+}
+
+}  // namespace edmund

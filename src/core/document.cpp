@@ -1,0 +1,145 @@
+#include "document.h"
+
+#include "edmund/core/error.h"
+#include "edmund/core/text.h"
+#include "reading.h"
+
+#include <algorithm>
+
+namespace edmund {
+namespace yaml {
+
+const Value* Value::find(std::string_view key) const {
+  const auto found = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.key == key; });
+  return found == entries.end() ? nullptr : &found->value;
+}
+
+std::string Tree::text(const Place& place) const {
+  const auto index = static_cast<std::size_t>(place.source);
+  const std::string name = index < sources.size() ? sources[index].name : "";
+  return place.line == 0 ? name : format("{}:{}:{}", name, place.line, place.column);
+}
+
+bool is_word(const Value& value) {
+  if (value.kind != Kind::kScalar || value.text.empty()) return false;
+  return value.is_quoted || (!parse_real(value.text) && value.text != "true" && value.text != "false");
+}
+
+std::string found(const Value& value) {
+  switch (value.kind) {
+    case Kind::kNull: return "nothing";
+    case Kind::kList: return "a list";
+    case Kind::kMapping: return "a mapping";
+    case Kind::kScalar: break;
+  }
+  if (value.is_quoted) return "the text " + in_quotes(value.text);
+  return parse_real(value.text) ? value.text : in_quotes(value.text);
+}
+
+Value mapping_of(const Value& word) {
+  Value out = {.kind = Kind::kMapping, .place = word.place};
+  out.entries.push_back({"type", word.place, word});
+  return out;
+}
+
+std::string flow(const Value& value) {
+  std::string out;
+  switch (value.kind) {
+    case Kind::kNull: return "~";
+    case Kind::kScalar: return value.is_quoted ? yaml_of(value.text) : value.text;
+    case Kind::kList:
+      for (const auto& item : value.items) out += (out.empty() ? "" : ", ") + flow(item);
+      return "[" + out + "]";
+    case Kind::kMapping:
+      for (const auto& entry : value.entries) out += (out.empty() ? "" : ", ") + yaml_of(entry.key) + ": " + flow(entry.value);
+      return "{" + out + "}";
+  }
+  return out;
+}
+
+}  // namespace yaml
+
+const yaml::Value* Options::Node::find(std::string_view key) const {
+  const yaml::Value* found = value ? value->find(key) : nullptr;
+  return found && found->kind != yaml::Kind::kNull ? found : nullptr;
+}
+
+const Options::Node::Record* Options::Node::known(std::string_view key) const {
+  const auto found = std::find_if(records.begin(), records.end(), [&](const Record& record) { return record.key == key; });
+  return found == records.end() ? nullptr : &*found;
+}
+
+Options::Node::Record& Options::Node::record(std::string_view key) {
+  const auto found = std::find_if(records.begin(), records.end(), [&](const Record& record) { return record.key == key; });
+  if (found != records.end()) return *found;
+  records.push_back({.key = std::string(key)});
+  return records.back();
+}
+
+std::string Options::Node::path_of(std::string_view key) const {
+  if (key.empty()) return path;
+  return path.empty() ? std::string(key) : format("{}.{}", path, key);
+}
+
+std::unique_ptr<Options::Node> Options::Node::below(const yaml::Value* inner, std::string inner_path) const {
+  auto node = std::make_unique<Node>();
+  node->path = std::move(inner_path);
+  node->place = inner ? inner->place : place;
+  node->value = inner;
+  if (inner && yaml::is_word(*inner)) {
+    node->is_word = true;
+    node->from_word = yaml::mapping_of(*inner);
+    node->value = &node->from_word;
+  }
+  return node;
+}
+
+void Options::Node::find_unread(std::vector<yaml::Mistake>& out) const {
+  const Record* type = known("type");
+  if (is_word && !type) {
+    out.push_back({place, format("{}: expected a mapping, found {}", path, in_quotes(from_word.entries[0].value.text))});
+    return;
+  }
+  std::vector<std::string_view> names;
+  for (const auto& record : records) names.push_back(record.key);
+  if (value && !(type && type->failed)) {  // of an unknown type we know no keys
+    for (const auto& entry : value->entries)
+      if (!known(entry.key))
+        out.push_back({entry.place, format("unknown key {}{}{}", in_quotes(entry.key), path.empty() ? "" : " in " + path,
+                                           suggestion(entry.key, names))});
+  }
+  for (const auto& record : records)
+    for (const auto& node : record.nodes) node->find_unread(out);
+}
+
+void Options::Node::write(std::string& out, std::size_t indent) const {
+  const std::string margin(indent, ' ');
+  for (const auto& record : records) {
+    const std::string key = margin + yaml::yaml_of(record.key) + ":";
+    if (!record.yaml.empty()) out += format("{} {}\n", key, record.yaml);
+    if (record.nodes.empty()) continue;
+    std::string inner;
+    for (const auto& node : record.nodes) {
+      std::string lines;
+      node->write(lines, indent + (record.is_list ? 4 : 2));
+      if (record.is_list) {
+        lines = lines.empty() ? margin + "  - {}\n" : margin + "  - " + lines.substr(indent + 4);
+      } else if (lines.empty() && node->value) {
+        lines = margin + "  {}\n";
+      }
+      inner += lines;
+    }
+    if (!inner.empty()) out += key + "\n" + inner;
+  }
+}
+
+Options::Document::Document(yaml::Tree read) : tree(std::move(read)) {
+  top.value = &tree.root;
+  top.place = tree.root.place;
+}
+
+void Options::Document::add(const yaml::Place& place, std::string_view path, std::string_view message) {
+  tree.mistakes.push_back({place, path.empty() ? std::string(message) : format("{}: {}", path, message)});
+}
+
+}  // namespace edmund

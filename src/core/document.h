@@ -1,0 +1,52 @@
+#pragma once
+
+#include "edmund/core/options.h"
+#include "yaml.h"
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace edmund {
+
+/// What was read of one mapping. `value` is null where the document has no such mapping.
+struct Options::Node {
+  /// One key that a reader asked for.
+  struct Record {
+    std::string key;
+    bool failed = false;  // its mistake is recorded; later ones about the fallback are not
+    bool is_list = false;
+    std::string yaml = {};  // of the value in use; empty for what is not to be written
+    std::vector<std::unique_ptr<Node>> nodes = {};  // of a mapping, or of a list of mappings
+  };
+
+  const yaml::Value* value = nullptr;
+  std::string path;   // "sampling.grid"; empty at the top
+  yaml::Place place;  // of the mapping, or of the nearest one around it
+  std::vector<Record> records;
+  yaml::Value from_word;  // what `value` shows if a word stood here
+  bool is_word = false;
+
+  /// Value of a key; null when missing or null in the document.
+  const yaml::Value* find(std::string_view key) const;
+  const Record* known(std::string_view key) const;
+  Record& record(std::string_view key);
+  std::string path_of(std::string_view key) const;
+  std::unique_ptr<Node> below(const yaml::Value* inner, std::string inner_path) const;
+
+  void find_unread(std::vector<yaml::Mistake>& out) const;
+  /// Appends lines of YAML, indented by `indent` spaces.
+  void write(std::string& out, std::size_t indent) const;
+};
+
+/// A config with all that was read of it and all that is wrong with it.
+struct Options::Document {
+  yaml::Tree tree;
+  Node top;
+
+  explicit Document(yaml::Tree read);
+  void add(const yaml::Place& place, std::string_view path, std::string_view message);
+};
+
+}  // namespace edmund

@@ -1,0 +1,96 @@
+#include "edmund/core/progress.h"
+
+#include "edmund/core/format.h"
+#include "edmund/core/log.h"
+#include "edmund/core/text.h"
+#include "live_line.h"
+
+#include <algorithm>
+#include <cmath>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+namespace edmund {
+namespace {
+
+constexpr double kRedraw = 0.1;  // seconds between two states of a live line
+
+double seconds_since(std::chrono::steady_clock::time_point then) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - then).count();
+}
+
+/// Cut to the width of the terminal: a live line that wraps cannot be erased. Bytes, of which UTF-8 has at least one a column.
+std::string fitting(std::string line) {
+  winsize size = {};
+  const bool known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
+  const std::size_t width = known ? size.ws_col - 1u : 79u;
+  std::size_t end = std::min(line.size(), width);
+  while (end > 0 && end < line.size() && (static_cast<unsigned char>(line[end]) & 0xC0) == 0x80) --end;
+  return line.substr(0, end);
+}
+
+/// Rounded, but 100 only when all is done.
+std::int64_t percent(std::int64_t done, std::int64_t total) {
+  const auto rounded = std::llround(100.0 * static_cast<double>(done) / static_cast<double>(total));
+  return done < total ? std::min(rounded, 99LL) : rounded;
+}
+
+std::string rate_text(double rate) {
+  return rate >= 100 ? grouped(std::llround(rate)) : human_count(rate);
+}
+
+}  // namespace
+
+Progress::Progress(std::string_view task, std::string_view unit, std::int64_t total, std::int64_t start, double interval)
+    : task_(task),
+      unit_(unit),
+      total_(total),
+      start_(start),
+      done_(start),
+      told_(start),
+      interval_(interval),
+      terminal_(::isatty(STDERR_FILENO) == 1),
+      began_(std::chrono::steady_clock::now()),
+      shown_(began_) {}
+
+Progress::~Progress() { finish(); }
+
+void Progress::update(std::int64_t done, std::string_view note) {
+  done_ = done;
+  note_ = note;
+  const bool due = seconds_since(shown_) >= (terminal_ ? kRedraw : interval_);
+  if (finished_ || !due) return;
+  show();
+}
+
+void Progress::finish() {
+  if (finished_) return;
+  if (done_ != told_) show();
+  if (terminal_) log::end_live_line();
+  finished_ = true;
+}
+
+void Progress::show() {
+  shown_ = std::chrono::steady_clock::now();
+  told_ = done_;
+  if (terminal_) {
+    log::set_live_line(fitting(line()));
+  } else {
+    log::info("{}", line());
+  }
+}
+
+std::string Progress::line() const {
+  const double rate = static_cast<double>(done_ - start_) / std::max(seconds_since(began_), 1e-9);
+  std::string out = format("{}  {}", task_, grouped(done_));
+  if (total_ > 0) out += format("/{}", grouped(total_));
+  out += format(" {}", unit_);
+  if (total_ > 0) out += format("  {} %", percent(done_, total_));
+  out += format("  {} {}/s", rate_text(rate), unit_);
+  if (total_ > done_ && rate > 0) out += format("  ETA {}", human_time(std::ceil(static_cast<double>(total_ - done_) / rate)));
+  if (done_ >= total_) out += format("  in {}", human_time(seconds_since(began_)));
+  if (!note_.empty()) out += format("  {}", note_);
+  return out;
+}
+
+}  // namespace edmund

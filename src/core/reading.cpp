@@ -1,0 +1,94 @@
+#include "reading.h"
+
+#include "edmund/core/format.h"
+#include "edmund/core/text.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string_view>
+
+namespace edmund::yaml {
+namespace {
+
+/// A number that `parse` understands and `range` accepts.
+template <typename T, typename Parse>
+Reading<T> number(std::string_view what, Parse parse, Range range) {
+  return [=](const Value& value) -> Outcome<T> {
+    std::optional<T> read;
+    if (value.kind == Kind::kScalar && !value.is_quoted) read = parse(value.text);
+    if (!read) return {.mistake = format("expected {}, found {}", what, found(value))};
+    if (!accepts(range, static_cast<double>(*read)))
+      return {.mistake = format("expected {}{}, found {}", what, range_text(range), found(value))};
+    return {.value = read};
+  };
+}
+
+bool reads_as_text(const std::string& text) {
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+-";
+  constexpr std::string_view kFirst = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_/";
+  constexpr std::string_view kTaken[] = {"null", "true", "false", "yes", "no", "on", "off"};  // YAML 1.1 too
+  if (text.empty() || text.find_first_not_of(kPlain) != text.npos || kFirst.find(text[0]) == kFirst.npos) return false;
+  std::string low = text;
+  for (char& c : low) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return std::find(std::begin(kTaken), std::end(kTaken), low) == std::end(kTaken) && !parse_real(text);
+}
+
+}  // namespace
+
+Reading<double> number_in(Range range) { return number<double>("a number", parse_real, range); }
+Reading<std::int64_t> integer_in(Range range) { return number<std::int64_t>("an integer", parse_integer, range); }
+
+Outcome<std::string> any_text(const Value& value) {
+  if (value.kind == Kind::kScalar) return {.value = value.text};
+  return {.mistake = "expected text, found " + found(value)};
+}
+
+Outcome<bool> true_or_false(const Value& value) {
+  if (value.kind == Kind::kScalar && !value.is_quoted && (value.text == "true" || value.text == "false"))
+    return {.value = value.text == "true"};
+  return {.mistake = "expected true or false, found " + found(value)};
+}
+
+bool accepts(const Range& range, double value) {
+  return (range.open_low ? value > range.low : value >= range.low) && (range.open_high ? value < range.high : value <= range.high);
+}
+
+std::string range_text(const Range& range) {
+  const bool low = std::isfinite(range.low), high = std::isfinite(range.high);
+  if (low && high && !range.open_low && !range.open_high) return format(" between {} and {}", range.low, range.high);
+  std::string out;
+  if (low) out += format(" {} {}", range.open_low ? "above" : "at least", range.low);
+  if (high) out += format("{} {} {}", low ? " and" : "", range.open_high ? "below" : "at most", range.high);
+  return out;
+}
+
+std::string yaml_of(double value) {
+  if (std::isnan(value)) return "";
+  return std::isinf(value) ? (value > 0 ? ".inf" : "-.inf") : number_text(value);
+}
+
+std::string yaml_of(std::int64_t value) { return number_text(value); }
+
+std::string yaml_of(bool value) { return value ? "true" : "false"; }
+
+std::string yaml_of(const std::string& value) {
+  if (reads_as_text(value)) return value;
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string out = "\"";
+  for (const char c : value) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (byte < 0x20 || byte == 0x7F) {
+      out += "\\x";
+      out += kHex[byte >> 4];
+      out += kHex[byte & 15];
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
+}  // namespace edmund::yaml

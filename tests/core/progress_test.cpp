@@ -1,0 +1,125 @@
+#include "edmund/core/progress.h"
+
+#include "core/helpers.h"
+#include "edmund/core/log.h"
+#include "support/catch.h"
+
+#include <chrono>
+#include <fcntl.h>
+#include <pty.h>
+#include <thread>
+
+namespace edmund {
+namespace {
+
+using test::contains;
+
+/// What `act` shows on a standard error that is a file.
+template <typename Act>
+std::string in_file(Act act) {
+  const test::Folder folder;
+  const int file = ::open((folder / "stderr").c_str(), O_RDWR | O_CREAT, 0600);
+  {
+    const test::StandardError redirected(file);
+    act();
+  }
+  ::close(file);
+  return test::contents(folder / "stderr");
+}
+
+/// What `act` shows on a terminal of `width` columns.
+template <typename Act>
+std::string in_terminal(unsigned short width, Act act) {
+  int master = -1, slave = -1;
+  const winsize size = {24, width, 0, 0};
+  REQUIRE(::openpty(&master, &slave, nullptr, nullptr, &size) == 0);
+  {
+    const test::StandardError redirected(slave);
+    act();
+  }
+  ::close(slave);
+  std::string out;
+  char buffer[4096];
+  for (ssize_t count = 0; (count = ::read(master, buffer, sizeof buffer)) > 0;) out.append(buffer, static_cast<std::size_t>(count));
+  ::close(master);
+  return out;
+}
+
+void wait(double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
+
+std::size_t count(std::string_view text, std::string_view part) {
+  std::size_t sum = 0;
+  for (auto at = text.find(part); at != text.npos; at = text.find(part, at + 1)) ++sum;
+  return sum;
+}
+
+}  // namespace
+
+TEST_CASE("without a terminal progress is a plain line per interval", "[core]") {
+  const std::string text = in_file([] {
+    Progress progress("train", "images", 100'000, 0, 0.0);
+    wait(0.02);
+    progress.update(12'800, "loss 0.123");
+  });
+  CHECK(contains(text, "train  12,800/100,000 images  13 %  "));
+  CHECK(contains(text, " images/s  ETA "));
+  CHECK(contains(text, "  loss 0.123\n"));
+  CHECK_FALSE(contains(text, "\x1b"));
+  CHECK_FALSE(contains(text, "\r"));
+  CHECK(count(text, "\n") == 1);  // the end repeats nothing
+}
+
+TEST_CASE("within the interval only the end is told", "[core]") {
+  const std::string text = in_file([] {
+    Progress progress("sample", "images", 64, 0, 100.0);
+    for (int i = 1; i <= 64; ++i) progress.update(i);
+  });
+  CHECK(count(text, "\n") == 1);
+  CHECK(contains(text, "sample  64/64 images  100 %  "));
+  CHECK_FALSE(contains(text, "ETA"));
+}
+
+TEST_CASE("the rate counts from where this run began", "[core]") {
+  const std::string text = in_file([] {
+    Progress progress("train", "images", 2'000'000, 1'000'000, 0.0);
+    wait(0.1);
+    progress.update(1'000'010);
+  });
+  CHECK(contains(text, "1,000,010/2,000,000 images  50 %"));
+  const auto at = text.find(" images/s");
+  REQUIRE(at != text.npos);
+  const double rate = std::stod(text.substr(text.rfind("  ", at) + 2));
+  CHECK(rate <= 100);
+  CHECK(rate > 1);
+}
+
+TEST_CASE("on a terminal progress is one live line that log lines do not break", "[core]") {
+  const std::string text = in_terminal(100, [] {
+    Progress progress("train", "images", 1000);
+    progress.update(1);  // too soon to be shown
+    wait(0.12);
+    progress.update(500, "loss 0.5");
+    log::info("saved");
+    progress.finish();
+    log::info("after");
+  });
+  CHECK(count(text, "train  ") == 2);  // drawn, and again below the log line
+  CHECK(contains(text, "\r\x1b[Ktrain  500/1,000 images  50 %"));
+  CHECK(contains(text, "loss 0.5\r\x1b[Ksaved\r\ntrain  500/1,000"));
+  CHECK(contains(text, "loss 0.5\r\nafter\r\n"));
+}
+
+TEST_CASE("a live line is cut to the terminal", "[core]") {
+  const std::string text = in_terminal(30, [] {
+    Progress progress("train", "images", 1000);
+    progress.update(500, "σσσσσσσσσσσσσσσσσσσσσσσσσσσσ");
+  });
+  const auto start = text.find("\x1b[K") + 3;
+  CHECK(text.find("\r\n", start) - start == 29);
+}
+
+TEST_CASE("nothing done is nothing told", "[core]") {
+  CHECK(in_file([] { Progress progress("train", "images", 0); }).empty());
+}
+
+}  // namespace edmund

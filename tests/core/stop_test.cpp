@@ -1,0 +1,71 @@
+#include "edmund/core/stop.h"
+
+#include "support/catch.h"
+
+#include <csignal>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace edmund {
+namespace {
+
+/// How a child process ends that runs `act` and then leaves with code 7.
+template <typename Act>
+int end_of_child(Act act) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, SIG_DFL);  // not those of the test program
+    act();
+    ::_exit(7);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return status;
+}
+
+}  // namespace
+
+TEST_CASE("the first signal is a request and the second one ends the process", "[core]") {
+  for (const int signal : {SIGINT, SIGTERM}) {
+    const int asked = end_of_child([&] {
+      const StopRequest stop;
+      if (StopRequest::requested()) ::_exit(1);
+      std::raise(signal);
+      if (!StopRequest::requested()) ::_exit(2);
+    });
+    CHECK((WIFEXITED(asked) && WEXITSTATUS(asked) == 7));
+    const int ended = end_of_child([&] {
+      const StopRequest stop;
+      std::raise(SIGINT);
+      std::raise(signal);
+    });
+    CHECK((WIFSIGNALED(ended) && WTERMSIG(ended) == signal));
+  }
+}
+
+TEST_CASE("without a stop request signals act as before", "[core]") {
+  const int ended = end_of_child([] {
+    { const StopRequest stop; }
+    std::raise(SIGTERM);
+  });
+  CHECK((WIFSIGNALED(ended) && WTERMSIG(ended) == SIGTERM));
+}
+
+TEST_CASE("a request lasts until the next outermost stop request", "[core]") {
+  {
+    const StopRequest outer;
+    {
+      const StopRequest inner;
+      std::raise(SIGTERM);
+    }
+    const StopRequest another;
+    CHECK(StopRequest::requested());
+  }
+  CHECK(StopRequest::requested());
+  const StopRequest fresh;
+  CHECK_FALSE(StopRequest::requested());
+  StopRequest::request();
+  CHECK(StopRequest::requested());
+}
+
+}  // namespace edmund
