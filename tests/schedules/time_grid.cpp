@@ -1,0 +1,174 @@
+#include "edmund/diffusion/time_grid.h"
+
+#include "edmund/core/error.h"
+#include "schedules/cases.h"
+#include "support/catch.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace edmund::testing {
+using Catch::Matchers::WithinAbs;
+using Catch::Matchers::WithinRel;
+
+namespace {
+
+TimeGrid grid(std::string_view yaml, const NoiseSchedule& path, Interval network = {0.0, 1e300}) { return made(make_grid, yaml, path, network); }
+
+bool has_message(std::string_view yaml, const NoiseSchedule& path, const std::string& part, Interval network = {0.0, 1e300}) {
+  Options all = options(yaml);
+  const TimeGrid result = make_grid(all, path, network);
+  CHECK(!result.t.empty());
+  for (const double t : result.t) CHECK(path.times().contains(t));
+  try {
+    all.finish();
+  } catch (const Error& error) {
+    INFO(error.what());
+    CHECK(std::string(error.what()).find(part) != std::string::npos);
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("every grid falls strictly inside every schedule", "[schedules]") {
+  for (const auto& yaml : schedule_cases()) {
+    const auto path = schedule(yaml);
+    for (const auto& entry : grid_table()) {
+      for (const char* steps : {"1", "2", "37"}) {
+        std::string text = "{type: " + std::string(entry.name) + ", steps: " + steps + "}";
+        if (entry.name == "explicit") text = "{type: explicit, times: [" + number_text(path->times().high) + ", " + number_text(path->times().low) + "]}";
+        if (entry.name == "native" && std::ssize(path->levels()) < 37) continue;
+        if (entry.name == "edm_iddpm" && path->sigmas().high < 4) continue;
+        INFO(yaml << " " << text);
+        const TimeGrid result = grid(text, *path);
+        CHECK((result.t.size() == std::stoul(steps) || entry.name == "explicit"));
+        CHECK(std::adjacent_find(result.t.begin(), result.t.end(), std::less_equal<>()) == result.t.end());
+        CHECK(result.t.back() > 0 - (path->times().low == 0.0));
+        for (const double t : result.t) CHECK((t <= path->times().high * (1 + 1e-9) && t >= path->times().low * (1 - 1e-9)));
+      }
+    }
+  }
+}
+
+TEST_CASE("karras is EDM's grid of 18", "[schedules]") {
+  const double expected[] = {80,     57.586, 40.7856, 28.3746, 19.3525, 12.9101, 8.4009, 5.3152, 3.2568,
+                             1.9233, 1.0882, .5853,   .2964,   .1395,   .0599,   .0229,  .0075,  .002};
+  const TimeGrid result = grid("{type: karras}", *schedule("{type: edm}"));
+  REQUIRE(result.t.size() == 18);
+  for (std::size_t i = 0; i < 18; ++i) CHECK_THAT(result.t[i], WithinRel(expected[i], 1e-3) || WithinAbs(expected[i], 5.1e-5));
+}
+
+TEST_CASE("a grid is the same set of sigmas on every schedule that spans it", "[schedules]") {
+  for (const char* yaml : {"{type: karras, sigma_min: 0.02, sigma_max: 50}", "{type: log_snr, rho: 2, sigma_min: 0.02, sigma_max: 50}",
+                           "{type: edm_vp, sigma_min: 0.02, sigma_max: 50}", "{type: edm_ve, sigma_min: 0.02, sigma_max: 50}",
+                           "{type: edm_iddpm, sigma_min: 0.02, sigma_max: 50}", "{type: explicit, sigmas: [40, 3, 0.5, 0.03]}"}) {
+    const TimeGrid expected = grid(yaml, *schedule("{type: edm}"));
+    for (const char* other : {"{type: vp}", "{type: ve}", "{type: ve, clock: sqrt}", "{type: sub_vp}", "{type: cosine}", "{type: flow}", "{type: ddpm}"}) {
+      INFO(yaml << " on " << other);
+      const auto path = schedule(other);
+      const TimeGrid result = grid(yaml, *path);
+      REQUIRE(result.t.size() == expected.t.size());
+      for (std::size_t i = 0; i < expected.t.size(); ++i) CHECK_THAT(path->sigma(result.t[i]), WithinRel(expected.t[i], 1e-9));
+    }
+  }
+}
+
+TEST_CASE("grids that are uniform in t, √t and ln σ are so", "[schedules]") {
+  const auto vp = schedule("{type: vp}");
+  const TimeGrid uniform = grid("{type: uniform, steps: 5}", *vp), quadratic = grid("{type: quadratic, steps: 5}", *vp);
+  const TimeGrid log_snr = grid("{type: log_snr, steps: 5}", *schedule("{type: edm}"));
+  for (int i = 0; i < 5; ++i) {
+    const auto k = static_cast<std::size_t>(i);
+    CHECK_THAT(uniform.t[k], WithinRel(1 - i / 4.0 * (1 - 1e-3), 1e-12));
+    CHECK_THAT(std::sqrt(quadratic.t[k]), WithinRel(1 - i / 4.0 * (1 - std::sqrt(1e-3)), 1e-12));
+    CHECK_THAT(std::log(log_snr.t[k]), WithinRel(std::log(80.0) - i / 4.0 * std::log(40000.0), 1e-12));
+  }
+}
+
+TEST_CASE("default ranges are the published ones, cut to schedule and network", "[schedules]") {
+  const auto edm = schedule("{type: edm, sigma_min: 1e-4, sigma_max: 1e4}"), ddpm = schedule("{type: ddpm}");
+  const auto ends = [](const NoiseSchedule& path, const TimeGrid& result) { return Interval{path.sigma(result.t.back()), path.sigma(result.t.front())}; };
+  const auto check = [&](const NoiseSchedule& path, std::string_view yaml, Interval network, double low, double high) {
+    INFO(yaml);
+    const Interval found = ends(path, grid(yaml, path, network));
+    CHECK_THAT(found.low, WithinRel(low, 1e-4));
+    CHECK_THAT(found.high, WithinRel(high, 1e-4));
+  };
+  const Interval any{0, 1e300};
+  check(*edm, "{type: karras}", any, 0.002, 80);
+  check(*edm, "{type: edm_vp}", any, 0.010486, 152.167);
+  check(*edm, "{type: edm_ve}", any, 0.02, 100);
+  check(*edm, "{type: uniform}", any, 1e-4, 1e4);
+  check(*edm, "{type: karras}", {0.0064, 20291}, 0.0064, 80);
+  check(*edm, "{type: karras, sigma_min: 0.001, sigma_max: 500}", {0.01, 50}, 0.01, 50);
+  check(*ddpm, "{type: karras}", any, ddpm->sigma(1), 80);
+  check(*ddpm, "{type: log_snr}", any, ddpm->sigma(1), ddpm->sigma(1000));
+  for (const char* type : {"{type: uniform}", "{type: log_snr}", "{type: quadratic}", "{type: karras}"}) check(*schedule("{type: flow}"), type, any, 0.002, 80);
+}
+
+TEST_CASE("iDDPM levels are those of the EDM paper's code", "[schedules]") {
+  const auto u = iddpm_levels();
+  REQUIRE(u.size() == 1000);
+  CHECK_THAT(u[0], WithinRel(20291.17, 1e-6));
+  CHECK_THAT(u[1], WithinRel(641.662, 1e-6));
+  CHECK_THAT(u[999], WithinRel(0.00642541, 1e-6));
+  CHECK(std::count_if(u.begin(), u.end(), [](double sigma) { return sigma >= 0.002 && sigma <= 81; }) == 992);
+}
+
+TEST_CASE("on a snapped schedule a grid has known levels only and no time twice", "[schedules]") {
+  std::vector<double> levels = iddpm_levels(100);
+  std::reverse(levels.begin(), levels.end());
+  for (const char* yaml : {"{type: edm, sigma_min: 1e-3}", "{type: vp}", "{type: flow}", "{type: ddpm}"}) {
+    const auto path = snapped(schedule(yaml), levels);
+    for (const char* text : {"{type: karras, steps: 300}", "{type: uniform, steps: 300}", "{type: quadratic, steps: 300}", "{type: edm_vp, steps: 300}"}) {
+      INFO(yaml << " " << text);
+      const TimeGrid result = grid(text, *path);
+      CHECK(result.t.size() <= 100);
+      CHECK(result.t.size() > 5);
+      CHECK(std::adjacent_find(result.t.begin(), result.t.end(), std::less_equal<>()) == result.t.end());
+      for (const double t : result.t) {
+        const double sigma = path->sigma(t);
+        CHECK(std::any_of(levels.begin(), levels.end(), [&](double level) { return std::abs(level - sigma) < 1e-9 * sigma; }));
+      }
+    }
+  }
+}
+
+TEST_CASE("native spacings are the papers' entries", "[schedules]") {
+  const auto path = schedule("{type: ddpm}");
+  const auto entries = [&](std::string_view yaml) { return grid(yaml, *path).t; };
+  CHECK(entries("{type: native, steps: 4}") == std::vector<double>{751, 501, 251, 1});
+  CHECK(entries("{type: native, steps: 4, offset: 1}") == std::vector<double>{752, 502, 252, 2});
+  CHECK(entries("{type: native, steps: 4, spacing: linspace}") == std::vector<double>{1000, 667, 334, 1});
+  CHECK(entries("{type: native, steps: 4, spacing: trailing}") == std::vector<double>{1000, 750, 500, 250});
+  CHECK(entries("{type: native, steps: 5, spacing: quadratic}") == std::vector<double>{801, 451, 201, 51, 1});
+  CHECK(entries("{type: native, steps: 1000}").size() == 1000);
+}
+
+TEST_CASE("wrong options of grids are recorded and a valid grid comes back", "[schedules]") {
+  const auto edm = schedule("{type: edm}"), ddpm = schedule("{type: ddpm}");
+  CHECK(has_message("{type: karas}", *edm, "karras"));
+  CHECK(has_message("{steps: 0}", *edm, "steps"));
+  CHECK(has_message("{rho: 0}", *edm, "rho"));
+  CHECK(has_message("{sigma_min: 30, sigma_max: 2}", *edm, "no noise levels"));
+  CHECK(has_message("{sigma_max: 200}", *edm, "sigma_max"));
+  CHECK(has_message("{}", *edm, "no noise levels", {90, 100}));
+  CHECK(has_message("{type: native}", *edm, "native"));
+  CHECK(has_message("{type: native, steps: 2000}", *ddpm, "1000"));
+  CHECK(has_message("{type: native, steps: 10, offset: 100}", *ddpm, "offset"));
+  CHECK(has_message("{type: explicit}", *edm, "decreasing"));
+  CHECK(has_message("{type: explicit, sigmas: [1, 2]}", *edm, "decreasing"));
+  CHECK(has_message("{type: explicit, sigmas: [200, 2]}", *edm, "sigmas"));
+  CHECK(has_message("{type: explicit, sigmas: [20, 2], times: [1]}", *edm, "either"));
+  CHECK(has_message("{type: edm_iddpm, M: 2}", *edm, "none of the 2 levels", {0.01, 0.02}));
+}
+
+TEST_CASE("steps pairs each time with the next", "[schedules]") {
+  CHECK(steps({{3.0, 2.0, 0.5}}) == std::vector<std::pair<double, double>>{{3.0, 2.0}, {2.0, 0.5}});
+  CHECK(steps({{3.0}}).empty());
+}
+
+}  // namespace edmund::testing
