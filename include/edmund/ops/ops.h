@@ -1,0 +1,82 @@
+#pragma once
+
+#include "edmund/core/philox.h"
+#include "edmund/ops/tensor.h"
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+/// The operators that networks and the trainer are written in. Each has a `reference` backend (plain ATen, any device, the truth);
+/// faster ones are chosen at run time by device and set_kernels(). Callers never name a backend, and memory layout is the operators' business:
+/// shapes are always [B, C, H, W], in whatever strides.
+namespace edmund::ops {
+
+enum class Kernels { kReference, kFast };
+/// Process-wide choice (`kernels: reference|fast`); fast falls back to reference where there is no fast kernel.
+void set_kernels(Kernels kernels);
+Kernels kernels();
+
+/// Where a network's dropout takes its random bits from: sample i of the batch, layer `draw`.
+struct DropoutKey {
+  std::uint64_t seed = 0;
+  std::vector<std::int64_t> samples = {};  // global positions of the training images, [B]
+};
+
+/// 2-D convolution with everything that a U-Net adds to it: y = (conv(x, weight) + bias + per_sample + residual) · scale.
+struct Conv2d {
+  Tensor weight = {};      // [K, C, R, R], R odd
+  Tensor bias = {};        // [K] or undefined
+  Tensor per_sample = {};  // [B, K] or undefined: an embedding added to every pixel
+  Tensor residual = {};    // [B, K, H, W] or undefined
+  double scale = 1.0;
+  std::optional<std::int64_t> padding = std::nullopt;  // zeros on each side; R/2 keeps height and width
+};
+/// Stride 1, zero padding: [B, C, H, W] → [B, K, H, W].
+Tensor conv2d(const Tensor& x, const Conv2d& args);
+
+/// y = dropout(silu(group_norm(x)·(1 + scale) + shift)); the statistics in float32 at least.
+struct GroupNorm {
+  std::int64_t groups = 32;
+  double eps = 1e-5;
+  Tensor weight = {}, bias = {};  // [C]
+  Tensor scale = {}, shift = {};  // [B, C] or undefined (adaptive normalization)
+  bool silu = true;
+  double dropout = 0.0;             // probability of zero; survivors are divided by 1 - p
+  const DropoutKey* key = nullptr;  // no dropout without one
+  std::uint32_t layer = 0;          // which layer of the network asks: its own random draws
+};
+/// [B, C, H, W] → same shape.
+Tensor group_norm_silu(const Tensor& x, const GroupNorm& args);
+
+/// Softmax attention of each pixel to all: qkv [B, 3C, H, W], channels of each head ordered as (c, {q, k, v}), v fastest
+/// (NVlabs/edm UNetBlock's order). Scores are divided by √(C/heads). Returns [B, C, H, W].
+Tensor attention(const Tensor& qkv, std::int64_t heads);
+
+/// The 2-D filter that `resample` applies: outer product of the taps over the square of their sum, [1, 1, T, T] in float32 (the
+/// precision in which networks store it).
+Tensor resample_filter(const std::vector<double>& taps);
+/// Halves or doubles height and width through resample_filter(taps) (×4 for up), each channel alone. An even number of taps.
+/// `padding`: zeros on each side before the filter, (taps-1)/2 halves or doubles exactly.
+enum class Resample { kDown, kUp };
+Tensor resample(const Tensor& x, Resample direction, const std::vector<double>& taps,
+                std::optional<std::int64_t> padding = std::nullopt);
+
+/// x [B, I] · weightᵀ [O, I] + bias.
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
+
+/// Elementwise Adam over flat memory, with everything that a training step does around it, in one pass:
+/// clean gradient → (clip) → moments → parameters → EMAs → zero the gradient.
+struct AdamStep {
+  double learning_rate = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0.0;  // decay: AdamW, decoupled
+  std::int64_t step = 1;              // 1-based, for the bias correction
+  bool zero_nonfinite = false;        // NaN → 0, ±inf → ±1e5 (Karras et al. 2022, training loop)
+  double gradient_scale = 1.0;        // multiplies the gradient after the clean-up (clipping)
+  std::vector<double> ema_beta = {};  // one for each EMA copy: ema = lerp(parameters, ema, β)
+};
+/// All [P], one dtype, contiguous. `gradient` is zero afterwards.
+void adam_ema(Tensor& parameters, Tensor& gradient, Tensor& first_moment, Tensor& second_moment,
+              std::vector<Tensor>& ema, const AdamStep& args);
+
+}  // namespace edmund::ops

@@ -1,0 +1,33 @@
+#include "edmund/ops/ops.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/lerp.h>
+#include <ATen/ops/nan_to_num.h>
+#include <cmath>
+
+namespace edmund::ops {
+
+void adam_ema(Tensor& parameters, Tensor& gradient, Tensor& first_moment, Tensor& second_moment,
+              std::vector<Tensor>& ema, const AdamStep& args) {
+  TORCH_CHECK(ema.size() == args.ema_beta.size(), "adam_ema: ", ema.size(), " EMA copies, ", args.ema_beta.size(),
+              " decays");
+  TORCH_CHECK(args.step >= 1, "adam_ema: steps count from 1, found ", args.step);
+  const at::NoGradGuard no_grad;
+  Tensor g = gradient;
+  if (args.zero_nonfinite) g = at::nan_to_num(g, 0.0, 1e5, -1e5);
+  if (args.gradient_scale != 1.0) g = g * args.gradient_scale;
+
+  // Kingma & Ba 2015, algorithm 1; the decay as Loshchilov & Hutter 2019.
+  first_moment.lerp_(g, 1.0 - args.beta1);
+  second_moment.mul_(args.beta2).addcmul_(g, g, 1.0 - args.beta2);
+  const auto t = static_cast<double>(args.step);
+  const double correction1 = 1.0 - std::pow(args.beta1, t), correction2 = 1.0 - std::pow(args.beta2, t);
+  const Tensor denominator = second_moment.sqrt().div_(std::sqrt(correction2)).add_(args.eps);
+  if (args.weight_decay != 0.0) parameters.mul_(1.0 - args.learning_rate * args.weight_decay);
+  parameters.addcdiv_(first_moment, denominator, -args.learning_rate / correction1);
+
+  for (std::size_t i = 0; i < ema.size(); ++i) ema[i].copy_(at::lerp(parameters, ema[i], args.ema_beta[i]));
+  gradient.zero_();
+}
+
+}  // namespace edmund::ops

@@ -1,0 +1,20 @@
+#include "edmund/ops/ops.h"
+
+#include <ATen/ops/conv2d.h>
+
+namespace edmund::ops {
+
+Tensor conv2d(const Tensor& x, const Conv2d& args) {
+  const auto& w = args.weight;
+  TORCH_CHECK(x.dim() == 4 && w.dim() == 4 && x.size(1) == w.size(1), "conv2d: x ", x.sizes(), " does not fit weight ",
+              w.sizes());
+  const std::int64_t padding = args.padding.value_or(w.size(2) / 2);
+  Tensor y =
+      at::conv2d(x, w, args.bias.defined() ? std::optional(args.bias) : std::nullopt, 1, padding);  // [B, K, H, W]
+  if (args.per_sample.defined()) y.add_(args.per_sample.unsqueeze(2).unsqueeze(3));
+  if (args.residual.defined()) y.add_(args.residual);
+  if (args.scale != 1.0) y.mul_(args.scale);
+  return y;
+}
+
+}  // namespace edmund::ops

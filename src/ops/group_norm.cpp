@@ -1,0 +1,46 @@
+#include "edmund/ops/ops.h"
+#include "words.h"
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/group_norm.h>
+#include <ATen/ops/silu.h>
+#include <cmath>
+
+namespace edmund::ops {
+namespace {
+
+// 0 or 1/(1-p) for each element of x: element n of image i is kept if word n of (seed, kDropout, samples[i], layer) is at least p·2^32.
+Tensor dropout_factors(const Tensor& x, const GroupNorm& args) {
+  TORCH_CHECK(static_cast<std::int64_t>(args.key->samples.size()) == x.size(0), "dropout: ", args.key->samples.size(),
+              " keys for a batch of ", x.size(0));
+  const Tensor mask = at::empty(x.sizes(), at::kFloat);
+  auto* data = mask.data_ptr<float>();
+  const std::int64_t count = x.size(0) == 0 ? 0 : x.numel() / x.size(0);
+  const auto limit = static_cast<std::uint64_t>(std::ldexp(args.dropout, 32));
+  const auto kept = static_cast<float>(1.0 / (1.0 - args.dropout));
+  for_each_run(args.key->seed, Stream::kDropout, args.key->samples, args.layer, count,
+               [&](std::int64_t row, std::int64_t first, std::span<const std::uint32_t> words) {
+                 float* to = data + row * count + first;
+                 const auto n = std::min<std::int64_t>(static_cast<std::int64_t>(words.size()), count - first);
+                 for (std::int64_t i = 0; i < n; ++i) to[i] = words[static_cast<std::size_t>(i)] >= limit ? kept : 0.0F;
+               });
+  return mask.to(x.device(), x.scalar_type());
+}
+
+}  // namespace
+
+Tensor group_norm_silu(const Tensor& x, const GroupNorm& args) {
+  TORCH_CHECK(x.dim() == 4 && args.groups > 0 && x.size(1) % args.groups == 0, "group_norm_silu: ", x.sizes(), " in ",
+              args.groups, " groups");
+  TORCH_CHECK(args.dropout >= 0.0 && args.dropout < 1.0, "group_norm_silu: dropout ", args.dropout);
+  const auto dtype = x.scalar_type();
+  const auto wide = dtype == at::kDouble ? at::kDouble : at::kFloat;
+  Tensor y = at::group_norm(x.to(wide), args.groups, args.weight.to(wide), args.bias.to(wide), args.eps).to(dtype);
+  if (args.scale.defined()) y = y * (args.scale + 1).unsqueeze(2).unsqueeze(3);
+  if (args.shift.defined()) y = y + args.shift.unsqueeze(2).unsqueeze(3);
+  if (args.silu) y = at::silu(y);
+  if (args.key != nullptr && args.dropout > 0.0) y = y * dropout_factors(x, args);
+  return y;
+}
+
+}  // namespace edmund::ops

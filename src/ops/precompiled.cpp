@@ -1,0 +1,1 @@
+// Compiles the header that every LibTorch-using target shares, once.

@@ -1,0 +1,127 @@
+#include "edmund/ops/random.h"
+
+#include "words.h"
+
+#include <algorithm>
+#include <array>
+#include <ATen/ops/empty.h>
+#include <ATen/Parallel.h>
+#include <cmath>
+#include <numbers>
+#include <vector>
+
+namespace edmund::ops {
+namespace {
+
+constexpr std::int64_t kRun = 1024;  // elements that one task draws at once
+constexpr int kLanes = 16;           // blocks side by side, so that the compiler makes vectors of them
+
+// Philox4x32-10 of kLanes consecutive blocks: the same arithmetic as philox(), word for word.
+void philox_lanes(const RandomKey& key, std::uint32_t first, std::uint32_t* out) {
+  const auto high = static_cast<std::uint32_t>(key.sample >> 32) ^ (static_cast<std::uint32_t>(key.stream) << 24);
+  std::array<std::uint32_t, kLanes> c0, c1, c2, c3;
+  for (int i = 0; i < kLanes; ++i) c0[i] = first + static_cast<std::uint32_t>(i);
+  c1.fill(key.draw);
+  c2.fill(static_cast<std::uint32_t>(key.sample));
+  c3.fill(high);
+  auto k0 = static_cast<std::uint32_t>(key.seed), k1 = static_cast<std::uint32_t>(key.seed >> 32);
+  for (int round = 0; round < 10; ++round, k0 += 0x9E3779B9, k1 += 0xBB67AE85) {
+    for (int i = 0; i < kLanes; ++i) {
+      const std::uint64_t p0 = std::uint64_t{0xD2511F53} * c0[i], p1 = std::uint64_t{0xCD9E8D57} * c2[i];
+      c0[i] = static_cast<std::uint32_t>(p1 >> 32) ^ c1[i] ^ k0;
+      c1[i] = static_cast<std::uint32_t>(p1);
+      c2[i] = static_cast<std::uint32_t>(p0 >> 32) ^ c3[i] ^ k1;
+      c3[i] = static_cast<std::uint32_t>(p0);
+    }
+  }
+  for (int i = 0; i < kLanes; ++i) {
+    out[4 * i] = c0[i];
+    out[4 * i + 1] = c1[i];
+    out[4 * i + 2] = c2[i];
+    out[4 * i + 3] = c3[i];
+  }
+}
+
+// Box-Muller: two words → two normal numbers.
+void normal_pair(std::uint32_t first, std::uint32_t second, double& a, double& b) {
+  const double radius = std::sqrt(-2.0 * std::log(open_unit(first)));
+  const double angle = 2.0 * std::numbers::pi * open_unit(second);
+  a = radius * std::cos(angle);
+  b = radius * std::sin(angle);
+}
+
+// Rounding to float32 may reach 1: the largest number below stands for it, so that the interval stays open.
+double below_one(double u, at::ScalarType dtype) { return dtype == at::kDouble ? u : std::min(u, 1.0 - 0x1p-24); }
+
+std::vector<std::int64_t> batch_shape(std::size_t rows, at::IntArrayRef shape) {
+  std::vector<std::int64_t> out{static_cast<std::int64_t>(rows)};
+  out.insert(out.end(), shape.begin(), shape.end());
+  return out;
+}
+
+// Fills [B, shape…] in double precision or float32, whatever is nearest to dtype, on the CPU; then casts and moves.
+template <typename Convert>
+Tensor draw_tensor(std::uint64_t seed, Stream stream, std::span<const std::int64_t> samples, std::uint32_t draw,
+                   at::IntArrayRef shape, at::ScalarType dtype, at::Device device, Convert convert) {
+  const bool wide = dtype == at::kDouble;
+  const Tensor out = at::empty(batch_shape(samples.size(), shape), wide ? at::kDouble : at::kFloat);
+  const std::int64_t count = samples.empty() ? 0 : out.numel() / static_cast<std::int64_t>(samples.size());
+  const auto fill = [&](auto* data) {
+    for_each_run(seed, stream, samples, draw, count,
+                 [&](std::int64_t row, std::int64_t first, std::span<const std::uint32_t> words) {
+                   std::array<double, kRun> values;
+                   convert(words, values.data());
+                   auto* to = data + row * count + first;
+                   const auto n = std::min<std::int64_t>(static_cast<std::int64_t>(words.size()), count - first);
+                   for (std::int64_t i = 0; i < n; ++i)
+                     to[i] = static_cast<std::remove_reference_t<decltype(*to)>>(values[static_cast<std::size_t>(i)]);
+                 });
+  };
+  if (wide) {
+    fill(out.data_ptr<double>());
+  } else {
+    fill(out.data_ptr<float>());
+  }
+  return out.to(device, dtype);
+}
+
+}  // namespace
+
+void for_each_run(std::uint64_t seed, Stream stream, std::span<const std::int64_t> samples, std::uint32_t draw,
+                  std::int64_t count, const RunBody& body) {
+  TORCH_CHECK(count <= (std::int64_t{1} << 34), "random numbers: more than 2^34 elements a sample");
+  const std::int64_t runs = (count + kRun - 1) / kRun;
+  const auto rows = static_cast<std::int64_t>(samples.size());
+  at::parallel_for(
+      0, rows * runs, std::max<std::int64_t>(1, 8192 / std::max<std::int64_t>(1, std::min(count, kRun))),
+      [&](std::int64_t begin, std::int64_t end) {
+        std::array<std::uint32_t, kRun> words;
+        for (std::int64_t task = begin; task < end; ++task) {
+          const std::int64_t row = task / runs, first = task % runs * kRun;
+          const std::int64_t size = std::min(kRun, (count - first + 3) / 4 * 4);
+          const RandomKey key{seed, stream, static_cast<std::uint64_t>(samples[static_cast<std::size_t>(row)]), draw};
+          for (std::int64_t at = 0; at < size; at += 4 * kLanes)
+            philox_lanes(key, static_cast<std::uint32_t>((first + at) / 4), words.data() + at);
+          body(row, first, std::span(words).first(static_cast<std::size_t>(size)));
+        }
+      });
+}
+
+Tensor normal(std::uint64_t seed, Stream stream, std::span<const std::int64_t> samples, std::uint32_t draw,
+              at::IntArrayRef shape, at::ScalarType dtype, at::Device device) {
+  return draw_tensor(seed, stream, samples, draw, shape, dtype, device,
+                     [](std::span<const std::uint32_t> words, double* out) {
+                       for (std::size_t i = 0; i < words.size(); i += 2)
+                         normal_pair(words[i], words[i + 1], out[i], out[i + 1]);
+                     });
+}
+
+Tensor uniform(std::uint64_t seed, Stream stream, std::span<const std::int64_t> samples, std::uint32_t draw,
+               at::IntArrayRef shape, at::ScalarType dtype, at::Device device) {
+  return draw_tensor(seed, stream, samples, draw, shape, dtype, device,
+                     [dtype](std::span<const std::uint32_t> words, double* out) {
+                       for (std::size_t i = 0; i < words.size(); ++i) out[i] = below_one(open_unit(words[i]), dtype);
+                     });
+}
+
+}  // namespace edmund::ops

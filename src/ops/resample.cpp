@@ -1,0 +1,41 @@
+#include "edmund/ops/ops.h"
+
+#include <ATen/ops/avg_pool2d.h>
+#include <ATen/ops/conv2d.h>
+#include <ATen/ops/conv_transpose2d.h>
+#include <ATen/ops/outer.h>
+#include <ATen/ops/tensor.h>
+
+namespace edmund::ops {
+namespace {
+
+// Two equal taps: mean of 2×2 pixels down, copies up. The general filter gives the same numbers, several times slower.
+Tensor box(const Tensor& x, Resample direction) {
+  if (direction == Resample::kDown) return at::avg_pool2d(x, 2);
+  const auto B = x.size(0), C = x.size(1), H = x.size(2), W = x.size(3);
+  return x.reshape({B, C, H, 1, W, 1}).expand({B, C, H, 2, W, 2}).reshape({B, C, 2 * H, 2 * W});
+}
+
+}  // namespace
+
+Tensor resample_filter(const std::vector<double>& taps) {
+  const Tensor f = at::tensor(at::ArrayRef<double>(taps)).to(at::kFloat);
+  const Tensor square = at::outer(f, f) / f.sum().square();
+  return square.unsqueeze(0).unsqueeze(0);  // [1, 1, T, T]
+}
+
+Tensor resample(const Tensor& x, Resample direction, const std::vector<double>& taps,
+                std::optional<std::int64_t> padding) {
+  TORCH_CHECK(x.dim() == 4 && taps.size() % 2 == 0 && !taps.empty(),
+              "resample: needs [B, C, H, W] and an even number of taps");
+  const auto size = static_cast<std::int64_t>(taps.size());
+  const std::int64_t pad = padding.value_or((size - 1) / 2);
+  const bool even = x.size(2) % 2 == 0 && x.size(3) % 2 == 0;
+  if (size == 2 && pad == 0 && taps[0] == taps[1] && (even || direction == Resample::kUp)) return box(x, direction);
+  const std::int64_t C = x.size(1);
+  const Tensor f = resample_filter(taps).to(x.options()).expand({C, 1, size, size});
+  if (direction == Resample::kDown) return at::conv2d(x, f, {}, 2, pad, 1, C);
+  return at::conv_transpose2d(x, f * 4, {}, 2, pad, 0, C);
+}
+
+}  // namespace edmund::ops
