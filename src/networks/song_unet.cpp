@@ -1,0 +1,166 @@
+#include "edmund/networks/song_unet.h"
+
+#include "edmund/core/error.h"
+
+#include <cmath>
+#include <torch/torch.h>
+#include <utility>
+
+namespace edmund {
+namespace {
+
+// Weights of Song et al.'s U-Nets as NVlabs/edm draws them: Glorot uniform; layers that end a residual branch start near zero.
+constexpr Init kInit{.draw = Draw::kXavierUniform};
+constexpr Init kInitZero{.draw = Draw::kXavierUniform, .weight = 1e-5};
+const Init kInitAttention{.draw = Draw::kXavierUniform, .weight = std::sqrt(0.2)};
+constexpr double kEps = 1e-6;
+const double kSkipScale = std::sqrt(0.5);
+
+// One-hot rows; "no class" (= number of classes) gives zeros.
+Tensor one_hot(const Tensor& labels, std::int64_t classes, const at::TensorOptions& options) {
+  return torch::zeros({labels.size(0), classes + 1}, options)
+      .scatter_(1, labels.unsqueeze(1), 1.0)
+      .narrow(1, 0, classes);
+}
+
+}  // namespace
+
+SongUNet::SongUNet(Config config) : config_(std::move(config)) {
+  if (const auto found = problem(config_)) fail("network: {}: {}", found->option, found->reason);
+  const auto& c = config_;
+  const std::int64_t noise = c.channels * c.noise_multiplier, embedding = c.channels * c.embedding_multiplier;
+  if (c.embedding == Noise::kPositional) {
+    map_noise_ = std::make_shared<PositionalEmbedding>(noise, /*endpoint=*/true);
+  } else {
+    map_noise_ = std::make_shared<FourierEmbedding>(noise);
+  }
+  register_module("map_noise", map_noise_);
+  if (c.num_classes > 0)
+    map_label_ = register_module("map_label", std::make_shared<Linear>(c.num_classes, noise, kInit));
+  if (c.augment_labels > 0)
+    map_augment_ =
+        register_module("map_augment", std::make_shared<Linear>(c.augment_labels, noise, kInit, /*bias=*/false));
+  map_layer0_ = register_module("map_layer0", std::make_shared<Linear>(noise, embedding, kInit));
+  map_layer1_ = register_module("map_layer1", std::make_shared<Linear>(embedding, embedding, kInit));
+
+  encoder_ = encoder_plan(c);
+  decoder_ = decoder_plan(c, encoder_);
+  const auto enc = register_module("enc", std::make_shared<torch::nn::Module>());
+  const auto dec = register_module("dec", std::make_shared<torch::nn::Module>());
+  for (auto& part : encoder_) build(part, *enc);
+  for (auto& part : decoder_) build(part, *dec);
+}
+
+void SongUNet::build(Part& part, torch::nn::Module& parent) {
+  const auto conv = [&](const std::string& name, Conv2d::Config settings) {
+    settings.in = part.in;
+    settings.out = part.out;
+    settings.up = part.up;
+    settings.down = part.down;
+    settings.resample_filter = config_.resample_filter;
+    part.conv = parent.register_module(name, std::make_shared<Conv2d>(std::move(settings)));
+  };
+  switch (part.role) {
+    case Role::kBlock:
+    case Role::kJoin:
+      part.block = parent.register_module(part.name, std::make_shared<UNetBlock>(UNetBlock::Config{
+                                                         .in = part.in,
+                                                         .out = part.out,
+                                                         .embedding = config_.channels * config_.embedding_multiplier,
+                                                         .up = part.up,
+                                                         .down = part.down,
+                                                         .attention = part.attention,
+                                                         .heads = 1,
+                                                         .dropout = config_.dropout,
+                                                         .skip_scale = kSkipScale,
+                                                         .eps = kEps,
+                                                         .resample_filter = config_.resample_filter,
+                                                         .resample_projection = true,
+                                                         .adaptive_scale = false,
+                                                         .init = kInit,
+                                                         .init_zero = kInitZero,
+                                                         .init_attention = kInitAttention,
+                                                         .layer = layers_++}));
+      break;
+    case Role::kConv: conv(part.name, {.kernel = 3, .init = kInit}); break;
+    case Role::kAuxDown:
+    case Role::kAuxUp: conv(part.name, {.kernel = 0}); break;
+    case Role::kAuxSkip: conv(part.name, {.kernel = 1, .init = kInit}); break;
+    case Role::kAuxResidual: conv(part.name, {.kernel = 3, .fused_resample = true, .init = kInit}); break;
+    case Role::kAuxOut:
+      part.norm = parent.register_module(part.name + "_norm", std::make_shared<GroupNorm>(part.in, kEps));
+      conv(part.name + "_conv", {.kernel = 3, .init = kInitZero});
+      break;
+  }
+}
+
+Tensor SongUNet::noise_embedding(const Tensor& c_noise) const {
+  // At least float32 whatever the weights: half precision would round large noise indices.
+  const auto wide = map_layer0_->weight().scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  return map_noise_->forward(c_noise.to(wide));
+}
+
+Tensor SongUNet::embedding(const Tensor& c_noise, const Condition& condition, std::int64_t batch) const {
+  const auto options = map_layer0_->weight().options().requires_grad(false);
+  const Tensor cos_sin = noise_embedding(c_noise);                                                    // [B or 1, noise]
+  Tensor e = cos_sin.reshape({cos_sin.size(0), 2, -1}).flip(1).reshape(cos_sin.sizes()).to(options);  // [sin, cos]
+  if (map_label_) {
+    const std::int64_t n = config_.num_classes;
+    Tensor labels = condition.labels;
+    if (!labels.defined()) {
+      labels = torch::zeros({1, n}, options);
+    } else if (labels.dim() == 1) {
+      TORCH_CHECK(labels.size(0) == batch || labels.size(0) == 1, "SongUNet: ", labels.size(0),
+                  " labels for a batch of ", batch);
+      labels = one_hot(labels.to(options.device(), at::kLong), n, options);
+    }
+    TORCH_CHECK(labels.dim() == 2 && labels.size(1) == n, "SongUNet: labels ", labels.sizes(), " for ", n, " classes");
+    e = e + map_label_->forward(labels.to(options) * std::sqrt(static_cast<double>(n)));
+  }
+  if (map_augment_ && condition.augment.defined()) e = e + map_augment_->forward(condition.augment.to(options));
+  e = torch::silu(map_layer0_->forward(e));
+  e = torch::silu(map_layer1_->forward(e));
+  return e.expand({batch, e.size(1)});
+}
+
+Tensor SongUNet::forward(const Tensor& input, const Tensor& c_noise, const Condition& condition) {
+  TORCH_CHECK(input.dim() == 4 && input.size(1) == config_.in_channels && input.size(2) == config_.resolution &&
+                  input.size(3) == config_.resolution,
+              "SongUNet: images ", input.sizes(), ", expected [B, ", config_.in_channels, ", ", config_.resolution,
+              ", ", config_.resolution, "]");
+  TORCH_CHECK(c_noise.dim() == 1, "SongUNet: c_noise ", c_noise.sizes(), ", expected [B]");
+  const Tensor e = embedding(c_noise, condition, input.size(0));
+
+  Tensor x = input, aux = input;
+  std::vector<Tensor> skips;
+  for (const auto& part : encoder_) {
+    switch (part.role) {
+      case Role::kAuxDown: aux = part.conv->forward(aux); break;
+      case Role::kAuxSkip: x = skips.back() = part.conv->forward(aux, {.residual = x}); break;
+      case Role::kAuxResidual:
+        x = skips.back() = aux = part.conv->forward(aux, {.residual = x, .scale = kSkipScale});
+        break;
+      default:
+        x = part.block ? part.block->forward(x, e, condition.dropout) : part.conv->forward(x);
+        skips.push_back(x);
+    }
+  }
+
+  Tensor out;
+  for (const auto& part : decoder_) {
+    switch (part.role) {
+      case Role::kAuxUp: out = part.conv->forward(out); break;
+      case Role::kAuxOut: out = part.conv->forward(part.norm->forward(x, {}), {.residual = out}); break;
+      case Role::kJoin:
+        x = torch::cat({x, skips.back()}, 1);
+        skips.pop_back();
+        [[fallthrough]];
+      default: x = part.block->forward(x, e, condition.dropout);
+    }
+  }
+  return out;
+}
+
+void SongUNet::initialize(std::uint64_t seed) { initialize_layers(*this, seed); }
+
+}  // namespace edmund

@@ -1,0 +1,150 @@
+#include "edmund/networks/song_unet.h"
+
+#include "edmund/core/error.h"
+#include "support/catch.h"
+#include "support/formula_weights.h"
+#include "support/state.h"
+
+#include <cmath>
+#include <torch/torch.h>
+
+using namespace edmund;
+
+namespace {
+
+SongUNet::Config small() {
+  return {.resolution = 8,
+          .in_channels = 3,
+          .out_channels = 3,
+          .num_classes = 4,
+          .augment_labels = 2,
+          .channels = 16,
+          .multipliers = {1, 2},
+          .blocks = 1,
+          .attention = {4},
+          .dropout = 0.3};
+}
+
+// All layers far from zero, so that everything matters.
+std::shared_ptr<SongUNet> build(const SongUNet::Config& config, at::ScalarType dtype = at::kDouble) {
+  const torch::NoGradGuard no_grad;
+  auto network = std::make_shared<SongUNet>(config);
+  for (auto& [name, tensor] : testing::state_of(*network))
+    if (!name.ends_with("resample_filter")) tensor.copy_(testing::FormulaWeights{}.tensor(name, tensor.sizes()));
+  network->to(dtype);
+  return network;
+}
+
+Tensor images(std::int64_t B, std::int64_t C = 3, std::int64_t R = 8) {
+  return torch::sin(torch::arange(B * C * R * R, at::kDouble) * 0.37).reshape({B, C, R, R});
+}
+Tensor levels(std::int64_t B) { return torch::linspace(-1, 1, B, at::kDouble); }
+Tensor classes(const std::vector<std::int64_t>& values) { return torch::tensor(values, torch::kLong); }
+
+double gap(const Tensor& a, const Tensor& b) { return (a - b).abs().max().item<double>(); }
+
+}  // namespace
+
+TEST_CASE("Every encoder, decoder and embedding gives images of the input's shape, and gradients to all weights",
+          "[networks]") {
+  auto config = small();
+  config.encoder = GENERATE(SongUNet::Encoder::kStandard, SongUNet::Encoder::kSkip, SongUNet::Encoder::kResidual);
+  config.decoder = GENERATE(SongUNet::Decoder::kStandard, SongUNet::Decoder::kSkip);
+  config.embedding = GENERATE(SongUNet::Noise::kPositional, SongUNet::Noise::kFourier);
+  const auto network = build(config);
+  const Tensor x = images(2),
+               y = network->forward(x, levels(2),
+                                    {.labels = classes({0, 3}), .augment = torch::ones({2, 2}, at::kDouble)});
+  CHECK(y.sizes() == x.sizes());
+  y.square().sum().backward();
+  for (const auto& item : network->named_parameters()) {
+    INFO(item.key());
+    REQUIRE(item.value().grad().defined());
+    CHECK(item.value().grad().abs().max().item<double>() > 0);
+  }
+}
+
+TEST_CASE("The order of parameters is that of NVlabs/edm's state dicts", "[networks]") {
+  std::vector<std::string> names;
+  for (const auto& item : build(small())->named_parameters()) names.push_back(item.key());
+  const auto place = [&](const std::string& name) {
+    return std::find(names.begin(), names.end(), name) - names.begin();
+  };
+  const std::vector<std::string> order{
+      "map_label.weight",          "map_augment.weight",         "map_layer0.weight",
+      "map_layer1.weight",         "enc.8x8_conv.weight",        "enc.8x8_block0.norm0.weight",
+      "enc.4x4_down.conv0.weight", "enc.4x4_down.affine.weight", "enc.4x4_down.norm1.weight",
+      "enc.4x4_down.conv1.weight", "enc.4x4_down.skip.weight",   "enc.4x4_block0.norm2.weight",
+      "enc.4x4_block0.qkv.weight", "enc.4x4_block0.proj.weight", "dec.4x4_in0.norm0.weight",
+      "dec.8x8_aux_norm.weight",   "dec.8x8_aux_conv.weight"};
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    INFO(order[i]);
+    REQUIRE(place(order[i]) < static_cast<std::int64_t>(names.size()));
+    if (i > 0) CHECK(place(order[i - 1]) < place(order[i]));
+  }
+}
+
+TEST_CASE("Class numbers, one-hot rows, 'no class' and missing labels agree", "[networks]") {
+  const auto network = build(small());
+  const Tensor x = images(3), c = levels(3);
+  const Tensor numbers = network->forward(x, c, {.labels = classes({2, 4, 0})});
+  Tensor rows = torch::zeros({3, 4}, at::kDouble);
+  rows[0][2] = 1, rows[2][0] = 1;
+  CHECK(numbers.equal(network->forward(x, c, {.labels = rows})));
+  const Tensor none = network->forward(x, c, {});
+  CHECK(none.equal(network->forward(x, c, {.labels = classes({4, 4, 4})})));
+  CHECK(gap(none[1], numbers[1]) < 1e-12);
+  CHECK(gap(none[0], numbers[0]) > 1e-3);
+  CHECK_THROWS(network->forward(x, c, {.labels = classes({0, 5, 0})}));
+  CHECK_THROWS(network->forward(x, c, {.labels = classes({0, 1})}));
+  CHECK_THROWS(network->forward(x, c, {.labels = torch::zeros({3, 5}, at::kDouble)}));
+}
+
+TEST_CASE("Missing augment labels are zeros", "[networks]") {
+  const auto network = build(small());
+  const Tensor x = images(2), c = levels(2), none = network->forward(x, c, {});
+  CHECK(none.equal(network->forward(x, c, {.augment = torch::zeros({2, 2}, at::kDouble)})));
+  CHECK(gap(none, network->forward(x, c, {.augment = torch::ones({2, 2}, at::kDouble)})) > 1e-3);
+}
+
+TEST_CASE("An image's result does not depend on its batch, with or without dropout", "[networks]") {
+  const auto network = build(small());
+  const Tensor x = images(4), c = levels(4), labels = classes({0, 1, 2, 4});
+  const ops::DropoutKey key{.seed = 3, .samples = {10, 11, 12, 13}};
+  const Tensor plain = network->forward(x, c, {.labels = labels}),
+               dropped = network->forward(x, c, {.labels = labels, .dropout = &key});
+  CHECK(gap(plain, dropped) > 1e-3);
+  for (std::int64_t i = 0; i < 4; ++i) {
+    const ops::DropoutKey one{.seed = 3, .samples = {10 + i}};
+    const Tensor xi = x.narrow(0, i, 1), ci = c.narrow(0, i, 1), li = labels.narrow(0, i, 1);
+    CHECK(gap(network->forward(xi, ci, {.labels = li}), plain.narrow(0, i, 1)) < 1e-12);
+    CHECK(gap(network->forward(xi, ci, {.labels = li, .dropout = &one}), dropped.narrow(0, i, 1)) < 1e-12);
+  }
+}
+
+TEST_CASE("One noise level serves a whole batch", "[networks]") {
+  const auto network = build(small());
+  const Tensor x = images(3), one = torch::full({1}, 0.4, at::kDouble);
+  CHECK(gap(network->forward(x, one, {}), network->forward(x, one.expand({3}), {})) < 1e-12);
+}
+
+TEST_CASE("Single and half precision stay near double precision", "[networks]") {
+  const Tensor x = images(2), c = levels(2), exact = build(small())->forward(x, c, {});
+  const double scale = exact.abs().max().item<double>();
+  const Tensor single = build(small(), at::kFloat)->forward(x.to(at::kFloat), c.to(at::kFloat), {});
+  CHECK(single.scalar_type() == at::kFloat);
+  CHECK(gap(single.to(at::kDouble), exact) < 1e-4 * scale);
+  const Tensor half = build(small(), at::kBFloat16)->forward(x.to(at::kBFloat16), c.to(at::kFloat), {});
+  CHECK(half.scalar_type() == at::kBFloat16);
+  CHECK(gap(half.to(at::kDouble), exact) < 0.2 * scale);  // 8 bits through some thirty layers
+}
+
+TEST_CASE("Images of another shape are refused", "[networks]") {
+  const auto network = build(small());
+  CHECK_THROWS(network->forward(images(2, 1), levels(2), {}));
+  CHECK_THROWS(network->forward(images(2, 3, 16), levels(2), {}));
+  auto config = small();
+  config.resolution = 6;
+  config.multipliers = {1, 1, 1};
+  CHECK_THROWS_AS(SongUNet(config), Error);
+}
