@@ -1,0 +1,38 @@
+#pragma once
+
+#include "edmund/diffusion/denoiser.h"
+#include "edmund/diffusion/loss_weight.h"
+#include "edmund/diffusion/preconditioning.h"
+#include "edmund/networks/network.h"
+#include "edmund/ops/tensor.h"
+
+#include <memory>
+
+namespace edmund {
+
+/// Network + Preconditioning: the only place where F becomes D. Cheap to copy; copies share the network.
+class DenoisingModel {
+ public:
+  DenoisingModel(std::shared_ptr<Network> network, Preconditioning preconditioning, LossWeight weight);
+
+  /// D(z; σ): z [B, C, H, W] of any float dtype, σ [B] (or [1]) → [B, C, H, W] in z's dtype. The network runs in the dtype of its weights,
+  /// coefficients in σ's.
+  Tensor denoise(const Tensor& z, const Tensor& sigma, const Condition& condition) const;
+
+  /// w(σ)·(F - F*)² of every element, [B, C, H, W]; x0 and eps alike, σ [B]. Reduce as the trainer says (sum or mean).
+  Tensor loss(const Tensor& x0, const Tensor& eps, const Tensor& sigma, const Condition& condition) const;
+
+  const Preconditioning& preconditioning() const { return preconditioning_; }
+  Network& network() const { return *network_; }
+  const std::shared_ptr<Network>& shared_network() const { return network_; }
+
+ private:
+  std::shared_ptr<Network> network_;
+  Preconditioning preconditioning_;
+  LossWeight weight_;
+};
+
+/// The model with its condition bound: what a sampler gets. Runs without gradients.
+Denoiser conditioned(const DenoisingModel& model, Condition condition);
+
+}  // namespace edmund

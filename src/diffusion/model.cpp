@@ -1,0 +1,67 @@
+#include "edmund/diffusion/model.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/full.h>
+#include <optional>
+#include <utility>
+
+namespace edmund {
+namespace {
+
+// Type of the first parameter that is found; looking at all of them would cost as much as a small layer.
+std::optional<at::ScalarType> first_dtype(const torch::nn::Module& module) {
+  const auto own = module.parameters(/*recurse=*/false);
+  if (!own.empty()) return own.front().scalar_type();
+  for (const auto& child : module.children())
+    if (const auto found = first_dtype(*child)) return found;
+  return std::nullopt;
+}
+
+// F(c_in·z, c_noise) in the dtype of the weights; of 2C channels the first C (the others are a learned variance).
+Tensor evaluate(Network& network, const Tensor& z, const Tensor& in, const Tensor& noise, const Condition& condition) {
+  const Tensor F = network.forward((in * z).to(first_dtype(network).value_or(at::kFloat)), noise, condition);
+  TORCH_CHECK(F.dim() == 4 && (F.size(1) == z.size(1) || F.size(1) == 2 * z.size(1)), "network: output ", F.sizes(),
+              " for images ", z.sizes());
+  return F.narrow(1, 0, z.size(1));
+}
+
+void check_batch(const Tensor& z, const Tensor& sigma) {
+  TORCH_CHECK(z.dim() == 4 && sigma.dim() == 1 && (sigma.size(0) == z.size(0) || sigma.size(0) == 1), "model: images ",
+              z.sizes(), ", sigma ", sigma.sizes(), "; expected [B, C, H, W] and [B]");
+}
+
+}  // namespace
+
+DenoisingModel::DenoisingModel(std::shared_ptr<Network> network, Preconditioning preconditioning, LossWeight weight)
+    : network_(std::move(network)), preconditioning_(std::move(preconditioning)), weight_(std::move(weight)) {}
+
+Tensor DenoisingModel::denoise(const Tensor& z, const Tensor& sigma, const Condition& condition) const {
+  check_batch(z, sigma);
+  const auto c = preconditioning_.edm(sigma);
+  const Tensor F = evaluate(*network_, z, c.in, c.noise, condition);
+  return (c.skip * z + c.out * F).to(z.scalar_type());
+}
+
+Tensor DenoisingModel::loss(const Tensor& x0, const Tensor& eps, const Tensor& sigma,
+                            const Condition& condition) const {
+  check_batch(x0, sigma);
+  const auto c = preconditioning_.coefficients(sigma);
+  const Tensor level = sigma.reshape({-1, 1, 1, 1}), z = x0 + level * eps;
+  const Tensor F = evaluate(*network_, z, c.in, c.noise, condition), target = c.a * x0 + c.b * eps;
+  const Tensor error = (F - target).square();
+  const Tensor lambda = weight_(sigma);
+  if (!lambda.defined()) return error;
+  // D - x0 = c_out·(F - F*)
+  const Tensor out = level / (level * c.a - c.b);
+  return lambda.reshape({-1, 1, 1, 1}) * out.square() * error;
+}
+
+Denoiser conditioned(const DenoisingModel& model, Condition condition) {
+  return [model, condition = std::move(condition)](const Tensor& z, double sigma) {
+    const at::NoGradGuard no_grad;
+    const auto dtype = z.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+    return model.denoise(z, at::full({1}, sigma, z.options().dtype(dtype)), condition);
+  };
+}
+
+}  // namespace edmund

@@ -1,0 +1,102 @@
+// noise_input — what the network is told about σ: c_noise.
+//
+//   log     ¼·ln σ (Karras et al. 2022, table 1)
+//   vp      (M-1)·t, t the time at which the VP SDE has that σ (Song et al. 2021)
+//             beta_d 19.9, beta_min 0.1   β(t) = beta_min + beta_d·t
+//             M 1000                      number of steps that the network was trained with
+//             epsilon_t 1e-5              smallest t that it saw
+//   ve      ln(σ/2): Song et al.'s ln σ for images in [0, 1]
+//             sigma_min 0.02, sigma_max 100
+//   index   position of the nearest known level, 0 for the smallest one
+//             M 1000, C_1 0.001, C_2 0.008   the levels of iDDPM (Karras et al. 2022, table 1), with -1 for σ nearest to 0
+//             schedule                       or the table of that schedule (ddpm)
+#include "noise_input.h"
+
+#include "edmund/diffusion/preconditioning.h"
+#include "edmund/diffusion/time_grid.h"
+#include "edmund/schedules/noise_schedule.h"
+
+#include <algorithm>
+#include <ATen/ops/log1p.h>
+#include <ATen/ops/searchsorted.h>
+#include <ATen/ops/tensor.h>
+#include <cmath>
+#include <utility>
+
+namespace edmund {
+namespace {
+
+NoiseInput make_log(Options&) {
+  return {.noise = [](const Tensor& sigma) { return sigma.log() / 4; }};
+}
+
+NoiseInput make_vp(Options& options) {
+  const double beta_d = options.real("beta_d", 19.9, at_least(0)), beta_min = options.real("beta_min", 0.1, above(0));
+  const double M = static_cast<double>(options.integer("M", 1000, between(2, 1'000'000))),
+               epsilon_t = options.real("epsilon_t", 1e-5, inside(0, 1));
+  const auto sigma_at = [=](double t) { return std::sqrt(std::expm1(t * (beta_min + 0.5 * beta_d * t))); };
+  // t solves β_d t²/2 + β_min t = ln(1 + σ²); in this form nothing cancels at small σ.
+  const auto noise = [=](const Tensor& sigma) {
+    const Tensor B = at::log1p(sigma.square());
+    return 2 * (M - 1) * B / (beta_min + (beta_min * beta_min + 2 * beta_d * B).sqrt());
+  };
+  return {.noise = noise, .sigmas = {sigma_at(epsilon_t), sigma_at(1.0)}};
+}
+
+NoiseInput make_ve(Options& options) {
+  const double low = options.real("sigma_min", 0.02, above(0)), high = options.real("sigma_max", 100.0, above(0));
+  options.check(low < high, "sigma_max", "must be greater than sigma_min = {}, found {}", low, high);
+  return {.noise = [](const Tensor& sigma) { return (sigma / 2).log(); },
+          .sigmas = {std::min(low, high), std::max(low, high)}};
+}
+
+NoiseInput make_index(Options& options) {
+  NoiseInput input;
+  bool ends_at_zero = true;
+  if (options.has("schedule")) {
+    Options child = options.child("schedule");
+    input.levels = make_schedule(child)->levels();
+    ends_at_zero = false;
+    options.check(!input.levels.empty(), "schedule",
+                  "has no table of levels; noise_input index needs one, such as ddpm");
+  }
+  if (input.levels.empty()) {
+    input.levels = iddpm_levels(options.integer("M", 1000, between(2, 100'000)),
+                                options.real("C_1", 0.001, inside(0, 1)), options.real("C_2", 0.008, above(0)));
+    std::reverse(input.levels.begin(), input.levels.end());
+  }
+  input.sigmas = {input.levels.front(), input.levels.back()};
+  input.rounding = input.levels;
+  if (ends_at_zero) input.rounding.insert(input.rounding.begin(), 0.0);
+  input.noise = [levels = input.rounding, first = ends_at_zero ? -1 : 0](const Tensor& sigma) {
+    return (nearest_index(sigma, levels) + first).to(sigma.scalar_type());
+  };
+  return input;
+}
+
+constexpr Entry<NoiseInputFactory> kNoiseInputs[] = {
+    {"log", "¼·ln σ", "Karras et al. 2022, table 1", make_log},
+    {"vp", "(M-1)·t of the VP SDE", "Song et al. 2021", make_vp},
+    {"ve", "ln(σ/2)", "Song et al. 2021", make_ve},
+    {"index", "position of the nearest level of a table, c_noise rounded to it",
+     "Nichol & Dhariwal 2021; Karras et al. 2022", make_index},
+};
+
+}  // namespace
+
+std::span<const Entry<NoiseInputFactory>> noise_inputs() { return kNoiseInputs; }
+
+std::span<const Description> noise_input_table() {
+  static const std::vector<Description> table = describe(noise_inputs());
+  return table;
+}
+
+Tensor nearest_index(const Tensor& sigma, const std::vector<double>& levels) {
+  const Tensor known = at::tensor(at::ArrayRef<double>(levels)).to(sigma.device()), wanted = sigma.to(at::kDouble);
+  const Tensor above = at::searchsorted(known, wanted).clamp(1, known.numel() - 1),
+               below = above - 1;  // known[below] < σ ≤ known[above] inside
+  const Tensor lower = (wanted - known.take(below)).abs() < (known.take(above) - wanted).abs();
+  return above - lower.to(above.scalar_type());
+}
+
+}  // namespace edmund

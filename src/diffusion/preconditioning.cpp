@@ -1,0 +1,118 @@
+// preconditioning — the mixture F* = a·x0 + b·ε that the network learns, and the scale of its input.
+//
+//   type     a            b            c_in
+//   edm      σ/(σ_d·r)    -σ_d/r       1/r, r = √(σ² + σ_d²)   Karras et al. 2022, table 1; sigma_data (0.5) = σ_d, the images' std
+//   eps      0            1            1/√(1+σ²)               Ho et al. 2020
+//   v        -σ/√(1+σ²)   1/√(1+σ²)    1/√(1+σ²)               Salimans & Ho 2022
+//   flow     -1           1            1/(1+σ)                 Liu et al. 2023, u = ε - x0
+//   x0       1            0            1/√(1+σ²)               Salimans & Ho 2022
+//   score    0            -1           1                       Song et al. 2021, networks of the VE SDE
+//
+//   noise_input   log     how the network is told σ (noise_input.cpp), a word or a mapping with its options
+#include "edmund/diffusion/preconditioning.h"
+
+#include "noise_input.h"
+
+#include <algorithm>
+#include <ATen/ops/ones_like.h>
+#include <ATen/ops/zeros_like.h>
+#include <cmath>
+#include <utility>
+
+namespace edmund {
+namespace {
+
+struct Mixture {
+  Tensor a, b, in;
+};
+using MixtureFunction = std::function<Mixture(const Tensor& sigma)>;
+
+Preconditioning with_noise_input(Options& options, MixtureFunction mixture) {
+  Options child = options.child("noise_input");
+  NoiseInput input = chosen(noise_inputs(), child, "log").make(child);
+  const auto coefficients = [mixture = std::move(mixture),
+                             noise = std::move(input.noise)](const Tensor& sigma) -> Coefficients {
+    TORCH_CHECK(sigma.dim() == 1, "preconditioning: sigma ", sigma.sizes(), ", expected [B]");
+    const auto [a, b, in] = mixture(sigma.reshape({-1, 1, 1, 1}));
+    return {.a = a, .b = b, .in = in, .noise = noise(sigma)};
+  };
+  return {.coefficients = coefficients,
+          .sigmas = input.sigmas,
+          .levels = std::move(input.levels),
+          .rounding = std::move(input.rounding)};
+}
+
+Tensor unit_scale(const Tensor& sigma) { return (sigma.square() + 1).rsqrt(); }
+
+Preconditioning make_edm(Options& options) {
+  const double data = options.real("sigma_data", 0.5, between(1e-6, 1e6));
+  return with_noise_input(options, [data](const Tensor& sigma) -> Mixture {
+    const Tensor in = (sigma.square() + data * data).rsqrt();
+    return {sigma * in / data, -data * in, in};
+  });
+}
+
+Preconditioning make_eps(Options& options) {
+  return with_noise_input(options, [](const Tensor& sigma) -> Mixture {
+    return {at::zeros_like(sigma), at::ones_like(sigma), unit_scale(sigma)};
+  });
+}
+
+Preconditioning make_v(Options& options) {
+  return with_noise_input(options, [](const Tensor& sigma) -> Mixture {
+    const Tensor in = unit_scale(sigma);
+    return {-sigma * in, in, in};
+  });
+}
+
+Preconditioning make_flow(Options& options) {
+  return with_noise_input(options, [](const Tensor& sigma) -> Mixture {
+    return {-at::ones_like(sigma), at::ones_like(sigma), 1 / (1 + sigma)};
+  });
+}
+
+Preconditioning make_x0(Options& options) {
+  return with_noise_input(options, [](const Tensor& sigma) -> Mixture {
+    return {at::ones_like(sigma), at::zeros_like(sigma), unit_scale(sigma)};
+  });
+}
+
+Preconditioning make_score(Options& options) {
+  return with_noise_input(options, [](const Tensor& sigma) -> Mixture {
+    return {at::zeros_like(sigma), -at::ones_like(sigma), at::ones_like(sigma)};
+  });
+}
+
+constexpr Entry<PreconditioningFactory> kPreconditionings[] = {
+    {"edm", "target and input of unit variance", "Karras et al. 2022, table 1", make_edm},
+    {"eps", "the noise", "Ho et al. 2020", make_eps},
+    {"v", "velocity (ε - σ·x0)/√(1+σ²)", "Salimans & Ho 2022", make_v},
+    {"flow", "velocity ε - x0 of straight paths", "Liu et al. 2023; Lipman et al. 2023", make_flow},
+    {"x0", "the clean image", "Salimans & Ho 2022", make_x0},
+    {"score", "-ε: the score times σ, on unscaled input", "Song et al. 2021", make_score},
+};
+
+}  // namespace
+
+EdmCoefficients Preconditioning::edm(const Tensor& sigma) const {
+  const auto [a, b, in, noise] = coefficients(sigma);
+  const Tensor wide = sigma.reshape({-1, 1, 1, 1}), divisor = wide * a - b;
+  return {.skip = -b / divisor, .out = wide / divisor, .in = in, .noise = noise};
+}
+
+double Preconditioning::round(double sigma) const {
+  if (rounding.empty()) return sigma;
+  const auto above = std::lower_bound(rounding.begin(), rounding.end(), sigma);
+  if (above == rounding.end()) return rounding.back();
+  if (above == rounding.begin()) return rounding.front();
+  const double high = *above, low = *(above - 1);
+  return sigma - low < high - sigma ? low : high;
+}
+
+std::span<const Entry<PreconditioningFactory>> preconditioning_table() { return kPreconditionings; }
+
+Preconditioning make_preconditioning(Options& options) {
+  return chosen(preconditioning_table(), options, "edm").make(options);
+}
+
+}  // namespace edmund

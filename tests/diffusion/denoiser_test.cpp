@@ -1,0 +1,62 @@
+#include "edmund/diffusion/denoiser.h"
+
+#include "support/catch.h"
+
+#include <torch/torch.h>
+
+using namespace edmund;
+
+namespace {
+
+Denoiser times(double factor) {
+  return [factor](const Tensor& z, double sigma) { return z * factor + sigma; };
+}
+
+Tensor image() { return torch::linspace(-3, 3, 12, at::kDouble).reshape({1, 3, 2, 2}); }
+
+}  // namespace
+
+TEST_CASE("counted counts calls, whatever the batch", "[diffusion]") {
+  const auto count = std::make_shared<std::int64_t>(0);
+  const Denoiser D = counted(times(2), count), copy = D;
+  CHECK(D(image(), 1.0).equal(times(2)(image(), 1.0)));
+  copy(torch::zeros({7, 3, 2, 2}), 0.5);
+  CHECK(*count == 2);
+}
+
+TEST_CASE("recorded keeps every evaluation in order, unharmed by later changes", "[diffusion]") {
+  const auto trace = std::make_shared<std::vector<Evaluation>>();
+  const Denoiser D = recorded(times(2), trace);
+  Tensor z = image();
+  const Tensor first = D(z, 3.0);
+  z.zero_();
+  first.zero_();
+  D(image() + 1, 1.0);
+  REQUIRE(trace->size() == 2);
+  CHECK((*trace)[0].z.equal(image()));
+  CHECK((*trace)[0].sigma == 3.0);
+  CHECK((*trace)[0].denoised.equal(times(2)(image(), 3.0)));
+  CHECK((*trace)[1].sigma == 1.0);
+}
+
+TEST_CASE("clipped cuts D to its range", "[diffusion]") {
+  const Tensor D = clipped(times(1), {-1, 1})(image(), 0.0);
+  CHECK(D.min().item<double>() == -1.0);
+  CHECK(D.max().item<double>() == 1.0);
+  CHECK(D.equal(image().clamp(-1, 1)));
+}
+
+TEST_CASE("guided is D_u + w·(D_c - D_u) on every channel", "[diffusion]") {
+  const Tensor c = times(2)(image(), 0.3), u = times(-1)(image(), 0.3);
+  for (const double w : {0.0, 1.0, 2.5, -0.5})
+    CHECK((guided(times(2), times(-1), w)(image(), 0.3) - (u + w * (c - u))).abs().max().item<double>() < 1e-14);
+}
+
+TEST_CASE("limited_to guides inside its interval, ends included, and calls one denoiser only", "[diffusion]") {
+  const auto inside = std::make_shared<std::int64_t>(0), outside = std::make_shared<std::int64_t>(0);
+  const Denoiser D = limited_to({0.5, 2.0}, counted(times(2), inside), counted(times(1), outside));
+  for (const double sigma : {0.5, 1.0, 2.0}) CHECK(D(image(), sigma).equal(times(2)(image(), sigma)));
+  for (const double sigma : {0.1, 0.499, 2.001, 80.0}) CHECK(D(image(), sigma).equal(times(1)(image(), sigma)));
+  CHECK(*inside == 3);
+  CHECK(*outside == 4);
+}

@@ -1,0 +1,143 @@
+#include "edmund/diffusion/preconditioning.h"
+
+#include "edmund/core/error.h"
+#include "support/catch.h"
+#include "support/wrappers.h"
+
+#include <cmath>
+#include <torch/torch.h>
+
+using namespace edmund;
+
+namespace {
+
+Preconditioning row(const std::string& yaml) {
+  Options options = Options::read_text(yaml, "p.yaml");
+  auto out = make_preconditioning(options);
+  options.finish();
+  return out;
+}
+
+std::string error_of(const std::string& yaml) {
+  try {
+    row(yaml);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+Tensor levels() { return torch::exp(torch::linspace(std::log(1e-3), std::log(1e3), 61, at::kDouble)); }
+
+double gap(const Tensor& a, const Tensor& b) { return ((a - b).abs() / (1e-300 + b.abs())).max().item<double>(); }
+
+}  // namespace
+
+TEST_CASE("Every row turns its own target F* back into the clean image", "[diffusion]") {
+  const Tensor sigma = levels(), x0 = torch::full({61, 1, 1, 1}, 0.7, at::kDouble),
+               eps = torch::full({61, 1, 1, 1}, -1.3, at::kDouble);
+  for (const auto& entry : preconditioning_table()) {
+    INFO(entry.name);
+    Options options;
+    const auto p = entry.make(options);
+    const auto c = p.coefficients(sigma);
+    const auto e = p.edm(sigma);
+    const Tensor F = c.a * x0 + c.b * eps, z = x0 + sigma.reshape({-1, 1, 1, 1}) * eps;
+    CHECK((e.skip * z + e.out * F - x0).abs().max().item<double>() < 1e-12);  // a few roundings of terms up to 1.3e3
+    CHECK(e.in.equal(c.in));
+    CHECK(gap(e.noise, sigma.log() / 4) < 1e-14);
+    CHECK(!entry.about.empty());
+    CHECK(!entry.source.empty());
+  }
+}
+
+TEST_CASE("v is minus edm at sigma_data 1", "[diffusion]") {
+  const auto v = row("{type: v}").coefficients(levels()),
+             edm = row("{type: edm, sigma_data: 1}").coefficients(levels());
+  CHECK(gap(v.a, -edm.a) < 1e-15);
+  CHECK(gap(v.b, -edm.b) < 1e-15);
+  CHECK(gap(v.in, edm.in) < 1e-15);
+}
+
+TEST_CASE("edm gives input and target unit variance", "[diffusion]") {
+  const double data = GENERATE(0.5, 0.2, 3.0);
+  const auto c = row(format("{sigma_data: {}}", data)).coefficients(levels());
+  const Tensor one = torch::ones_like(c.in), sigma = levels().reshape({-1, 1, 1, 1});
+  CHECK(gap(c.in.square() * (data * data + sigma.square()), one) < 1e-14);
+  CHECK(gap(c.a.square() * data * data + c.b.square(), one) < 1e-14);
+}
+
+TEST_CASE("Inputs of a network have unit variance for unit-variance images, but for score and flow", "[diffusion]") {
+  const Tensor sigma = levels().reshape({-1, 1, 1, 1}), one = torch::ones_like(sigma);
+  for (const std::string type : {"eps", "v", "x0"})
+    CHECK(gap(row("{type: " + type + "}").coefficients(levels()).in.square() * (1 + sigma.square()), one) < 1e-14);
+  CHECK(row("{type: score}").coefficients(levels()).in.equal(one));
+  CHECK(gap(row("{type: flow}").coefficients(levels()).in, 1 / (1 + sigma)) <
+        1e-15);  // s·z = x_t with s = 1 - t, σ = t/(1-t)
+}
+
+TEST_CASE("index rounds the network's input to the nearest level, the larger of two as near", "[diffusion]") {
+  const auto p = row("{type: eps, noise_input: {type: index, schedule: {type: ddpm}}}");
+  REQUIRE(p.levels.size() == 1000);
+  CHECK(p.rounding == p.levels);
+  CHECK(p.sigmas.low == p.levels.front());
+  CHECK(p.sigmas.high == p.levels.back());
+  const auto told = [&](double sigma) {
+    return p.coefficients(torch::full({1}, sigma, at::kDouble)).noise.item<double>();
+  };
+  for (std::size_t i = 0; i < p.levels.size(); i += 37) {
+    CHECK(told(p.levels[i]) == static_cast<double>(i));
+    CHECK(p.round(p.levels[i]) == p.levels[i]);
+  }
+  const double low = p.levels[4], high = p.levels[5], middle = (low + high) / 2;
+  CHECK(told(low + 0.49 * (high - low)) == 4);
+  CHECK(told(low + 0.51 * (high - low)) == 5);
+  CHECK(p.round(low + 0.49 * (high - low)) == low);
+  CHECK(p.round(std::nextafter(middle, high)) == high);
+  CHECK(told(0.0) == 0);
+  CHECK(told(1e9) == 999);
+  CHECK(p.round(0.0) == p.levels.front());
+  CHECK(p.round(1e9) == p.levels.back());
+}
+
+TEST_CASE("iDDPM's levels end at zero, which a network is told as -1", "[diffusion]") {
+  const auto p = row("{type: eps, noise_input: {type: index, M: 100}}");
+  CHECK(p.levels.size() == 100);
+  CHECK(p.levels.front() > 0);
+  CHECK(p.rounding.front() == 0.0);
+  CHECK(p.coefficients(torch::full({1}, 1e-9, at::kDouble)).noise.item<double>() == -1.0);
+  CHECK(p.round(1e-9) == 0.0);
+}
+
+TEST_CASE("vp tells the time at which the VP SDE has that noise level", "[diffusion]") {
+  const auto p = row("{type: eps, noise_input: vp}");
+  for (const double t : {1e-5, 1e-3, 0.3, 1.0}) {
+    const double sigma = std::sqrt(std::expm1(0.5 * 19.9 * t * t + 0.1 * t));
+    CHECK(std::abs(p.coefficients(torch::full({1}, sigma, at::kDouble)).noise.item<double>() / (999 * t) - 1) < 1e-12);
+    CHECK(std::abs(p.coefficients(torch::full({1}, sigma, at::kFloat)).noise.item<double>() / (999 * t) - 1) < 1e-5);
+  }
+  CHECK(std::abs(p.sigmas.high - 152.167) < 1e-3);
+}
+
+TEST_CASE("Coefficients have the shape and type of the batch", "[diffusion]") {
+  const auto p = row("{}");
+  for (const auto dtype : {at::kFloat, at::kDouble}) {
+    const auto c = p.coefficients(torch::ones({3}, dtype));
+    CHECK(c.a.sizes() == at::IntArrayRef{3, 1, 1, 1});
+    CHECK(c.noise.sizes() == at::IntArrayRef{3});
+    for (const auto& t : {c.a, c.b, c.in, c.noise}) CHECK(t.scalar_type() == dtype);
+  }
+  CHECK_THROWS(p.coefficients(torch::ones({3, 1})));
+  CHECK(p.round(0.123) == 0.123);
+}
+
+TEST_CASE("Wrong preconditioning options are named", "[diffusion]") {
+  CHECK(error_of("{type: edn}").find("edm") != std::string::npos);
+  CHECK(error_of("{sigma_data: 0}").find("sigma_data") != std::string::npos);
+  CHECK(error_of("{type: eps, sigma_data: 0.5}").find("sigma_data") != std::string::npos);
+  CHECK(error_of("{noise_input: lgo}").find("log") != std::string::npos);
+  CHECK(error_of("{noise_input: {type: ve, sigma_min: 2, sigma_max: 1}}")
+            .find("must be greater than sigma_min = 2, found 1") != std::string::npos);
+  CHECK(error_of("{noise_input: {type: index, schedule: edm}}").find("has no table of levels") != std::string::npos);
+  CHECK(error_of("{noise_input: {type: vp, M: 1.5}}").find("M") != std::string::npos);
+}
