@@ -1,0 +1,38 @@
+#pragma once
+
+#include "edmund/core/options.h"
+#include "edmund/core/table.h"
+#include "edmund/diffusion/denoiser.h"
+#include "edmund/diffusion/noise_source.h"
+#include "edmund/diffusion/time_grid.h"
+#include "edmund/ops/tensor.h"
+#include "edmund/schedules/noise_schedule.h"
+
+#include <functional>
+#include <span>
+#include <string_view>
+
+namespace edmund {
+
+/// How a sampler goes from the last grid time to σ = 0.
+enum class Final {
+  kDenoise,  // x = D(x/s; σ)
+  kEuler,    // an Euler step in t to the schedule's own clean time (NVlabs/edm); equal to kDenoise on edm and flow
+  kNone,     // stays at the last grid time: x as it is there
+};
+
+/// From x at t_0 (std s·σ) to an image, on the device and in the dtype of x.
+using Sampler = std::function<Tensor(const Denoiser& D, const NoiseSchedule& path, const TimeGrid& grid, Tensor x, NoiseSource& noise)>;
+using SamplerFactory = Sampler(Options&);
+
+std::span<const Entry<SamplerFactory>> sampler_table();
+/// Sampler that `type` names (default heun), its options (with `final`: denoise | euler | none) beside it.
+Sampler make_sampler(Options& options);
+
+/// Reads `final`.
+Final final_step(Options& options, std::string_view fallback = "denoise");
+
+/// Initial state at t_0 of the grid: x = s(t_0)·σ(t_0)·ε, ε the first draw of `noise`.
+Tensor initial_state(const NoiseSchedule& path, const TimeGrid& grid, NoiseSource& noise, at::IntArrayRef image_shape);
+
+}  // namespace edmund

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "edmund/diffusion/denoiser.h"
+#include "edmund/ops/tensor.h"
+#include "edmund/samplers/sampler.h"
+#include "edmund/schedules/noise_schedule.h"
+
+namespace edmund {
+
+/// Slope dx/dt of the probability-flow ODE (Karras et al. 2022, eq. 4), or the drift of the reverse family at λ:
+/// (ṡ/s + (1+λ²)·σ̇/σ)·x - (1+λ²)·(s·σ̇/σ)·D(x/s; σ); λ = 0 is the ODE, λ = 1 the reverse SDE.
+/// x: [B, C, H, W], any float dtype; t inside path.domain(). Calls D once, at σ(t). Throws Error if t lies outside.
+Tensor velocity(const Denoiser& D, const NoiseSchedule& path, const Tensor& x, double t, double lambda = 0.0);
+
+/// g(t) = s √(2 σ σ̇), the diffusion of the forward SDE.
+double diffusion(const NoiseSchedule& path, double t);
+
+/// Last step from grid time t to the image. Throws Error for Final::kEuler on a schedule without a clean time.
+Tensor finish(const Denoiser& D, const NoiseSchedule& path, const Tensor& x, double t, Final final);
+
+}  // namespace edmund

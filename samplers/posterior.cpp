@@ -1,0 +1,17 @@
+#include "edmund/samplers/posterior.h"
+
+#include <cmath>
+
+namespace edmund {
+
+AncestralStep ancestral_step(double sigma, double next, double eta) {
+  const double up = eta * next * std::sqrt((sigma - next) * (sigma + next)) / sigma;
+  return {std::sqrt((next - up) * (next + up)), up};
+}
+
+double transition_std(const NoiseSchedule& path, double t, double sigma_u) {
+  const double sigma = path.sigma(t);
+  return path.scale(t) * std::sqrt((sigma - sigma_u) * (sigma + sigma_u));
+}
+
+}  // namespace edmund

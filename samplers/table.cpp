@@ -1,0 +1,37 @@
+#include "edmund/samplers/sampler.h"
+
+#include <ATen/TensorOperators.h>
+
+namespace edmund {
+namespace samplers {
+
+SamplerFactory make_ancestral, make_ddim, make_euler, make_heun, make_reverse_sde;
+
+}  // namespace samplers
+namespace {
+
+constexpr Entry<SamplerFactory> kSamplers[] = {
+    {"heun", "second-order ODE steps, with churn", "Karras et al. 2022, algorithms 1-3", samplers::make_heun},
+    {"euler", "first-order ODE steps, with churn", "Karras et al. 2022, eq. 4", samplers::make_euler},
+    {"ddim", "DDIM, η from deterministic to ancestral", "Song et al. 2021, eq. 12", samplers::make_ddim},
+    {"ancestral", "DDPM's chain, posterior or β variance", "Ho et al. 2020, algorithm 2", samplers::make_ancestral},
+    {"reverse_sde", "Euler-Maruyama of the reverse SDE, λ", "Song et al. 2021, eq. 6", samplers::make_reverse_sde},
+};
+
+}  // namespace
+
+std::span<const Entry<SamplerFactory>> sampler_table() { return kSamplers; }
+
+Sampler make_sampler(Options& options) { return chosen(sampler_table(), options, "heun").make(options); }
+
+Final final_step(Options& options, std::string_view fallback) {
+  const std::string name = options.choice("final", fallback, {"denoise", "euler", "none"});
+  return name == "euler" ? Final::kEuler : name == "none" ? Final::kNone : Final::kDenoise;
+}
+
+Tensor initial_state(const NoiseSchedule& path, const TimeGrid& grid, NoiseSource& noise, at::IntArrayRef image_shape) {
+  const double t = grid.t.front();
+  return (path.scale(t) * path.sigma(t)) * noise.normal(image_shape);
+}
+
+}  // namespace edmund

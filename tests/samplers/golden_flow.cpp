@@ -1,0 +1,92 @@
+// Rectified flow: interpolation, exact velocity, Euler and Heun trajectories, the exact end point, logit-normal times.
+#include "edmund/diffusion/noise_levels.h"
+#include "edmund/samplers/sampler.h"
+#include "edmund/samplers/velocity.h"
+#include "samplers/noise.h"
+#include "schedules/cases.h"
+#include "support/catch.h"
+#include "support/golden.h"
+#include "support/mixture.h"
+
+#include <ATen/ops/stack.h>
+#include <ATen/ops/tensor.h>
+#include <cmath>
+#include <regex>
+
+namespace edmund::testing {
+namespace {
+
+std::unique_ptr<NoiseSchedule> flow(double low, double high) {
+  return schedule("{type: flow, t_min: " + number_text(low) + ", t_max: " + number_text(high) + "}");
+}
+
+void check_pairs(Golden& golden) {
+  const auto path = flow(1e-9, 1 - 1e-9);
+  const Denoiser D = Mixture::from(golden).denoiser();
+  const Tensor x0 = golden.real("pair.x0"), eps = golden.real("pair.eps"), x_t = golden.real("pair.x_t");
+  std::vector<Tensor> x, target, exact;
+  std::int64_t i = 0;
+  for (const double t : golden.reals("pair.t")) {
+    const double s = path->scale(t), sigma = path->sigma(t), s_rate = path->scale_rate(t);
+    x.push_back(s * (x0[i] + sigma * eps[i]));
+    target.push_back(s_rate * x0[i] + (s_rate * sigma + s * path->sigma_rate(t)) * eps[i]);  // d/dt of the line above
+    exact.push_back(velocity(D, *path, x_t.slice(0, i, i + 1), t)[0]);
+    ++i;
+  }
+  golden.check_max("pair.x_t", at::stack(x), 1e-9);
+  golden.check_max("pair.velocity_target", at::stack(target), 1e-9);
+  golden.check_max("pair.exact_velocity", at::stack(exact), 1e-9);
+}
+
+// All N + 1 states of `sampler` on N uniform steps.
+void check_states(Golden& golden, const std::string& name, const std::string& sampler, std::int64_t N) {
+  const auto ends = golden.reals("sample.t_start_end");
+  const auto path = flow(ends[1], ends[0]);
+  TimeGrid grid;
+  for (std::int64_t i = 0; i <= N; ++i) grid.t.push_back(std::lerp(ends[0], ends[1], static_cast<double>(i) / static_cast<double>(N)));
+  const auto trace = std::make_shared<std::vector<Evaluation>>();
+  NoNoise noise;
+  const Tensor last = made(make_sampler, "{type: " + sampler + ", final: none}")(recorded(Mixture::from(golden).denoiser(), trace), *path, grid, golden.real("sample.z"), noise);
+  const std::size_t evaluations = sampler == "heun" ? 2 : 1;
+  std::vector<Tensor> states;
+  for (std::size_t i = 0; i < trace->size(); i += evaluations) states.push_back(path->scale(grid.t[i / evaluations]) * (*trace)[i].z);
+  states.push_back(last);
+  golden.check_max(name, at::stack(states), 1e-9);
+}
+
+// Classical Runge-Kutta steps of the ODE, evenly in ln σ: error about 1e-11.
+Tensor integrated(const Denoiser& D, const NoiseSchedule& path, Tensor x, int N) {
+  const Interval ends = path.sigmas();
+  for (int i = 0; i < N; ++i) {
+    const auto time = [&](int k) { return k == 0 ? path.times().high : k == N ? path.times().low : path.time(ends.high * std::pow(ends.low / ends.high, static_cast<double>(k) / N)); };
+    const double t = time(i), u = time(i + 1), h = u - t;
+    const Tensor k1 = velocity(D, path, x, t), k2 = velocity(D, path, x + 0.5 * h * k1, t + 0.5 * h);
+    const Tensor k3 = velocity(D, path, x + 0.5 * h * k2, t + 0.5 * h), k4 = velocity(D, path, x + h * k3, u);
+    x = x + (h / 6) * (k1 + 2 * k2 + 2 * k3 + k4);
+  }
+  return x;
+}
+
+}  // namespace
+
+TEST_CASE("flow is rectified flow, with time running from noise to data", "[golden][samplers]") {
+  for_each_golden({"rectified_flow_"}, [](Golden& golden) {
+    check_pairs(golden);
+    const std::regex states(R"(sample\.(euler|heun)(\d+))"), logit_normal(R"(logit_normal\.m([-.0-9]+)_s([.0-9]+))");
+    for (const auto& name : golden.names()) {
+      std::smatch m;
+      if (std::regex_match(name, m, states)) check_states(golden, name, m[1], std::stoll(m[2]));
+      if (!std::regex_match(name, m, logit_normal)) continue;
+      const NoiseLevels levels = made(make_noise_levels, "{type: logit_normal, mean: " + m[1].str() + ", std: " + m[2].str() + "}");
+      std::vector<double> times;
+      for (const double u : golden.reals("logit_normal.q")) times.push_back(levels(u) / (1 + levels(u)));
+      golden.check_each(name, times, 1e-9);
+    }
+    const auto ends = golden.reals("sample.t_start_end");
+    const Tensor exact = integrated(Mixture::from(golden).denoiser(), *flow(ends[1], ends[0]), golden.real("sample.z"), 1200);
+    golden.check_max("sample.exact", exact, 1e-9);
+    golden.check_max("sample.rk45", exact, 1e-3);
+  }, {"sample.rk45_nfe_accepted"});  // steps of an adaptive solver
+}
+
+}  // namespace edmund::testing

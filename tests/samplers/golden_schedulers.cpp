@@ -1,0 +1,138 @@
+// Diffusers' DDIM and DDPM schedulers, step by step: from each stored sample to the next.
+#include "edmund/core/error.h"
+#include "edmund/samplers/posterior.h"
+#include "edmund/samplers/sampler.h"
+#include "edmund/schedules/betas.h"
+#include "samplers/noise.h"
+#include "schedules/cases.h"
+#include "support/catch.h"
+#include "support/golden.h"
+#include "support/mixture.h"
+
+#include <ATen/ops/empty.h>
+#include <cmath>
+#include <set>
+
+namespace edmund::testing {
+namespace {
+
+// A scheduler's configuration under the reference's names and defaults.
+struct Config {
+  std::string beta_schedule = "linear", prediction_type = "epsilon", variance_type = "fixed_small", timestep_spacing = "leading";
+  std::int64_t num_train_timesteps = 1000, steps_offset = 0, num_inference_steps = 0;
+  double beta_start = 1e-4, beta_end = 0.02, clip_sample_range = 1.0, eta = 0.0;
+  bool clip_sample = true, set_alpha_to_one = true, rescale_betas_zero_snr = false, use_clipped_model_output = false;
+
+  explicit Config(const nlohmann::json& settings) {
+    num_inference_steps = settings.at("num_inference_steps").get<std::int64_t>();
+    nlohmann::json config = settings.at("config"), step = settings.value("step", nlohmann::json::object());
+    const auto take = [](nlohmann::json& from, const char* key, auto& value) {
+      if (from.contains(key)) from.at(key).get_to(value);
+      from.erase(key);
+    };
+    take(config, "beta_schedule", beta_schedule), take(config, "prediction_type", prediction_type), take(config, "variance_type", variance_type);
+    take(config, "timestep_spacing", timestep_spacing), take(config, "num_train_timesteps", num_train_timesteps), take(config, "steps_offset", steps_offset);
+    take(config, "beta_start", beta_start), take(config, "beta_end", beta_end), take(config, "clip_sample", clip_sample);
+    take(config, "clip_sample_range", clip_sample_range), take(config, "set_alpha_to_one", set_alpha_to_one);
+    take(config, "rescale_betas_zero_snr", rescale_betas_zero_snr);
+    take(step, "eta", eta), take(step, "use_clipped_model_output", use_clipped_model_output);
+    require(config.empty() && step.empty(), "golden: unknown settings of a scheduler: {} {}", config.dump(), step.dump());
+  }
+
+  std::string beta_kind() const { return beta_schedule == "squaredcos_cap_v2" ? "cosine" : beta_schedule; }
+  std::unique_ptr<NoiseSchedule> path() const {
+    std::string yaml = "{type: ddpm, N: " + std::to_string(num_train_timesteps) + ", betas: " + beta_kind();
+    if (beta_kind() != "cosine") yaml += ", beta_start: " + number_text(beta_start) + ", beta_end: " + number_text(beta_end);
+    return schedule(yaml + (rescale_betas_zero_snr ? ", zero_terminal_snr: true}" : "}"));
+  }
+  std::vector<double> betas() const {
+    const auto table = make_betas(beta_kind(), num_train_timesteps, beta_start, beta_end);
+    return rescale_betas_zero_snr ? with_zero_terminal_snr(table) : table;
+  }
+};
+
+// D that a model output stands for.
+Tensor predicted(const Config& config, const NoiseSchedule& path, const Tensor& x, const Tensor& output, double t) {
+  const double s = path.scale(t), sigma = path.sigma(t);
+  if (config.prediction_type == "epsilon") return x / s - sigma * output;
+  if (config.prediction_type == "v_prediction") return s * x - s * sigma * output;
+  require(config.prediction_type == "sample", "golden: unknown prediction type '{}'", config.prediction_type);
+  return output;
+}
+
+// The sampler that the scheduler is, with the given last step.
+Sampler sampler_of(const Config& config, bool ddim, const char* last) {
+  const std::string range = "[-" + number_text(config.clip_sample_range) + ", " + number_text(config.clip_sample_range) + "]";
+  std::string yaml = std::string("{final: ") + last;
+  if (ddim) {
+    yaml += ", type: ddim, eta: " + number_text(config.eta);
+    if (config.clip_sample && !config.use_clipped_model_output) yaml += ", clip: " + range;
+  } else {
+    const bool posterior = config.variance_type == "fixed_small" || config.variance_type == "fixed_small_log";
+    require(posterior || config.variance_type == "fixed_large", "golden: unknown variance type '{}'", config.variance_type);
+    yaml += std::string(", type: ancestral, variance: ") + (posterior ? "posterior" : "beta");
+  }
+  return made(make_sampler, yaml + "}");
+}
+
+// The scheduler's step from sample i, entry `from` to entry `to` of the table (counted from 1; 0: clean image).
+Tensor stepped(const Config& config, bool ddim, const NoiseSchedule& path, Denoiser D, const Tensor& x, double from, double to, const Tensor& draw) {
+  ReplayedNoise noise(draw.unsqueeze(0));
+  const double r = config.clip_sample_range;
+  if (config.clip_sample && (!ddim || config.use_clipped_model_output)) D = clipped(std::move(D), {-r, r});
+  if (to > 0) return sampler_of(config, ddim, "none")(D, path, {{from, to}}, x, noise);
+  const Tensor clean = sampler_of(config, ddim, "denoise")(D, path, {{from}}, x, noise);
+  // The reference omits the noise of the last step only where that step starts at the first entry.
+  if (ddim || from == 1 || config.variance_type != "fixed_large") return clean;
+  return clean + transition_std(path, from, 0.0) * draw;
+}
+
+void check_case(Golden& golden, const std::string& name, bool ddim) {
+  const Config config(golden.settings().at(name));
+  const auto path = config.path();
+  const auto timesteps = golden.reals(name + ".timesteps");
+  if (golden.has(name + ".betas")) golden.check_each(name + ".betas", config.betas(), 0.0, 1e-7);
+  if (golden.has(name + ".alphas_cumprod")) golden.check_each(name + ".alphas_cumprod", alphas_cumprod(config.betas()), 2e-5);
+
+  const TimeGrid grid = made(make_grid, "{type: native, steps: " + std::to_string(config.num_inference_steps) + ", spacing: " + config.timestep_spacing +
+                                 ", offset: " + std::to_string(config.steps_offset) + "}", *path, Interval{0.0, 1e300});
+  std::vector<double> ours;
+  for (const double t : grid.t) ours.push_back(t - 1);  // the reference counts from 0
+  golden.check_each(name + ".timesteps", ours, 0.0);
+
+  const Tensor samples = golden.real(name + ".samples"), outputs = golden.real(name + ".model_outputs");
+  const Tensor draws = golden.has(name + ".noise") ? golden.real(name + ".noise") : at::empty({0}, at::kDouble);
+  const Mixture mixture = Mixture::from(golden);
+  std::int64_t draw = 0;
+  for (std::int64_t i = 0; i < std::ssize(timesteps); ++i) {
+    const double from = timesteps[static_cast<std::size_t>(i)] + 1;
+    // DDIM steps down by N / steps, DDPM to the next entry of its grid.
+    double to = ddim ? from - static_cast<double>(config.num_train_timesteps / config.num_inference_steps)
+                     : (i + 1 < std::ssize(timesteps) ? timesteps[static_cast<std::size_t>(i) + 1] + 1 : 0.0);
+    if (to <= 0) to = ddim && !config.set_alpha_to_one ? 1.0 : 0.0;
+    const bool drawn = ddim ? config.eta > 0 : from > 1;
+    const Tensor n = drawn ? draws[draw++] : at::zeros_like(samples[i]);
+    const Tensor x = samples[i];
+    const Denoiser stored = [&](const Tensor&, double) { return predicted(config, *path, x, outputs[i], from); };
+    const std::string label = name + " step " + std::to_string(i);
+    golden.check_max_of(label + ", stored output", stepped(config, ddim, *path, stored, x, from, to, n), samples[i + 1], 1e-4);
+    golden.check_max_of(label + ", mixture", stepped(config, ddim, *path, mixture.denoiser(), x, from, to, n), samples[i + 1], 1e-4);
+  }
+  golden.check(name + ": every draw belongs to a step", draw == draws.size(0));
+}
+
+}  // namespace
+
+TEST_CASE("ddim is diffusers' DDIM scheduler, step by step", "[golden][samplers]") {
+  for_each_golden({"scheduler_ddim"}, [](Golden& golden) {
+    for (const auto& item : golden.settings().items()) check_case(golden, item.key(), true);
+  });
+}
+
+TEST_CASE("ancestral is diffusers' DDPM scheduler, step by step", "[golden][samplers]") {
+  for_each_golden({"scheduler_ddpm_ancestral"}, [](Golden& golden) {
+    for (const auto& item : golden.settings().items()) check_case(golden, item.key(), false);
+  });
+}
+
+}  // namespace edmund::testing
