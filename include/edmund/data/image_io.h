@@ -1,0 +1,44 @@
+#pragma once
+
+#include "edmund/ops/tensor.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace edmund {
+
+/// Size of an encoded image, from its header alone.
+struct ImageHeader {
+  std::int64_t width = 0, height = 0, channels = 0;
+};
+/// Reads the header of a PNG or JPEG before anything is decoded. Throws Error (naming `name`) for other formats,
+/// truncated files, 16-bit and alpha channels, and for more than `pixel_limit` pixels.
+ImageHeader image_header(std::string_view bytes, std::string_view name, std::int64_t pixel_limit = 1 << 26);
+
+/// uint8 [C, H, W], C = 1 (grey) or 3 (RGB); alpha is refused by name. Throws Error for damaged data.
+Tensor decode_image(std::string_view bytes, std::string_view name);
+Tensor read_image(const std::filesystem::path& path);
+
+/// PNG bytes of uint8 [C, H, W], C = 1 or 3 (RGB).
+std::string png_bytes(const Tensor& image);
+void write_png(const std::filesystem::path& path, const Tensor& image);
+
+/// uint8 [C, H', W'] resized by `method`: area (means; for smaller images), bilinear (half-pixel centers, no blur
+/// before), bicubic (likewise, A = -0.75), pad (zero border around the centered image, which must not be larger),
+/// crop (the largest centered box of the asked proportions, then area). Throws Error for another method and for an
+/// image too large to be padded.
+Tensor resized(const Tensor& image, std::int64_t height, std::int64_t width, std::string_view method);
+
+/// float in [-1, 1] → uint8: 127.5·x + 128, truncated and cut (NVlabs/edm; the one quantizer of the project). NaN
+/// becomes 0.
+Tensor to_uint8(const Tensor& images);
+/// uint8 → float in [-1, 1]: x/127.5 - 1.
+Tensor to_float(const Tensor& images);
+
+/// uint8 [B, C, H, W] → one image [C, …] of `columns` columns, each pixel enlarged `zoom` times, `gap` white pixels
+/// between.
+Tensor image_grid(const Tensor& images, std::int64_t columns, std::int64_t zoom = 1, std::int64_t gap = 0);
+
+}  // namespace edmund

@@ -1,0 +1,108 @@
+#include "adapted.h"
+
+#include "edmund/core/error.h"
+#include "edmund/data/image_io.h"
+
+#include <ATen/ATen.h>
+#include <cstring>
+#include <utility>
+
+namespace edmund {
+namespace {
+
+std::string text(const ImageHeader& header) {
+  return format("{}x{} pixels of {} channel{}", header.width, header.height, header.channels,
+                header.channels == 1 ? "" : "s");
+}
+
+void check_sizes(const ImageSource& source, const ImageHeader& shape, const Adaptation& wanted) {
+  for (std::int64_t i = 0; i < source.size; ++i) {
+    const auto found = source.header(i);
+    if (found.width == shape.width && found.height == shape.height) continue;
+    require(wanted.size > 0, "{}: {}, but {} has {}; give `size` and `resize`, or images of one size", source.file(i),
+            text(found), source.file(0), text(source.header(0)));
+    require(wanted.resize != "refuse",
+            "{}: {}, but `size` asks for {}x{}; give `resize`: pad, area, bilinear, bicubic or crop", source.file(i),
+            text(found), wanted.size, wanted.size);
+    if (wanted.resize != "pad") return;
+    require(found.width <= shape.width && found.height <= shape.height,
+            "{}: {} cannot be padded to {}x{}; choose another `resize`", source.file(i), text(found), shape.width,
+            shape.height);
+  }
+}
+
+void check_channels(const ImageSource& source, const ImageHeader& shape, const Adaptation& wanted) {
+  for (std::int64_t i = 0; i < source.size; ++i) {
+    const auto found = source.header(i);
+    if (found.channels == shape.channels || (found.channels == 1 && wanted.channels == 3)) continue;
+    require(wanted.channels > 0,
+            "{}: {}, but {} has {}; give `channels: 3` to repeat grey images, or images of one kind", source.file(i),
+            text(found), source.file(0), text(source.header(0)));
+    fail("{}: {}, but `channels` asks for {}; color images are not made grey here, convert them first", source.file(i),
+         text(found), wanted.channels);
+  }
+}
+
+class Adapted final : public Dataset {
+ public:
+  Adapted(ImageSource source, const ImageHeader& shape, std::string method)
+      : source_(std::move(source)), shape_(shape), method_(std::move(method)) {}
+
+  DatasetInfo info() const override {
+    return {.name = source_.name,
+            .size = source_.size,
+            .channels = shape_.channels,
+            .height = shape_.height,
+            .width = shape_.width,
+            .num_classes = source_.num_classes,
+            .class_names = source_.class_names};
+  }
+
+  Batch read(std::span<const std::int64_t> indices) const override {
+    const auto count = static_cast<std::int64_t>(indices.size());
+    Batch batch{.images = at::empty({count, shape_.channels, shape_.height, shape_.width}, at::kByte),
+                .labels = at::zeros({count}, at::kLong)};
+    auto* pixels = batch.images.data_ptr<std::uint8_t>();
+    auto* labels = batch.labels.data_ptr<std::int64_t>();
+    for (const auto i : indices) {
+      TORCH_CHECK(i >= 0 && i < source_.size, "Dataset::read: index ", i, " of ", source_.size, " images");
+      pixels = copy(i, pixels);
+      *labels++ = source_.labels.empty() ? 0 : source_.labels[static_cast<std::size_t>(i)];
+    }
+    return batch;
+  }
+
+ private:
+  // Writes image i in the shape of this data set; answers where the next one goes.
+  std::uint8_t* copy(std::int64_t i, std::uint8_t* out) const {
+    const Tensor raw = source_.image(i);  // [C, H, W]
+    const auto promised = source_.header(i);
+    if (raw.size(0) != promised.channels || raw.size(1) != promised.height || raw.size(2) != promised.width)
+      fail("{}: {}x{} pixels of {} channels, but {} when the data set was opened; the file has changed",
+           source_.file(i), raw.size(2), raw.size(1), raw.size(0), text(promised));
+    const bool same = raw.size(1) == shape_.height && raw.size(2) == shape_.width;
+    const Tensor image = (same ? raw : resized(raw, shape_.height, shape_.width, method_)).contiguous();
+    const auto bytes = static_cast<std::size_t>(image.numel());
+    for (std::int64_t c = 0; c < shape_.channels; c += image.size(0), out += bytes)  // a grey image is repeated
+      std::memcpy(out, image.const_data_ptr<std::uint8_t>(), bytes);
+    return out;
+  }
+
+  ImageSource source_;
+  ImageHeader shape_;
+  std::string method_;
+};
+
+}  // namespace
+
+std::unique_ptr<Dataset> adapted(ImageSource source, const Adaptation& wanted) {
+  require(source.size > 0, "{}: there are no images", source.name);
+  ImageHeader shape = source.header(0);
+  if (wanted.size > 0) shape.width = shape.height = wanted.size;
+  if (wanted.channels > 0) shape.channels = wanted.channels;
+  check_sizes(source, shape, wanted);
+  check_channels(source, shape, wanted);
+  return std::make_unique<Adapted>(std::move(source), shape, wanted.resize);
+}
+
+}  // namespace edmund

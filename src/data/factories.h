@@ -1,0 +1,20 @@
+#pragma once
+
+#include "edmund/core/options.h"
+#include "edmund/data/dataset.h"
+#include "edmund/data/image_source.h"
+
+#include <filesystem>
+#include <string_view>
+
+namespace edmund {
+
+DatasetFactory make_cifar10, make_digits, make_edm_zip, make_fashion_mnist, make_folder, make_idx;
+
+/// Whether there is a file or folder; names that the system cannot take are not there either.
+bool is_there(const std::filesystem::path& path);
+
+/// Path that option `key` must give. Throws Error, saying what it should be, if it is missing or there is nothing.
+std::filesystem::path existing_path(Options& options, std::string_view key, std::string_view what);
+
+}  // namespace edmund

@@ -1,0 +1,35 @@
+// idx — images in an IDX file of unsigned bytes [N, H, W] (the format of MNIST), with or without labels [N] in
+// another one.
+//
+//   images       (needed)  file, plain or .gz
+//   labels       ""        file, plain or .gz; "": no classes
+//   num_classes  0         number of classes; 0: largest label + 1
+//   split        all       train | test | all; "test" is every fifth image of each class
+
+#include "edmund/core/error.h"
+#include "edmund/data/image_source.h"
+#include "factories.h"
+#include "idx_file.h"
+
+namespace edmund {
+
+ImageSource make_idx(Options& options) {
+  const auto labels = std::filesystem::path(options.text("labels", ""));
+  const auto num_classes = options.integer("num_classes", 0, between(0, 256));
+  const auto split = options.choice("split", "all", {"train", "test", "all"});
+  options.check(num_classes == 0 || !labels.empty(), "num_classes", "num_classes needs `labels`");
+  const auto path = existing_path(options, "images", "an IDX file of images");
+  ImageSource source = stored(path.stem().string(), read_idx_images(path).unsqueeze(1), path.string());
+  if (!labels.empty()) {
+    source.labels = read_idx_labels(labels);
+    const auto count = static_cast<std::int64_t>(source.labels.size());
+    require(count == source.size, "{}: {} labels, but {} has {} images", labels.string(), count, path.string(),
+            source.size);
+    source.num_classes = checked_classes(source.labels, num_classes, labels.string());
+  }
+  source = split_by_class(std::move(source), split);
+  if (split != "all") source.name += " " + split;
+  return source;
+}
+
+}  // namespace edmund

@@ -1,0 +1,68 @@
+#include "adapted.h"
+#include "edmund/core/error.h"
+#include "edmund/core/text.h"
+#include "edmund/data/dataset.h"
+#include "factories.h"
+
+#include <system_error>
+#include <utility>
+
+namespace edmund {
+namespace {
+
+constexpr Entry<DatasetFactory> kDatasets[] = {
+    {"cifar10", "CIFAR-10, 32x32 RGB, 10 classes, binary version", "Krizhevsky 2009", make_cifar10},
+    {"digits", "UCI handwritten digits, 8x8 grey, 10 classes", "Alpaydin and Kaynak 1998", make_digits},
+    {"edm-zip", "zip or folder of PNG with dataset.json, as NVlabs/edm has it", "Karras et al. 2022, dataset_tool",
+     make_edm_zip},
+    {"fashion-mnist", "Fashion-MNIST, 28x28 grey, 10 classes", "Xiao et al. 2017", make_fashion_mnist},
+    {"folder", "PNG and JPEG images in a folder; sub-folders are classes", "-", make_folder},
+    {"idx", "images (and labels) in IDX files, plain or .gz", "LeCun et al. 1998, MNIST", make_idx},
+};
+
+// Without its type nothing can be said about the other keys: they are left alone.
+const Entry<DatasetFactory>& known_entry(Options& options) {
+  const auto type = options.text("type", "digits");
+  for (const auto& entry : kDatasets)
+    if (entry.name == type) return entry;
+  for (const auto& key : options.keys()) options.defer(key);
+  fail("unknown data set '{}'{}", type, suggestion(type, names(dataset_table())));
+}
+
+}  // namespace
+
+std::span<const Entry<DatasetFactory>> dataset_table() { return kDatasets; }
+
+bool is_there(const std::filesystem::path& path) {
+  std::error_code code;
+  return std::filesystem::exists(path, code);
+}
+
+std::filesystem::path existing_path(Options& options, std::string_view key, std::string_view what) {
+  const std::filesystem::path path = options.text(key, "");
+  require(!path.empty(), "`{}` is missing; it gives {}", key, what);
+  require(is_there(path), "{}: `{}` should be {}, but nothing is there", path.string(), key, what);
+  return path;
+}
+
+std::unique_ptr<Dataset> make_dataset(Options& options) {
+  const auto& entry = known_entry(options);
+  Adaptation wanted{
+      .size = options.integer("size", 0, between(0, 1 << 13)),
+      .resize = options.choice("resize", "refuse", {"refuse", "pad", "area", "bilinear", "bicubic", "crop"}),
+      .channels = options.integer("channels", 0, between(0, 3))};
+  options.check(wanted.channels != 2, "channels", "expected 1 (grey), 3 (RGB) or 0 (the images' own), found 2");
+  options.check(wanted.resize == "refuse" || wanted.size > 0, "resize", "resizing needs `size`");
+  if (wanted.channels == 2) wanted.channels = 0;
+  if (wanted.size == 0) wanted.resize = "refuse";
+  const auto max_images = options.integer("max_images", 0, at_least(0));
+  const auto seed = static_cast<std::uint64_t>(options.integer("choice_seed", 0, at_least(0)));
+  ImageSource source = entry.make(options);
+  if (max_images > 0) {
+    auto indices = chosen_indices(source.size, max_images, seed);
+    source = selected(std::move(source), std::move(indices));
+  }
+  return adapted(std::move(source), wanted);
+}
+
+}  // namespace edmund

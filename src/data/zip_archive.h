@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace edmund {
+
+/// Reads a zip file. Its directory is read once; entries are read on demand, from any thread. Nothing is ever
+/// extracted to disk.
+class ZipArchive {
+ public:
+  struct Entry {
+    std::string name;
+    std::uint64_t index = 0;
+    std::uint64_t size = 0;  // bytes, uncompressed
+  };
+
+  /// Throws Error for files that are no zip archives, cut short, or have names that lead out of the archive or stand
+  /// twice.
+  explicit ZipArchive(const std::filesystem::path& path);
+  ~ZipArchive();
+
+  /// Files, folders left out, sorted by name.
+  const std::vector<Entry>& entries() const { return entries_; }
+
+  /// The first `limit` bytes of an entry, or all if it has no more. Throws Error, naming archive and entry, for
+  /// damaged data.
+  std::string read(const Entry& entry, std::uint64_t limit) const;
+
+ private:
+  struct Handle;
+  std::filesystem::path path_;
+  std::unique_ptr<Handle> handle_;
+  std::vector<Entry> entries_;
+};
+
+}  // namespace edmund

@@ -1,0 +1,141 @@
+#include "data/helpers.h"
+
+#include "edmund/core/error.h"
+#include "edmund/core/files.h"
+
+#include <ATen/ATen.h>
+#include <fstream>
+#include <numeric>
+#include <opencv2/core.hpp>
+#include <opencv2/imgcodecs.hpp>
+#include <stdexcept>
+#include <unistd.h>
+#include <zip.h>
+#include <zlib.h>
+
+namespace edmund::testing {
+
+Folder::Folder() {
+  static int made = 0;
+  path_ = std::filesystem::temp_directory_path() / format("edmund-data-{}-{}", ::getpid(), made++);
+  std::filesystem::remove_all(path_);
+  std::filesystem::create_directories(path_);
+}
+
+Folder::~Folder() { std::filesystem::remove_all(path_); }
+
+std::string Folder::write(std::string_view name, std::string_view bytes) const {
+  const auto path = path_ / name;
+  std::filesystem::create_directories(path.parent_path());
+  std::ofstream file(path, std::ios::binary);
+  file << bytes;
+  return path.string();
+}
+
+std::string error_of(const std::function<void()>& act) {
+  try {
+    act();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
+std::unique_ptr<Dataset> dataset_of(const std::string& yaml) {
+  Options options = Options::read_text(yaml, "test.yaml");
+  std::unique_ptr<Dataset> dataset;
+  if (const auto mistake = error_of([&] { dataset = make_dataset(options); }); !mistake.empty())
+    options.reject("", mistake);
+  options.finish();
+  return dataset;
+}
+
+Tensor image_of(const Dataset& dataset, std::int64_t i) { return dataset.read(std::span(&i, 1)).images[0]; }
+
+std::vector<std::int64_t> labels_of(const Dataset& dataset) {
+  const Tensor labels = read_all(dataset).labels;
+  return {labels.data_ptr<std::int64_t>(), labels.data_ptr<std::int64_t>() + labels.numel()};
+}
+
+Tensor picture(std::int64_t channels, std::int64_t height, std::int64_t width, std::int64_t number) {
+  Tensor image = at::empty({channels, height, width}, at::kByte);
+  auto* out = image.data_ptr<std::uint8_t>();
+  for (std::int64_t i = 0; i < image.numel(); ++i)
+    out[i] = static_cast<std::uint8_t>((i * i * 7 + i * 31 + number * 57 + 3) % 256);
+  return image;
+}
+
+std::string big_endian(std::int64_t value) {
+  std::string out;
+  for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(value >> shift & 0xFF);
+  return out;
+}
+
+std::string idx_bytes(const std::vector<std::int64_t>& sizes, std::string_view data) {
+  std::string out = big_endian(0x0800 + static_cast<std::int64_t>(sizes.size()));
+  for (const auto size : sizes) out += big_endian(size);
+  return out += data;
+}
+
+std::string gzipped(std::string_view bytes) {
+  z_stream stream{};
+  deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY);  // 16: gzip header and trailer
+  std::string out(deflateBound(&stream, bytes.size()), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+  stream.avail_in = static_cast<uInt>(bytes.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  if (deflate(&stream, Z_FINISH) != Z_STREAM_END) throw std::runtime_error("deflate");
+  out.resize(stream.total_out);
+  deflateEnd(&stream);
+  return out;
+}
+
+std::string png_chunk(std::string_view type, std::string_view data) {
+  const std::string body = std::string(type) + std::string(data);
+  const auto crc = crc32(0, reinterpret_cast<const Bytef*>(body.data()), static_cast<uInt>(body.size()));
+  return big_endian(static_cast<std::int64_t>(data.size())) + body + big_endian(static_cast<std::int64_t>(crc));
+}
+
+std::string hand_made_png(std::int64_t width, std::int64_t height, int depth, int color, std::string_view scanlines,
+                          std::string_view before) {
+  uLongf size = compressBound(scanlines.size());
+  std::string packed(size, '\0');
+  compress(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(scanlines.data()),
+           scanlines.size());
+  packed.resize(size);
+  std::string header = big_endian(width) + big_endian(height);
+  for (const int value : {depth, color, 0, 0, 0}) header += static_cast<char>(value);
+  return "\x89PNG\r\n\x1a\n" + png_chunk("IHDR", header) + std::string(before) + png_chunk("IDAT", packed) +
+         png_chunk("IEND", "");
+}
+
+std::string jpeg_bytes(const Tensor& image, bool progressive) {
+  const Tensor bgr = image.permute({1, 2, 0}).flip(2).contiguous();
+  const cv::Mat pixels(static_cast<int>(bgr.size(0)), static_cast<int>(bgr.size(1)),
+                       bgr.size(2) == 1 ? CV_8UC1 : CV_8UC3, bgr.data_ptr());
+  std::vector<unsigned char> bytes;
+  cv::imencode(".jpg", pixels, bytes,
+               {cv::IMWRITE_JPEG_QUALITY, 100, cv::IMWRITE_JPEG_PROGRESSIVE, progressive ? 1 : 0});
+  return {bytes.begin(), bytes.end()};
+}
+
+std::string zip_bytes(const Folder& folder, const Files& entries, bool deflated) {
+  const std::string path = folder / "written.zip";
+  std::filesystem::remove(path);
+  zip_t* zip = zip_open(path.c_str(), ZIP_CREATE, nullptr);
+  for (const auto& [name, bytes] : entries) {
+    zip_source_t* source = zip_source_buffer(zip, bytes.data(), bytes.size(), 0);
+    const auto index = zip_file_add(zip, name.c_str(), source, ZIP_FL_ENC_UTF_8);
+    if (index < 0) throw std::runtime_error(zip_strerror(zip));
+    zip_set_file_compression(zip, static_cast<zip_uint64_t>(index), deflated ? ZIP_CM_DEFLATE : ZIP_CM_STORE, 0);
+  }
+  if (zip_close(zip) != 0) throw std::runtime_error(zip_strerror(zip));
+  std::string bytes = read_file(path);
+  std::filesystem::remove(path);
+  return bytes;
+}
+
+}  // namespace edmund::testing
