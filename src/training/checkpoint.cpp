@@ -1,0 +1,171 @@
+#include "edmund/training/checkpoint.h"
+
+#include "edmund/core/error.h"
+#include "edmund/core/files.h"
+#include "edmund/core/log.h"
+#include "edmund/ops/tensor_file.h"
+
+#include "checkpoint_files.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <system_error>
+#include <unistd.h>
+
+namespace edmund {
+namespace fs = std::filesystem;
+namespace files = checkpoint_files;
+using nlohmann::json;
+namespace {
+
+/// The path without a slash at its end.
+fs::path trimmed(const fs::path& folder) { return folder.has_filename() ? folder : folder.parent_path(); }
+
+/// The way out for a person whose checkpoint is damaged.
+std::string remedy(const fs::path& folder) {
+  const auto number = [](const fs::path& path) { return std::pair(path.filename().string().size(), path.filename().string()); };
+  for (const auto& other : files::listed(folder.parent_path()))
+    if (number(other) < number(folder)) return format("go back to {}", other.string());
+  return "no older checkpoint lies beside it: take a copy, or train anew";
+}
+
+json whole_state(const fs::path& folder) {
+  json state;
+  const std::string damage = files::read_state(folder, state);
+  require(damage.empty(), "{}; {}", damage, remedy(folder));
+  return state;
+}
+
+NamedTensors tensors(const fs::path& folder, const json& state, const char* part) {
+  std::string bytes;
+  const std::string damage = files::read_part(folder, state, part, bytes);
+  require(damage.empty(), "{}; {}", damage, remedy(folder));
+  const TensorFile file = parse_tensors(bytes, (folder / part).string());
+  return {file.tensors.begin(), file.tensors.end()};
+}
+
+Checkpoint header(const json& state) {
+  return {.config = state["config"],
+          .images = state["images"],
+          .steps = state["steps"],
+          .counters = state["counters"],
+          .network = {},
+          .ema = {},
+          .optimizer = {}};
+}
+
+void rename_or_fail(const fs::path& from, const fs::path& to) {
+  std::error_code error;
+  fs::rename(from, to, error);
+  require(!error, "{}: cannot rename: {}", from.string(), error.message());
+}
+
+void remove_or_fail(const fs::path& folder) {
+  std::error_code error;
+  fs::remove_all(folder, error);
+  require(!error, "{}: cannot delete: {}", folder.string(), error.message());
+}
+
+/// Name of a folder that is not, or no longer, a checkpoint.
+fs::path aside(const fs::path& folder, const char* purpose) {
+  return folder.parent_path() / format(".tmp-{}-{}-{}", folder.filename().string(), purpose, ::getpid());
+}
+
+}  // namespace
+
+fs::path checkpoint_folder(const fs::path& run, std::int64_t images) {
+  std::string number = std::to_string(images);
+  if (number.size() < 12) number.insert(0, 12 - number.size(), '0');
+  return run / "checkpoints" / number;
+}
+
+void save_checkpoint(const fs::path& where, const Checkpoint& checkpoint) {
+  const fs::path folder = trimmed(where);
+  json state = {{"format", "edmund checkpoint"}, {"version", files::kVersion},           {"config", checkpoint.config},
+                {"images", checkpoint.images},   {"steps", checkpoint.steps},     {"counters", json::object()},
+                {"files", json::object()}};
+  for (const auto& [name, value] : checkpoint.counters) {
+    require(std::isfinite(value), "{}: counter {} is {}, expected a finite number", folder.string(), name, value);
+    state["counters"][name] = value;
+  }
+
+  const fs::path unfinished = aside(folder, "new");
+  remove_or_fail(unfinished);
+  make_folder(unfinished);
+  const NamedTensors* content[] = {&checkpoint.network, &checkpoint.ema, &checkpoint.optimizer};
+  for (std::size_t i = 0; i < std::size(files::kParts); ++i) {
+    const std::string bytes = tensor_bytes(*content[i]);
+    write_file(unfinished / files::kParts[i], bytes);
+    state["files"][files::kParts[i]] = {{"bytes", bytes.size()}, {"xxhash64", edmund::checksum(bytes)}};
+  }
+  state["checksum"] = files::own_checksum(state);
+  write_file(unfinished / "state.json", files::text(state, 2) + "\n");
+
+  std::error_code error;
+  const bool replaces = fs::exists(fs::symlink_status(folder, error));
+  const fs::path former = aside(folder, "former");
+  if (replaces) {
+    remove_or_fail(former);
+    rename_or_fail(folder, former);
+  }
+  publish_folder(unfinished, folder);
+  if (replaces) remove_or_fail(former);
+}
+
+Checkpoint load_checkpoint(const fs::path& where) {
+  const fs::path folder = trimmed(where);
+  const json state = whole_state(folder);
+  Checkpoint checkpoint = header(state);
+  checkpoint.network = tensors(folder, state, files::kNetwork);
+  checkpoint.ema = tensors(folder, state, files::kEma);
+  checkpoint.optimizer = tensors(folder, state, files::kOptimizer);
+  return checkpoint;
+}
+
+Checkpoint load_weights(const fs::path& where, bool ema) {
+  const fs::path folder = trimmed(where);
+  const json state = whole_state(folder);
+  Checkpoint checkpoint = header(state);
+  (ema ? checkpoint.ema : checkpoint.network) = tensors(folder, state, ema ? files::kEma : files::kNetwork);
+  return checkpoint;
+}
+
+std::optional<fs::path> newest_checkpoint(const fs::path& run) {
+  for (const auto& folder : files::listed(run / "checkpoints")) {
+    json state;
+    std::string damage = files::read_state(folder, state), bytes;
+    for (const char* part : files::kParts)
+      if (damage.empty()) damage = files::read_part(folder, state, part, bytes);
+    if (damage.empty()) return folder;
+    log::warn("passing over a damaged checkpoint: {}", damage);
+  }
+  return std::nullopt;
+}
+
+void prune_checkpoints(const fs::path& run, std::int64_t keep) {
+  const fs::path folder = run / "checkpoints";
+  std::vector<fs::path> left_over;
+  std::error_code error;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
+    if (at->path().filename().string().starts_with(".tmp-")) left_over.push_back(at->path());
+  for (const auto& path : left_over) remove_or_fail(path);
+  if (keep <= 0) return;
+
+  // Damaged ones (as far as sizes tell) do not count: what is kept must be of use.
+  std::int64_t whole = 0;
+  for (const auto& path : files::listed(folder)) {
+    if (whole == keep) {
+      const fs::path doomed = aside(path, "pruned");
+      rename_or_fail(path, doomed);
+      remove_or_fail(doomed);
+      continue;
+    }
+    json state;
+    std::string damage = files::read_state(path, state);
+    for (const char* part : files::kParts)
+      if (damage.empty()) damage = files::check_size(path, state, part);
+    if (damage.empty()) ++whole;
+  }
+}
+
+}  // namespace edmund

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+/// The files of a checkpoint folder as they lie on the disk. Functions that check answer what is wrong, beginning with the name of
+/// the file, or nothing.
+namespace edmund::checkpoint_files {
+
+constexpr std::int64_t kVersion = 1;
+constexpr const char* kParts[] = {"network.safetensors", "ema.safetensors", "optimizer.safetensors"};
+constexpr const char* kNetwork = kParts[0];
+constexpr const char* kEma = kParts[1];
+constexpr const char* kOptimizer = kParts[2];
+
+/// JSON as text; what is not UTF-8 is replaced.
+std::string text(const nlohmann::json& value, int indent = -1);
+/// Checksum of everything else in state.json.
+std::string own_checksum(nlohmann::json state);
+
+/// Reads and checks state.json: after this every value that it must have is there and of its type.
+std::string read_state(const std::filesystem::path& folder, nlohmann::json& state);
+/// Compares a file's size with state.json.
+std::string check_size(const std::filesystem::path& folder, const nlohmann::json& state, const char* part);
+/// Reads a file and compares it with state.json.
+std::string read_part(const std::filesystem::path& folder, const nlohmann::json& state, const char* part, std::string& bytes);
+
+/// Checkpoints in a folder by their number of images, newest first.
+std::vector<std::filesystem::path> listed(const std::filesystem::path& folder);
+
+}  // namespace edmund::checkpoint_files

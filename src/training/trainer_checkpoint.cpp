@@ -1,0 +1,67 @@
+#include "trainer_state.h"
+
+#include "edmund/core/error.h"
+
+#include <ATen/core/grad_mode.h>
+#include <map>
+
+namespace edmund {
+namespace {
+
+constexpr const char* kFirst = "first_moment.";
+constexpr const char* kSecond = "second_moment.";
+
+}  // namespace
+
+Checkpoint Trainer::checkpoint(const std::string& config) const {
+  const State& own = *state_;
+  const auto add = [](NamedTensors& out, const NamedTensors& tensors, const std::string& prefix) {
+    for (const auto& [name, tensor] : tensors) out.emplace_back(prefix + name, tensor.detach().to(at::kCPU, tensor.scalar_type(), false, true));
+  };
+  Checkpoint out;
+  out.config = config;
+  out.images = own.images;
+  out.steps = own.steps;
+  out.counters = {{"skipped_steps", static_cast<double>(own.skipped)}, {"skipped_images", static_cast<double>(own.skipped_images)}};
+  add(out.network, weights(false), "");
+  add(out.ema, weights(true), "");
+  add(out.optimizer, own.memory.views(own.first), kFirst);
+  add(out.optimizer, own.memory.views(own.second), kSecond);
+  if (own.uncertainty) add(out.optimizer, {own.trained.back()}, "");
+  return out;
+}
+
+void Trainer::restore(const Checkpoint& checkpoint) {
+  State& own = *state_;
+  const std::map<std::string, Tensor> given(checkpoint.optimizer.begin(), checkpoint.optimizer.end());
+  NamedTensors wanted;
+  for (const auto& [name, tensor] : own.memory.views(own.first)) wanted.emplace_back(kFirst + name, tensor);
+  for (const auto& [name, tensor] : own.memory.views(own.second)) wanted.emplace_back(kSecond + name, tensor);
+  if (own.uncertainty) wanted.emplace_back(kUncertainty, own.trained.back().second.detach());
+  for (const auto& [name, tensor] : wanted) {
+    const auto found = given.find(name);
+    require(found != given.end() && found->second.sizes() == tensor.sizes() && found->second.dtype() == tensor.dtype(),
+            "checkpoint: optimizer state {} is missing or of another shape or dtype; it belongs to another config", name);
+  }
+  require(given.size() == wanted.size(), "checkpoint: {} tensors of optimizer state, expected {}; it belongs to another config",
+          given.size(), wanted.size());
+
+  check_state(own.model.network(), checkpoint.network, "checkpoint, network");
+  check_state(own.ema_model.network(), checkpoint.ema, "checkpoint, ema");
+  load_state(own.model.network(), checkpoint.network, "checkpoint, network");
+  load_state(own.ema_model.network(), checkpoint.ema, "checkpoint, ema");
+  const at::NoGradGuard no_grad;
+  for (auto& [name, tensor] : wanted) tensor.copy_(given.at(name));
+  own.gradient.zero_();
+  const auto counter = [&](const char* name) {
+    const auto found = checkpoint.counters.find(name);
+    return found == checkpoint.counters.end() ? std::int64_t{0} : static_cast<std::int64_t>(found->second);
+  };
+  own.images = checkpoint.images;
+  own.steps = checkpoint.steps;
+  own.skipped = counter("skipped_steps");
+  own.skipped_images = counter("skipped_images");
+  own.streak = {};
+}
+
+}  // namespace edmund

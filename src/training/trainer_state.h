@@ -1,0 +1,64 @@
+#pragma once
+
+#include "edmund/training/trainer.h"
+
+#include "flat_memory.h"
+#include "uncertainty.h"
+
+#include <algorithm>
+#include <c10/core/TensorOptions.h>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace edmund {
+
+/// Steps without a finite gradient, one after the other.
+struct Streak {
+  std::int64_t steps = 0, first_image = 0;
+  double low = std::numeric_limits<double>::infinity(), high = 0.0;  // noise levels
+
+  void add(const std::vector<double>& sigmas, std::int64_t image) {
+    if (steps++ == 0) first_image = image;
+    for (const double sigma : sigmas) {
+      low = std::min(low, sigma);
+      high = std::max(high, sigma);
+    }
+  }
+};
+
+/// Name of the uncertainty's weight among the trained tensors and in checkpoints.
+constexpr const char* kUncertainty = "uncertainty.weight";
+
+/// Members stand in the order in which they are made of each other.
+struct Trainer::State {
+  DenoisingModel model, ema_model;
+  NoiseLevels levels;
+  EmaDecay ema;
+  TrainingSettings settings;
+
+  at::TensorOptions options = model.network().parameters().front().options().requires_grad(false);
+  std::optional<Uncertainty> uncertainty = settings.uncertainty ? std::optional<Uncertainty>(std::in_place, settings.seed, options)
+                                                                : std::nullopt;
+  NamedTensors trained = trained_tensors();  // the network's parameters, then what is trained beside it
+  FlatMemory memory{trained};
+  Tensor values = memory.zeros(), gradient = memory.zeros(), first = memory.zeros(), second = memory.zeros();
+  std::vector<Tensor> averages = {memory.zeros()};
+
+  std::int64_t images = 0, steps = 0, skipped = 0, skipped_images = 0;
+  Streak streak;
+  bool keep = false;
+  Tensor kept;
+  std::string last_checkpoint;
+
+  /// The EMA is taken of parameters only: buffers are those of the network.
+  void copy_buffers();
+  NamedTensors trained_tensors();
+  void accumulate(const Tensor& x0, const TrainingDraws& draws, const std::vector<std::int64_t>& positions, StepReport& report);
+  void clean(StepReport& report);
+  void skip(const StepReport& report, std::int64_t batch);
+  void update(StepReport& report, std::int64_t batch);
+};
+
+}  // namespace edmund
