@@ -1,0 +1,53 @@
+#pragma once
+
+#include "edmund/core/options.h"
+#include "edmund/core/table.h"
+#include "edmund/data/dataset.h"
+#include "edmund/ops/tensor.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+namespace edmund {
+
+class Classifier;
+
+/// Images uint8 [B, C, H, W] → features. The name is part of every reported metric.
+class FeatureExtractor {
+ public:
+  virtual ~FeatureExtractor() = default;
+  /// "classifier", "pixels", "pca" …, without the dimension.
+  virtual std::string name() const = 0;
+  /// float32 or float64 [B, dim], any batch size (works in blocks inside). Throws Error for images of another shape than it was made for.
+  virtual Tensor extract(const Tensor& images) const = 0;
+  /// One line about how the extractor was had, for reports: file and checksum, or accuracy of the classifier.
+  virtual std::string provenance() const { return ""; }
+  /// Share of the images that are recognizably of the class in `labels`, for extractors that can tell (the classifier).
+  virtual std::optional<double> agreement(const Batch& labeled) const {
+    static_cast<void>(labeled);
+    return std::nullopt;
+  }
+  /// The classifier whose features these are; none for other extractors.
+  virtual const Classifier* classifier() const { return nullptr; }
+};
+
+/// `labeled`: real images of the run's data, for extractors that learn from them (pca, classifier); `held_out`: real images not trained on,
+/// for the classifier's accuracy; `cache`: folder that keeps trained classifiers by the checksum of their data and settings, none if empty.
+struct FeatureContext {
+  const Dataset& labeled;
+  const Dataset* held_out = nullptr;
+  std::uint64_t seed = 0;
+  std::filesystem::path cache;
+};
+using FeatureFactory = std::unique_ptr<FeatureExtractor>(Options&, const FeatureContext&);
+
+/// classifier, efficientnet-lite0, identity, pca.
+std::span<const Entry<FeatureFactory>> feature_table();
+/// Extractor that `type` names (default classifier if the data has labels, else pca). Learns or loads at once.
+std::unique_ptr<FeatureExtractor> make_features(Options& options, const FeatureContext& context);
+
+}  // namespace edmund

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "edmund/ops/tensor.h"
+#include "edmund/ops/tensor_file.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace edmund {
+
+/// One convolution of the network: k x k, stride, channels, and whether ReLU6 follows.
+struct LiteLayer {
+  std::string name;
+  std::int64_t kernel = 1, stride = 1, in = 0, out = 0, groups = 1;
+  bool relu6 = true;
+  bool adds_input = false;  // of the block that it ends
+};
+
+/// EfficientNet-Lite0 without its classifier: 1,280 features of a 224 x 224 image.
+class EfficientNetLite0 {
+ public:
+  /// Throws Error naming the file for a tensor that is missing or of another shape.
+  explicit EfficientNetLite0(const TensorFile& file);
+  /// images uint8 [B, 1 or 3, H, W] → float32 [B, 1280].
+  Tensor features(const Tensor& images) const;
+
+ private:
+  std::vector<Tensor> weights_, biases_;
+};
+
+/// All 49 layers in order.
+std::vector<LiteLayer> lite0_layers();
+
+}  // namespace edmund

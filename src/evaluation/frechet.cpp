@@ -1,0 +1,116 @@
+#include "edmund/evaluation/frechet.h"
+
+#include "edmund/core/error.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <torch/torch.h>
+#include <utility>
+
+namespace edmund {
+namespace {
+
+Tensor to_double(const Tensor& features) {
+  TORCH_CHECK(features.dim() == 2, "features must be [N, D], found ", features.sizes());
+  return features.detach().to(at::kCPU, at::kDouble);
+}
+
+void require_finite(const Tensor& values, std::string_view what) {
+  require(values.isfinite().all().item<bool>(), "Fréchet distance: the {} is not finite: some feature is NaN or infinite", what);
+}
+
+/// Eigenvalues of a covariance above its rounding errors, with their vectors: Σ = V diag(l) Vᵀ, [r], [D, r].
+std::pair<Tensor, Tensor> spectrum(const Tensor& covariance) {
+  const auto [values, vectors] = torch::linalg_eigh((covariance + covariance.t()) / 2);  // ascending
+  const double noise = std::numeric_limits<double>::epsilon() * static_cast<double>(values.numel());
+  const Tensor kept = torch::nonzero(values > noise * values.abs().max()).squeeze(1);
+  return {values.index_select(0, kept), vectors.index_select(1, kept)};
+}
+
+/// A with Σ = A Aᵀ, [D, rank].
+Tensor factor(const Tensor& covariance) {
+  const auto [values, vectors] = spectrum(covariance);
+  return vectors * values.sqrt();
+}
+
+/// Slope of the distance in Σ₁, I - T: T = A₂ V Uᵀ A₁⁺ with A₁ᵀA₂ = U S Vᵀ maps the first Gaussian onto the second.
+Tensor covariance_slope(const Tensor& covariance_a, const Tensor& covariance_b) {
+  const auto [values, vectors] = spectrum(covariance_a);
+  const Tensor a = vectors * values.sqrt(), inverse = vectors / values.sqrt();
+  const Tensor b = factor(covariance_b);
+  const auto [u, s, vt] = torch::linalg_svd(a.t().mm(b), false);
+  const Tensor map = b.mm(vt.t()).mm(u.t()).mm(inverse.t());
+  return torch::eye(covariance_a.size(0), covariance_a.options()) - (map + map.t()) / 2;
+}
+
+/// Variance of the distance that comes from the choice of `x`, where the other set is fixed.
+double variance_from(const Tensor& x, const Moments& own, const Moments& other) {
+  const Tensor centered = x - own.mean();
+  const Tensor slope = covariance_slope(own.covariance(), other.covariance());
+  const Tensor influence = 2 * centered.mv(own.mean() - other.mean()) + (centered.mm(slope) * centered).sum(1);  // [N]
+  return influence.var().item<double>() / static_cast<double>(x.size(0));
+}
+
+}  // namespace
+
+void Moments::add(const Tensor& features) {
+  const Tensor x = to_double(features);
+  const std::int64_t added = x.size(0);
+  if (added == 0) return;
+  const Tensor mean = x.mean(0);
+  const Tensor centered = x - mean;
+  const Tensor scatter = centered.t().mm(centered);
+  if (count_ == 0) {
+    mean_ = mean;
+    scatter_ = scatter;
+  } else {
+    TORCH_CHECK(mean.numel() == mean_.numel(), "features of ", mean.numel(), " dimensions added to ", mean_.numel());
+    const Tensor delta = mean - mean_;
+    const double share = static_cast<double>(added) / static_cast<double>(count_ + added);
+    scatter_ = scatter_ + scatter + torch::outer(delta, delta) * (share * static_cast<double>(count_));
+    mean_ = mean_ + delta * share;
+  }
+  count_ += added;
+}
+
+Tensor Moments::mean() const {
+  require(count_ > 0, "mean of features: no images were added");
+  return mean_;
+}
+
+Tensor Moments::covariance() const {
+  require(count_ > 1, "covariance of features: at least 2 images are needed, found {}", count_);
+  return scatter_ / static_cast<double>(count_ - 1);
+}
+
+double frechet_distance(const Tensor& mean_a, const Tensor& covariance_a, const Tensor& mean_b, const Tensor& covariance_b) {
+  TORCH_CHECK(mean_a.sizes() == mean_b.sizes() && covariance_a.sizes() == covariance_b.sizes() &&
+                  covariance_a.size(0) == mean_a.numel() && covariance_a.size(1) == mean_a.numel(),
+              "frechet_distance: shapes ", mean_a.sizes(), " ", covariance_a.sizes(), " ", mean_b.sizes(), " ", covariance_b.sizes());
+  const Tensor ma = mean_a.to(at::kDouble), mb = mean_b.to(at::kDouble);
+  const Tensor ca = covariance_a.to(at::kDouble), cb = covariance_b.to(at::kDouble);
+  for (const Tensor& m : {ma, mb}) require_finite(m, "mean");
+  for (const Tensor& c : {ca, cb}) require_finite(c, "covariance");
+  const Tensor root = factor(ca).t().mm(factor(cb));  // [rank a, rank b]
+  const double trace_of_root = root.numel() == 0 ? 0.0 : torch::linalg_svdvals(root).sum().item<double>();
+  const double distance = (ma - mb).square().sum().item<double>() + ca.trace().item<double>() + cb.trace().item<double>() - 2 * trace_of_root;
+  return std::max(distance, 0.0);  // rounding
+}
+
+double frechet_distance(const Moments& a, const Moments& b) {
+  return frechet_distance(a.mean(), a.covariance(), b.mean(), b.covariance());
+}
+
+Estimate frechet_estimate(const Tensor& a, const Tensor& b) {
+  const Tensor xa = to_double(a), xb = to_double(b);
+  Moments ma, mb;
+  ma.add(xa);
+  mb.add(xb);
+  Estimate estimate{.value = frechet_distance(ma, mb)};
+  if (std::min(xa.size(0), xb.size(0)) > xa.size(1))
+    estimate.error = std::sqrt(variance_from(xa, ma, mb) + variance_from(xb, mb, ma));
+  return estimate;
+}
+
+}  // namespace edmund

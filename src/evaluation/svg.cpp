@@ -1,0 +1,278 @@
+#include "edmund/evaluation/svg.h"
+
+#include "edmund/core/format.h"
+#include "edmund/evaluation/html.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <utility>
+
+namespace edmund {
+namespace {
+
+// Okabe & Ito's palette for all kinds of colour vision, without yellow; they stand out on white and on black.
+constexpr std::array<std::string_view, 7> kColors = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a8f98"};
+constexpr double kLargest = 1e300;       // beyond it differences overflow
+constexpr std::size_t kMostTitles = 256; // points of a line that answer the mouse
+
+/// A page may set its own colours, as html.cpp does for dark screens.
+std::string color(std::size_t series) {
+  const std::size_t index = series % kColors.size();
+  return format("var(--series{},{})", index, kColors[index]);
+}
+
+/// Coordinate with two decimals, which is plenty for pixels.
+std::string pixel(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f", value);
+  return text;
+}
+
+/// Four digits; thousands as k, M, G; powers of ten far from one as 10⁻⁵ on log axes. `step`: distance of the ticks, whose digits must show.
+std::string tick_label(double value, bool log, double step) {
+  const double size = std::abs(value), power = std::log10(size);
+  if (log && value != 0.0 && std::abs(power) > 3.5 && std::abs(power - std::round(power)) < 1e-9) {
+    static constexpr std::array<std::string_view, 10> kSuperscript = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
+    std::string text = power < 0 ? "10⁻" : "10";
+    for (const char digit : std::to_string(std::llabs(std::llround(power)))) text += kSuperscript[static_cast<std::size_t>(digit - '0')];
+    return text;
+  }
+  for (const auto& [unit, letter] : {std::pair{1e9, "G"}, {1e6, "M"}, {1e3, "k"}})
+    if (size >= 1e4 && size >= unit && size < 1e13 && (log || step >= unit / 1000)) return short_number(value / unit) + letter;
+  const int digits = value == 0.0 || step <= 0 ? 4 : static_cast<int>(std::clamp(std::floor(power) - std::floor(std::log10(step)) + 1, 4.0, 15.0));
+  char text[40];
+  std::snprintf(text, sizeof text, "%.*g", digits, value);
+  return text;
+}
+
+/// Number of characters, not bytes; what widths of labels are estimated from.
+double characters(std::string_view text) {
+  return static_cast<double>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+/// One axis: its range of values and the pixels it is laid on.
+struct Axis {
+  bool log = false;
+  double low = std::numeric_limits<double>::infinity(), high = -std::numeric_limits<double>::infinity();
+  double from = 0.0, to = 1.0;  // pixels of low and high
+  std::vector<double> ticks;
+
+  std::string label(double tick) const { return tick_label(tick, log, log || ticks.size() < 2 ? 0.0 : ticks[1] - ticks[0]); }
+  bool shows(double value) const { return std::isfinite(value) && std::abs(value) < kLargest && (!log || value > 1 / kLargest); }
+  void include(double value) {
+    if (!shows(value)) return;
+    low = std::min(low, value);
+    high = std::max(high, value);
+  }
+  bool empty() const { return low > high; }
+  double along(double value) const { return log ? std::log10(value) : value; }
+  double at(double value) const {
+    const double share = (along(value) - along(low)) / (along(high) - along(low));
+    return from + (to - from) * std::clamp(share, -1.0, 2.0);
+  }
+
+  /// Some air around the values, a range where there is but one, and the ticks.
+  void settle(double air, std::int64_t count) {
+    if (empty()) {
+      low = log ? 1.0 : 0.0;
+      high = log ? 10.0 : 1.0;
+    } else if (log) {
+      const double factor = high / low < 1 + 1e-6 ? 2.0 : std::pow(std::min(high / low, kLargest), air);
+      low /= factor;
+      high *= factor;
+    } else {
+      const double spread = high - low, size = std::max(std::abs(low), std::abs(high));
+      const double margin = spread > 1e-9 * size ? spread * air : size > 0 ? 0.1 * size : 1.0;
+      const bool at_zero = low >= 0 && low < 0.1 * high && spread > 0;  // a range that nearly begins at 0 begins there
+      low = at_zero ? 0.0 : low - margin;
+      high += margin;
+    }
+    ticks = log ? log_ticks(low, high, count) : round_ticks(low, high, count);
+  }
+};
+
+struct Point {
+  double x, y, error;
+  bool joined;  // with the point before it
+};
+
+/// Points that can be shown, in order; a value left out interrupts the line.
+std::vector<Point> shown(const Series& series, const Axis& x, const Axis& y) {
+  std::vector<Point> points;
+  bool joined = false;
+  for (std::size_t i = 0; i < std::min(series.x.size(), series.y.size()); ++i) {
+    const bool visible = x.shows(series.x[i]) && y.shows(series.y[i]);
+    const double error = i < series.error.size() && std::isfinite(series.error[i]) ? std::abs(series.error[i]) : 0.0;
+    if (visible) points.push_back({series.x[i], series.y[i], error, joined});
+    joined = visible;
+  }
+  return points;
+}
+
+/// The lowest and the highest of each run of neighbours, when there are many more points than pixels.
+std::vector<Point> thinned(const std::vector<Point>& points, std::size_t columns) {
+  if (points.size() <= 4 * columns) return points;
+  std::vector<Point> kept;
+  const std::size_t run = (points.size() + columns - 1) / columns;
+  for (std::size_t begin = 0; begin < points.size(); begin += run) {
+    const auto first = points.begin() + static_cast<std::ptrdiff_t>(begin);
+    const auto last = points.begin() + static_cast<std::ptrdiff_t>(std::min(begin + run, points.size()));
+    auto [low, high] = std::minmax_element(first, last, [](const Point& a, const Point& b) { return a.y < b.y; });
+    const bool whole = std::all_of(first, last, [](const Point& p) { return p.joined; });
+    if (high < low) std::swap(low, high);
+    kept.push_back({low->x, low->y, low->error, whole});
+    if (high != low) kept.push_back({high->x, high->y, high->error, true});
+  }
+  return kept;
+}
+
+std::string line_of(double x1, double y1, double x2, double y2, std::string_view style) {
+  return format(R"(<line x1="{}" y1="{}" x2="{}" y2="{}" style="{}"/>)", pixel(x1), pixel(y1), pixel(x2), pixel(y2), style);
+}
+
+std::string text_at(double x, double y, std::string_view anchor, std::string_view text, std::string_view extra = "") {
+  return format(R"(<text x="{}" y="{}" text-anchor="{}"{}>{}</text>)", pixel(x), pixel(y), anchor, extra, escaped(text));
+}
+
+constexpr std::string_view kGrid = "stroke:var(--grid,#e3e6ea);stroke-width:1";
+constexpr std::string_view kFine = "stroke:var(--grid,#e3e6ea);stroke-width:0.5";
+constexpr std::string_view kFrame = "stroke:var(--muted,#6b7380);stroke-width:1";
+constexpr std::string_view kHalo = R"x( style="fill:var(--muted,#5a6270);paint-order:stroke;stroke:var(--paper,#fff);stroke-width:3")x";
+constexpr std::string_view kSoft = R"x( style="fill:var(--muted,#5a6270)")x";
+
+/// Fine lines at 2 … 9 times the powers of ten, where there is room for them.
+std::vector<double> fine_ticks(const Axis& axis) {
+  std::vector<double> ticks;
+  if (!axis.log || axis.high / axis.low > 1e7) return ticks;
+  for (double power = std::pow(10.0, std::floor(std::log10(axis.low))); power < axis.high; power *= 10)
+    for (int digit = 2; digit < 10; ++digit)
+      if (digit * power > axis.low && digit * power < axis.high) ticks.push_back(digit * power);
+  return ticks;
+}
+
+std::string axes(const Plot& plot, const Axis& x, const Axis& y) {
+  std::string out;
+  for (const double tick : fine_ticks(x)) out += line_of(x.at(tick), y.from, x.at(tick), y.to, kFine);
+  for (const double tick : fine_ticks(y)) out += line_of(x.from, y.at(tick), x.to, y.at(tick), kFine);
+  for (const double tick : x.ticks) {
+    out += line_of(x.at(tick), y.from, x.at(tick), y.to, kGrid);
+    out += text_at(x.at(tick), y.from + 15, "middle", x.label(tick), kSoft);
+  }
+  for (const double tick : y.ticks) {
+    out += line_of(x.from, y.at(tick), x.to, y.at(tick), kGrid);
+    out += text_at(x.from - 6, y.at(tick) + 4, "end", y.label(tick), kSoft);
+  }
+  out += line_of(x.from, y.from, x.to, y.from, kFrame) + line_of(x.from, y.from, x.from, y.to, kFrame);
+  if (!plot.x_label.empty()) out += text_at((x.from + x.to) / 2, y.from + 33, "middle", plot.x_label);
+  if (!plot.y_label.empty()) {
+    const double middle = (y.from + y.to) / 2;
+    out += text_at(13, middle, "middle", plot.y_label, format(R"x( transform="rotate(-90 13 {})")x", pixel(middle)));
+  }
+  return out;
+}
+
+std::string guides(const Plot& plot, const Axis& x, const Axis& y) {
+  std::string out;
+  for (const Guide& guide : plot.guides) {
+    if (!y.shows(guide.y)) continue;
+    out += line_of(x.from, y.at(guide.y), x.to, y.at(guide.y), "stroke:var(--muted,#6b7380);stroke-width:1.2;stroke-dasharray:5 4");
+    if (!guide.label.empty()) out += text_at(x.to - 4, y.at(guide.y) - 4, "end", guide.label, kHalo);
+  }
+  return out;
+}
+
+std::string drawn(const Series& series, std::size_t index, const Axis& x, const Axis& y) {
+  const auto points = thinned(shown(series, x, y), static_cast<std::size_t>(std::abs(x.to - x.from)));
+  std::string path, bars, marks;
+  double travel = 0;  // pixels up and down
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const Point& p = points[i];
+    const std::string px = pixel(x.at(p.x)), py = pixel(y.at(p.y));
+    const bool alone = !p.joined && (i + 1 == points.size() || !points[i + 1].joined);  // a line of one point would not be seen
+    path += format("{}{} {}", p.joined ? "L" : "M", px, py);
+    if (p.joined && i > 0) travel += std::abs(y.at(p.y) - y.at(points[i - 1].y));
+    if (p.error > 0) {
+      const double low = y.log && p.y - p.error <= 0 ? y.from : y.at(p.y - p.error);
+      bars += format("M{} {}V{}", px, pixel(low), pixel(y.at(p.y + p.error)));
+    }
+    const bool mark = series.points || alone;
+    if (!mark && points.size() > kMostTitles && i % (points.size() / kMostTitles) != 0) continue;
+    const std::string name = series.label.empty() ? "" : series.label + ": ";
+    const std::string error = p.error > 0 ? " ± " + short_number(p.error) : "";
+    marks += format(R"(<circle cx="{}" cy="{}" r="{}"{}><title>{}</title></circle>)", px, py, mark ? "3.2" : "5",
+                    mark ? "" : R"x( fill-opacity="0")x",
+                    escaped(format("{}({}, {}{})", name, short_number(p.x), short_number(p.y), error)));
+  }
+  const std::string_view dash = series.dashed ? ";stroke-dasharray:6 4" : "";
+  const std::string_view pen = travel > 4 * std::abs(y.from - y.to) ? "1;stroke-opacity:0.6" : "1.9";  // noise must not cover other curves
+  std::string out = format(R"(<g style="stroke:{};fill:{};stroke-width:0">)", color(index), color(index));
+  if (!bars.empty()) out += format(R"(<path d="{}" style="fill:none;stroke-width:1.3"/>)", bars);
+  if (!series.points && !path.empty())
+    out += format(R"(<path d="{}" style="fill:none;stroke-width:{};stroke-linejoin:round;stroke-linecap:round{}"/>)", path, pen, dash);
+  return out + marks + "</g>";
+}
+
+/// Keys in rows below the title, and the height that they take.
+std::string legend(const Plot& plot, double left, double right, double top, double& height) {
+  std::string out;
+  double x = left, y = top;
+  for (std::size_t i = 0; i < plot.series.size(); ++i) {
+    const Series& series = plot.series[i];
+    if (series.label.empty()) continue;
+    const double width = 36 + 6.6 * characters(series.label);
+    if (x > left && x + width > right) {
+      x = left;
+      y += 17;
+    }
+    out += series.points ? format(R"(<circle cx="{}" cy="{}" r="3.5" style="fill:{}"/>)", pixel(x + 8), pixel(y - 4), color(i))
+                         : line_of(x, y - 4, x + 16, y - 4,
+                                   format("stroke:{};stroke-width:2.4{}", color(i), series.dashed ? ";stroke-dasharray:5 3" : ""));
+    out += text_at(x + 21, y, "start", series.label);
+    x += width;
+    height = y + 8 - top + 10;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string svg(const Plot& plot) {
+  Axis x{.log = plot.log_x}, y{.log = plot.log_y};
+  for (const Series& series : plot.series)
+    for (const Point& p : shown(series, x, y)) {
+      x.include(p.x);
+      for (const double value : {p.y - p.error, p.y, p.y + p.error}) y.include(value);
+    }
+  const bool empty = x.empty();
+  for (const Guide& guide : plot.guides) y.include(guide.y);
+  const double width = std::max(plot.width, 160.0), height = std::max(plot.height, 120.0);
+  x.settle(x.log ? 0.01 : 0.0, std::max<std::int64_t>(2, static_cast<std::int64_t>(width / 85)));
+  y.settle(0.05, std::max<std::int64_t>(2, static_cast<std::int64_t>(height / 50)));
+
+  // Room for what stands around the frame.
+  double widest = 1;
+  for (const double tick : y.ticks) widest = std::max(widest, characters(y.label(tick)));
+  const double title = plot.title.empty() ? 6 : 24;
+  x.from = (plot.y_label.empty() ? 12 : 28) + 6.4 * widest;
+  x.to = width - 16;
+  double keys = 4;
+  const std::string key = legend(plot, x.from, x.to, title + 12, keys);
+  y.to = title + keys + 4;
+  y.from = height - (plot.x_label.empty() ? 22 : 40);
+
+  std::string out = format(R"(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {} {}" width="{}" height="{}" role="img" aria-label="{}")",
+                           short_number(width), short_number(height), short_number(width), short_number(height),
+                           escaped(plot.title.empty() ? plot.y_label : plot.title));
+  out += R"x( style="max-width:100%;height:auto;background:var(--paper,#fff)" font-family="system-ui,-apple-system,'Segoe UI',Roboto,sans-serif")x";
+  out += R"x( font-size="11.5"><g style="fill:var(--ink,#1f2630)">)x";
+  if (!plot.title.empty()) out += text_at(x.from, 17, "start", plot.title, R"( font-size="14" font-weight="600")");
+  out += key + axes(plot, x, y) + guides(plot, x, y);
+  if (empty) out += text_at((x.from + x.to) / 2, (y.from + y.to) / 2, "middle", "no values", kSoft);
+  for (std::size_t i = 0; i < plot.series.size(); ++i) out += drawn(plot.series[i], i, x, y);
+  return out + "</g></svg>";
+}
+
+}  // namespace edmund

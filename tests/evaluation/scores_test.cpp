@@ -1,0 +1,104 @@
+#include "edmund/evaluation/scores.h"
+
+#include "edmund/core/error.h"
+#include "helpers.h"
+#include "support/catch.h"
+
+#include <cmath>
+
+using namespace edmund;
+using testing::normal_rows;
+using testing::stripes;
+
+namespace {
+
+/// Features that are the mean and the spread of an image, so that what the scores are is known.
+class TwoNumbers final : public FeatureExtractor {
+ public:
+  std::string name() const override { return "two numbers"; }
+  Tensor extract(const Tensor& images) const override {
+    const Tensor x = images.to(at::kDouble).flatten(1);
+    return torch::stack({x.mean(1), x.std(1)}, 1);
+  }
+};
+
+/// uint8 images of normal pixels.
+Tensor pixels(std::int64_t count, double mean, double std, std::uint64_t seed) {
+  const Tensor level = 10 * normal_rows(count, 1, seed + 1000);  // images differ
+  return (mean + level + std * normal_rows(count, 64, seed)).clamp(0, 255).to(at::kByte).view({count, 1, 8, 8});
+}
+
+}  // namespace
+
+TEST_CASE("new images of the real distribution close the whole way to the floor, noise none of it", "[evaluation]") {
+  const TwoNumbers features;
+  const Reference reference(features, pixels(1000, 120, 20, 1), 0);
+  CHECK(reference.count() == 1000);
+  for (const Score& score : reference.scores(pixels(700, 120, 20, 2))) {
+    INFO(score.name << " " << score.value << " ± " << score.error << ", floor " << score.floor << ", ceiling " << score.ceiling);
+    CHECK(score.error > 0);
+    CHECK(std::abs(score.closed() - 1) < 0.01);
+    CHECK(score.ceiling > 100 * std::abs(score.floor));
+  }
+  const Tensor each = torch::randint(0, 256, {700, 1, 8, 8}, at::detail::createCPUGenerator(11)).to(at::kByte);
+  for (const Score& score : reference.scores(each)) CHECK(std::abs(score.closed()) < 0.05);
+}
+
+TEST_CASE("the Fréchet score is the distance between sets of one size, apart from noise that the floor shows", "[evaluation]") {
+  const TwoNumbers features;
+  const Reference reference(features, pixels(2000, 120, 20, 3), 0);
+  const Score score = reference.scores(pixels(1000, 150, 30, 4))[0];
+  // Means of pixels differ by 30, spreads by 10, both with equal variances: 30² + 10², up to 5 standard errors.
+  CHECK(std::abs(score.value - 1000) < 5 * score.error + 0.03 * 1000);  // cutting to [0, 255] takes a little
+  CHECK(score.floor >= 0);
+  CHECK(score.floor < 1);
+}
+
+TEST_CASE("value and floor compare sets of equal size", "[evaluation]") {
+  // With 32 features the bias of a set of 40 is large: it must be in both, and cancel.
+  const auto data = stripes(400, 5);
+  Options options = Options::read_text("{type: pca, dims: 32}", "test");
+  const auto features = make_features(options, {.labeled = data});
+  const Reference reference(*features, data.all().images, 0);
+  const auto few = reference.scores(stripes(40, 6).all().images)[0], many = reference.scores(stripes(300, 7).all().images)[0];
+  CHECK(few.floor > 2 * many.floor);
+  CHECK(std::abs(few.value / few.floor - 1) < 0.25);
+  CHECK(std::abs(many.value / many.floor - 1) < 0.25);
+}
+
+TEST_CASE("scores are a function of images and seed", "[evaluation]") {
+  const TwoNumbers features;
+  const Tensor real = pixels(100, 120, 20, 8), generated = pixels(80, 110, 25, 9);
+  const auto first = Reference(features, real, 1).scores(generated), again = Reference(features, real, 1).scores(generated);
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    CHECK(first[i].value == again[i].value);
+    CHECK(first[i].floor == again[i].floor);
+    CHECK(first[i].ceiling == again[i].ceiling);
+  }
+  CHECK(Reference(features, real, 2).scores(generated)[0].floor != first[0].floor);
+}
+
+TEST_CASE("metrics are named after their features, and never FID or KID", "[evaluation]") {
+  const TwoNumbers features;
+  const auto scores = Reference(features, pixels(20, 120, 20, 10), 0).scores(pixels(20, 120, 20, 11));
+  CHECK(scores[0].name == "Fréchet distance (two numbers, 2-d)");
+  CHECK(scores[1].name == "Kernel distance (two numbers, 2-d)");
+}
+
+TEST_CASE("class agreement counts images of the class asked for, between noise and real images", "[evaluation]") {
+  const auto data = stripes(300, 12), test = stripes(90, 13), other = stripes(60, 14);
+  const Classifier classifier = Classifier::train(data, {.channels = 8, .features = 16, .epochs = 6, .batch_size = 32});
+  Tensor asked = other.all().labels.clone();
+  asked.narrow(0, 0, 15) = (asked.narrow(0, 0, 15) + 1) % 3;  // a quarter is asked for another class
+  const Score score = class_agreement(classifier, other.all().images, asked, test.all(), 0);
+  CHECK(std::abs(score.value - 0.75) <= 0.05);
+  CHECK(std::abs(score.error - std::sqrt(score.value * (1 - score.value) / 60)) < 1e-12);
+  CHECK(score.floor >= 0.97);
+  CHECK(score.ceiling < 0.6);
+}
+
+TEST_CASE("scores refuse sets that are too small", "[evaluation]") {
+  const TwoNumbers features;
+  CHECK_THROWS_AS(Reference(features, pixels(3, 120, 20, 15), 0), Error);
+  CHECK_THROWS_AS(Reference(features, pixels(10, 120, 20, 16), 0).scores(pixels(1, 120, 20, 17)), Error);
+}
