@@ -1,0 +1,44 @@
+#pragma once
+
+#include "edmund/app/config.h"
+#include "edmund/core/error.h"
+
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+
+namespace edmund {
+
+/// A run folder: config.yaml, metrics.jsonl, log.txt, checkpoints/, images/, scores.json, report.html.
+struct RunFolder {
+  std::filesystem::path path;
+
+  std::filesystem::path config() const { return path / "config.yaml"; }
+  std::filesystem::path metrics() const { return path / "metrics.jsonl"; }
+  std::filesystem::path images() const { return path / "images"; }
+  std::filesystem::path scores() const { return path / "scores.json"; }
+  std::filesystem::path report() const { return path / "report.html"; }
+};
+
+/// A trained model ready to sample: its run, the checkpoint that was taken and the experiment with `overrides` applied.
+struct TrainedModel {
+  RunFolder run;
+  std::filesystem::path checkpoint;
+  std::int64_t images = 0;        // trained on so far
+  Experiment experiment;          // model holds the weights
+};
+
+/// Loads a run (its newest whole checkpoint) or a checkpoint folder. Throws Error naming what is missing.
+TrainedModel load_model(const std::filesystem::path& run_or_checkpoint, std::span<const std::string> overrides, Needs needs, bool ema = true);
+
+/// Throws Error if the folder holds checkpoints of another training, naming the keys that differ. How long it is, what it reports and how it samples may differ.
+void require_same_training(const Experiment& experiment, const RunFolder& run);
+
+/// Trains in the run folder until the config's image count, from the newest checkpoint if there is one. Answers kInterrupted after a saved stop.
+ExitCode train_run(Experiment& experiment, const RunFolder& run);
+
+/// Writes report.html from what lies in the run folder.
+void write_report(const RunFolder& run);
+
+}  // namespace edmund

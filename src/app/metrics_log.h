@@ -1,0 +1,36 @@
+#pragma once
+
+#include "edmund/training/trainer.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+namespace edmund {
+
+/// Means over the steps since the last line of metrics.jsonl: loss, gradient norm, and the loss of each noise-level bin.
+class MetricsLog {
+ public:
+  /// Bins between these noise levels, equal in ln σ. Lines past `images` (of a run that died after its checkpoint) are dropped.
+  MetricsLog(const std::filesystem::path& file, Interval sigmas, std::int64_t images);
+
+  void add(const StepReport& report);
+  bool empty() const { return steps_ == 0; }
+  double mean_loss() const { return loss_ / static_cast<double>(steps_ > 0 ? steps_ : 1); }
+  /// Writes one line and starts anew. `seconds`: training time of the run so far.
+  void write(double images_per_second, double seconds, std::int64_t skipped);
+
+ private:
+  static constexpr std::size_t kBins = 12;
+  std::ofstream file_;
+  std::string name_;
+  double low_, high_;  // ln σ
+  StepReport last_;
+  double loss_ = 0.0, gradient_norm_ = 0.0;
+  std::int64_t steps_ = 0;
+  std::vector<double> bin_loss_, bin_count_;
+};
+
+}  // namespace edmund

@@ -1,0 +1,171 @@
+#include "edmund/app/run.h"
+
+#include "edmund/core/files.h"
+#include "edmund/core/text.h"
+#include "edmund/evaluation/html.h"
+#include "edmund/evaluation/svg.h"
+
+#include <ATen/ops/full.h>
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <vector>
+
+namespace edmund {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+// 4 significant digits: for people.
+std::string rounded(double value) {
+  std::ostringstream out;
+  out.precision(4);
+  out << value;
+  return out.str();
+}
+
+std::vector<json> read_lines(const fs::path& file) {
+  std::vector<json> out;
+  if (!fs::exists(file)) return out;
+  std::istringstream lines(read_file(file));
+  for (std::string line; std::getline(lines, line);)
+    if (json value = json::parse(line, nullptr, false); value.is_object()) out.push_back(std::move(value));
+  return out;
+}
+
+void add_scores(Page& page, const RunFolder& run) {
+  if (!fs::exists(run.scores())) return;
+  const json all = json::parse(read_file(run.scores()), nullptr, false);
+  if (!all.is_array() || all.empty()) return;
+  page.section("Scores", "Each distance stands beside its floor, what one half of the real images scores against the other, and its ceiling, what noise images score. "
+                         "“Closed” is the share of the way from the ceiling to the floor. All samplers ran on the same weights.");
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& result : all)
+    for (const auto& score : result["scores"])
+      rows.push_back({result.value("name", ""), score.value("name", ""), rounded(score["value"]), rounded(score["floor"]), rounded(score["ceiling"]),
+                      rounded(100 * score["closed"].get<double>()) + " %",
+                      result.contains("class_agreement") ? rounded(100 * result["class_agreement"].get<double>()) + " ± " + rounded(100 * result["class_agreement_error"].get<double>()) + " %" : "–",
+                      std::to_string(result.value("evaluations_per_image", 0)), std::to_string(result.value("images", 0)), std::to_string(result.value("trained_images", 0)), result.value("weights", "")});
+  page.table({"sampling", "metric", "value", "floor", "ceiling", "closed", "class agreement", "evaluations", "images", "trained on", "weights"}, rows);
+  std::map<std::string, bool> said;
+  for (const auto& result : all)
+    if (const std::string from = result.value("features_from", ""); !from.empty() && !said[from]) {
+      page.paragraph("Features: " + result.value("features", "") + "; " + from);
+      said[from] = true;
+    }
+}
+
+void add_samples(Page& page, const RunFolder& run) {
+  if (!fs::exists(run.images())) return;
+  std::vector<fs::path> sheets;
+  for (const auto& entry : fs::directory_iterator(run.images()))
+    if (entry.path().filename().string().starts_with("samples-")) sheets.push_back(entry.path());
+  std::sort(sheets.begin(), sheets.end());
+  if (sheets.empty()) return;
+  page.section("Samples over training", "The same image numbers at each point of the training, drawn from the averaged weights.");
+  std::vector<fs::path> shown;  // at most six, spread evenly, the last one always
+  const std::size_t count = std::min<std::size_t>(sheets.size(), 6);
+  for (std::size_t i = 0; i < count; ++i) shown.push_back(sheets[count == 1 ? sheets.size() - 1 : i * (sheets.size() - 1) / (count - 1)]);
+  page.begin_columns();
+  for (const auto& sheet : shown) {
+    const auto images = parse_integer(sheet.stem().string().substr(8));
+    page.image(read_file(sheet), "after " + human_count(static_cast<double>(images.value_or(0))) + " images");
+  }
+  page.end_columns();
+  if (const fs::path strip = run.images() / "trajectory.png"; fs::exists(strip)) {
+    page.section("Denoising trajectory", "What the network takes for the clean image, D(z; σ), from the first noise level (left) to the last; one image a row.");
+    page.image(read_file(strip), "D(z; σ) along the way of the sampler");
+  }
+}
+
+void add_training(Page& page, const RunFolder& run) {
+  const std::vector<json> lines = read_lines(run.metrics());
+  if (lines.empty()) return;
+  page.section("Training");
+  Series loss{.label = "loss"}, rate{.label = "images per second"};
+  for (const auto& line : lines) {
+    if (!line["loss"].is_number()) continue;
+    loss.x.push_back(line["images"]);
+    loss.y.push_back(line["loss"]);
+    rate.x.push_back(line["images"]);
+    rate.y.push_back(line["images_per_second"]);
+  }
+  page.begin_columns();
+  page.figure(svg({.title = "Training loss", .x_label = "images", .y_label = "loss (mean over elements)", .series = {loss}, .log_y = true}));
+  Plot bins{.title = "Loss at each noise level", .x_label = "σ", .y_label = "loss", .log_x = true, .log_y = true};
+  const std::size_t count = std::min<std::size_t>(lines.size(), 4);
+  for (std::size_t i = 0; i < count; ++i) {
+    const json& line = lines[count == 1 ? 0 : i * (lines.size() - 1) / (count - 1)];
+    Series series{.label = human_count(line["images"].get<double>()) + " images"};
+    for (const auto& bin : line.value("bins", json::array())) {
+      series.x.push_back(bin["sigma"]);
+      series.y.push_back(bin["loss"]);
+    }
+    bins.series.push_back(series);
+  }
+  page.figure(svg(bins));
+  page.figure(svg({.title = "Speed", .x_label = "images", .y_label = "images per second", .series = {rate}}));
+  page.end_columns();
+}
+
+void add_schedule(Page& page, const Experiment& experiment) {
+  const NoiseSchedule& path = *experiment.sampling.path;
+  page.section("Noise", experiment.sampling.name);
+  const Interval times = path.times();
+  Series sigma{.label = "σ(t)"}, scale{.label = "s(t)"}, nodes{.label = "grid", .points = true};
+  Series skip{.label = "c_skip"}, out{.label = "c_out"}, in{.label = "c_in"}, noise{.label = "c_noise"};
+  const double high = path.sigma(experiment.sampling.grid.t.front()), low = path.sigma(experiment.sampling.grid.t.back());
+  constexpr int kPoints = 120;
+  for (int i = 0; i <= kPoints; ++i) {
+    const double t = path.time(low * std::pow(high / low, static_cast<double>(i) / kPoints));
+    if (!times.contains(t)) continue;
+    sigma.x.push_back(t), sigma.y.push_back(path.sigma(t));
+    scale.x.push_back(t), scale.y.push_back(path.scale(t));
+    const EdmCoefficients c = experiment.model.preconditioning().edm(at::full({1}, path.sigma(t), at::kDouble));
+    for (auto [series, value] : {std::pair{&skip, c.skip}, {&out, c.out}, {&in, c.in}, {&noise, c.noise}}) {
+      series->x.push_back(path.sigma(t));
+      series->y.push_back(value.item<double>());
+    }
+  }
+  for (const double t : experiment.sampling.grid.t) nodes.x.push_back(t), nodes.y.push_back(path.sigma(t));
+  page.begin_columns();
+  page.figure(svg({.title = "Noise level", .x_label = "t", .y_label = "σ", .series = {sigma, nodes}, .log_y = true}));
+  page.figure(svg({.title = "Scale of the signal", .x_label = "t", .y_label = "s", .series = {scale}}));
+  page.figure(svg({.title = "Preconditioning: D = c_skip·z + c_out·F(c_in·z)", .x_label = "σ", .y_label = "", .series = {skip, out, in}, .log_x = true}));
+  page.figure(svg({.title = "What the network is told of σ", .x_label = "σ", .y_label = "c_noise", .series = {noise}, .log_x = true}));
+  page.end_columns();
+}
+
+}  // namespace
+
+void write_report(const RunFolder& run) {
+  const std::string config = read_file(run.config());
+  const Experiment experiment = build(Options::read_text(config, run.config().string()), Needs::kModel);
+  const std::vector<json> lines = read_lines(run.metrics());
+  std::int64_t parameters = 0;
+  for (const auto& parameter : experiment.model.network().parameters()) parameters += parameter.numel();
+  Page page("edmund: " + experiment.name, experiment.sampling.name);
+  std::vector<std::pair<std::string, std::string>> facts = {
+      {"images", format("{}x{}x{} (C, H, W), {} classes", experiment.shape.image.channels, experiment.shape.image.height, experiment.shape.image.width, experiment.shape.num_classes)},
+      {"parameters", human_count(static_cast<double>(parameters))},
+      {"seed", std::to_string(experiment.seed)}};
+  if (!lines.empty()) {
+    facts.push_back({"trained on", human_count(lines.back()["images"].get<double>()) + " images"});
+    facts.push_back({"training time", human_time(lines.back().value("seconds", 0.0))});
+    if (const auto skipped = lines.back().value("skipped_steps", 0); skipped > 0) facts.push_back({"skipped steps", std::to_string(skipped)});
+  }
+  facts.push_back({"edmund", EDMUND_VERSION});
+  page.facts(facts);
+  add_scores(page, run);
+  add_samples(page, run);
+  add_training(page, run);
+  add_schedule(page, experiment);
+  page.section("Config", "As it was understood, defaults included: a config itself.");
+  page.figure("<pre>" + escaped(config) + "</pre>");
+  write_file(run.report(), page.html());
+}
+
+}  // namespace edmund

@@ -1,0 +1,47 @@
+#include "edmund/app/run.h"
+
+#include "edmund/core/error.h"
+#include "edmund/core/files.h"
+#include "edmund/training/checkpoint.h"
+#include "edmund/training/trainer.h"
+
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+
+namespace edmund {
+namespace fs = std::filesystem;
+
+TrainedModel load_model(const fs::path& path, std::span<const std::string> overrides, Needs needs, bool ema) {
+  require(fs::is_directory(path), "{}: no such run folder; `edmund train CONFIG` makes one", path.string());
+  fs::path folder = path;
+  RunFolder run{path};
+  if (fs::exists(path / "state.json")) {  // a checkpoint itself: RUN/checkpoints/000000012800
+    run.path = fs::absolute(path).lexically_normal().parent_path().parent_path();
+  } else {
+    const auto newest = newest_checkpoint(path);
+    require(newest.has_value(), "{}: no whole checkpoint in {}; train it first with `edmund train`", path.string(), (path / "checkpoints").string());
+    folder = *newest;
+  }
+  const Checkpoint checkpoint = load_weights(folder, ema);
+  Experiment experiment = build(Options::read_text(checkpoint.config, (folder / "state.json").string() + " (config)", overrides), needs);
+  load_state(experiment.model.network(), ema ? checkpoint.ema : checkpoint.network, folder.string());
+  return {.run = run, .checkpoint = folder, .images = checkpoint.images, .experiment = std::move(experiment)};
+}
+
+void require_same_training(const Experiment& experiment, const RunFolder& run) {
+  const auto newest = newest_checkpoint(run.path);
+  if (!newest) return;
+  const auto before = Options::read_text(load_weights(*newest).config, "checkpoint").flattened();
+  const auto now = Options::read_text(experiment.options.resolved(), "config").flattened();
+  static constexpr std::string_view kFree[] = {"name", "kernels", "sampling.", "evaluation.", "data.root", "training.images", "training.loader_threads",
+                                               "training.keep_checkpoints", "training.log_every", "training.checkpoint_every", "training.samples_every", "training.sample_rows"};
+  const auto free = [](std::string_view key) { return std::any_of(std::begin(kFree), std::end(kFree), [&](auto prefix) { return key.starts_with(prefix); }); };
+  std::string differing;
+  for (const auto& [key, value] : now)
+    if (const auto found = before.find(key); !free(key) && (found == before.end() || found->second != value))
+      differing += format("{}{} ({} there, {} here)", differing.empty() ? "" : ", ", key, found == before.end() ? "none" : found->second, value);
+  require(differing.empty(), "{}: holds another training: {}; choose another folder with --run", run.path.string(), differing);
+}
+
+}  // namespace edmund

@@ -1,0 +1,133 @@
+// evaluate: draws images and scores them against real ones, each number beside its floor and its ceiling; keeps the scores in RUN/scores.json
+// under a name, and updates RUN/report.html.
+//
+//   edmund evaluate RUN|CHECKPOINT [sampling.sampler.type=ddim …] [--name NAME] [--folder IMAGES] [--raw] [--json]
+
+#include "edmund/app/command.h"
+#include "edmund/app/generate.h"
+#include "edmund/app/run.h"
+#include "edmund/core/files.h"
+#include "edmund/core/log.h"
+#include "edmund/core/progress.h"
+#include "edmund/data/image_io.h"
+#include "edmund/evaluation/features.h"
+#include "edmund/evaluation/scores.h"
+
+#include <cmath>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+namespace edmund {
+namespace {
+
+using nlohmann::ordered_json;
+
+struct EvaluateFlags {
+  Target target;
+  std::string name, folder;
+  bool raw = false, json = false;
+};
+
+// Real images that training did not see, for the classifier's accuracy and the floor: `evaluation.held_out`, else the data's own test split.
+std::unique_ptr<Dataset> held_out_data(Options& evaluation) {
+  if (!evaluation.has("held_out")) return nullptr;
+  Options options = evaluation.child("held_out");
+  return make_dataset(options);
+}
+
+Generated images_in(const std::filesystem::path& folder, const ModelShape& shape) {
+  Options options = Options::read_text("type: folder", "--folder", std::vector<std::string>{"root=" + folder.string()});
+  const auto data = make_dataset(options);
+  const DatasetInfo info = data->info();
+  require(info.channels == shape.image.channels && info.height == shape.image.height && info.width == shape.image.width,
+          "{}: images are {}x{}x{}, the model's are {}x{}x{} (C, H, W)", folder.string(), info.channels, info.height, info.width, shape.image.channels,
+          shape.image.height, shape.image.width);
+  return {.images = read_all(*data).images};
+}
+
+ordered_json as_json(const Score& score) {
+  return {{"name", score.name}, {"value", score.value}, {"error", score.error}, {"floor", score.floor}, {"ceiling", score.ceiling}, {"closed", score.closed()}};
+}
+
+void print(const ordered_json& result) {
+  std::cout << result["name"].get<std::string>() << ": " << result["images"] << " images, " << result["evaluations_per_image"] << " evaluations each\n";
+  for (const auto& score : result["scores"])
+    std::cout << format("  {} = {} (floor {}, ceiling {}; {} % of the way closed)\n", score["name"].get<std::string>(), number_text(std::round(score["value"].get<double>() * 1e4) / 1e4),
+                        number_text(std::round(score["floor"].get<double>() * 1e4) / 1e4), number_text(std::round(score["ceiling"].get<double>() * 1e2) / 1e2),
+                        number_text(std::round(score["closed"].get<double>() * 1e4) / 1e2));
+}
+
+ExitCode evaluate(const EvaluateFlags& flags) {
+  TrainedModel trained = load_model(flags.target.path, flags.target.overrides, Needs::kData, !flags.raw);
+  Experiment& experiment = trained.experiment;
+  Options evaluation = experiment.options.child("evaluation");
+  const auto held_out = held_out_data(evaluation);
+  Options feature_options = evaluation.child("features");
+  const auto features = make_features(feature_options, {.labeled = *experiment.data, .held_out = held_out.get(), .seed = experiment.evaluation_seed});
+  experiment.options.finish();
+  log::info("features: {} {}", features->name(), features->provenance());
+
+  Generated drawn;
+  if (!flags.folder.empty()) {
+    drawn = images_in(flags.folder, experiment.shape);
+  } else {
+    std::vector<std::int64_t> numbers(static_cast<std::size_t>(experiment.evaluation_images));
+    std::iota(numbers.begin(), numbers.end(), 0);
+    Progress progress("sampling", "images", experiment.evaluation_images);
+    drawn = generate(experiment.model, experiment.sampling, experiment.shape, numbers, balanced_labels(experiment.shape, numbers),
+                     experiment.evaluation_seed, [&](std::int64_t done) { progress.update(done); });
+    progress.finish();
+  }
+  const Batch real = read_all(*experiment.data);
+  const Reference reference(*features, real.images, experiment.evaluation_seed);
+
+  const std::string name = !flags.name.empty() ? flags.name : !flags.folder.empty() ? flags.folder : experiment.sampling.name;
+  ordered_json result = {{"name", name},
+                         {"sampling", flags.folder.empty() ? experiment.sampling.name : "images in " + flags.folder},
+                         {"weights", flags.raw ? "raw" : "ema"},
+                         {"trained_images", trained.images},
+                         {"images", drawn.images.size(0)},
+                         {"seed", experiment.evaluation_seed},
+                         {"evaluations_per_image", drawn.evaluations},
+                         {"seconds", drawn.seconds},
+                         {"data", experiment.data->info().name},
+                         {"features", features->name()},
+                         {"features_from", features->provenance()}};
+  for (const Score& score : reference.scores(drawn.images)) result["scores"].push_back(as_json(score));
+  if (drawn.labels.defined())
+    if (const auto agreement = features->agreement({.images = drawn.images, .labels = drawn.labels})) {
+      result["class_agreement"] = *agreement;
+      result["class_agreement_error"] = std::sqrt(*agreement * (1 - *agreement) / static_cast<double>(drawn.labels.numel()));
+    }
+
+  ordered_json all = std::filesystem::exists(trained.run.scores()) ? ordered_json::parse(read_file(trained.run.scores()), nullptr, false) : ordered_json::array();
+  require(all.is_array(), "{}: damaged; delete it to start anew", trained.run.scores().string());
+  std::erase_if(all.get_ref<ordered_json::array_t&>(), [&](const ordered_json& old) { return old.value("name", "") == name; });
+  all.push_back(result);
+  write_file(trained.run.scores(), all.dump(2) + "\n");
+  write_report(trained.run);
+  if (flags.json)
+    std::cout << result.dump(2) << '\n';
+  else
+    print(result);
+  if (!flags.json && result.contains("class_agreement"))
+    std::cout << format("  the classifier names the class that was asked for: {} %\n", std::round(result["class_agreement"].get<double>() * 1e4) / 1e2);
+  log::info("report: {}", std::filesystem::absolute(trained.run.report()).string());
+  return ExitCode::kDone;
+}
+
+}  // namespace
+
+Action make_evaluate(CLI::App& arguments) {
+  const auto flags = std::make_shared<EvaluateFlags>();
+  add_target(arguments, flags->target, "RUN or RUN/checkpoints/N");
+  arguments.add_option("--name", flags->name, "name of the scores in the report (default: how they were sampled)");
+  arguments.add_option("--folder", flags->folder, "scores these images in place of drawing some");
+  arguments.add_flag("--raw", flags->raw, "the network's own weights in place of their EMA");
+  arguments.add_flag("--json", flags->json, "scores as JSON");
+  return [=] { return evaluate(*flags); };
+}
+
+}  // namespace edmund

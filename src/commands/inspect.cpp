@@ -1,0 +1,113 @@
+// inspect: what a config or a trained model is: sizes, conventions, the noise levels that its grid visits, its coefficients there.
+//
+//   edmund inspect CONFIG|RUN|CHECKPOINT|FILE.safetensors [key=value…] [--json]
+
+#include "edmund/app/command.h"
+#include "edmund/app/run.h"
+#include "edmund/core/text.h"
+#include "edmund/ops/tensor_file.h"
+#include "edmund/samplers/velocity.h"
+
+#include <ATen/ops/full.h>
+#include <cmath>
+#include <filesystem>
+#include <iomanip>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+namespace edmund {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+
+std::string shape_text(const Tensor& tensor) {
+  std::ostringstream out;
+  out << tensor.dtype().name() << " " << tensor.sizes();
+  return out.str();
+}
+
+ordered_json tensors_in(const fs::path& path) {
+  const TensorFile file = read_tensors(path);
+  ordered_json out = {{"file", path.string()}, {"metadata", file.metadata}};
+  for (const auto& [name, tensor] : file.tensors) out["tensors"][name] = shape_text(tensor);
+  return out;
+}
+
+ordered_json levels_of(const Experiment& experiment) {
+  ordered_json out = ordered_json::array();
+  for (const double t : experiment.sampling.grid.t) {
+    const NoiseSchedule& path = *experiment.sampling.path;
+    const double sigma = path.sigma(t);
+    const EdmCoefficients c = experiment.model.preconditioning().edm(at::full({1}, sigma, at::kDouble));
+    out.push_back({{"t", t}, {"s", path.scale(t)}, {"sigma", sigma}, {"log_snr", -2 * std::log(sigma)}, {"g", diffusion(path, t)}, {"c_skip", c.skip.item<double>()},
+                   {"c_out", c.out.item<double>()}, {"c_in", c.in.item<double>()}, {"c_noise", c.noise.item<double>()}});
+  }
+  return out;
+}
+
+ordered_json facts_of(const Experiment& experiment) {
+  std::int64_t parameters = 0;
+  for (const auto& parameter : experiment.model.network().parameters()) parameters += parameter.numel();
+  const ModelShape& shape = experiment.shape;
+  return {{"name", experiment.name},
+          {"parameters", parameters},
+          {"image", {shape.image.channels, shape.image.height, shape.image.width}},
+          {"classes", shape.num_classes},
+          {"sampling", experiment.sampling.name},
+          {"noise_levels", {{"1 %", experiment.levels(0.01)}, {"median", experiment.levels(0.5)}, {"99 %", experiment.levels(0.99)}}},
+          {"conventions", {"x_t = s(t)(x0 + sigma(t) eps); t grows with the noise", "flow: t = 1 is noise, u = eps - x0", "v = alpha eps - sigma x0; v = -F(edm) at sigma_data = 1",
+                           "score = (D - z)/sigma^2 in z = x/s"}},
+          {"levels", levels_of(experiment)}};
+}
+
+void print(const ordered_json& facts) {
+  for (const auto& [key, value] : facts.items())
+    if (key != "levels" && key != "tensors" && key != "conventions") std::cout << key << ": " << (value.is_string() ? value.get<std::string>() : value.dump()) << '\n';
+  if (facts.contains("tensors"))
+    for (const auto& [name, shape] : facts["tensors"].items()) std::cout << "  " << name << "  " << shape.get<std::string>() << '\n';
+  if (facts.contains("conventions"))
+    for (const auto& line : facts["conventions"]) std::cout << "  " << line.get<std::string>() << '\n';
+  if (!facts.contains("levels")) return;
+  std::cout << std::setprecision(5);
+  for (const auto& [key, unused] : facts["levels"][0].items()) std::cout << std::setw(12) << key;
+  std::cout << '\n';
+  for (const auto& row : facts["levels"]) {
+    for (const auto& [key, value] : row.items()) std::cout << std::setw(12) << value.get<double>();
+    std::cout << '\n';
+  }
+}
+
+ordered_json examine(const Target& target) {
+  const fs::path path = target.path;
+  require(fs::exists(path), "{}: no such file or folder", path.string());
+  if (path.extension() == ".safetensors") return tensors_in(path);
+  if (fs::is_directory(path)) {
+    const TrainedModel trained = load_model(path, target.overrides, Needs::kModel);
+    ordered_json facts = {{"checkpoint", trained.checkpoint.string()}, {"trained_images", trained.images}};
+    facts.update(facts_of(trained.experiment));
+    return facts;
+  }
+  return facts_of(build(Options::read_file(path, target.overrides), Needs::kData));
+}
+
+}  // namespace
+
+Action make_inspect(CLI::App& arguments) {
+  const auto target = std::make_shared<Target>();
+  const auto json = std::make_shared<bool>(false);
+  add_target(arguments, *target, "CONFIG.yaml, RUN, CHECKPOINT or FILE.safetensors");
+  arguments.add_flag("--json", *json, "as JSON");
+  return [=] {
+    const ordered_json facts = examine(*target);
+    if (*json)
+      std::cout << facts.dump(2) << '\n';
+    else
+      print(facts);
+    return ExitCode::kDone;
+  };
+}
+
+}  // namespace edmund

@@ -1,0 +1,21 @@
+#include "edmund/app/command.h"
+
+namespace edmund {
+
+CommandFactory make_train, make_sample, make_evaluate, make_list, make_inspect, make_config, make_doctor;
+
+namespace {
+constexpr Command kCommands[] = {
+    {"train", "train a model as a config says; goes on where an earlier run stopped", make_train},
+    {"sample", "draw images from a trained model", make_sample},
+    {"evaluate", "draw images and score them against real ones; updates the report", make_evaluate},
+    {"list", "every schedule, sampler, network … that a config can name", make_list},
+    {"inspect", "what a config or a trained model is: sizes, noise levels, coefficients", make_inspect},
+    {"config", "the config as it is understood, defaults and overrides included", make_config},
+    {"doctor", "whether this machine has what edmund needs", make_doctor},
+};
+}  // namespace
+
+std::span<const Command> command_table() { return kCommands; }
+
+}  // namespace edmund

@@ -1,0 +1,36 @@
+// train: a run folder from a config.
+//
+//   edmund train CONFIG [key=value…] [--run DIR]     new run, or the unfinished one of the same config in DIR (default runs/<name>)
+//   edmund train RUN [training.images=…]             goes on with a run folder
+
+#include "edmund/app/command.h"
+#include "edmund/app/run.h"
+#include "edmund/core/log.h"
+
+#include <filesystem>
+#include <memory>
+
+namespace edmund {
+namespace fs = std::filesystem;
+
+Action make_train(CLI::App& arguments) {
+  const auto target = std::make_shared<Target>();
+  const auto folder = std::make_shared<std::string>();
+  add_target(arguments, *target, "CONFIG.yaml or RUN");
+  arguments.add_option("--run", *folder, "run folder (default: runs/<name of the config>)");
+  return [=] {
+    const bool existing = fs::is_directory(target->path);
+    require(!existing || folder->empty(), "--run goes with a config; '{}' is a run folder already", target->path);
+    const fs::path config = existing ? RunFolder{target->path}.config() : fs::path(target->path);
+    require(!existing || fs::exists(config), "{}: not a run folder (no config.yaml in it)", target->path);
+    Experiment experiment = build(Options::read_file(config, target->overrides), Needs::kData);
+    const RunFolder run{existing ? fs::path(target->path) : folder->empty() ? fs::path("runs") / experiment.name : fs::path(*folder)};
+    require_same_training(experiment, run);
+    const ExitCode code = train_run(experiment, run);
+    write_report(run);
+    log::info("report: {}", fs::absolute(run.report()).string());
+    return code;
+  };
+}
+
+}  // namespace edmund

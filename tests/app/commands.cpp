@@ -1,0 +1,106 @@
+#include "app/process.h"
+#include "support/catch.h"
+
+#include <nlohmann/json.hpp>
+
+namespace edmund::test {
+namespace {
+
+using nlohmann::json;
+
+TEST_CASE("help and version answer without a config", "[app]") {
+  const TempFolder folder;
+  CHECK(edmund_run(folder.path(), "--version").code == 0);
+  const Outcome help = edmund_run(folder.path(), "--help");
+  CHECK(help.code == 0);
+  for (const std::string command : {"train", "sample", "evaluate", "list", "inspect", "config", "doctor"}) {
+    CHECK(help.output.find(command) != std::string::npos);
+    CHECK(edmund_run(folder.path(), command + " --help").code == 0);
+  }
+}
+
+TEST_CASE("list shows every plugin with a line about it, as text and as JSON", "[app]") {
+  const TempFolder folder;
+  const json all = json::parse(edmund_run(folder.path(), "list --json").output);
+  for (const std::string family : {"schedules", "samplers", "grids", "preconditionings", "noise-levels", "networks", "datasets", "features", "emas", "loss-weights"}) {
+    REQUIRE(all.contains(family));
+    for (const auto& entry : all[family]) {
+      CHECK(entry["about"].get<std::string>().size() > 10);
+      CHECK(!entry["source"].get<std::string>().empty());
+    }
+  }
+  const Outcome text = edmund_run(folder.path(), "list samplers");
+  CHECK(text.output.find("heun") != std::string::npos);
+  CHECK(text.output.find("Karras et al. 2022") != std::string::npos);
+}
+
+TEST_CASE("config prints a config that means the same", "[app]") {
+  const TempFolder folder;
+  write_idx_data(folder.path());
+  write_text(folder.path() / "config.yaml", small_config());
+  const Outcome once = edmund_run(folder.path(), "config config.yaml training.images=1e2");
+  REQUIRE(once.code == 0);
+  CHECK(once.output.find("images: 100") != std::string::npos);
+  CHECK(once.output.find("rho: 7") != std::string::npos);  // a default
+  write_text(folder.path() / "again.yaml", once.output);
+  CHECK(edmund_run(folder.path(), "config again.yaml").output == once.output);
+}
+
+TEST_CASE("inspect shows the noise levels and coefficients of a config", "[app]") {
+  const TempFolder folder;
+  write_idx_data(folder.path());
+  write_text(folder.path() / "config.yaml", small_config());
+  const json facts = json::parse(edmund_run(folder.path(), "inspect config.yaml --json").output);
+  REQUIRE(facts["levels"].size() == 4);
+  CHECK(facts["levels"][0]["sigma"].get<double>() == Catch::Approx(80.0));
+  CHECK(facts["parameters"].get<std::int64_t>() > 1000);
+}
+
+TEST_CASE("train, sample and evaluate go through on a small data set", "[app]") {
+  const TempFolder folder;
+  write_idx_data(folder.path());
+  write_text(folder.path() / "config.yaml", small_config());
+  const Outcome trained = edmund_run(folder.path(), "train config.yaml");
+  INFO(trained.output);
+  REQUIRE(trained.code == 0);
+  const auto run = folder.path() / "runs" / "small";
+  for (const std::string file : {"config.yaml", "metrics.jsonl", "log.txt", "report.html", "images/trajectory.png", "images/samples-000000000096.png",
+                                 "checkpoints/000000000096/state.json"})
+    CHECK(std::filesystem::exists(run / file));
+
+  SECTION("sampling gives the same pictures in batches of 1 and of 64, at any numbers") {
+    REQUIRE(edmund_run(folder.path(), "sample runs/small --images 6 --out a sampling.batch_size=1").code == 0);
+    REQUIRE(edmund_run(folder.path(), "sample runs/small --images 6 --out b sampling.batch_size=64").code == 0);
+    REQUIRE(edmund_run(folder.path(), "sample runs/small --numbers 4 --out c").code == 0);
+    const auto bytes = [&](const std::string& file) {
+      std::ifstream stream(folder.path() / file, std::ios::binary);
+      return std::string(std::istreambuf_iterator<char>(stream), {});
+    };
+    for (int i = 0; i < 6; ++i) CHECK(bytes("a/00000" + std::to_string(i) + ".png") == bytes("b/00000" + std::to_string(i) + ".png"));
+    CHECK(bytes("a/000004.png") == bytes("c/000004.png"));
+  }
+  SECTION("evaluate scores several samplers on the same weights") {
+    REQUIRE(edmund_run(folder.path(), "evaluate runs/small --name heun").code == 0);
+    const Outcome second = edmund_run(folder.path(), "evaluate runs/small --name ancestral sampling.sampler.type=ancestral --json --quiet");
+    INFO(second.output);
+    REQUIRE(second.code == 0);
+    const json result = json::parse(second.output);
+    for (const auto& score : result["scores"]) {
+      CHECK(score["floor"].get<double>() < score["ceiling"].get<double>());
+      CHECK(score["name"].get<std::string>().find("FID") == std::string::npos);
+    }
+    std::ifstream scores(run / "scores.json");
+    CHECK(json::parse(scores).size() == 2);
+  }
+  SECTION("training goes on from the newest checkpoint and refuses another training") {
+    CHECK(edmund_run(folder.path(), "train config.yaml training.images=128").code == 0);
+    CHECK(std::filesystem::exists(run / "checkpoints/000000000128/state.json"));
+    const Outcome other = edmund_run(folder.path(), "train config.yaml network.channels=16");
+    CHECK(other.code == 2);
+    CHECK(other.output.find("network.channels") != std::string::npos);
+    CHECK(other.output.find("--run") != std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace edmund::test

@@ -1,0 +1,42 @@
+#include "edmund/app/generate.h"
+
+#include "edmund/app/config.h"
+#include "support/catch.h"
+
+#include <ATen/ATen.h>
+#include <numeric>
+
+namespace edmund::test {
+namespace {
+
+Experiment small() {
+  return build(Options::read_text("{image: {channels: 1, height: 8, width: 8, classes: 3}, network: {type: unet, channels: 8, multipliers: [1, 2], blocks: 1, attention: [4]}, "
+                                  "training: {images: 10}, sampling: {grid: {type: karras, steps: 4}, sampler: {type: heun}, batch_size: 64}}", "test"), Needs::kModel);
+}
+
+TEST_CASE("64 images in one batch are the 64 images one by one", "[app]") {
+  Experiment experiment = small();
+  std::vector<std::int64_t> numbers(64);
+  std::iota(numbers.begin(), numbers.end(), 0);
+  const Tensor labels = balanced_labels(experiment.shape, numbers);
+  const Generated together = generate(experiment.model, experiment.sampling, experiment.shape, numbers, labels, 5);
+  experiment.sampling.batch_size = 1;
+  const Generated apart = generate(experiment.model, experiment.sampling, experiment.shape, numbers, labels, 5);
+  const Tensor difference = (together.images.to(at::kInt) - apart.images.to(at::kInt)).abs();
+  CHECK(difference.max().item<int>() <= 1);                            // rounding may fall on the other side of a level
+  CHECK(difference.sum().item<double>() / difference.numel() < 1e-3);  // and seldom does
+  CHECK(together.evaluations == 7);
+}
+
+TEST_CASE("another seed, class or number gives another picture", "[app]") {
+  const Experiment experiment = small();
+  const auto draw = [&](std::int64_t number, std::int64_t label, std::uint64_t seed) {
+    return generate(experiment.model, experiment.sampling, experiment.shape, std::vector<std::int64_t>{number}, at::full({1}, label, at::kLong), seed).images;
+  };
+  CHECK(at::equal(draw(3, 1, 5), draw(3, 1, 5)));
+  CHECK(!at::equal(draw(3, 1, 5), draw(4, 1, 5)));
+  CHECK(!at::equal(draw(3, 1, 5), draw(3, 1, 6)));
+}
+
+}  // namespace
+}  // namespace edmund::test
