@@ -2,12 +2,11 @@
 //
 //   z' = D + (σ'²/σ²)(z - D) + noise: the posterior q(z' | z, x0 = D);  N evaluations, no noise in the final step
 //
-//   variance  posterior   σ'²(σ² - σ'²)/σ² in z (σ_t² = β̃_t, "fixed small"); or beta: s²(σ² - σ'²) in x (σ_t² = β_t, "fixed large"),
-//                         both between the two grid times, strided or not
+//   variance  posterior   σ'²(σ² - σ'²)/σ² in z (σ_t² = β̃_t, "fixed small"); or beta: s²(σ² - σ'²) in x (σ_t² = β_t,
+//                         "fixed large"); both between the two grid times, strided or not
 //   final     denoise     or euler, none
-#include "edmund/samplers/sampler.h"
-
 #include "edmund/samplers/posterior.h"
+#include "edmund/samplers/sampler.h"
 #include "edmund/samplers/velocity.h"
 
 #include <ATen/TensorOperators.h>

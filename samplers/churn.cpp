@@ -1,7 +1,7 @@
 #include "churn.h"
 
-#include <ATen/TensorOperators.h>
 #include <algorithm>
+#include <ATen/TensorOperators.h>
 #include <cmath>
 #include <limits>
 #include <numbers>

@@ -26,7 +26,7 @@ struct Churned {
   double t;
 };
 /// x at t lifted to the time of σ̂ (its nearest level on a snapped() schedule; at most the schedule's last σ):
-/// x̂ = (ŝ/s)·x + ŝ·√(σ̂² - σ²)·S_noise·n. One draw per call, also where γ = 0, so that draw i always belongs to step i.
+/// x̂ = (ŝ/s)·x + ŝ·√(σ̂² - σ²)·S_noise·n. One draw per call, also where γ = 0, so that draw i belongs to step i.
 Churned churned(const Churn& churn, const NoiseSchedule& path, Tensor x, double t, std::size_t N, NoiseSource& noise);
 
 }  // namespace edmund

@@ -1,14 +1,13 @@
 // ddim — DDIM (Song et al. 2021, eq. 12) on any schedule; it uses s and σ at the grid times only.
 //
-//   z' = D + (√(σ'² - v²)/σ)·(z - D) + v·n,  v = η·√(σ'²(σ² - σ'²)/σ²), the posterior's deviation between the two grid times;
+//   z' = D + (√(σ'² - v²)/σ)·(z - D) + v·n,  v = η·√(σ'²(σ² - σ'²)/σ²), the posterior's deviation between grid times
 //   N evaluations.
 //
 //   eta    0         0 deterministic … 1 ancestral; no draws at 0
-//   clip   []        [low, high]: cuts D but not the direction (z - D)/σ, a custom of some codes; a denoiser that is clipped changes both
+//   clip   []        [low, high]: cuts D but not the direction (z - D)/σ, as some codes do; a clipped denoiser changes both
 //   final  denoise   or euler, none
-#include "edmund/samplers/sampler.h"
-
 #include "edmund/samplers/posterior.h"
+#include "edmund/samplers/sampler.h"
 #include "edmund/samplers/velocity.h"
 
 #include <ATen/TensorOperators.h>

@@ -4,10 +4,8 @@
 //
 //   S_churn, S_min, S_max, S_noise   see churn.h
 //   final  denoise   or euler, none
-#include "edmund/samplers/sampler.h"
-
 #include "churn.h"
-
+#include "edmund/samplers/sampler.h"
 #include "edmund/samplers/velocity.h"
 
 #include <ATen/TensorOperators.h>

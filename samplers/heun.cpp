@@ -1,14 +1,14 @@
-// heun — second-order steps of the probability-flow ODE in t, with EDM's churn if asked (Karras et al. 2022, algorithms 1 to 3).
+// heun — second-order steps of the probability-flow ODE in t, with EDM's churn if asked (Karras et al. 2022,
+// algorithms 1 to 3).
 //
-//   m = t + α(u - t);  x_m = x + α(u - t)·v(x, t);  x' = x + (u - t)·[(1 - 1/2α)·v(x, t) + 1/2α·v(x_m, m)];  2N - 1 evaluations
+//   m = t + α(u - t);  x_m = x + α(u - t)·v(x, t);  x' = x + (u - t)·[(1 - 1/2α)·v(x, t) + 1/2α·v(x_m, m)]
+//   2N - 1 evaluations.
 //
 //   alpha  1         in (0, 1]: 1 Heun, 2/3 Ralston, 1/2 midpoint
 //   S_churn, S_min, S_max, S_noise   see churn.h
 //   final  denoise   or euler, none
-#include "edmund/samplers/sampler.h"
-
 #include "churn.h"
-
+#include "edmund/samplers/sampler.h"
 #include "edmund/samplers/velocity.h"
 
 #include <ATen/TensorOperators.h>

@@ -1,11 +1,12 @@
-// reverse_sde — Euler–Maruyama steps of the reverse SDE in t (Song et al. 2021, eq. 6; the family of λ: Karras et al. 2022, eq. 6).
+// reverse_sde — Euler–Maruyama steps of the reverse SDE in t (Song et al. 2021, eq. 6; the family of λ: Karras et al.
+// 2022, eq. 6).
 //
-//   x' = x + (u - t)·[(ṡ/s + (1+λ²)σ̇/σ)·x - (1+λ²)(sσ̇/σ)·D] + λ·g·√(t - u)·n,  g² = 2s²σσ̇;  N evaluations, no noise in the final step
+//   x' = x + (u - t)·[(ṡ/s + (1+λ²)σ̇/σ)·x - (1+λ²)(sσ̇/σ)·D] + λ·g·√(t - u)·n,  g² = 2s²σσ̇
+//   N evaluations, no noise in the final step.
 //
 //   lambda  1         0 is `euler` bit for bit, without draws
 //   final   denoise   or euler (of the ODE), none
 #include "edmund/samplers/sampler.h"
-
 #include "edmund/samplers/velocity.h"
 
 #include <ATen/TensorOperators.h>

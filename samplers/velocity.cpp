@@ -13,13 +13,16 @@ Tensor velocity(const Denoiser& D, const NoiseSchedule& path, const Tensor& x, d
   return (path.scale_rate(t) / s + growth) * x - (growth * s) * D(x / s, sigma);
 }
 
-double diffusion(const NoiseSchedule& path, double t) { return path.scale(t) * std::sqrt(2 * path.sigma(t) * path.sigma_rate(t)); }
+double diffusion(const NoiseSchedule& path, double t) {
+  return path.scale(t) * std::sqrt(2 * path.sigma(t) * path.sigma_rate(t));
+}
 
 Tensor finish(const Denoiser& D, const NoiseSchedule& path, const Tensor& x, double t, Final final) {
   if (final == Final::kNone) return x;
   if (final == Final::kDenoise) return D(x / path.scale(t), path.sigma(t));
   const auto clean = path.clean_time();
-  require(clean.has_value(), "sampler: final: euler needs a time at which σ = 0, which this schedule does not have; use final: denoise");
+  require(clean.has_value(),
+          "sampler: final: euler needs a time at which σ = 0, which this schedule does not have; use final: denoise");
   return x + (*clean - t) * velocity(D, path, x, t);
 }
 

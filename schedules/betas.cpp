@@ -13,7 +13,8 @@ namespace {
 std::vector<double> evenly(std::int64_t N, double low, double high) {
   std::vector<double> out(static_cast<std::size_t>(N));
   for (std::int64_t i = 0; i < N; ++i)
-    out[static_cast<std::size_t>(i)] = std::lerp(low, high, N == 1 ? 0.0 : static_cast<double>(i) / static_cast<double>(N - 1));
+    out[static_cast<std::size_t>(i)] =
+        std::lerp(low, high, N == 1 ? 0.0 : static_cast<double>(i) / static_cast<double>(N - 1));
   return out;
 }
 

@@ -38,7 +38,8 @@ class CosineSchedule : public NoiseSchedule {
 
 std::unique_ptr<NoiseSchedule> make_cosine(Options& options) {
   const double low = options.real("t_min", 1e-3, between(1e-9, 0.5));
-  return std::make_unique<CosineSchedule>(Interval{low, options.real("t_max", 1 - 1e-3, between(0.5 + 1e-9, 1 - 1e-9))});
+  return std::make_unique<CosineSchedule>(
+      Interval{low, options.real("t_max", 1 - 1e-3, between(0.5 + 1e-9, 1 - 1e-9))});
 }
 
 }  // namespace edmund::schedules

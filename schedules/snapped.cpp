@@ -1,6 +1,5 @@
-#include "wrapped.h"
-
 #include "edmund/core/error.h"
+#include "wrapped.h"
 
 #include <algorithm>
 
@@ -9,7 +8,8 @@ namespace {
 
 class Snapped : public Wrapped {
  public:
-  Snapped(std::unique_ptr<NoiseSchedule> path, std::vector<double> levels) : Wrapped(std::move(path)), levels_(std::move(levels)) {}
+  Snapped(std::unique_ptr<NoiseSchedule> path, std::vector<double> levels)
+      : Wrapped(std::move(path)), levels_(std::move(levels)) {}
 
   double time(double sigma) const override {
     const auto above = std::lower_bound(levels_.begin(), levels_.end(), sigma);

@@ -1,13 +1,13 @@
-// sub_vp — sub-VP SDE with linear β (Song et al. 2021, eq. 12). It fits the form s(x0 + σε) exactly: mean coefficient exp(-B/2) and
-// standard deviation 1 - exp(-B) are s and s·σ of
+// sub_vp — sub-VP SDE with linear β (Song et al. 2021, eq. 12). It fits the form s(x0 + σε) exactly: its mean
+// coefficient exp(-B/2) and standard deviation 1 - exp(-B) are s and s·σ of
 //
-//   s(t) = exp(-B/2),  σ(t) = 2 sinh(B/2),  B(t) = β_min t + (β_max - β_min) t²/2,  t in [t_min, 1];  g² = β (1 - exp(-2B))
+//   s(t) = exp(-B/2),  σ(t) = 2 sinh(B/2),  B(t) = β_min t + (β_max - β_min) t²/2,  t in [t_min, 1]
+//   g² = β (1 - exp(-2B))
 //
 //   beta_min  0.1    noise rate at t = 0
 //   beta_max  20     noise rate at t = 1
 //   t_min     1e-3   smallest time, > 0
 #include "edmund/schedules/noise_schedule.h"
-
 #include "linear_beta.h"
 
 #include <cmath>

@@ -29,7 +29,9 @@ std::span<const Entry<ScheduleFactory>> schedule_table() { return kSchedules; }
 std::unique_ptr<NoiseSchedule> make_schedule(Options& options) {
   auto path = chosen(schedule_table(), options, "edm").make(options);
   const std::string scale = options.choice("scale", "own", {"own", "unit", "variance_preserving"});
-  return scaled(std::move(path), scale == "unit" ? Scale::kUnit : scale == "own" ? Scale::kOwn : Scale::kVariancePreserving);
+  return scaled(std::move(path), scale == "unit"  ? Scale::kUnit
+                                 : scale == "own" ? Scale::kOwn
+                                                  : Scale::kVariancePreserving);
 }
 
 double NoiseSchedule::inside(double t) const {
@@ -37,8 +39,8 @@ double NoiseSchedule::inside(double t) const {
   if (domain.contains(t)) return t;
   const double near = std::clamp(t, domain.low, domain.high);
   // The slack is rounding of t where it comes from σ or from t + h: relative to t, absolute where t is 0.
-  require(std::abs(t - near) <= 1e-9 * std::max(std::abs(near), 1e-3), "time {} lies outside the schedule's [{}, {}]", t, domain.low,
-          domain.high);
+  require(std::abs(t - near) <= 1e-9 * std::max(std::abs(near), 1e-3), "time {} lies outside the schedule's [{}, {}]",
+          t, domain.low, domain.high);
   return near;
 }
 

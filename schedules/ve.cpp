@@ -1,7 +1,7 @@
 // ve — variance-exploding SDE, no scaling, on one of two clocks with the same range of σ.
 //
-//   geometric  σ(t) = σ_min (σ_max/σ_min)^t,  t in [0, 1]           (Song et al. 2021, eq. 9; t = 0 has σ_min, so no clean time)
-//   sqrt       σ(t) = √t,  t in [σ_min², σ_max²]                    (Karras et al. 2022, table 1, "VE")
+//   geometric  σ(t) = σ_min (σ_max/σ_min)^t,  t in [0, 1]    (Song et al. 2021, eq. 9; no clean time: σ(0) = σ_min)
+//   sqrt       σ(t) = √t,  t in [σ_min², σ_max²]             (Karras et al. 2022, table 1, "VE")
 //
 //   clock      geometric   or sqrt
 //   sigma_min  0.02        lowest noise level, > 0, for images in [-1, 1] (the paper's 0.01 is for [0, 1])
@@ -50,7 +50,8 @@ class SqrtVe : public NoiseSchedule {
 
 std::unique_ptr<NoiseSchedule> make_ve(Options& options) {
   const std::string clock = options.choice("clock", "geometric", {"geometric", "sqrt"});
-  Interval sigmas{options.real("sigma_min", 0.02, between(1e-10, 1e10)), options.real("sigma_max", 100.0, between(1e-10, 1e10))};
+  Interval sigmas{options.real("sigma_min", 0.02, between(1e-10, 1e10)),
+                  options.real("sigma_max", 100.0, between(1e-10, 1e10))};
   if (sigmas.low >= sigmas.high) {
     options.reject("sigma_max", format("must be greater than sigma_min = {}, found {}", sigmas.low, sigmas.high));
     sigmas = {0.02, 100.0};

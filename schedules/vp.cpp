@@ -5,10 +5,9 @@
 //   beta_min   0.1    noise rate at t = 0
 //   beta_max   20     noise rate at t = 1
 //   t_min      1e-3   smallest time, > 0 (training of Song et al.: 1e-5)
-//   sigma_min, sigma_max   instead of the two rates: they are solved so that σ(t_min) and σ(1) are these (Karras et al. 2022,
-//                          code of the ablation; β may be negative below t_min then, where the schedule is not used)
+//   sigma_min, sigma_max   instead of the two rates, which are solved so that σ(t_min) and σ(1) are these
+//                          (Karras et al. 2022, code of the ablation; β may be negative below t_min, outside the schedule)
 #include "edmund/schedules/noise_schedule.h"
-
 #include "linear_beta.h"
 
 #include <algorithm>
@@ -46,7 +45,9 @@ LinearBeta solved(Options& options, double t_min) {
   const double slope = 2 * (first / t_min - last) / (t_min - 1);
   const LinearBeta beta{last - 0.5 * slope, slope};
   if (low < high && beta.rate(t_min) > 0 && beta.rate(1.0) > 0) return beta;
-  options.reject("sigma_max", format("no linear β > 0 leads from sigma_min = {} at t_min = {} to sigma_max = {} at t = 1", low, t_min, high));
+  options.reject(
+      "sigma_max",
+      format("no linear β > 0 leads from sigma_min = {} at t_min = {} to sigma_max = {} at t = 1", low, t_min, high));
   return {};
 }
 
@@ -54,7 +55,8 @@ LinearBeta solved(Options& options, double t_min) {
 
 std::unique_ptr<NoiseSchedule> make_vp(Options& options) {
   const double t_min = options.real("t_min", 1e-3, between(1e-9, 0.5));
-  if (options.has("sigma_min") || options.has("sigma_max")) return std::make_unique<VpSchedule>(solved(options, t_min), t_min);
+  if (options.has("sigma_min") || options.has("sigma_max"))
+    return std::make_unique<VpSchedule>(solved(options, t_min), t_min);
   const double low = options.real("beta_min", 0.1, between(0, 300));
   const double high = options.real("beta_max", 20.0, {.low = 0, .high = 300, .open_low = true});
   return std::make_unique<VpSchedule>(LinearBeta{low, high - low}, t_min);

@@ -11,8 +11,12 @@ namespace {
 constexpr std::string_view kVersion = EDMUND_VERSION;
 
 std::string help() {
-  std::string out = format("edmund {} - continuous diffusion: train, sample, measure\n\nusage: edmund COMMAND [arguments]   (edmund COMMAND --help)\n\n", kVersion);
-  for (const auto& command : command_table()) out += format("  {}{}{}\n", command.name, std::string(12 - command.name.size(), ' '), command.about);
+  std::string out = format(
+      "edmund {} - continuous diffusion: train, sample, measure\n\nusage: edmund COMMAND [arguments]   (edmund COMMAND "
+      "--help)\n\n",
+      kVersion);
+  for (const auto& command : command_table())
+    out += format("  {}{}{}\n", command.name, std::string(12 - command.name.size(), ' '), command.about);
   return out += "\nexit codes: 0 done, 2 bad input, 75 interrupted and saved, 1 anything else\n";
 }
 
@@ -26,7 +30,8 @@ std::string help() {
     for (const auto& name : option->get_lnames()) flags.push_back("--" + name);
   const std::vector<std::string_view> known(flags.begin(), flags.end());
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr)
-    if (const auto dashes = message.find("--"); dashes != std::string::npos) message += suggestion(message.substr(dashes, message.find(' ', dashes) - dashes), known);
+    if (const auto dashes = message.find("--"); dashes != std::string::npos)
+      message += suggestion(message.substr(dashes, message.find(' ', dashes) - dashes), known);
   fail("edmund {}: {} (see `edmund {} --help`)", arguments.get_name(), message, arguments.get_name());
 }
 
@@ -34,7 +39,8 @@ std::string help() {
 
 void add_target(CLI::App& arguments, Target& target, std::string_view what) {
   arguments.add_option("target", target.path, std::string(what))->required()->option_text(std::string(what));
-  arguments.add_option("overrides", target.overrides, "key.path=value: replaces a value of the config")->option_text("key.path=value ...");
+  arguments.add_option("overrides", target.overrides, "key.path=value: replaces a value of the config")
+      ->option_text("key.path=value ...");
 }
 
 ExitCode run_command(std::vector<std::string> arguments) {

@@ -30,11 +30,16 @@ ModelShape read_shape(Options& root, const Dataset* data) {
   shape.num_classes = image.integer("classes", info.num_classes, between(0, 1 << 24));
   shape.class_names = image.texts("class_names", info.class_names);
   if (data) {
-    const bool same = shape.image.channels == info.channels && shape.image.height == info.height && shape.image.width == info.width;
-    image.check(same, "", "images are {}x{}x{} here, but {}x{}x{} (C, H, W) in the data {}; set data.size and data.channels, or leave `image` out",
-                shape.image.channels, shape.image.height, shape.image.width, info.channels, info.height, info.width, info.name);
-    image.check(shape.num_classes == 0 || shape.num_classes == info.num_classes, "classes", "the data {} has {} classes, found {} (0: unconditional)",
-                info.name, info.num_classes, shape.num_classes);
+    const bool same =
+        shape.image.channels == info.channels && shape.image.height == info.height && shape.image.width == info.width;
+    image.check(same, "",
+                "images are {}x{}x{} here, but {}x{}x{} (C, H, W) in the data {}; set data.size and data.channels, or "
+                "leave `image` out",
+                shape.image.channels, shape.image.height, shape.image.width, info.channels, info.height, info.width,
+                info.name);
+    image.check(shape.num_classes == 0 || shape.num_classes == info.num_classes, "classes",
+                "the data {} has {} classes, found {} (0: unconditional)", info.name, info.num_classes,
+                shape.num_classes);
   }
   return shape;
 }
@@ -42,7 +47,8 @@ ModelShape read_shape(Options& root, const Dataset* data) {
 TrainingSettings read_training(Options training, std::uint64_t seed, const ModelShape& shape) {
   TrainingSettings settings = training_settings(training, seed);
   settings.num_classes = shape.num_classes;
-  training.check(settings.images > 0, "images", "expected the length of the run in images, above 0, found {}", settings.images);
+  training.check(settings.images > 0, "images", "expected the length of the run in images, above 0, found {}",
+                 settings.images);
   return settings;
 }
 
@@ -60,7 +66,8 @@ Intervals read_intervals(Options training, const TrainingSettings& settings) {
 Experiment build(Options options, Needs needs) {
   Options root = options;
   const std::string name = root.text("name", "run");
-  root.check(!name.empty() && name.find('/') == std::string::npos, "name", "expected a name without '/', found '{}'", name);
+  root.check(!name.empty() && name.find('/') == std::string::npos, "name", "expected a name without '/', found '{}'",
+             name);
   const auto seed = static_cast<std::uint64_t>(root.integer("seed", 0, at_least(0)));
   const std::string kernels = root.choice("kernels", "fast", {"fast", "reference"});
   ops::set_kernels(kernels == "fast" ? ops::Kernels::kFast : ops::Kernels::kReference);
@@ -124,9 +131,10 @@ Experiment build(Options options, Needs needs) {
 
 DenoisingModel model_like(const Experiment& experiment) {
   Options root = experiment.options;
-  Options network = root.child("network"), preconditioning = root.child("preconditioning"), weight = root.child("loss_weight");
-  return {make_network(network, {.image = experiment.shape.image, .num_classes = experiment.shape.num_classes}), make_preconditioning(preconditioning),
-          make_loss_weight(weight)};
+  Options network = root.child("network"), preconditioning = root.child("preconditioning"),
+          weight = root.child("loss_weight");
+  return {make_network(network, {.image = experiment.shape.image, .num_classes = experiment.shape.num_classes}),
+          make_preconditioning(preconditioning), make_loss_weight(weight)};
 }
 
 }  // namespace edmund

@@ -3,20 +3,21 @@
 #include "edmund/core/error.h"
 #include "edmund/data/image_io.h"
 
+#include <algorithm>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full_like.h>
 #include <ATen/ops/stack.h>
-#include <algorithm>
-#include <chrono>
 #include <c10/core/InferenceMode.h>
+#include <chrono>
 #include <utility>
 
 namespace edmund {
 namespace {
 
 // The model as the sampler sees it: classes bound, guided, clipped.
-Denoiser denoiser(const DenoisingModel& model, const Sampling& sampling, const ModelShape& shape, const Tensor& labels) {
+Denoiser denoiser(const DenoisingModel& model, const Sampling& sampling, const ModelShape& shape,
+                  const Tensor& labels) {
   Denoiser D = conditioned(model, {.labels = labels});
   if (sampling.guidance != 1.0 && labels.defined()) {
     const Denoiser none = conditioned(model, {.labels = at::full_like(labels, shape.num_classes)});
@@ -30,24 +31,28 @@ Denoiser denoiser(const DenoisingModel& model, const Sampling& sampling, const M
 Tensor balanced_labels(const ModelShape& shape, std::span<const std::int64_t> images) {
   if (shape.num_classes == 0) return {};
   Tensor labels = at::empty({static_cast<std::int64_t>(images.size())}, at::kLong);
-  std::transform(images.begin(), images.end(), labels.data_ptr<std::int64_t>(), [&](std::int64_t i) { return i % shape.num_classes; });
+  std::transform(images.begin(), images.end(), labels.data_ptr<std::int64_t>(),
+                 [&](std::int64_t i) { return i % shape.num_classes; });
   return labels;
 }
 
-Generated generate(const DenoisingModel& model, const Sampling& sampling, const ModelShape& shape, std::span<const std::int64_t> images,
-                   const Tensor& labels, std::uint64_t seed, const std::function<void(std::int64_t)>& progress) {
+Generated generate(const DenoisingModel& model, const Sampling& sampling, const ModelShape& shape,
+                   std::span<const std::int64_t> images, const Tensor& labels, std::uint64_t seed,
+                   const std::function<void(std::int64_t)>& progress) {
   const c10::InferenceMode inference;
   const auto began = std::chrono::steady_clock::now();
   const auto evaluations = std::make_shared<std::int64_t>(0);
   std::vector<Tensor> parts;
   for (std::size_t first = 0; first < images.size(); first += static_cast<std::size_t>(sampling.batch_size)) {
-    const auto part = images.subspan(first, std::min(images.size() - first, static_cast<std::size_t>(sampling.batch_size)));
+    const auto part =
+        images.subspan(first, std::min(images.size() - first, static_cast<std::size_t>(sampling.batch_size)));
     const auto size = static_cast<std::int64_t>(part.size());
     const Tensor classes = labels.defined() ? labels.narrow(0, static_cast<std::int64_t>(first), size) : Tensor();
     PhiloxNoise noise(seed, {part.begin(), part.end()}, at::kDouble, at::kCPU);
     *evaluations = 0;
     const Denoiser D = counted(denoiser(model, sampling, shape, classes), evaluations);
-    const Tensor x = initial_state(*sampling.path, sampling.grid, noise, {shape.image.channels, shape.image.height, shape.image.width});
+    const Tensor x = initial_state(*sampling.path, sampling.grid, noise,
+                                   {shape.image.channels, shape.image.height, shape.image.width});
     parts.push_back(to_uint8(sampling.sampler(D, *sampling.path, sampling.grid, x, noise)));
     if (progress) progress(static_cast<std::int64_t>(first) + size);
   }
@@ -56,20 +61,22 @@ Generated generate(const DenoisingModel& model, const Sampling& sampling, const 
   return {.images = at::cat(parts), .labels = labels, .evaluations = *evaluations, .seconds = seconds.count()};
 }
 
-Tensor trajectory(const DenoisingModel& model, const Sampling& sampling, const ModelShape& shape, std::int64_t rows, std::int64_t columns,
-                  std::uint64_t seed) {
+Tensor trajectory(const DenoisingModel& model, const Sampling& sampling, const ModelShape& shape, std::int64_t rows,
+                  std::int64_t columns, std::uint64_t seed) {
   const c10::InferenceMode inference;
   std::vector<std::int64_t> images(static_cast<std::size_t>(rows));
   for (std::int64_t i = 0; i < rows; ++i) images[static_cast<std::size_t>(i)] = i;
   const auto trace = std::make_shared<std::vector<Evaluation>>();
   PhiloxNoise noise(seed, images, at::kDouble, at::kCPU);
   const Denoiser D = recorded(denoiser(model, sampling, shape, balanced_labels(shape, images)), trace);
-  const Tensor x = initial_state(*sampling.path, sampling.grid, noise, {shape.image.channels, shape.image.height, shape.image.width});
+  const Tensor x = initial_state(*sampling.path, sampling.grid, noise,
+                                 {shape.image.channels, shape.image.height, shape.image.width});
   const Tensor last = sampling.sampler(D, *sampling.path, sampling.grid, x, noise);
 
   std::vector<Tensor> strip;  // each [rows, C, H, W]
   for (std::int64_t k = 0; k + 1 < columns; ++k) {
-    const auto at = static_cast<std::size_t>(k) * trace->size() / static_cast<std::size_t>(std::max<std::int64_t>(columns - 1, 1));
+    const auto at =
+        static_cast<std::size_t>(k) * trace->size() / static_cast<std::size_t>(std::max<std::int64_t>(columns - 1, 1));
     strip.push_back(to_uint8((*trace)[at].denoised));
   }
   strip.push_back(to_uint8(last));

@@ -26,7 +26,11 @@ std::string lines_until(const std::filesystem::path& file, std::int64_t images) 
 }  // namespace
 
 MetricsLog::MetricsLog(const std::filesystem::path& file, Interval sigmas, std::int64_t images)
-    : name_(file.string()), low_(std::log(sigmas.low)), high_(std::log(sigmas.high)), bin_loss_(kBins), bin_count_(kBins) {
+    : name_(file.string()),
+      low_(std::log(sigmas.low)),
+      high_(std::log(sigmas.high)),
+      bin_loss_(kBins),
+      bin_count_(kBins) {
   if (std::filesystem::exists(file)) write_file(file, lines_until(file, images));
   file_.open(file, std::ios::app);
   require(file_.good(), "{}: cannot be opened for writing", name_);
@@ -47,14 +51,15 @@ void MetricsLog::add(const StepReport& report) {
 }
 
 void MetricsLog::write(double images_per_second, double seconds, std::int64_t skipped) {
-  nlohmann::ordered_json line = {{"images", last_.images},
-                                 {"loss", mean_loss()},
-                                 {"learning_rate", last_.learning_rate},
-                                 {"ema_beta", last_.ema_beta},
-                                 {"gradient_norm", gradient_norm_ / static_cast<double>(std::max<std::int64_t>(steps_, 1))},
-                                 {"images_per_second", images_per_second},
-                                 {"seconds", seconds},
-                                 {"skipped_steps", skipped}};
+  nlohmann::ordered_json line = {
+      {"images", last_.images},
+      {"loss", mean_loss()},
+      {"learning_rate", last_.learning_rate},
+      {"ema_beta", last_.ema_beta},
+      {"gradient_norm", gradient_norm_ / static_cast<double>(std::max<std::int64_t>(steps_, 1))},
+      {"images_per_second", images_per_second},
+      {"seconds", seconds},
+      {"skipped_steps", skipped}};
   for (std::size_t bin = 0; bin < kBins; ++bin) {
     if (bin_count_[bin] == 0) continue;
     const double center = std::exp(low_ + (static_cast<double>(bin) + 0.5) * (high_ - low_) / kBins);

@@ -1,12 +1,11 @@
 #include "edmund/app/run.h"
-
 #include "edmund/core/files.h"
 #include "edmund/core/text.h"
 #include "edmund/evaluation/html.h"
 #include "edmund/evaluation/svg.h"
 
-#include <ATen/ops/full.h>
 #include <algorithm>
+#include <ATen/ops/full.h>
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -40,16 +39,24 @@ void add_scores(Page& page, const RunFolder& run) {
   if (!fs::exists(run.scores())) return;
   const json all = json::parse(read_file(run.scores()), nullptr, false);
   if (!all.is_array() || all.empty()) return;
-  page.section("Scores", "Each distance stands beside its floor, what one half of the real images scores against the other, and its ceiling, what noise images score. "
-                         "“Closed” is the share of the way from the ceiling to the floor. All samplers ran on the same weights.");
+  page.section("Scores",
+               "Each distance stands beside its floor, what one half of the real images scores against the other, and "
+               "its ceiling, what noise images score. "
+               "“Closed” is the share of the way from the ceiling to the floor. All samplers ran on the same weights.");
   std::vector<std::vector<std::string>> rows;
   for (const auto& result : all)
     for (const auto& score : result["scores"])
-      rows.push_back({result.value("name", ""), score.value("name", ""), rounded(score["value"]), rounded(score["floor"]), rounded(score["ceiling"]),
-                      rounded(100 * score["closed"].get<double>()) + " %",
-                      result.contains("class_agreement") ? rounded(100 * result["class_agreement"].get<double>()) + " ± " + rounded(100 * result["class_agreement_error"].get<double>()) + " %" : "–",
-                      std::to_string(result.value("evaluations_per_image", 0)), std::to_string(result.value("images", 0)), std::to_string(result.value("trained_images", 0)), result.value("weights", "")});
-  page.table({"sampling", "metric", "value", "floor", "ceiling", "closed", "class agreement", "evaluations", "images", "trained on", "weights"}, rows);
+      rows.push_back(
+          {result.value("name", ""), score.value("name", ""), rounded(score["value"]), rounded(score["floor"]),
+           rounded(score["ceiling"]), rounded(100 * score["closed"].get<double>()) + " %",
+           result.contains("class_agreement") ? rounded(100 * result["class_agreement"].get<double>()) + " ± " +
+                                                    rounded(100 * result["class_agreement_error"].get<double>()) + " %"
+                                              : "–",
+           std::to_string(result.value("evaluations_per_image", 0)), std::to_string(result.value("images", 0)),
+           std::to_string(result.value("trained_images", 0)), result.value("weights", "")});
+  page.table({"sampling", "metric", "value", "floor", "ceiling", "closed", "class agreement", "evaluations", "images",
+              "trained on", "weights"},
+             rows);
   std::map<std::string, bool> said;
   for (const auto& result : all)
     if (const std::string from = result.value("features_from", ""); !from.empty() && !said[from]) {
@@ -65,10 +72,12 @@ void add_samples(Page& page, const RunFolder& run) {
     if (entry.path().filename().string().starts_with("samples-")) sheets.push_back(entry.path());
   std::sort(sheets.begin(), sheets.end());
   if (sheets.empty()) return;
-  page.section("Samples over training", "The same image numbers at each point of the training, drawn from the averaged weights.");
+  page.section("Samples over training",
+               "The same image numbers at each point of the training, drawn from the averaged weights.");
   std::vector<fs::path> shown;  // at most six, spread evenly, the last one always
   const std::size_t count = std::min<std::size_t>(sheets.size(), 6);
-  for (std::size_t i = 0; i < count; ++i) shown.push_back(sheets[count == 1 ? sheets.size() - 1 : i * (sheets.size() - 1) / (count - 1)]);
+  for (std::size_t i = 0; i < count; ++i)
+    shown.push_back(sheets[count == 1 ? sheets.size() - 1 : i * (sheets.size() - 1) / (count - 1)]);
   page.begin_columns();
   for (const auto& sheet : shown) {
     const auto images = parse_integer(sheet.stem().string().substr(8));
@@ -76,7 +85,9 @@ void add_samples(Page& page, const RunFolder& run) {
   }
   page.end_columns();
   if (const fs::path strip = run.images() / "trajectory.png"; fs::exists(strip)) {
-    page.section("Denoising trajectory", "What the network takes for the clean image, D(z; σ), from the first noise level (left) to the last; one image a row.");
+    page.section("Denoising trajectory",
+                 "What the network takes for the clean image, D(z; σ), from the first noise level (left) to the last; "
+                 "one image a row.");
     page.image(read_file(strip), "D(z; σ) along the way of the sampler");
   }
 }
@@ -94,7 +105,11 @@ void add_training(Page& page, const RunFolder& run) {
     rate.y.push_back(line["images_per_second"]);
   }
   page.begin_columns();
-  page.figure(svg({.title = "Training loss", .x_label = "images", .y_label = "loss (mean over elements)", .series = {loss}, .log_y = true}));
+  page.figure(svg({.title = "Training loss",
+                   .x_label = "images",
+                   .y_label = "loss (mean over elements)",
+                   .series = {loss},
+                   .log_y = true}));
   Plot bins{.title = "Loss at each noise level", .x_label = "σ", .y_label = "loss", .log_x = true, .log_y = true};
   const std::size_t count = std::min<std::size_t>(lines.size(), 4);
   for (std::size_t i = 0; i < count; ++i) {
@@ -117,7 +132,8 @@ void add_schedule(Page& page, const Experiment& experiment) {
   const Interval times = path.times();
   Series sigma{.label = "σ(t)"}, scale{.label = "s(t)"}, nodes{.label = "grid", .points = true};
   Series skip{.label = "c_skip"}, out{.label = "c_out"}, in{.label = "c_in"}, noise{.label = "c_noise"};
-  const double high = path.sigma(experiment.sampling.grid.t.front()), low = path.sigma(experiment.sampling.grid.t.back());
+  const double high = path.sigma(experiment.sampling.grid.t.front()),
+               low = path.sigma(experiment.sampling.grid.t.back());
   constexpr int kPoints = 120;
   for (int i = 0; i <= kPoints; ++i) {
     const double t = path.time(low * std::pow(high / low, static_cast<double>(i) / kPoints));
@@ -134,8 +150,16 @@ void add_schedule(Page& page, const Experiment& experiment) {
   page.begin_columns();
   page.figure(svg({.title = "Noise level", .x_label = "t", .y_label = "σ", .series = {sigma, nodes}, .log_y = true}));
   page.figure(svg({.title = "Scale of the signal", .x_label = "t", .y_label = "s", .series = {scale}}));
-  page.figure(svg({.title = "Preconditioning: D = c_skip·z + c_out·F(c_in·z)", .x_label = "σ", .y_label = "", .series = {skip, out, in}, .log_x = true}));
-  page.figure(svg({.title = "What the network is told of σ", .x_label = "σ", .y_label = "c_noise", .series = {noise}, .log_x = true}));
+  page.figure(svg({.title = "Preconditioning: D = c_skip·z + c_out·F(c_in·z)",
+                   .x_label = "σ",
+                   .y_label = "",
+                   .series = {skip, out, in},
+                   .log_x = true}));
+  page.figure(svg({.title = "What the network is told of σ",
+                   .x_label = "σ",
+                   .y_label = "c_noise",
+                   .series = {noise},
+                   .log_x = true}));
   page.end_columns();
 }
 
@@ -149,13 +173,15 @@ void write_report(const RunFolder& run) {
   for (const auto& parameter : experiment.model.network().parameters()) parameters += parameter.numel();
   Page page("edmund: " + experiment.name, experiment.sampling.name);
   std::vector<std::pair<std::string, std::string>> facts = {
-      {"images", format("{}x{}x{} (C, H, W), {} classes", experiment.shape.image.channels, experiment.shape.image.height, experiment.shape.image.width, experiment.shape.num_classes)},
+      {"images", format("{}x{}x{} (C, H, W), {} classes", experiment.shape.image.channels,
+                        experiment.shape.image.height, experiment.shape.image.width, experiment.shape.num_classes)},
       {"parameters", human_count(static_cast<double>(parameters))},
       {"seed", std::to_string(experiment.seed)}};
   if (!lines.empty()) {
     facts.push_back({"trained on", human_count(lines.back()["images"].get<double>()) + " images"});
     facts.push_back({"training time", human_time(lines.back().value("seconds", 0.0))});
-    if (const auto skipped = lines.back().value("skipped_steps", 0); skipped > 0) facts.push_back({"skipped steps", std::to_string(skipped)});
+    if (const auto skipped = lines.back().value("skipped_steps", 0); skipped > 0)
+      facts.push_back({"skipped steps", std::to_string(skipped)});
   }
   facts.push_back({"edmund", EDMUND_VERSION});
   page.facts(facts);

@@ -20,11 +20,13 @@ TrainedModel load_model(const fs::path& path, std::span<const std::string> overr
     run.path = fs::absolute(path).lexically_normal().parent_path().parent_path();
   } else {
     const auto newest = newest_checkpoint(path);
-    require(newest.has_value(), "{}: no whole checkpoint in {}; train it first with `edmund train`", path.string(), (path / "checkpoints").string());
+    require(newest.has_value(), "{}: no whole checkpoint in {}; train it first with `edmund train`", path.string(),
+            (path / "checkpoints").string());
     folder = *newest;
   }
   const Checkpoint checkpoint = load_weights(folder, ema);
-  Experiment experiment = build(Options::read_text(checkpoint.config, (folder / "state.json").string() + " (config)", overrides), needs);
+  Experiment experiment =
+      build(Options::read_text(checkpoint.config, (folder / "state.json").string() + " (config)", overrides), needs);
   load_state(experiment.model.network(), ema ? checkpoint.ema : checkpoint.network, folder.string());
   return {.run = run, .checkpoint = folder, .images = checkpoint.images, .experiment = std::move(experiment)};
 }
@@ -34,14 +36,28 @@ void require_same_training(const Experiment& experiment, const RunFolder& run) {
   if (!newest) return;
   const auto before = Options::read_text(load_weights(*newest).config, "checkpoint").flattened();
   const auto now = Options::read_text(experiment.options.resolved(), "config").flattened();
-  static constexpr std::string_view kFree[] = {"name", "kernels", "sampling.", "evaluation.", "data.root", "training.images", "training.loader_threads",
-                                               "training.keep_checkpoints", "training.log_every", "training.checkpoint_every", "training.samples_every", "training.sample_rows"};
-  const auto free = [](std::string_view key) { return std::any_of(std::begin(kFree), std::end(kFree), [&](auto prefix) { return key.starts_with(prefix); }); };
+  static constexpr std::string_view kFree[] = {"name",
+                                               "kernels",
+                                               "sampling.",
+                                               "evaluation.",
+                                               "data.root",
+                                               "training.images",
+                                               "training.loader_threads",
+                                               "training.keep_checkpoints",
+                                               "training.log_every",
+                                               "training.checkpoint_every",
+                                               "training.samples_every",
+                                               "training.sample_rows"};
+  const auto free = [](std::string_view key) {
+    return std::any_of(std::begin(kFree), std::end(kFree), [&](auto prefix) { return key.starts_with(prefix); });
+  };
   std::string differing;
   for (const auto& [key, value] : now)
     if (const auto found = before.find(key); !free(key) && (found == before.end() || found->second != value))
-      differing += format("{}{} ({} there, {} here)", differing.empty() ? "" : ", ", key, found == before.end() ? "none" : found->second, value);
-  require(differing.empty(), "{}: holds another training: {}; choose another folder with --run", run.path.string(), differing);
+      differing += format("{}{} ({} there, {} here)", differing.empty() ? "" : ", ", key,
+                          found == before.end() ? "none" : found->second, value);
+  require(differing.empty(), "{}: holds another training: {}; choose another folder with --run", run.path.string(),
+          differing);
 }
 
 }  // namespace edmund

@@ -1,5 +1,4 @@
 #include "edmund/app/config.h"
-
 #include "edmund/core/error.h"
 #include "edmund/diffusion/preconditioning.h"
 
@@ -27,7 +26,8 @@ void rehearse(Options& options, const Sampling& sampling) {
   try {
     const Tensor x = initial_state(*sampling.path, sampling.grid, noise, {1, 1, 1});
     const Tensor image = sampling.sampler(gaussian, *sampling.path, sampling.grid, x, noise);
-    options.check(at::isfinite(image).all().item<bool>(), "sampler", "gives values that are not finite on this schedule and grid");
+    options.check(at::isfinite(image).all().item<bool>(), "sampler",
+                  "gives values that are not finite on this schedule and grid");
   } catch (const Error& error) {
     options.reject("sampler", error.what());
   }
@@ -37,8 +37,10 @@ void rehearse(Options& options, const Sampling& sampling) {
 void check_singular(Options& options, const Sampling& sampling, const Preconditioning& preconditioning) {
   const double sigma = sampling.path->sigma(sampling.grid.t.front());
   const double out = std::abs(preconditioning.edm(at::full({1}, sigma, at::kDouble)).out.item<double>());
-  options.check(out < 1e5, "schedule", "the first noise level is σ = {}, where this parameterization multiplies the network's error by {}; "
-                "use preconditioning v or x0, or a schedule without zero terminal SNR", sigma, out);
+  options.check(out < 1e5, "schedule",
+                "the first noise level is σ = {}, where this parameterization multiplies the network's error by {}; "
+                "use preconditioning v or x0, or a schedule without zero terminal SNR",
+                sigma, out);
 }
 
 }  // namespace
@@ -53,16 +55,18 @@ Sampling make_sampling(Options& options, const Preconditioning& preconditioning)
   sampling.grid = make_grid(grid, *sampling.path, preconditioning.sigmas);
   Options sampler = options.child("sampler");
   sampling.sampler = make_sampler(sampler);
-  sampling.name = format("{}, {} steps ({}) on {}", sampler.text("type", "heun"), sampling.grid.t.size(), grid.text("type", "karras"),
-                         schedule.text("type", "edm"));
+  sampling.name = format("{}, {} steps ({}) on {}", sampler.text("type", "heun"), sampling.grid.t.size(),
+                         grid.text("type", "karras"), schedule.text("type", "edm"));
 
   const std::vector<double> clip = options.reals("clip", {});
-  options.check(clip.empty() || (clip.size() == 2 && clip[0] < clip[1]), "clip", "expected [low, high] with low < high");
+  options.check(clip.empty() || (clip.size() == 2 && clip[0] < clip[1]), "clip",
+                "expected [low, high] with low < high");
   if (clip.size() == 2) sampling.clip = Interval{clip[0], clip[1]};
   Options guidance = options.child("guidance");
   sampling.guidance = guidance.real("weight", 1.0, between(0, 1000));
   const std::vector<double> sigmas = guidance.reals("sigmas", {});
-  guidance.check(sigmas.empty() || (sigmas.size() == 2 && sigmas[0] < sigmas[1]), "sigmas", "expected [low, high] with low < high");
+  guidance.check(sigmas.empty() || (sigmas.size() == 2 && sigmas[0] < sigmas[1]), "sigmas",
+                 "expected [low, high] with low < high");
   if (sigmas.size() == 2) sampling.guidance_sigmas = {sigmas[0], sigmas[1]};
   sampling.batch_size = options.integer("batch_size", 64, between(1, 1 << 20));
 

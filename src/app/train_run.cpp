@@ -21,7 +21,9 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point began) { return std::chrono::duration<double>(Clock::now() - began).count(); }
 
 // Image counts at which something is due: multiples of `every`, seen by a batch that passes one.
-bool due(std::int64_t before, std::int64_t after, std::int64_t every) { return every > 0 && before / every != after / every; }
+bool due(std::int64_t before, std::int64_t after, std::int64_t every) {
+  return every > 0 && before / every != after / every;
+}
 
 std::string padded(std::int64_t images) {
   std::string digits = std::to_string(images);
@@ -47,12 +49,14 @@ class Recorder {
   }
 
   void samples() {
-    const std::int64_t columns = experiment_.shape.num_classes > 0 ? std::min<std::int64_t>(experiment_.shape.num_classes, 20) : 8;
+    const std::int64_t columns =
+        experiment_.shape.num_classes > 0 ? std::min<std::int64_t>(experiment_.shape.num_classes, 20) : 8;
     std::vector<std::int64_t> images(static_cast<std::size_t>(columns * experiment_.intervals.sample_rows));
     std::iota(images.begin(), images.end(), 0);
     Tensor labels = balanced_labels(experiment_.shape, images);
     if (labels.defined()) labels.remainder_(columns);
-    const Generated drawn = generate(trainer_.ema_model(), experiment_.sampling, experiment_.shape, images, labels, experiment_.seed);
+    const Generated drawn =
+        generate(trainer_.ema_model(), experiment_.sampling, experiment_.shape, images, labels, experiment_.seed);
     const std::int64_t zoom = std::max<std::int64_t>(1, 32 / experiment_.shape.image.height);
     const Tensor grid = image_grid(drawn.images, columns, zoom, 2);
     write_png(run_.images() / ("samples-" + padded(trainer_.images()) + ".png"), grid);
@@ -84,8 +88,10 @@ void warn_of_sigma_data(const Experiment& experiment) {
   const double assumed = document.child("preconditioning").real("sigma_data", 0.5);
   const double measured = statistics(*experiment.data, 2000).std;
   if (document.child("preconditioning").text("type", "edm") == "edm" && std::abs(assumed / measured - 1) > 0.2)
-    log::warn("preconditioning.sigma_data is {}, but the images' standard deviation is {}; results suffer when they are far apart", assumed,
-              std::round(measured * 1000) / 1000);
+    log::warn(
+        "preconditioning.sigma_data is {}, but the images' standard deviation is {}; results suffer when they are far "
+        "apart",
+        assumed, std::round(measured * 1000) / 1000);
 }
 
 }  // namespace
@@ -99,7 +105,8 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
     const Checkpoint state = load_checkpoint(*newest);
     trainer.restore(state);
     trainer.note_checkpoint(*newest);
-    if (const auto found = state.counters.find("seconds"); found != state.counters.end()) seconds_before = found->second;
+    if (const auto found = state.counters.find("seconds"); found != state.counters.end())
+      seconds_before = found->second;
     log::info("going on from {} ({} images)", newest->string(), trainer.images());
   } else {
     warn_of_sigma_data(experiment);
@@ -132,15 +139,18 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
     if (due(before, now, experiment.intervals.checkpoint) && now < total) recorder.checkpoint(seconds());
   }
   progress.finish();
-  if (newest_checkpoint(run.path) != run.path / "checkpoints" / padded(trainer.images())) recorder.checkpoint(seconds());
+  if (newest_checkpoint(run.path) != run.path / "checkpoints" / padded(trainer.images()))
+    recorder.checkpoint(seconds());
   if (trainer.images() < total) {
     log::info("stopped at {} of {} images; the same command goes on from there", trainer.images(), total);
     return ExitCode::kInterrupted;
   }
   recorder.samples();
   const std::int64_t columns = 9;
-  const Tensor strip = trajectory(trainer.ema_model(), experiment.sampling, experiment.shape, 4, columns, experiment.seed);
-  write_png(run.images() / "trajectory.png", image_grid(strip, columns, std::max<std::int64_t>(1, 32 / experiment.shape.image.height), 2));
+  const Tensor strip =
+      trajectory(trainer.ema_model(), experiment.sampling, experiment.shape, 4, columns, experiment.seed);
+  write_png(run.images() / "trajectory.png",
+            image_grid(strip, columns, std::max<std::int64_t>(1, 32 / experiment.shape.image.height), 2));
   return ExitCode::kDone;
 }
 

@@ -2,8 +2,9 @@
 //
 //   edmund config CONFIG|RUN [key=value…] [--json]
 
-#include "edmund/app/command.h"
 #include "edmund/app/config.h"
+
+#include "edmund/app/command.h"
 
 #include <filesystem>
 #include <iostream>
@@ -19,7 +20,9 @@ Action make_config(CLI::App& arguments) {
   arguments.add_flag("--json", *json, "key paths and values as one JSON object");
   return [=] {
     const std::filesystem::path path = target->path;
-    const Experiment experiment = build(Options::read_file(std::filesystem::is_directory(path) ? path / "config.yaml" : path, target->overrides), Needs::kData);
+    const Experiment experiment =
+        build(Options::read_file(std::filesystem::is_directory(path) ? path / "config.yaml" : path, target->overrides),
+              Needs::kData);
     const std::string text = experiment.options.resolved();
     if (*json)
       std::cout << nlohmann::ordered_json(Options::read_text(text, "config").flattened()).dump(2) << '\n';

@@ -5,15 +5,15 @@
 #include "edmund/app/command.h"
 #include "edmund/data/dataset.h"
 
+#include <ATen/ops/ones.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
-#include <ATen/ops/ones.h>
 #include <atomic>
 #include <iostream>
 #include <memory>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <mutex>
 #include <thread>
 #include <torch/version.h>
 
@@ -39,7 +39,8 @@ Finding data_set(std::string_view type) {
   Options options = Options::read_text(format("type: {}", type), "doctor");
   try {
     const DatasetInfo info = make_dataset(options)->info();
-    return {format("data set {}", type), format("{} images, {}x{}x{}", info.size, info.channels, info.height, info.width), ""};
+    return {format("data set {}", type),
+            format("{} images, {}x{}x{}", info.size, info.channels, info.height, info.width), ""};
   } catch (const Error& error) {
     return {format("data set {}", type), "not found", error.what()};
   }
@@ -50,11 +51,18 @@ std::vector<Finding> examine() {
   out.push_back({"LibTorch", TORCH_VERSION, ""});
   const auto threads = static_cast<std::size_t>(at::get_num_threads());
   const std::size_t used = threads_in_use();
-  out.push_back({"threads", format("{} ({} of them seen at work)", threads, used), threads > 1 && used < 2 ? "OpenMP is off in this build; configure with scripts/setup's LibTorch" : ""});
-  const std::string capability = __builtin_cpu_supports("avx512f") ? "AVX-512" : __builtin_cpu_supports("avx2") ? "AVX2" : "neither AVX2 nor AVX-512";
-  out.push_back({"vector instructions", capability, __builtin_cpu_supports("avx2") ? "" : "the CPU is an old one: expect slow runs"});
+  out.push_back(
+      {"threads", format("{} ({} of them seen at work)", threads, used),
+       threads > 1 && used < 2 ? "OpenMP is off in this build; configure with scripts/setup's LibTorch" : ""});
+  const std::string capability = __builtin_cpu_supports("avx512f") ? "AVX-512"
+                                 : __builtin_cpu_supports("avx2")  ? "AVX2"
+                                                                   : "neither AVX2 nor AVX-512";
+  out.push_back({"vector instructions", capability,
+                 __builtin_cpu_supports("avx2") ? "" : "the CPU is an old one: expect slow runs"});
   out.push_back({"GPU", "not used by this build", ""});
-  out.push_back({"arithmetic", at::ones({64, 64}).mm(at::ones({64, 64})).sum().item<double>() == 64.0 * 64 * 64 ? "right" : "WRONG", ""});
+  out.push_back({"arithmetic",
+                 at::ones({64, 64}).mm(at::ones({64, 64})).sum().item<double>() == 64.0 * 64 * 64 ? "right" : "WRONG",
+                 ""});
   out.push_back(data_set("digits"));
   out.push_back(data_set("fashion-mnist"));
   return out;
@@ -69,7 +77,9 @@ Action make_doctor(CLI::App& arguments) {
     nlohmann::ordered_json out = nlohmann::ordered_json::array();
     for (const auto& finding : examine()) {
       out.push_back({{"what", finding.what}, {"state", finding.state}, {"advice", finding.advice}});
-      if (!*json) std::cout << (finding.advice.empty() ? "  ok    " : "  look  ") << finding.what << ": " << finding.state << (finding.advice.empty() ? "" : "\n          " + finding.advice) << '\n';
+      if (!*json)
+        std::cout << (finding.advice.empty() ? "  ok    " : "  look  ") << finding.what << ": " << finding.state
+                  << (finding.advice.empty() ? "" : "\n          " + finding.advice) << '\n';
     }
     if (*json) std::cout << out.dump(2) << '\n';
     return ExitCode::kDone;

@@ -42,20 +42,24 @@ Generated images_in(const std::filesystem::path& folder, const ModelShape& shape
   const auto data = make_dataset(options);
   const DatasetInfo info = data->info();
   require(info.channels == shape.image.channels && info.height == shape.image.height && info.width == shape.image.width,
-          "{}: images are {}x{}x{}, the model's are {}x{}x{} (C, H, W)", folder.string(), info.channels, info.height, info.width, shape.image.channels,
-          shape.image.height, shape.image.width);
+          "{}: images are {}x{}x{}, the model's are {}x{}x{} (C, H, W)", folder.string(), info.channels, info.height,
+          info.width, shape.image.channels, shape.image.height, shape.image.width);
   return {.images = read_all(*data).images};
 }
 
 ordered_json as_json(const Score& score) {
-  return {{"name", score.name}, {"value", score.value}, {"error", score.error}, {"floor", score.floor}, {"ceiling", score.ceiling}, {"closed", score.closed()}};
+  return {{"name", score.name},   {"value", score.value},     {"error", score.error},
+          {"floor", score.floor}, {"ceiling", score.ceiling}, {"closed", score.closed()}};
 }
 
 void print(const ordered_json& result) {
-  std::cout << result["name"].get<std::string>() << ": " << result["images"] << " images, " << result["evaluations_per_image"] << " evaluations each\n";
+  std::cout << result["name"].get<std::string>() << ": " << result["images"] << " images, "
+            << result["evaluations_per_image"] << " evaluations each\n";
   for (const auto& score : result["scores"])
-    std::cout << format("  {} = {} (floor {}, ceiling {}; {} % of the way closed)\n", score["name"].get<std::string>(), number_text(std::round(score["value"].get<double>() * 1e4) / 1e4),
-                        number_text(std::round(score["floor"].get<double>() * 1e4) / 1e4), number_text(std::round(score["ceiling"].get<double>() * 1e2) / 1e2),
+    std::cout << format("  {} = {} (floor {}, ceiling {}; {} % of the way closed)\n", score["name"].get<std::string>(),
+                        number_text(std::round(score["value"].get<double>() * 1e4) / 1e4),
+                        number_text(std::round(score["floor"].get<double>() * 1e4) / 1e4),
+                        number_text(std::round(score["ceiling"].get<double>() * 1e2) / 1e2),
                         number_text(std::round(score["closed"].get<double>() * 1e4) / 1e2));
 }
 
@@ -65,7 +69,8 @@ ExitCode evaluate(const EvaluateFlags& flags) {
   Options evaluation = experiment.options.child("evaluation");
   const auto held_out = held_out_data(evaluation);
   Options feature_options = evaluation.child("features");
-  const auto features = make_features(feature_options, {.labeled = *experiment.data, .held_out = held_out.get(), .seed = experiment.evaluation_seed});
+  const auto features = make_features(
+      feature_options, {.labeled = *experiment.data, .held_out = held_out.get(), .seed = experiment.evaluation_seed});
   experiment.options.finish();
   log::info("features: {} {}", features->name(), features->provenance());
 
@@ -76,14 +81,17 @@ ExitCode evaluate(const EvaluateFlags& flags) {
     std::vector<std::int64_t> numbers(static_cast<std::size_t>(experiment.evaluation_images));
     std::iota(numbers.begin(), numbers.end(), 0);
     Progress progress("sampling", "images", experiment.evaluation_images);
-    drawn = generate(experiment.model, experiment.sampling, experiment.shape, numbers, balanced_labels(experiment.shape, numbers),
-                     experiment.evaluation_seed, [&](std::int64_t done) { progress.update(done); });
+    drawn = generate(experiment.model, experiment.sampling, experiment.shape, numbers,
+                     balanced_labels(experiment.shape, numbers), experiment.evaluation_seed,
+                     [&](std::int64_t done) { progress.update(done); });
     progress.finish();
   }
   const Batch real = read_all(*experiment.data);
   const Reference reference(*features, real.images, experiment.evaluation_seed);
 
-  const std::string name = !flags.name.empty() ? flags.name : !flags.folder.empty() ? flags.folder : experiment.sampling.name;
+  const std::string name = !flags.name.empty()     ? flags.name
+                           : !flags.folder.empty() ? flags.folder
+                                                   : experiment.sampling.name;
   ordered_json result = {{"name", name},
                          {"sampling", flags.folder.empty() ? experiment.sampling.name : "images in " + flags.folder},
                          {"weights", flags.raw ? "raw" : "ema"},
@@ -99,12 +107,16 @@ ExitCode evaluate(const EvaluateFlags& flags) {
   if (drawn.labels.defined())
     if (const auto agreement = features->agreement({.images = drawn.images, .labels = drawn.labels})) {
       result["class_agreement"] = *agreement;
-      result["class_agreement_error"] = std::sqrt(*agreement * (1 - *agreement) / static_cast<double>(drawn.labels.numel()));
+      result["class_agreement_error"] =
+          std::sqrt(*agreement * (1 - *agreement) / static_cast<double>(drawn.labels.numel()));
     }
 
-  ordered_json all = std::filesystem::exists(trained.run.scores()) ? ordered_json::parse(read_file(trained.run.scores()), nullptr, false) : ordered_json::array();
+  ordered_json all = std::filesystem::exists(trained.run.scores())
+                         ? ordered_json::parse(read_file(trained.run.scores()), nullptr, false)
+                         : ordered_json::array();
   require(all.is_array(), "{}: damaged; delete it to start anew", trained.run.scores().string());
-  std::erase_if(all.get_ref<ordered_json::array_t&>(), [&](const ordered_json& old) { return old.value("name", "") == name; });
+  std::erase_if(all.get_ref<ordered_json::array_t&>(),
+                [&](const ordered_json& old) { return old.value("name", "") == name; });
   all.push_back(result);
   write_file(trained.run.scores(), all.dump(2) + "\n");
   write_report(trained.run);
@@ -113,7 +125,8 @@ ExitCode evaluate(const EvaluateFlags& flags) {
   else
     print(result);
   if (!flags.json && result.contains("class_agreement"))
-    std::cout << format("  the classifier names the class that was asked for: {} %\n", std::round(result["class_agreement"].get<double>() * 1e4) / 1e2);
+    std::cout << format("  the classifier names the class that was asked for: {} %\n",
+                        std::round(result["class_agreement"].get<double>() * 1e4) / 1e2);
   log::info("report: {}", std::filesystem::absolute(trained.run.report()).string());
   return ExitCode::kDone;
 }

@@ -42,8 +42,15 @@ ordered_json levels_of(const Experiment& experiment) {
     const NoiseSchedule& path = *experiment.sampling.path;
     const double sigma = path.sigma(t);
     const EdmCoefficients c = experiment.model.preconditioning().edm(at::full({1}, sigma, at::kDouble));
-    out.push_back({{"t", t}, {"s", path.scale(t)}, {"sigma", sigma}, {"log_snr", -2 * std::log(sigma)}, {"g", diffusion(path, t)}, {"c_skip", c.skip.item<double>()},
-                   {"c_out", c.out.item<double>()}, {"c_in", c.in.item<double>()}, {"c_noise", c.noise.item<double>()}});
+    out.push_back({{"t", t},
+                   {"s", path.scale(t)},
+                   {"sigma", sigma},
+                   {"log_snr", -2 * std::log(sigma)},
+                   {"g", diffusion(path, t)},
+                   {"c_skip", c.skip.item<double>()},
+                   {"c_out", c.out.item<double>()},
+                   {"c_in", c.in.item<double>()},
+                   {"c_noise", c.noise.item<double>()}});
   }
   return out;
 }
@@ -57,17 +64,21 @@ ordered_json facts_of(const Experiment& experiment) {
           {"image", {shape.image.channels, shape.image.height, shape.image.width}},
           {"classes", shape.num_classes},
           {"sampling", experiment.sampling.name},
-          {"noise_levels", {{"1 %", experiment.levels(0.01)}, {"median", experiment.levels(0.5)}, {"99 %", experiment.levels(0.99)}}},
-          {"conventions", {"x_t = s(t)(x0 + sigma(t) eps); t grows with the noise", "flow: t = 1 is noise, u = eps - x0", "v = alpha eps - sigma x0; v = -F(edm) at sigma_data = 1",
-                           "score = (D - z)/sigma^2 in z = x/s"}},
+          {"noise_levels",
+           {{"1 %", experiment.levels(0.01)}, {"median", experiment.levels(0.5)}, {"99 %", experiment.levels(0.99)}}},
+          {"conventions",
+           {"x_t = s(t)(x0 + sigma(t) eps); t grows with the noise", "flow: t = 1 is noise, u = eps - x0",
+            "v = alpha eps - sigma x0; v = -F(edm) at sigma_data = 1", "score = (D - z)/sigma^2 in z = x/s"}},
           {"levels", levels_of(experiment)}};
 }
 
 void print(const ordered_json& facts) {
   for (const auto& [key, value] : facts.items())
-    if (key != "levels" && key != "tensors" && key != "conventions") std::cout << key << ": " << (value.is_string() ? value.get<std::string>() : value.dump()) << '\n';
+    if (key != "levels" && key != "tensors" && key != "conventions")
+      std::cout << key << ": " << (value.is_string() ? value.get<std::string>() : value.dump()) << '\n';
   if (facts.contains("tensors"))
-    for (const auto& [name, shape] : facts["tensors"].items()) std::cout << "  " << name << "  " << shape.get<std::string>() << '\n';
+    for (const auto& [name, shape] : facts["tensors"].items())
+      std::cout << "  " << name << "  " << shape.get<std::string>() << '\n';
   if (facts.contains("conventions"))
     for (const auto& line : facts["conventions"]) std::cout << "  " << line.get<std::string>() << '\n';
   if (!facts.contains("levels")) return;

@@ -50,7 +50,8 @@ void print(const Family& family) {
   std::size_t width = 0;
   for (const auto& entry : family.entries) width = std::max(width, entry.name.size());
   for (const auto& entry : family.entries)
-    std::cout << "  " << entry.name << std::string(width + 2 - entry.name.size(), ' ') << entry.about << (entry.source == "-" ? "" : format("  [{}]", entry.source)) << '\n';
+    std::cout << "  " << entry.name << std::string(width + 2 - entry.name.size(), ' ') << entry.about
+              << (entry.source == "-" ? "" : format("  [{}]", entry.source)) << '\n';
 }
 
 }  // namespace
@@ -65,12 +66,15 @@ Action make_list(CLI::App& arguments) {
     std::vector<std::string_view> known;
     for (const auto& family : all) known.push_back(family.name);
     if (!wanted->empty()) {
-      require(std::find(known.begin(), known.end(), *wanted) != known.end(), "edmund list: unknown family '{}'{}", *wanted, suggestion(*wanted, known));
+      require(std::find(known.begin(), known.end(), *wanted) != known.end(), "edmund list: unknown family '{}'{}",
+              *wanted, suggestion(*wanted, known));
       std::erase_if(all, [&](const Family& family) { return family.name != *wanted; });
     }
     nlohmann::ordered_json out;
     for (const auto& family : all) {
-      for (const auto& entry : family.entries) out[std::string(family.name)].push_back({{"name", entry.name}, {"about", entry.about}, {"source", entry.source}});
+      for (const auto& entry : family.entries)
+        out[std::string(family.name)].push_back(
+            {{"name", entry.name}, {"about", entry.about}, {"source", entry.source}});
       if (!*json) print(family);
     }
     if (*json) std::cout << out.dump(2) << '\n';

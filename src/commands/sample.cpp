@@ -13,8 +13,8 @@
 #include "edmund/core/text.h"
 #include "edmund/data/image_io.h"
 
-#include <ATen/ops/full.h>
 #include <algorithm>
+#include <ATen/ops/full.h>
 #include <cmath>
 #include <filesystem>
 #include <iostream>
@@ -42,7 +42,8 @@ std::vector<std::int64_t> parse_numbers(const std::string& text) {
     const std::size_t dash = part.find('-');
     const auto first = parse_integer(part.substr(0, dash));
     const auto last = dash == std::string::npos ? first : parse_integer(part.substr(dash + 1));
-    require(first && last && *first >= 0 && *last >= *first && *last - *first < 10'000'000, "--numbers: expected e.g. 0-63,100, found '{}'", text);
+    require(first && last && *first >= 0 && *last >= *first && *last - *first < 10'000'000,
+            "--numbers: expected e.g. 0-63,100, found '{}'", text);
     for (auto number = *first; number <= *last; ++number) out.push_back(number);
     at = end + 1;
   }
@@ -60,7 +61,8 @@ ExitCode sample(const SampleFlags& flags) {
   const auto seed = flags.seed >= 0 ? static_cast<std::uint64_t>(flags.seed) : experiment.seed;
   std::vector<std::int64_t> numbers;
   if (flags.numbers.empty()) {
-    require(flags.images > 0 && flags.images <= 10'000'000, "--images: expected a count above 0, found {}", flags.images);
+    require(flags.images > 0 && flags.images <= 10'000'000, "--images: expected a count above 0, found {}",
+            flags.images);
     numbers.resize(static_cast<std::size_t>(flags.images));
     std::iota(numbers.begin(), numbers.end(), 0);
   } else {
@@ -68,30 +70,44 @@ ExitCode sample(const SampleFlags& flags) {
   }
   Tensor labels = balanced_labels(experiment.shape, numbers);
   if (flags.label >= 0) {
-    require(flags.label < experiment.shape.num_classes, "--class: the model has {} classes, found {}", experiment.shape.num_classes, flags.label);
+    require(flags.label < experiment.shape.num_classes, "--class: the model has {} classes, found {}",
+            experiment.shape.num_classes, flags.label);
     labels = at::full({static_cast<std::int64_t>(numbers.size())}, flags.label, at::kLong);
   }
   const std::filesystem::path out = flags.out.empty() ? trained.run.path / "samples" : std::filesystem::path(flags.out);
   make_folder(out);
   log::info("{} images by {} from {}", numbers.size(), experiment.sampling.name, trained.checkpoint.string());
   Progress progress("sampling", "images", static_cast<std::int64_t>(numbers.size()));
-  const Generated drawn = generate(experiment.model, experiment.sampling, experiment.shape, numbers, labels, seed, [&](std::int64_t done) { progress.update(done); });
+  const Generated drawn = generate(experiment.model, experiment.sampling, experiment.shape, numbers, labels, seed,
+                                   [&](std::int64_t done) { progress.update(done); });
   progress.finish();
 
-  for (std::size_t i = 0; i < numbers.size(); ++i) write_png(out / file_name(numbers[i]), drawn.images[static_cast<std::int64_t>(i)]);
+  for (std::size_t i = 0; i < numbers.size(); ++i)
+    write_png(out / file_name(numbers[i]), drawn.images[static_cast<std::int64_t>(i)]);
   const auto shown = std::min<std::int64_t>(drawn.images.size(0), 400);
-  const auto columns = experiment.shape.num_classes > 0 && experiment.shape.num_classes <= 20 ? experiment.shape.num_classes
-                                                                                              : static_cast<std::int64_t>(std::ceil(std::sqrt(static_cast<double>(shown))));
-  write_png(out / "sheet.png", image_grid(drawn.images.narrow(0, 0, shown), std::min(columns, shown), std::max<std::int64_t>(1, 32 / experiment.shape.image.height), 2));
-  nlohmann::ordered_json facts = {{"checkpoint", trained.checkpoint.string()}, {"trained_images", trained.images}, {"sampling", experiment.sampling.name},
-                                  {"weights", flags.raw ? "raw" : "ema"}, {"seed", seed}, {"images", numbers.size()}, {"evaluations_per_image", drawn.evaluations},
-                                  {"images_per_second", static_cast<double>(numbers.size()) / drawn.seconds}, {"folder", out.string()}};
-  if (drawn.labels.defined()) facts["labels"] = std::vector<std::int64_t>(drawn.labels.data_ptr<std::int64_t>(), drawn.labels.data_ptr<std::int64_t>() + drawn.labels.numel());
+  const auto columns = experiment.shape.num_classes > 0 && experiment.shape.num_classes <= 20
+                           ? experiment.shape.num_classes
+                           : static_cast<std::int64_t>(std::ceil(std::sqrt(static_cast<double>(shown))));
+  write_png(out / "sheet.png", image_grid(drawn.images.narrow(0, 0, shown), std::min(columns, shown),
+                                          std::max<std::int64_t>(1, 32 / experiment.shape.image.height), 2));
+  nlohmann::ordered_json facts = {{"checkpoint", trained.checkpoint.string()},
+                                  {"trained_images", trained.images},
+                                  {"sampling", experiment.sampling.name},
+                                  {"weights", flags.raw ? "raw" : "ema"},
+                                  {"seed", seed},
+                                  {"images", numbers.size()},
+                                  {"evaluations_per_image", drawn.evaluations},
+                                  {"images_per_second", static_cast<double>(numbers.size()) / drawn.seconds},
+                                  {"folder", out.string()}};
+  if (drawn.labels.defined())
+    facts["labels"] = std::vector<std::int64_t>(drawn.labels.data_ptr<std::int64_t>(),
+                                                drawn.labels.data_ptr<std::int64_t>() + drawn.labels.numel());
   write_file(out / "samples.json", facts.dump(2) + "\n");
   if (flags.json)
     std::cout << facts.dump(2) << '\n';
   else
-    std::cout << format("{} images in {} ({} evaluations each); all on one sheet: {}\n", numbers.size(), out.string(), drawn.evaluations, (out / "sheet.png").string());
+    std::cout << format("{} images in {} ({} evaluations each); all on one sheet: {}\n", numbers.size(), out.string(),
+                        drawn.evaluations, (out / "sheet.png").string());
   return ExitCode::kDone;
 }
 

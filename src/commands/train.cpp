@@ -24,7 +24,9 @@ Action make_train(CLI::App& arguments) {
     const fs::path config = existing ? RunFolder{target->path}.config() : fs::path(target->path);
     require(!existing || fs::exists(config), "{}: not a run folder (no config.yaml in it)", target->path);
     Experiment experiment = build(Options::read_file(config, target->overrides), Needs::kData);
-    const RunFolder run{existing ? fs::path(target->path) : folder->empty() ? fs::path("runs") / experiment.name : fs::path(*folder)};
+    const RunFolder run{existing          ? fs::path(target->path)
+                        : folder->empty() ? fs::path("runs") / experiment.name
+                                          : fs::path(*folder)};
     require_same_training(experiment, run);
     const ExitCode code = train_run(experiment, run);
     write_report(run);

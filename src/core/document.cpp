@@ -51,7 +51,8 @@ std::string flow(const Value& value) {
       for (const auto& item : value.items) out += (out.empty() ? "" : ", ") + flow(item);
       return "[" + out + "]";
     case Kind::kMapping:
-      for (const auto& entry : value.entries) out += (out.empty() ? "" : ", ") + yaml_of(entry.key) + ": " + flow(entry.value);
+      for (const auto& entry : value.entries)
+        out += (out.empty() ? "" : ", ") + yaml_of(entry.key) + ": " + flow(entry.value);
       return "{" + out + "}";
   }
   return out;
@@ -65,12 +66,14 @@ const yaml::Value* Options::Node::find(std::string_view key) const {
 }
 
 const Options::Node::Record* Options::Node::known(std::string_view key) const {
-  const auto found = std::find_if(records.begin(), records.end(), [&](const Record& record) { return record.key == key; });
+  const auto found =
+      std::find_if(records.begin(), records.end(), [&](const Record& record) { return record.key == key; });
   return found == records.end() ? nullptr : &*found;
 }
 
 Options::Node::Record& Options::Node::record(std::string_view key) {
-  const auto found = std::find_if(records.begin(), records.end(), [&](const Record& record) { return record.key == key; });
+  const auto found =
+      std::find_if(records.begin(), records.end(), [&](const Record& record) { return record.key == key; });
   if (found != records.end()) return *found;
   records.push_back({.key = std::string(key)});
   return records.back();
@@ -97,7 +100,8 @@ std::unique_ptr<Options::Node> Options::Node::below(const yaml::Value* inner, st
 void Options::Node::find_unread(std::vector<yaml::Mistake>& out) const {
   const Record* type = known("type");
   if (is_word && !type) {
-    out.push_back({place, format("{}: expected a mapping, found {}", path, in_quotes(from_word.entries[0].value.text))});
+    out.push_back(
+        {place, format("{}: expected a mapping, found {}", path, in_quotes(from_word.entries[0].value.text))});
     return;
   }
   std::vector<std::string_view> names;
@@ -105,8 +109,8 @@ void Options::Node::find_unread(std::vector<yaml::Mistake>& out) const {
   if (value && !(type && type->failed)) {  // of an unknown type we know no keys
     for (const auto& entry : value->entries)
       if (!known(entry.key))
-        out.push_back({entry.place, format("unknown key {}{}{}", in_quotes(entry.key), path.empty() ? "" : " in " + path,
-                                           suggestion(entry.key, names))});
+        out.push_back({entry.place, format("unknown key {}{}{}", in_quotes(entry.key),
+                                           path.empty() ? "" : " in " + path, suggestion(entry.key, names))});
   }
   for (const auto& record : records)
     for (const auto& node : record.nodes) node->find_unread(out);

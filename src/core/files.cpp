@@ -1,7 +1,7 @@
 #include "edmund/core/files.h"
 
-#include "edmund/core/error.h"
 #include "descriptor.h"
+#include "edmund/core/error.h"
 
 #include <atomic>
 #include <cerrno>
@@ -69,7 +69,8 @@ std::string read_file(const fs::path& path, std::uint64_t limit) {
       require(bytes.size() <= limit, "{}: more than the {} bytes that are allowed here", path, limit);
       bytes.resize(bytes.size() + (done == size ? 1 : bytes.size()));
     }
-    const ssize_t count = ::read(file.number(), bytes.data() + done, std::min<std::size_t>(bytes.size() - done, 1 << 30));
+    const ssize_t count =
+        ::read(file.number(), bytes.data() + done, std::min<std::size_t>(bytes.size() - done, 1 << 30));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) fail_with_reason("cannot read", path);
     if (count == 0) break;
@@ -133,7 +134,8 @@ void publish_folder(const fs::path& from, const fs::path& to) {
 
 std::string checksum(std::string_view bytes) {
   char buffer[17];
-  std::snprintf(buffer, sizeof buffer, "%016llx", static_cast<unsigned long long>(XXH64(bytes.data(), bytes.size(), 0)));
+  std::snprintf(buffer, sizeof buffer, "%016llx",
+                static_cast<unsigned long long>(XXH64(bytes.data(), bytes.size(), 0)));
   return buffer;
 }
 

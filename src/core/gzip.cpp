@@ -1,7 +1,6 @@
-#include "edmund/core/files.h"
-
 #include "descriptor.h"
 #include "edmund/core/error.h"
+#include "edmund/core/files.h"
 
 #include <algorithm>
 #include <cerrno>

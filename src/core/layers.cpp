@@ -1,8 +1,7 @@
-#include "yaml.h"
-
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
 #include "edmund/core/text.h"
+#include "yaml.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -32,7 +31,8 @@ void merge(Value& lower, Value upper) {
   }
   if (upper.place.line > 0) lower.place = upper.place;
   for (auto& [key, place, value] : upper.entries) {
-    const auto below = std::find_if(lower.entries.begin(), lower.entries.end(), [&](const Entry& e) { return e.key == key; });
+    const auto below =
+        std::find_if(lower.entries.begin(), lower.entries.end(), [&](const Entry& e) { return e.key == key; });
     if (below != lower.entries.end()) {
       below->place = place;
       merge(below->value, std::move(value));
@@ -61,7 +61,8 @@ Value read_layers(const fs::path& path, std::vector<fs::path>& chain, Tree& tree
 /// Takes `base:` out of `top` and gives what it stands on.
 Value bases(Value& top, const fs::path& folder, std::vector<fs::path>& chain, Tree& tree) {
   Value below = {.kind = Kind::kMapping, .place = top.place};
-  const auto entry = std::find_if(top.entries.begin(), top.entries.end(), [](const Entry& e) { return e.key == "base"; });
+  const auto entry =
+      std::find_if(top.entries.begin(), top.entries.end(), [](const Entry& e) { return e.key == "base"; });
   if (entry == top.entries.end()) return below;
   const Value base = std::move(entry->value);
   top.entries.erase(entry);
@@ -72,8 +73,8 @@ Value bases(Value& top, const fs::path& folder, std::vector<fs::path>& chain, Tr
             tree.text(name.place));
     const fs::path path = (folder / name.text).lexically_normal();
     std::error_code error;
-    require(fs::exists(path, error), "{}: base: no file {}; paths are relative to the file that names them", tree.text(name.place),
-            in_quotes(path.string()));
+    require(fs::exists(path, error), "{}: base: no file {}; paths are relative to the file that names them",
+            tree.text(name.place), in_quotes(path.string()));
     merge(below, read_layers(path, chain, tree));
   }
   return below;

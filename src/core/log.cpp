@@ -38,7 +38,9 @@ std::string_view prefix(Level level) {
 }
 
 spdlog::level::level_enum file_level(Level level) {
-  return level == Level::kWarn ? spdlog::level::warn : level == Level::kDebug ? spdlog::level::debug : spdlog::level::info;
+  return level == Level::kWarn    ? spdlog::level::warn
+         : level == Level::kDebug ? spdlog::level::debug
+                                  : spdlog::level::info;
 }
 
 }  // namespace

@@ -10,8 +10,8 @@
 #include <utility>
 
 namespace edmund {
-using yaml::any_text, yaml::found, yaml::integer_in, yaml::number_in, yaml::range_text, yaml::true_or_false, yaml::yaml_of,
-    yaml::yaml_within;
+using yaml::any_text, yaml::found, yaml::integer_in, yaml::number_in, yaml::range_text, yaml::true_or_false,
+    yaml::yaml_of, yaml::yaml_within;
 using yaml::Kind, yaml::Outcome, yaml::Reading, yaml::Value;
 
 /// What all readers share: one mistake a key, one record a key.
@@ -110,11 +110,14 @@ bool Options::flag(std::string_view key, bool fallback) {
 }
 
 std::string Options::text(std::string_view key, std::string_view fallback) {
-  return Reader{*document_, *node_, key}.one<std::string>(any_text, std::string(fallback), yaml_of(std::string(fallback)));
+  return Reader{*document_, *node_, key}.one<std::string>(any_text, std::string(fallback),
+                                                          yaml_of(std::string(fallback)));
 }
 
 std::string Options::choice(std::string_view key, std::string_view fallback, std::span<const std::string_view> names) {
-  const auto is_known = [&](std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); };
+  const auto is_known = [&](std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
   const auto reading = [&](const Value& value) -> Outcome<std::string> {
     auto read = any_text(value);
     if (!read.value) return {.mistake = format("expected a name, found {}{}", found(value), suggestion("", names))};
@@ -125,7 +128,8 @@ std::string Options::choice(std::string_view key, std::string_view fallback, std
                                                           is_known(fallback) ? yaml_of(std::string(fallback)) : "");
 }
 
-std::string Options::choice(std::string_view key, std::string_view fallback, std::initializer_list<std::string_view> names) {
+std::string Options::choice(std::string_view key, std::string_view fallback,
+                            std::initializer_list<std::string_view> names) {
   return choice(key, fallback, std::span(names.begin(), names.size()));
 }
 
@@ -161,7 +165,8 @@ Options Options::child(std::string_view key) {
   if (record.nodes.empty() || record.is_list) {
     const Value* value = node_->find(key);
     if (value && value->kind != Kind::kMapping && !yaml::is_word(*value)) {
-      Reader{*document_, *node_, key}.add(value->place, node_->path_of(key), "expected a mapping, found " + found(*value));
+      Reader{*document_, *node_, key}.add(value->place, node_->path_of(key),
+                                          "expected a mapping, found " + found(*value));
       value = nullptr;
     }
     record.nodes.clear();
@@ -251,7 +256,8 @@ std::map<std::string, std::string> Options::flattened() const {
       if (value.kind != Kind::kNull) out[path] = yaml::flow(value);
       return;
     }
-    for (const auto& entry : value.entries) walk(entry.value, path.empty() ? entry.key : format("{}.{}", path, entry.key));
+    for (const auto& entry : value.entries)
+      walk(entry.value, path.empty() ? entry.key : format("{}.{}", path, entry.key));
   };
   walk(document_->tree.root, "");
   return out;

@@ -35,13 +35,12 @@ std::int64_t percent(std::int64_t done, std::int64_t total) {
   return done < total ? std::min(rounded, 99LL) : rounded;
 }
 
-std::string rate_text(double rate) {
-  return rate >= 100 ? grouped(std::llround(rate)) : human_count(rate);
-}
+std::string rate_text(double rate) { return rate >= 100 ? grouped(std::llround(rate)) : human_count(rate); }
 
 }  // namespace
 
-Progress::Progress(std::string_view task, std::string_view unit, std::int64_t total, std::int64_t start, double interval)
+Progress::Progress(std::string_view task, std::string_view unit, std::int64_t total, std::int64_t start,
+                   double interval)
     : task_(task),
       unit_(unit),
       total_(total),
@@ -87,7 +86,8 @@ std::string Progress::line() const {
   out += format(" {}", unit_);
   if (total_ > 0) out += format("  {} %", percent(done_, total_));
   out += format("  {} {}/s", rate_text(rate), unit_);
-  if (total_ > done_ && rate > 0) out += format("  ETA {}", human_time(std::ceil(static_cast<double>(total_ - done_) / rate)));
+  if (total_ > done_ && rate > 0)
+    out += format("  ETA {}", human_time(std::ceil(static_cast<double>(total_ - done_) / rate)));
   if (done_ >= total_) out += format("  in {}", human_time(seconds_since(began_)));
   if (!note_.empty()) out += format("  {}", note_);
   return out;

@@ -50,7 +50,8 @@ Outcome<bool> true_or_false(const Value& value) {
 }
 
 bool accepts(const Range& range, double value) {
-  return (range.open_low ? value > range.low : value >= range.low) && (range.open_high ? value < range.high : value <= range.high);
+  return (range.open_low ? value > range.low : value >= range.low) &&
+         (range.open_high ? value < range.high : value <= range.high);
 }
 
 std::string range_text(const Range& range) {

@@ -28,7 +28,8 @@ std::optional<std::string> take_digits(std::string_view& text) {
   for (; at < text.size(); ++at) {
     if (is_digit(text[at])) {
       digits += text[at];
-    } else if (text[at] != '_' || at == 0 || !is_digit(text[at - 1]) || at + 1 == text.size() || !is_digit(text[at + 1])) {
+    } else if (text[at] != '_' || at == 0 || !is_digit(text[at - 1]) || at + 1 == text.size() ||
+               !is_digit(text[at + 1])) {
       break;
     }
   }
@@ -129,8 +130,9 @@ std::optional<double> parse_real(std::string_view text) {
   }
   const auto number = parse_decimal(text);
   if (!number) return std::nullopt;
-  const std::string plain = format("{}{}.{}e{}", number->negative ? "-" : "", number->whole.empty() ? "0" : number->whole,
-                                   number->fraction.empty() ? "0" : number->fraction, number->exponent);
+  const std::string plain =
+      format("{}{}.{}e{}", number->negative ? "-" : "", number->whole.empty() ? "0" : number->whole,
+             number->fraction.empty() ? "0" : number->fraction, number->exponent);
   double value = 0;
   if (std::from_chars(plain.data(), plain.data() + plain.size(), value).ec != std::errc{}) return std::nullopt;
   return value;

@@ -38,7 +38,8 @@ class Builder : public YAML::EventHandler {
     add(value, YAML::NullAnchor);
   }
 
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& text) override {
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& text) override {
     check_tag(mark, tag);
     add({.kind = Kind::kScalar, .is_quoted = tag == "!", .text = text, .place = place(mark)}, anchor);
   }
@@ -49,7 +50,8 @@ class Builder : public YAML::EventHandler {
   }
   void OnSequenceEnd() override { close(); }
 
-  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
     open(mark, tag, anchor, Kind::kMapping);
   }
   void OnMapEnd() override { close(); }
@@ -69,7 +71,9 @@ class Builder : public YAML::EventHandler {
     return has_lines_ ? Place{source_, mark.line + 1, mark.column + 1} : Place{source_, 0, 0};
   }
 
-  [[noreturn]] void fail_at(const Place& at, std::string_view message) const { fail("{}: {}", tree_.text(at), message); }
+  [[noreturn]] void fail_at(const Place& at, std::string_view message) const {
+    fail("{}: {}", tree_.text(at), message);
+  }
   [[noreturn]] void too_deep(const Place& at) const { fail_at(at, format("nested deeper than {} levels", kDeepest)); }
 
   void check_tag(const YAML::Mark& mark, const std::string& tag) const {
@@ -109,7 +113,9 @@ class Builder : public YAML::EventHandler {
     add(std::move(last.value), last.anchor);
   }
 
-  bool is_key_next() const { return !open_.empty() && open_.back().value.kind == Kind::kMapping && !open_.back().has_key; }
+  bool is_key_next() const {
+    return !open_.empty() && open_.back().value.kind == Kind::kMapping && !open_.back().has_key;
+  }
 
   void add(Value value, YAML::anchor_t anchor) {
     count(1, value.place);
@@ -195,13 +201,15 @@ int line_with_tab(std::string_view text, int last) {
 }
 
 /// What the parser found, in words that help, at its place in the text.
-[[noreturn]] void fail_syntax(const YAML::Exception& wrong, std::string_view text, const Place& last, const Tree& tree) {
+[[noreturn]] void fail_syntax(const YAML::Exception& wrong, std::string_view text, const Place& last,
+                              const Tree& tree) {
   namespace Message = YAML::ErrorMsg;
   constexpr std::pair<const char*, const char*> kWords[] = {
       {Message::EOF_IN_SCALAR, "a quote is never closed"},
       {Message::END_OF_SEQ_FLOW, "expected a comma or the closing ] of a list"},
       {Message::END_OF_MAP_FLOW, "expected a comma or the closing } of a mapping"},
-      {Message::END_OF_MAP, "expected the next key; is the line indented as its neighbours are, and the value before it whole?"},
+      {Message::END_OF_MAP,
+       "expected the next key; is the line indented as its neighbours are, and the value before it whole?"},
       {Message::END_OF_SEQ, "expected the next '- '; is the line indented as its neighbours are?"},
       {Message::MAP_VALUE, "a ': ' where no key can stand; put the text in quotes or mend the indentation"},
   };
@@ -212,8 +220,10 @@ int line_with_tab(std::string_view text, int last) {
   Position at = {wrong.mark.line + 1, wrong.mark.column + 1};
   if (at.line > end.line) at = end;
   if (!tree.sources[static_cast<std::size_t>(last.source)].has_lines) fail("{}: {}", tree.text(last), message);
-  if (const int tab = line_with_tab(text, at.line)) fail("{}: indented by a tab; YAML wants spaces", tree.text({last.source, tab, 1}));
-  if (wrong.msg == Message::EOF_IN_SCALAR && last.line > 0) at = {last.line, last.column};  // of the key before the quote
+  if (const int tab = line_with_tab(text, at.line))
+    fail("{}: indented by a tab; YAML wants spaces", tree.text({last.source, tab, 1}));
+  if (wrong.msg == Message::EOF_IN_SCALAR && last.line > 0)
+    at = {last.line, last.column};  // of the key before the quote
   fail("{}: {}", tree.text({last.source, at.line, at.column}), message);
 }
 
@@ -221,15 +231,18 @@ int line_with_tab(std::string_view text, int last) {
 
 Value parse(std::string_view text, int source, Tree& tree) {
   const std::string& name = tree.sources[static_cast<std::size_t>(source)].name;
-  require(text.size() <= kMostBytes, "{}: {} bytes of YAML, more than the {} that are allowed", name, text.size(), kMostBytes);
+  require(text.size() <= kMostBytes, "{}: {} bytes of YAML, more than the {} that are allowed", name, text.size(),
+          kMostBytes);
   check_characters(text, source, tree);
-  std::istringstream stream{std::string(text) + "\n#"};  // a quote open until the last line's end would be taken as closed
+  std::istringstream stream{std::string(text) +
+                            "\n#"};  // a quote open until the last line's end would be taken as closed
   Builder builder(source, tree);
   try {
     YAML::Parser parser(stream);
     parser.HandleNextDocument(builder);
     Builder rest(source, tree);
-    if (parser.HandleNextDocument(rest)) fail("{}: expected the end, found another YAML document", tree.text(rest.take().place));
+    if (parser.HandleNextDocument(rest))
+      fail("{}: expected the end, found another YAML document", tree.text(rest.take().place));
   } catch (const YAML::Exception& wrong) {
     fail_syntax(wrong, text, builder.last(), tree);
   }

@@ -10,8 +10,8 @@
 namespace edmund {
 namespace grids {
 
-// edm_vp: t uniform from 1 to ε_s on the VP clock whose linear β reaches σ_max and σ_min there. On its published range β is 0.1 … 20
-// (k-diffusion: get_sigmas_vp).
+// edm_vp: t uniform from 1 to ε_s on the VP clock whose linear β gives σ_max and σ_min there. On its published range β is
+// 0.1 … 20 (k-diffusion: get_sigmas_vp).
 //   epsilon_s  1e-3   smallest time of that clock
 std::vector<double> make_edm_vp(Options& options, const NoiseSchedule& path, Interval network_sigmas) {
   const double epsilon_s = options.real("epsilon_s", 1e-3, between(1e-9, 0.5));
@@ -45,7 +45,8 @@ std::vector<double> make_edm_iddpm(Options& options, const NoiseSchedule& path, 
     u = {range.high};
   }
   const double last = static_cast<double>(u.size() - 1);
-  return times(path, range, [&](double fraction) { return u[static_cast<std::size_t>(std::nearbyint(last * fraction))]; });
+  return times(path, range,
+               [&](double fraction) { return u[static_cast<std::size_t>(std::nearbyint(last * fraction))]; });
 }
 
 }  // namespace grids

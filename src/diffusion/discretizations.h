@@ -18,7 +18,8 @@ struct GridRange {
 GridRange grid_range(Options& options, const NoiseSchedule& path, Interval network_sigmas, Interval usual);
 
 /// Times of σ(fraction), fraction = 0, 1/(N-1), … 1.
-std::vector<double> times(const NoiseSchedule& path, const GridRange& range, const std::function<double(double fraction)>& sigma);
+std::vector<double> times(const NoiseSchedule& path, const GridRange& range,
+                          const std::function<double(double fraction)>& sigma);
 
 GridFactory make_edm_vp, make_edm_ve, make_edm_iddpm;
 

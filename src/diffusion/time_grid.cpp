@@ -1,7 +1,6 @@
 #include "edmund/diffusion/time_grid.h"
 
 #include "discretizations.h"
-
 #include "edmund/core/log.h"
 
 #include <algorithm>
@@ -19,14 +18,16 @@ GridRange grid_range(Options& options, const NoiseSchedule& path, Interval netwo
   range.low = std::max(options.real("sigma_min", std::max(usual.low, reach.low), allowed), reach.low);
   range.high = std::min(options.real("sigma_max", std::min(usual.high, reach.high), allowed), reach.high);
   if (range.low < range.high || (range.low == range.high && range.steps == 1)) return range;
-  options.reject("", format("no noise levels from {} to {}: the schedule spans [{}, {}], the network [{}, {}]", range.low, range.high, own.low,
-                            own.high, network_sigmas.low, network_sigmas.high));
+  options.reject("", format("no noise levels from {} to {}: the schedule spans [{}, {}], the network [{}, {}]",
+                            range.low, range.high, own.low, own.high, network_sigmas.low, network_sigmas.high));
   return {range.steps, own.low, own.high};
 }
 
 namespace {
 
-double fraction(std::int64_t i, std::int64_t N) { return N == 1 ? 0.0 : static_cast<double>(i) / static_cast<double>(N - 1); }
+double fraction(std::int64_t i, std::int64_t N) {
+  return N == 1 ? 0.0 : static_cast<double>(i) / static_cast<double>(N - 1);
+}
 
 // t(fraction), fraction = 0 … 1.
 template <typename Time>
@@ -38,7 +39,8 @@ std::vector<double> evaluated(std::int64_t N, Time&& time) {
 
 }  // namespace
 
-std::vector<double> times(const NoiseSchedule& path, const GridRange& range, const std::function<double(double)>& sigma) {
+std::vector<double> times(const NoiseSchedule& path, const GridRange& range,
+                          const std::function<double(double)>& sigma) {
   // Rounding must not carry a σ past the ends, where the schedule may stop.
   return evaluated(range.steps, [&](double f) { return path.time(std::clamp(sigma(f), range.low, range.high)); });
 }
@@ -76,14 +78,16 @@ std::vector<double> make_quadratic(Options& options, const NoiseSchedule& path, 
 std::vector<double> make_log_snr(Options& options, const NoiseSchedule& path, Interval network_sigmas) {
   const double rho = options.real("rho", 1.0, between(0.1, 100));
   const GridRange range = grid_range(options, path, network_sigmas, path.sampling_sigmas());
-  return times(path, range, [=](double f) { return range.low * std::pow(range.high / range.low, std::pow(1 - f, rho)); });
+  return times(path, range,
+               [=](double f) { return range.low * std::pow(range.high / range.low, std::pow(1 - f, rho)); });
 }
 
 // native: entries of a table of N levels, as the discrete samplers choose them. Entries count from 1.
-//   spacing  leading   k⌊N/steps⌋ + 1 + offset, k = steps-1 … 0 (Ho et al. 2020; Song et al. 2021, DDIM, when steps divides N);
-//            linspace  evenly from N to 1, rounded half to even;  trailing  N - k·N/steps, rounded half to even (Lin et al. 2024);
-//            quadratic ⌊(√(0.8 N) k/(steps-1))²⌋ + 1, k = steps-1 … 0 (DDIM on CIFAR-10)
-//   offset   0         of `leading`
+//   spacing  leading    k⌊N/steps⌋ + 1 + offset, k = steps-1 … 0 (Ho et al. 2020; DDIM's where steps divides N)
+//            linspace   evenly from N to 1, rounded half to even
+//            trailing   N - k·N/steps, k = 0 … steps-1, rounded half to even (Lin et al. 2024)
+//            quadratic  ⌊(√(0.8 N) k/(steps-1))²⌋ + 1, k = steps-1 … 0 (DDIM's on CIFAR-10)
+//   offset   0          of `leading`
 std::vector<double> make_native(Options& options, const NoiseSchedule& path, Interval) {
   const std::vector<double> levels = path.levels();
   const std::string spacing = options.choice("spacing", "leading", {"leading", "linspace", "trailing", "quadratic"});
@@ -96,16 +100,19 @@ std::vector<double> make_native(Options& options, const NoiseSchedule& path, Int
   if (N > size) options.reject("steps", format("must be at most the {} entries of the table, found {}", size, N));
   N = std::min(N, size);
   const std::int64_t stride = size / N;
-  if ((N - 1) * stride + 1 + offset > size) {
-    options.reject("offset", format("must be at most {} with {} steps of {} entries, found {}", size - 1 - (N - 1) * stride, N, size, offset));
+  if (spacing == "leading" && (N - 1) * stride + 1 + offset > size) {
+    options.reject("offset", format("must be at most {} with {} steps of {} entries, found {}",
+                                    size - 1 - (N - 1) * stride, N, size, offset));
     offset = 0;
   }
   std::vector<double> t;
   for (std::int64_t k = N - 1; k >= 0; --k) {
-    const double all = static_cast<double>(size), n = static_cast<double>(k), gaps = std::max(static_cast<double>(N - 1), 1.0);
+    const double all = static_cast<double>(size), n = static_cast<double>(k),
+                 gaps = std::max(static_cast<double>(N - 1), 1.0);
     double entry = static_cast<double>(k * stride + 1 + offset);
     if (spacing == "linspace") entry = N == 1 ? all : std::nearbyint(n * ((all - 1) / gaps)) + 1;
-    if (spacing == "trailing") entry = std::nearbyint(all - static_cast<double>(N - 1 - k) * (all / static_cast<double>(N)));
+    if (spacing == "trailing")
+      entry = std::nearbyint(all - static_cast<double>(N - 1 - k) * (all / static_cast<double>(N)));
     if (spacing == "quadratic") entry = std::floor(std::pow(n * (std::sqrt(0.8 * all) / gaps), 2)) + 1;
     t.push_back(path.time(levels[static_cast<std::size_t>(entry) - 1]));
   }
@@ -138,8 +145,8 @@ constexpr Entry<GridFactory> kGrids[] = {
     {"uniform", "t uniform", "-", grids::make_uniform},
     {"quadratic", "√t uniform", "Lu et al. 2022", grids::make_quadratic},
     {"log_snr", "ln σ uniform, or to a power (exponential, polyexponential)", "Lu et al. 2022", grids::make_log_snr},
-    {"native", "entries of a table: leading, linspace, trailing or quadratic", "Ho et al. 2020; Song et al. 2021; Lin et al. 2024",
-     grids::make_native},
+    {"native", "entries of a table: leading, linspace, trailing or quadratic",
+     "Ho et al. 2020; Song et al. 2021; Lin et al. 2024", grids::make_native},
     {"edm_vp", "t uniform on the VP clock of that range", "Karras et al. 2022, table 1", grids::make_edm_vp},
     {"edm_ve", "σ² geometric", "Karras et al. 2022, table 1", grids::make_edm_ve},
     {"edm_iddpm", "entries of iDDPM's cosine levels", "Karras et al. 2022, table 1", grids::make_edm_iddpm},
@@ -164,7 +171,8 @@ TimeGrid make_grid(Options& options, const NoiseSchedule& path, Interval network
     if (grid.t.empty() || t < grid.t.back()) grid.t.push_back(t);
   }
   if (grid.t.empty()) grid.t = {path.times().high};
-  if (grid.t.size() < wanted.size()) log::warn("{}: {} of the {} times fall together", options.where(), wanted.size() - grid.t.size(), wanted.size());
+  if (grid.t.size() < wanted.size())
+    log::warn("{}: {} of the {} times fall together", options.where(), wanted.size() - grid.t.size(), wanted.size());
   return grid;
 }
 

@@ -1,7 +1,6 @@
 #include "edmund/evaluation/classifier.h"
 
 #include "classifier_network.h"
-
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
 #include "edmund/core/philox.h"
@@ -29,7 +28,7 @@ struct Classifier::State {
 namespace {
 
 constexpr std::string_view kFormat = "edmund-classifier 1";
-constexpr std::int64_t kBlock = 512;        // images that are evaluated at once
+constexpr std::int64_t kBlock = 512;  // images that are evaluated at once
 constexpr double kWeightDecay = 0.05;
 
 /// Passes over the data: about the same work for every data set, some seconds for the digits, a minute for Fashion-MNIST.
@@ -46,15 +45,18 @@ double learning_rate(double peak, std::int64_t step, std::int64_t steps) {
 }
 
 std::string settings_text(const ClassifierSettings& s) {
-  return format("{} {} {} {} {} {} {}", s.channels, s.features, s.epochs, s.batch_size, s.image_limit, s.learning_rate, s.seed);
+  return format("{} {} {} {} {} {} {}", s.channels, s.features, s.epochs, s.batch_size, s.image_limit, s.learning_rate,
+                s.seed);
 }
 
 void check_labels(const Batch& batch, const DatasetInfo& info) {
-  require(info.num_classes > 1, "classifier: '{}' has no classes to learn; choose other features (pca, efficientnet-lite0)", info.name);
-  require(batch.images.size(0) > 1, "classifier: '{}' has {} images, at least 2 are needed", info.name, batch.images.size(0));
+  require(info.num_classes > 1,
+          "classifier: '{}' has no classes to learn; choose other features (pca, efficientnet-lite0)", info.name);
+  require(batch.images.size(0) > 1, "classifier: '{}' has {} images, at least 2 are needed", info.name,
+          batch.images.size(0));
   const auto low = batch.labels.min().item<std::int64_t>(), high = batch.labels.max().item<std::int64_t>();
-  require(low >= 0 && high < info.num_classes, "classifier: '{}' has labels {} to {}, expected 0 to {}", info.name, low, high,
-          info.num_classes - 1);
+  require(low >= 0 && high < info.num_classes, "classifier: '{}' has labels {} to {}, expected 0 to {}", info.name, low,
+          high, info.num_classes - 1);
 }
 
 /// Weights after training on `data`.
@@ -63,7 +65,8 @@ ClassifierWeights trained(const Batch& data, const ClassifierShape& shape, const
   std::vector<Tensor> parameters;
   for (auto& [name, tensor] : weights)
     if (!name.ends_with(".mean") && !name.ends_with(".variance")) parameters.push_back(tensor.requires_grad_());
-  torch::optim::AdamW optimizer(parameters, torch::optim::AdamWOptions(settings.learning_rate).weight_decay(kWeightDecay));
+  torch::optim::AdamW optimizer(parameters,
+                                torch::optim::AdamWOptions(settings.learning_rate).weight_decay(kWeightDecay));
 
   const std::int64_t size = data.images.size(0), batch = std::min(settings.batch_size, size);
   const std::int64_t epochs = settings.epochs > 0 ? settings.epochs : epochs_for(size, shape);
@@ -74,8 +77,9 @@ ClassifierWeights trained(const Batch& data, const ClassifierShape& shape, const
     for (std::int64_t i = 0; i < batch; ++i) {
       const std::int64_t position = step * batch + i;
       positions[static_cast<std::size_t>(i)] = position;
-      rows[static_cast<std::size_t>(i)] = static_cast<std::int64_t>(permuted(static_cast<std::uint64_t>(position % size), static_cast<std::uint64_t>(size),
-                                                                             settings.seed, static_cast<std::uint64_t>(position / size)));
+      rows[static_cast<std::size_t>(i)] = static_cast<std::int64_t>(
+          permuted(static_cast<std::uint64_t>(position % size), static_cast<std::uint64_t>(size), settings.seed,
+                   static_cast<std::uint64_t>(position / size)));
     }
     const Tensor index = torch::tensor(rows);
     const Tensor x = jittered(to_float(data.images.index_select(0, index)), settings.seed, positions);
@@ -93,11 +97,12 @@ ClassifierWeights trained(const Batch& data, const ClassifierShape& shape, const
 }
 
 /// `part` of the network's output for uint8 images, block by block.
-Tensor in_blocks(const ClassifierWeights& weights, const ClassifierShape& shape, const Tensor& images, Tensor ClassifierOutput::*part) {
+Tensor in_blocks(const ClassifierWeights& weights, const ClassifierShape& shape, const Tensor& images,
+                 Tensor ClassifierOutput::*part) {
   TORCH_CHECK(images.dim() == 4 && images.scalar_type() == at::kByte, "images must be uint8 [B, C, H, W]");
   require(images.size(1) == shape.channels && images.size(2) == shape.height && images.size(3) == shape.width,
-          "classifier: made for images of {} x {} x {} (channels, height, width), found {} x {} x {}", shape.channels, shape.height, shape.width,
-          images.size(1), images.size(2), images.size(3));
+          "classifier: made for images of {} x {} x {} (channels, height, width), found {} x {} x {}", shape.channels,
+          shape.height, shape.width, images.size(1), images.size(2), images.size(3));
   const at::NoGradGuard no_gradients;
   std::vector<Tensor> blocks;
   for (std::int64_t begin = 0; begin < images.size(0); begin += kBlock) {
@@ -115,13 +120,15 @@ Classifier Classifier::train(const Dataset& labeled, const ClassifierSettings& s
   return cached(labeled, settings, {});
 }
 
-Classifier Classifier::cached(const Dataset& labeled, const ClassifierSettings& settings, const std::filesystem::path& folder) {
+Classifier Classifier::cached(const Dataset& labeled, const ClassifierSettings& settings,
+                              const std::filesystem::path& folder) {
   const DatasetInfo info = labeled.info();
   const Batch data = read_all(labeled, settings.image_limit, settings.seed);
   check_labels(data, info);
   std::filesystem::path file;
   if (!folder.empty()) {
-    const std::string bytes = tensor_bytes({{"images", data.images}, {"labels", data.labels}}, {{"settings", settings_text(settings)}, {"format", std::string(kFormat)}});
+    const std::string bytes = tensor_bytes({{"images", data.images}, {"labels", data.labels}},
+                                           {{"settings", settings_text(settings)}, {"format", std::string(kFormat)}});
     file = folder / format("classifier-{}.safetensors", checksum(bytes));
     if (std::filesystem::exists(file)) return read(file);
   }
@@ -138,7 +145,8 @@ Classifier Classifier::cached(const Dataset& labeled, const ClassifierSettings& 
 void Classifier::write(const std::filesystem::path& path) const {
   const auto& [shape, settings, name, weights] = *state_;
   write_file(path, tensor_bytes(weights, {{"format", std::string(kFormat)},
-                                          {"shape", format("{} {} {} {}", shape.channels, shape.height, shape.width, shape.num_classes)},
+                                          {"shape", format("{} {} {} {}", shape.channels, shape.height, shape.width,
+                                                           shape.num_classes)},
                                           {"network", format("{} {}", settings.channels, settings.features)},
                                           {"data", name}}));
 }
@@ -157,7 +165,8 @@ Classifier Classifier::read(const std::filesystem::path& path) {
     for (std::size_t begin = 0; begin <= list.size();) {
       const std::size_t end = std::min(list.find(' ', begin), list.size());
       const auto number = parse_integer(std::string_view(list).substr(begin, end - begin));
-      require(number && *number > 0 && *number <= 65536, "{}: metadata '{}' is {}, expected {} numbers up to 65536", file.file, key, quoted(list), count);
+      require(number && *number > 0 && *number <= 65536, "{}: metadata '{}' is {}, expected {} numbers up to 65536",
+              file.file, key, quoted(list), count);
       out.push_back(*number);
       begin = end + 1;
     }
@@ -173,8 +182,8 @@ Classifier Classifier::read(const std::filesystem::path& path) {
   state->weights = initial_weights(state->shape, state->settings);
   for (auto& [name, tensor] : state->weights) {
     const Tensor& stored = file.at(name);
-    require(stored.sizes() == tensor.sizes() && stored.scalar_type() == at::kFloat, "{}: '{}' does not have the shape or type that the metadata ask for",
-            file.file, name);
+    require(stored.sizes() == tensor.sizes() && stored.scalar_type() == at::kFloat,
+            "{}: '{}' does not have the shape or type that the metadata ask for", file.file, name);
     tensor = stored;
   }
   return Classifier(state);
@@ -189,7 +198,8 @@ Tensor Classifier::predict(const Tensor& images) const {
 }
 
 Estimate Classifier::accuracy(const Tensor& images, const Tensor& labels) const {
-  require(images.size(0) > 0 && images.size(0) == labels.size(0), "accuracy: {} images with {} labels", images.size(0), labels.size(0));
+  require(images.size(0) > 0 && images.size(0) == labels.size(0), "accuracy: {} images with {} labels", images.size(0),
+          labels.size(0));
   const double share = predict(images).eq(labels).to(at::kDouble).mean().item<double>();
   return {share, std::sqrt(share * (1 - share) / static_cast<double>(images.size(0)))};
 }

@@ -11,7 +11,7 @@
 namespace edmund {
 namespace {
 
-constexpr std::int64_t kSmallest = 4;      // pixels on the longer side after which pooling ends
+constexpr std::int64_t kSmallest = 4;  // pixels on the longer side after which pooling ends
 constexpr std::int64_t kLeastConvs = 3;
 constexpr double kNormEps = 1e-5, kNormMomentum = 0.1;
 
@@ -35,7 +35,8 @@ ClassifierWeights initial_weights(const ClassifierShape& shape, const Classifier
     double fan_in = 1;
     for (std::size_t i = 1; i < sizes.size(); ++i) fan_in *= static_cast<double>(sizes[i]);
     const std::int64_t index = static_cast<std::int64_t>(weights.size());
-    const Tensor draws = ops::normal(settings.seed, Stream::kWeights, std::span(&index, 1), 0, sizes, at::kFloat, at::kCPU);
+    const Tensor draws =
+        ops::normal(settings.seed, Stream::kWeights, std::span(&index, 1), 0, sizes, at::kFloat, at::kCPU);
     weights.emplace_back(std::move(name), draws[0] * std::sqrt(2.0 / fan_in));
   };
   const auto constant = [&](std::string name, std::vector<std::int64_t> sizes, double value) {
@@ -71,9 +72,11 @@ ClassifierOutput forward(const ClassifierWeights& weights, const Tensor& x, Mode
   while (next->first.starts_with("conv")) {
     h = torch::conv2d(h, take(), {}, 1, 1);
     const Tensor weight = take(), bias = take(), mean = take(), variance = take();
-    h = torch::batch_norm(h, weight, bias, mean, variance, mode == Mode::kTrain, kNormMomentum, kNormEps, false).relu_();
+    h = torch::batch_norm(h, weight, bias, mean, variance, mode == Mode::kTrain, kNormMomentum, kNormEps, false)
+            .relu_();
     if (std::max(h.size(2), h.size(3)) > kSmallest)
-      h = torch::max_pool2d(h, {std::min<std::int64_t>(h.size(2), 2), std::min<std::int64_t>(h.size(3), 2)}, {}, 0, 1, /*ceil_mode=*/true);
+      h = torch::max_pool2d(h, {std::min<std::int64_t>(h.size(2), 2), std::min<std::int64_t>(h.size(3), 2)}, {}, 0, 1,
+                            /*ceil_mode=*/true);
   }
   const Tensor hidden = take(), hidden_bias = take(), output = take(), output_bias = take();
   const Tensor features = torch::linear(h.contiguous().flatten(1), hidden, hidden_bias);  // [B, F]
@@ -82,11 +85,14 @@ ClassifierOutput forward(const ClassifierWeights& weights, const Tensor& x, Mode
 
 Tensor jittered(const Tensor& x, std::uint64_t seed, std::span<const std::int64_t> positions) {
   constexpr double kAngle = 10 * std::numbers::pi / 180, kScale = 0.1, kShift = 0.12;  // shift of half the image's size
-  const Tensor u = 2 * ops::uniform(seed, Stream::kAugment, positions, 0, {5}, at::kFloat, at::kCPU) - 1;  // [B, 5] in (-1, 1)
+  const Tensor u =
+      2 * ops::uniform(seed, Stream::kAugment, positions, 0, {5}, at::kFloat, at::kCPU) - 1;  // [B, 5] in (-1, 1)
   const Tensor angle = kAngle * u.select(1, 0);
   const Tensor sx = (kScale * u.select(1, 1)).exp(), sy = (kScale * u.select(1, 2)).exp();
-  const Tensor theta = torch::stack({sx * angle.cos(), -sx * angle.sin(), kShift * u.select(1, 3),
-                                     sy * angle.sin(), sy * angle.cos(), kShift * u.select(1, 4)}, 1).view({-1, 2, 3});
+  const Tensor theta = torch::stack({sx * angle.cos(), -sx * angle.sin(), kShift * u.select(1, 3), sy * angle.sin(),
+                                     sy * angle.cos(), kShift * u.select(1, 4)},
+                                    1)
+                           .view({-1, 2, 3});
   const Tensor grid = torch::affine_grid_generator(theta, x.sizes(), false);
   return torch::grid_sampler(x, grid, /*bilinear*/ 0, /*border*/ 1, false);
 }

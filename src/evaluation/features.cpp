@@ -10,8 +10,10 @@ namespace edmund {
 namespace {
 
 constexpr std::array<Entry<FeatureFactory>, 4> kFeatures = {{
-    {"classifier", "penultimate layer of a small CNN which edmund trains on the labeled data", "-", make_classifier_features},
-    {"efficientnet-lite0", "1,280 ImageNet features, from a safetensors file", "Tan & Le 2019", make_efficientnet_features},
+    {"classifier", "penultimate layer of a small CNN which edmund trains on the labeled data", "-",
+     make_classifier_features},
+    {"efficientnet-lite0", "1,280 ImageNet features, from a safetensors file", "Tan & Le 2019",
+     make_efficientnet_features},
     {"identity", "the pixels themselves, in [-1, 1]", "-", make_identity_features},
     {"pca", "pixels along the principal components of the data", "Pearson 1901", make_pca_features},
 }};

@@ -17,7 +17,8 @@ Tensor to_double(const Tensor& features) {
 }
 
 void require_finite(const Tensor& values, std::string_view what) {
-  require(values.isfinite().all().item<bool>(), "Fréchet distance: the {} is not finite: some feature is NaN or infinite", what);
+  require(values.isfinite().all().item<bool>(),
+          "Fréchet distance: the {} is not finite: some feature is NaN or infinite", what);
 }
 
 /// Eigenvalues of a covariance above its rounding errors, with their vectors: Σ = V diag(l) Vᵀ, [r], [D, r].
@@ -84,17 +85,20 @@ Tensor Moments::covariance() const {
   return scatter_ / static_cast<double>(count_ - 1);
 }
 
-double frechet_distance(const Tensor& mean_a, const Tensor& covariance_a, const Tensor& mean_b, const Tensor& covariance_b) {
+double frechet_distance(const Tensor& mean_a, const Tensor& covariance_a, const Tensor& mean_b,
+                        const Tensor& covariance_b) {
   TORCH_CHECK(mean_a.sizes() == mean_b.sizes() && covariance_a.sizes() == covariance_b.sizes() &&
                   covariance_a.size(0) == mean_a.numel() && covariance_a.size(1) == mean_a.numel(),
-              "frechet_distance: shapes ", mean_a.sizes(), " ", covariance_a.sizes(), " ", mean_b.sizes(), " ", covariance_b.sizes());
+              "frechet_distance: shapes ", mean_a.sizes(), " ", covariance_a.sizes(), " ", mean_b.sizes(), " ",
+              covariance_b.sizes());
   const Tensor ma = mean_a.to(at::kDouble), mb = mean_b.to(at::kDouble);
   const Tensor ca = covariance_a.to(at::kDouble), cb = covariance_b.to(at::kDouble);
   for (const Tensor& m : {ma, mb}) require_finite(m, "mean");
   for (const Tensor& c : {ca, cb}) require_finite(c, "covariance");
   const Tensor root = factor(ca).t().mm(factor(cb));  // [rank a, rank b]
   const double trace_of_root = root.numel() == 0 ? 0.0 : torch::linalg_svdvals(root).sum().item<double>();
-  const double distance = (ma - mb).square().sum().item<double>() + ca.trace().item<double>() + cb.trace().item<double>() - 2 * trace_of_root;
+  const double distance = (ma - mb).square().sum().item<double>() + ca.trace().item<double>() +
+                          cb.trace().item<double>() - 2 * trace_of_root;
   return std::max(distance, 0.0);  // rounding
 }
 

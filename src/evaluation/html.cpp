@@ -53,7 +53,8 @@ std::size_t character(std::string_view text, std::size_t at) {
   if (first >= 0xE0 && first < 0xF0) {
     const bool overlong = first == 0xE0 && byte(at + 1) < 0xA0;
     const bool surrogate = first == 0xED && byte(at + 1) >= 0xA0;
-    const bool noncharacter = first == 0xEF && byte(at + 1) == 0xBF && byte(at + 2) >= 0xBE;  // U+FFFE, U+FFFF: not in XML
+    const bool noncharacter =
+        first == 0xEF && byte(at + 1) == 0xBF && byte(at + 2) >= 0xBE;  // U+FFFE, U+FFFF: not in XML
     return follows(at + 1) && follows(at + 2) && !overlong && !surrogate && !noncharacter ? 3 : 0;
   }
   if (first >= 0xF0 && first < 0xF5) {
@@ -86,13 +87,20 @@ std::string escaped(std::string_view text) {
     const char c = text[i];
     const std::size_t length = character(text, i);
     const bool control = static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t' && c != '\r';
-    if (length == 0 || control) out += "\xEF\xBF\xBD";
-    else if (c == '&') out += "&amp;";
-    else if (c == '<') out += "&lt;";
-    else if (c == '>') out += "&gt;";
-    else if (c == '"') out += "&quot;";
-    else if (c == '\'') out += "&#39;";
-    else out += text.substr(i, length);
+    if (length == 0 || control)
+      out += "\xEF\xBF\xBD";
+    else if (c == '&')
+      out += "&amp;";
+    else if (c == '<')
+      out += "&lt;";
+    else if (c == '>')
+      out += "&gt;";
+    else if (c == '"')
+      out += "&quot;";
+    else if (c == '\'')
+      out += "&#39;";
+    else
+      out += text.substr(i, length);
     i += length == 0 ? 1 : length;
   }
   return out;
@@ -151,7 +159,9 @@ void Page::figure(std::string_view svg_or_html, std::string_view caption) {
 
 void Page::image(std::string_view png, std::string_view caption, int width, std::string_view alt) {
   const std::string size = width > 0 ? format(" width=\"{}\"", width) : "";
-  figure(format(R"(<img{} alt="{}" src="data:image/png;base64,{}">)", size, escaped(alt.empty() ? caption : alt), base64(png)), caption);
+  figure(format(R"(<img{} alt="{}" src="data:image/png;base64,{}">)", size, escaped(alt.empty() ? caption : alt),
+                base64(png)),
+         caption);
 }
 
 void Page::begin_columns() {

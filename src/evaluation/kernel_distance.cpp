@@ -1,9 +1,8 @@
 // Kernel distance: unbiased squared MMD with the kernel k(x, y) = (x·y/D + 1)³ (Bińkowski et al. 2018, sec. 4; Gretton et al. 2012, eq. 3).
 
-#include "edmund/evaluation/frechet.h"
-
 #include "edmund/core/error.h"
 #include "edmund/core/philox.h"
+#include "edmund/evaluation/frechet.h"
 
 #include <algorithm>
 #include <cmath>
@@ -49,7 +48,8 @@ Estimate whole(const Tensor& a, const Tensor& b) {
   const Sums sums{other_sums(a), kernel_sums(a, b), other_sums(b), kernel_sums(b, a)};
   Estimate out;
   out.value = unbiased(sums.aa.sum().item<double>(), sums.ab.sum().item<double>(), sums.bb.sum().item<double>(), n, m);
-  if (n > 2 && m > 2) out.error = std::sqrt(jackknife_variance(sums.aa, sums.ab, n, m) + jackknife_variance(sums.bb, sums.ba, m, n));
+  if (n > 2 && m > 2)
+    out.error = std::sqrt(jackknife_variance(sums.aa, sums.ab, n, m) + jackknife_variance(sums.bb, sums.ba, m, n));
   return out;
 }
 
@@ -57,17 +57,22 @@ Estimate whole(const Tensor& a, const Tensor& b) {
 Tensor some_rows(const Tensor& x, std::int64_t count, std::uint64_t seed, std::uint64_t draw) {
   std::vector<std::int64_t> rows;
   for (std::int64_t i = 0; i < count; ++i)
-    rows.push_back(static_cast<std::int64_t>(permuted(static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(x.size(0)), seed, draw)));
+    rows.push_back(static_cast<std::int64_t>(
+        permuted(static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(x.size(0)), seed, draw)));
   return x.index_select(0, torch::tensor(rows));
 }
 
 }  // namespace
 
-Estimate kernel_distance(const Tensor& a, const Tensor& b, std::int64_t subsets, std::int64_t subset_size, std::uint64_t seed) {
-  TORCH_CHECK(a.dim() == 2 && b.dim() == 2 && a.size(1) == b.size(1), "kernel_distance: features ", a.sizes(), " and ", b.sizes());
-  require(a.size(0) > 1 && b.size(0) > 1, "kernel distance: at least 2 images in each set are needed, found {} and {}", a.size(0), b.size(0));
+Estimate kernel_distance(const Tensor& a, const Tensor& b, std::int64_t subsets, std::int64_t subset_size,
+                         std::uint64_t seed) {
+  TORCH_CHECK(a.dim() == 2 && b.dim() == 2 && a.size(1) == b.size(1), "kernel_distance: features ", a.sizes(), " and ",
+              b.sizes());
+  require(a.size(0) > 1 && b.size(0) > 1, "kernel distance: at least 2 images in each set are needed, found {} and {}",
+          a.size(0), b.size(0));
   const Tensor x = a.detach().to(at::kCPU, at::kDouble), y = b.detach().to(at::kCPU, at::kDouble);
-  require(x.isfinite().all().item<bool>() && y.isfinite().all().item<bool>(), "kernel distance: some feature is NaN or infinite");
+  require(x.isfinite().all().item<bool>() && y.isfinite().all().item<bool>(),
+          "kernel distance: some feature is NaN or infinite");
   if (subsets == 0) return whole(x, y);
 
   const std::int64_t size = std::min({subset_size, x.size(0), y.size(0)});
@@ -77,7 +82,8 @@ Estimate kernel_distance(const Tensor& a, const Tensor& b, std::int64_t subsets,
     const auto draw = 2 * static_cast<std::uint64_t>(i);
     const Tensor p = some_rows(x, size, seed, draw), q = some_rows(y, size, seed, draw + 1);
     const auto n = static_cast<double>(size);
-    values.push_back(unbiased(other_sums(p).sum().item<double>(), kernel_sums(p, q).sum().item<double>(), other_sums(q).sum().item<double>(), n, n));
+    values.push_back(unbiased(other_sums(p).sum().item<double>(), kernel_sums(p, q).sum().item<double>(),
+                              other_sums(q).sum().item<double>(), n, n));
   }
   const Tensor all = torch::tensor(values, at::kDouble);
   Estimate out{.value = all.mean().item<double>()};

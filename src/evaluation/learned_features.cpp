@@ -8,14 +8,12 @@
 //   efficientnet-lite0  the ImageNet network, batch norm folded into its convolutions
 //     file              (none)  safetensors with stem, blocks.{0..15}.{expand,depthwise,project}, head, each .weight and .bias
 
-#include "feature_factories.h"
-
-#include "efficientnet_lite0.h"
-
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
 #include "edmund/evaluation/classifier.h"
 #include "edmund/evaluation/svg.h"
+#include "efficientnet_lite0.h"
+#include "feature_factories.h"
 
 #include <utility>
 
@@ -24,7 +22,8 @@ namespace {
 
 class ClassifierFeatures final : public FeatureExtractor {
  public:
-  ClassifierFeatures(Classifier classifier, std::string provenance) : classifier_(std::move(classifier)), provenance_(std::move(provenance)) {}
+  ClassifierFeatures(Classifier classifier, std::string provenance)
+      : classifier_(std::move(classifier)), provenance_(std::move(provenance)) {}
   std::string name() const override { return "classifier"; }
   Tensor extract(const Tensor& images) const override { return classifier_.features(images); }
   std::string provenance() const override { return provenance_; }
@@ -37,7 +36,8 @@ class ClassifierFeatures final : public FeatureExtractor {
 
 class EfficientNetFeatures final : public FeatureExtractor {
  public:
-  EfficientNetFeatures(const TensorFile& file, std::string provenance) : network_(file), provenance_(std::move(provenance)) {}
+  EfficientNetFeatures(const TensorFile& file, std::string provenance)
+      : network_(file), provenance_(std::move(provenance)) {}
   std::string name() const override { return "efficientnet-lite0"; }
   Tensor extract(const Tensor& images) const override { return network_.features(images); }
   std::string provenance() const override { return provenance_; }
@@ -53,19 +53,20 @@ std::string classifier_provenance(const Classifier& classifier, const Dataset* h
   if (held_out == nullptr || held_out->info().size == 0) return text;
   const Batch batch = read_all(*held_out, 10000, seed);
   const Estimate accuracy = classifier.accuracy(batch.images, batch.labels);
-  return text + format("; names the class of {} % ± {} % of the {} images of {}", short_number(100 * accuracy.value), short_number(100 * accuracy.error),
-                       batch.images.size(0), held_out->info().name);
+  return text + format("; names the class of {} % ± {} % of the {} images of {}", short_number(100 * accuracy.value),
+                       short_number(100 * accuracy.error), batch.images.size(0), held_out->info().name);
 }
 
 }  // namespace
 
 std::unique_ptr<FeatureExtractor> make_classifier_features(Options& options, const FeatureContext& context) {
   const ClassifierSettings defaults;
-  const ClassifierSettings settings{.channels = options.integer("channels", defaults.channels, between(1, 512)),
-                                    .features = options.integer("features", defaults.features, between(1, 4096)),
-                                    .epochs = options.integer("epochs", defaults.epochs, between(0, 10000)),
-                                    .learning_rate = options.real("learning_rate", defaults.learning_rate, inside(0, 1)),
-                                    .seed = context.seed};
+  const ClassifierSettings settings{
+      .channels = options.integer("channels", defaults.channels, between(1, 512)),
+      .features = options.integer("features", defaults.features, between(1, 4096)),
+      .epochs = options.integer("epochs", defaults.epochs, between(0, 10000)),
+      .learning_rate = options.real("learning_rate", defaults.learning_rate, inside(0, 1)),
+      .seed = context.seed};
   Classifier classifier = Classifier::cached(context.labeled, settings, context.cache);
   std::string provenance = classifier_provenance(classifier, context.held_out, context.seed);
   return std::make_unique<ClassifierFeatures>(std::move(classifier), std::move(provenance));
@@ -76,8 +77,9 @@ std::unique_ptr<FeatureExtractor> make_efficientnet_features(Options& options, c
   if (path.empty()) return make_identity_features(options, context);  // the mistake is recorded; finish() tells it
   const std::string bytes = read_file(path);
   const TensorFile file = parse_tensors(bytes, path);
-  return std::make_unique<EfficientNetFeatures>(file, format("EfficientNet-Lite0 (ImageNet), {}, xxHash64 {}",
-                                                             std::filesystem::path(path).filename().string(), checksum(bytes)));
+  return std::make_unique<EfficientNetFeatures>(
+      file, format("EfficientNet-Lite0 (ImageNet), {}, xxHash64 {}", std::filesystem::path(path).filename().string(),
+                   checksum(bytes)));
 }
 
 }  // namespace edmund

@@ -5,10 +5,9 @@
 //     dims    64      components; at most the number of pixels and of images fitted, less one
 //     images  10000   real images that the components are fitted on, chosen by seed
 
-#include "feature_factories.h"
-
 #include "edmund/core/error.h"
 #include "edmund/data/image_io.h"
+#include "feature_factories.h"
 
 #include <algorithm>
 #include <torch/torch.h>
@@ -19,8 +18,8 @@ namespace edmund {
 void require_shape(const Tensor& images, const DatasetInfo& info, std::string_view extractor) {
   TORCH_CHECK(images.dim() == 4 && images.scalar_type() == at::kByte, "images must be uint8 [B, C, H, W]");
   require(images.size(1) == info.channels && images.size(2) == info.height && images.size(3) == info.width,
-          "{} features: made for images of {} x {} x {} (channels, height, width), found {} x {} x {}", extractor, info.channels, info.height,
-          info.width, images.size(1), images.size(2), images.size(3));
+          "{} features: made for images of {} x {} x {} (channels, height, width), found {} x {} x {}", extractor,
+          info.channels, info.height, info.width, images.size(1), images.size(2), images.size(3));
 }
 
 namespace {
@@ -43,17 +42,20 @@ class IdentityFeatures final : public FeatureExtractor {
 
 class PcaFeatures final : public FeatureExtractor {
  public:
-  PcaFeatures(DatasetInfo info, const Tensor& images, std::int64_t dims) : info_(std::move(info)), fitted_(images.size(0)) {
+  PcaFeatures(DatasetInfo info, const Tensor& images, std::int64_t dims)
+      : info_(std::move(info)), fitted_(images.size(0)) {
     const Tensor x = to_float(images).flatten(1).to(at::kDouble);  // [N, P]
     mean_ = x.mean(0);
     const Tensor centered = x - mean_;
     // The smaller one of the two matrices with the same leading eigenvalues: pixels by pixels, or images by images.
     const bool by_pixels = x.size(1) <= x.size(0);
-    const auto [values, vectors] = torch::linalg_eigh(by_pixels ? centered.t().mm(centered) : centered.mm(centered.t()));
+    const auto [values, vectors] =
+        torch::linalg_eigh(by_pixels ? centered.t().mm(centered) : centered.mm(centered.t()));
     const Tensor leading = vectors.narrow(1, vectors.size(1) - dims, dims).flip({1});
     components_ = by_pixels ? leading : centered.t().mm(leading);
     components_ = components_ / components_.norm(2, 0, true).clamp_min(1e-300);  // [P, dims]
-    explained_ = values.narrow(0, values.numel() - dims, dims).sum().item<double>() / values.sum().clamp_min(1e-300).item<double>();
+    explained_ = values.narrow(0, values.numel() - dims, dims).sum().item<double>() /
+                 values.sum().clamp_min(1e-300).item<double>();
   }
   std::string name() const override { return "pca"; }
   Tensor extract(const Tensor& images) const override {
@@ -67,8 +69,8 @@ class PcaFeatures final : public FeatureExtractor {
     return blocks.empty() ? torch::empty({0, components_.size(1)}, at::kDouble) : torch::cat(blocks);
   }
   std::string provenance() const override {
-    return format("{} principal components of {} images of {}, {} % of the variance", components_.size(1), fitted_, info_.name,
-                  static_cast<std::int64_t>(100 * explained_ + 0.5));
+    return format("{} principal components of {} images of {}, {} % of the variance", components_.size(1), fitted_,
+                  info_.name, static_cast<std::int64_t>(100 * explained_ + 0.5));
   }
 
  private:
@@ -83,7 +85,8 @@ class PcaFeatures final : public FeatureExtractor {
 std::unique_ptr<FeatureExtractor> make_identity_features(Options& options, const FeatureContext& context) {
   const DatasetInfo info = context.labeled.info();
   const std::int64_t pixels = info.channels * info.height * info.width;
-  options.check(pixels <= kMostPixels, "type", "identity takes images of at most {} values, {} has {}; choose pca", kMostPixels, info.name, pixels);
+  options.check(pixels <= kMostPixels, "type", "identity takes images of at most {} values, {} has {}; choose pca",
+                kMostPixels, info.name, pixels);
   return std::make_unique<IdentityFeatures>(info);
 }
 

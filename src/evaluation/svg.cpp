@@ -14,9 +14,10 @@ namespace edmund {
 namespace {
 
 // Okabe & Ito's palette for all kinds of colour vision, without yellow; they stand out on white and on black.
-constexpr std::array<std::string_view, 7> kColors = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a8f98"};
-constexpr double kLargest = 1e300;       // beyond it differences overflow
-constexpr std::size_t kMostTitles = 256; // points of a line that answer the mouse
+constexpr std::array<std::string_view, 7> kColors = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
+                                                     "#e69f00", "#56b4e9", "#8a8f98"};
+constexpr double kLargest = 1e300;        // beyond it differences overflow
+constexpr std::size_t kMostTitles = 256;  // points of a line that answer the mouse
 
 /// A page may set its own colours, as html.cpp does for dark screens.
 std::string color(std::size_t series) {
@@ -37,12 +38,17 @@ std::string tick_label(double value, bool log, double step) {
   if (log && value != 0.0 && std::abs(power) > 3.5 && std::abs(power - std::round(power)) < 1e-9) {
     static constexpr std::array<std::string_view, 10> kSuperscript = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
     std::string text = power < 0 ? "10⁻" : "10";
-    for (const char digit : std::to_string(std::llabs(std::llround(power)))) text += kSuperscript[static_cast<std::size_t>(digit - '0')];
+    for (const char digit : std::to_string(std::llabs(std::llround(power))))
+      text += kSuperscript[static_cast<std::size_t>(digit - '0')];
     return text;
   }
   for (const auto& [unit, letter] : {std::pair{1e9, "G"}, {1e6, "M"}, {1e3, "k"}})
-    if (size >= 1e4 && size >= unit && size < 1e13 && (log || step >= unit / 1000)) return short_number(value / unit) + letter;
-  const int digits = value == 0.0 || step <= 0 ? 4 : static_cast<int>(std::clamp(std::floor(power) - std::floor(std::log10(step)) + 1, 4.0, 15.0));
+    if (size >= 1e4 && size >= unit && size < 1e13 && (log || step >= unit / 1000))
+      return short_number(value / unit) + letter;
+  const int digits =
+      value == 0.0 || step <= 0
+          ? 4
+          : static_cast<int>(std::clamp(std::floor(power) - std::floor(std::log10(step)) + 1, 4.0, 15.0));
   char text[40];
   std::snprintf(text, sizeof text, "%.*g", digits, value);
   return text;
@@ -60,8 +66,12 @@ struct Axis {
   double from = 0.0, to = 1.0;  // pixels of low and high
   std::vector<double> ticks;
 
-  std::string label(double tick) const { return tick_label(tick, log, log || ticks.size() < 2 ? 0.0 : ticks[1] - ticks[0]); }
-  bool shows(double value) const { return std::isfinite(value) && std::abs(value) < kLargest && (!log || value > 1 / kLargest); }
+  std::string label(double tick) const {
+    return tick_label(tick, log, log || ticks.size() < 2 ? 0.0 : ticks[1] - ticks[0]);
+  }
+  bool shows(double value) const {
+    return std::isfinite(value) && std::abs(value) < kLargest && (!log || value > 1 / kLargest);
+  }
   void include(double value) {
     if (!shows(value)) return;
     low = std::min(low, value);
@@ -130,17 +140,20 @@ std::vector<Point> thinned(const std::vector<Point>& points, std::size_t columns
 }
 
 std::string line_of(double x1, double y1, double x2, double y2, std::string_view style) {
-  return format(R"(<line x1="{}" y1="{}" x2="{}" y2="{}" style="{}"/>)", pixel(x1), pixel(y1), pixel(x2), pixel(y2), style);
+  return format(R"(<line x1="{}" y1="{}" x2="{}" y2="{}" style="{}"/>)", pixel(x1), pixel(y1), pixel(x2), pixel(y2),
+                style);
 }
 
 std::string text_at(double x, double y, std::string_view anchor, std::string_view text, std::string_view extra = "") {
-  return format(R"(<text x="{}" y="{}" text-anchor="{}"{}>{}</text>)", pixel(x), pixel(y), anchor, extra, escaped(text));
+  return format(R"(<text x="{}" y="{}" text-anchor="{}"{}>{}</text>)", pixel(x), pixel(y), anchor, extra,
+                escaped(text));
 }
 
 constexpr std::string_view kGrid = "stroke:var(--grid,#e3e6ea);stroke-width:1";
 constexpr std::string_view kFine = "stroke:var(--grid,#e3e6ea);stroke-width:0.5";
 constexpr std::string_view kFrame = "stroke:var(--muted,#6b7380);stroke-width:1";
-constexpr std::string_view kHalo = R"x( style="fill:var(--muted,#5a6270);paint-order:stroke;stroke:var(--paper,#fff);stroke-width:3")x";
+constexpr std::string_view kHalo =
+    R"x( style="fill:var(--muted,#5a6270);paint-order:stroke;stroke:var(--paper,#fff);stroke-width:3")x";
 constexpr std::string_view kSoft = R"x( style="fill:var(--muted,#5a6270)")x";
 
 /// Fine lines at 2 … 9 times the powers of ten, where there is room for them.
@@ -178,7 +191,8 @@ std::string guides(const Plot& plot, const Axis& x, const Axis& y) {
   std::string out;
   for (const Guide& guide : plot.guides) {
     if (!y.shows(guide.y)) continue;
-    out += line_of(x.from, y.at(guide.y), x.to, y.at(guide.y), "stroke:var(--muted,#6b7380);stroke-width:1.2;stroke-dasharray:5 4");
+    out += line_of(x.from, y.at(guide.y), x.to, y.at(guide.y),
+                   "stroke:var(--muted,#6b7380);stroke-width:1.2;stroke-dasharray:5 4");
     if (!guide.label.empty()) out += text_at(x.to - 4, y.at(guide.y) - 4, "end", guide.label, kHalo);
   }
   return out;
@@ -191,7 +205,8 @@ std::string drawn(const Series& series, std::size_t index, const Axis& x, const 
   for (std::size_t i = 0; i < points.size(); ++i) {
     const Point& p = points[i];
     const std::string px = pixel(x.at(p.x)), py = pixel(y.at(p.y));
-    const bool alone = !p.joined && (i + 1 == points.size() || !points[i + 1].joined);  // a line of one point would not be seen
+    const bool alone =
+        !p.joined && (i + 1 == points.size() || !points[i + 1].joined);  // a line of one point would not be seen
     path += format("{}{} {}", p.joined ? "L" : "M", px, py);
     if (p.joined && i > 0) travel += std::abs(y.at(p.y) - y.at(points[i - 1].y));
     if (p.error > 0) {
@@ -207,11 +222,13 @@ std::string drawn(const Series& series, std::size_t index, const Axis& x, const 
                     escaped(format("{}({}, {}{})", name, short_number(p.x), short_number(p.y), error)));
   }
   const std::string_view dash = series.dashed ? ";stroke-dasharray:6 4" : "";
-  const std::string_view pen = travel > 4 * std::abs(y.from - y.to) ? "1;stroke-opacity:0.6" : "1.9";  // noise must not cover other curves
+  const std::string_view pen =
+      travel > 4 * std::abs(y.from - y.to) ? "1;stroke-opacity:0.6" : "1.9";  // noise must not cover other curves
   std::string out = format(R"(<g style="stroke:{};fill:{};stroke-width:0">)", color(index), color(index));
   if (!bars.empty()) out += format(R"(<path d="{}" style="fill:none;stroke-width:1.3"/>)", bars);
   if (!series.points && !path.empty())
-    out += format(R"(<path d="{}" style="fill:none;stroke-width:{};stroke-linejoin:round;stroke-linecap:round{}"/>)", path, pen, dash);
+    out += format(R"(<path d="{}" style="fill:none;stroke-width:{};stroke-linejoin:round;stroke-linecap:round{}"/>)",
+                  path, pen, dash);
   return out + marks + "</g>";
 }
 
@@ -227,9 +244,11 @@ std::string legend(const Plot& plot, double left, double right, double top, doub
       x = left;
       y += 17;
     }
-    out += series.points ? format(R"(<circle cx="{}" cy="{}" r="3.5" style="fill:{}"/>)", pixel(x + 8), pixel(y - 4), color(i))
-                         : line_of(x, y - 4, x + 16, y - 4,
-                                   format("stroke:{};stroke-width:2.4{}", color(i), series.dashed ? ";stroke-dasharray:5 3" : ""));
+    out +=
+        series.points
+            ? format(R"(<circle cx="{}" cy="{}" r="3.5" style="fill:{}"/>)", pixel(x + 8), pixel(y - 4), color(i))
+            : line_of(x, y - 4, x + 16, y - 4,
+                      format("stroke:{};stroke-width:2.4{}", color(i), series.dashed ? ";stroke-dasharray:5 3" : ""));
     out += text_at(x + 21, y, "start", series.label);
     x += width;
     height = y + 8 - top + 10;
@@ -263,10 +282,12 @@ std::string svg(const Plot& plot) {
   y.to = title + keys + 4;
   y.from = height - (plot.x_label.empty() ? 22 : 40);
 
-  std::string out = format(R"(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {} {}" width="{}" height="{}" role="img" aria-label="{}")",
-                           short_number(width), short_number(height), short_number(width), short_number(height),
-                           escaped(plot.title.empty() ? plot.y_label : plot.title));
-  out += R"x( style="max-width:100%;height:auto;background:var(--paper,#fff)" font-family="system-ui,-apple-system,'Segoe UI',Roboto,sans-serif")x";
+  std::string out = format(
+      R"(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {} {}" width="{}" height="{}" role="img" aria-label="{}")",
+      short_number(width), short_number(height), short_number(width), short_number(height),
+      escaped(plot.title.empty() ? plot.y_label : plot.title));
+  out +=
+      R"x( style="max-width:100%;height:auto;background:var(--paper,#fff)" font-family="system-ui,-apple-system,'Segoe UI',Roboto,sans-serif")x";
   out += R"x( font-size="11.5"><g style="fill:var(--ink,#1f2630)">)x";
   if (!plot.title.empty()) out += text_at(x.from, 17, "start", plot.title, R"( font-size="14" font-weight="600")");
   out += key + axes(plot, x, y) + guides(plot, x, y);

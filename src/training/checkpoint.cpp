@@ -1,11 +1,10 @@
 #include "edmund/training/checkpoint.h"
 
+#include "checkpoint_files.h"
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/ops/tensor_file.h"
-
-#include "checkpoint_files.h"
 
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -23,7 +22,9 @@ fs::path trimmed(const fs::path& folder) { return folder.has_filename() ? folder
 
 /// The way out for a person whose checkpoint is damaged.
 std::string remedy(const fs::path& folder) {
-  const auto number = [](const fs::path& path) { return std::pair(path.filename().string().size(), path.filename().string()); };
+  const auto number = [](const fs::path& path) {
+    return std::pair(path.filename().string().size(), path.filename().string());
+  };
   for (const auto& other : files::listed(folder.parent_path()))
     if (number(other) < number(folder)) return format("go back to {}", other.string());
   return "no older checkpoint lies beside it: take a copy, or train anew";
@@ -81,8 +82,8 @@ fs::path checkpoint_folder(const fs::path& run, std::int64_t images) {
 
 void save_checkpoint(const fs::path& where, const Checkpoint& checkpoint) {
   const fs::path folder = trimmed(where);
-  json state = {{"format", "edmund checkpoint"}, {"version", files::kVersion},           {"config", checkpoint.config},
-                {"images", checkpoint.images},   {"steps", checkpoint.steps},     {"counters", json::object()},
+  json state = {{"format", "edmund checkpoint"}, {"version", files::kVersion}, {"config", checkpoint.config},
+                {"images", checkpoint.images},   {"steps", checkpoint.steps},  {"counters", json::object()},
                 {"files", json::object()}};
   for (const auto& [name, value] : checkpoint.counters) {
     require(std::isfinite(value), "{}: counter {} is {}, expected a finite number", folder.string(), name, value);

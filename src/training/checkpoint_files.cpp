@@ -24,8 +24,10 @@ std::string damage_of(const json& state) {
   if (!is_text("format") || state["format"] != "edmund checkpoint") return "not the state of an edmund checkpoint";
   if (!state.contains("version") || !is_count(state["version"])) return "version is missing";
   if (state["version"] != kVersion)
-    return format("version {} is not the {} that this edmund reads; use the edmund that wrote it", text(state["version"]), kVersion);
-  if (!is_text("checksum") || state["checksum"] != own_checksum(state)) return "checksum does not match: the file was changed";
+    return format("version {} is not the {} that this edmund reads; use the edmund that wrote it",
+                  text(state["version"]), kVersion);
+  if (!is_text("checksum") || state["checksum"] != own_checksum(state))
+    return "checksum does not match: the file was changed";
   if (!is_text("config")) return "config is missing";
   for (const char* key : {"images", "steps"})
     if (!state.contains(key) || !is_count(state[key])) return format("{} is missing or not a count", key);
@@ -53,7 +55,9 @@ std::string damage_of(const fs::path& file) {
 
 }  // namespace
 
-std::string text(const json& value, int indent) { return value.dump(indent, ' ', false, json::error_handler_t::replace); }
+std::string text(const json& value, int indent) {
+  return value.dump(indent, ' ', false, json::error_handler_t::replace);
+}
 
 std::string own_checksum(json state) {
   state.erase("checksum");
@@ -80,7 +84,8 @@ std::string check_size(const fs::path& folder, const json& state, const char* pa
   std::error_code error;
   if (damage.empty()) {
     const auto found = fs::file_size(file, error);
-    if (found != expected) damage = format("{} bytes, expected {} ({})", found, expected, found < expected ? "truncated" : "changed");
+    if (found != expected)
+      damage = format("{} bytes, expected {} ({})", found, expected, found < expected ? "truncated" : "changed");
   }
   return damage.empty() ? damage : format("{}: {}", file.string(), damage);
 }

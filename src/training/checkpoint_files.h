@@ -26,7 +26,8 @@ std::string read_state(const std::filesystem::path& folder, nlohmann::json& stat
 /// Compares a file's size with state.json.
 std::string check_size(const std::filesystem::path& folder, const nlohmann::json& state, const char* part);
 /// Reads a file and compares it with state.json.
-std::string read_part(const std::filesystem::path& folder, const nlohmann::json& state, const char* part, std::string& bytes);
+std::string read_part(const std::filesystem::path& folder, const nlohmann::json& state, const char* part,
+                      std::string& bytes);
 
 /// Checkpoints in a folder by their number of images, newest first.
 std::vector<std::filesystem::path> listed(const std::filesystem::path& folder);

@@ -132,8 +132,8 @@ void EventFile::scalar(std::string_view tag, double value, std::int64_t step) {
   state_->append(event(step, 5, summary(entry)));
 }
 
-void EventFile::image(std::string_view tag, std::string_view png, std::int64_t width, std::int64_t height, std::int64_t channels,
-                      std::int64_t step) {
+void EventFile::image(std::string_view tag, std::string_view png, std::int64_t width, std::int64_t height,
+                      std::int64_t channels, std::int64_t step) {
   std::string picture;  // Image: 1 height, 2 width, 3 color space, 4 encoded bytes
   append_integer(picture, 1, height);
   append_integer(picture, 2, width);

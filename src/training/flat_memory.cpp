@@ -34,8 +34,8 @@ void FlatMemory::adopt(NamedTensors& parameters, const Tensor& flat) const {
   TORCH_CHECK(parameters.size() == parts.size(), "expected ", parts.size(), " parameters, found ", parameters.size());
   for (std::size_t i = 0; i < parts.size(); ++i) {
     auto& [name, tensor] = parameters[i];
-    TORCH_CHECK(name == parts[i].first && tensor.sizes() == parts[i].second.sizes(), "parameter ", name, " does not fit ",
-                parts[i].first);
+    TORCH_CHECK(name == parts[i].first && tensor.sizes() == parts[i].second.sizes(), "parameter ", name,
+                " does not fit ", parts[i].first);
     parts[i].second.copy_(tensor);
     tensor.set_data(parts[i].second);
   }

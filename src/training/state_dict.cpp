@@ -1,6 +1,5 @@
-#include "edmund/training/trainer.h"
-
 #include "edmund/core/error.h"
+#include "edmund/training/trainer.h"
 
 #include <ATen/core/grad_mode.h>
 #include <map>
@@ -33,8 +32,9 @@ void check_state(const Network& network, const NamedTensors& state, const std::s
     require(found != given.end(), "{}: tensor {} is missing; {}", file, name, kAdvice);
     require(found->second.sizes() == tensor.sizes(), "{}: tensor {} has shape {}, the network's has {}; {}", file, name,
             shape_text(found->second), shape_text(tensor), kAdvice);
-    require(found->second.is_floating_point() == tensor.is_floating_point(), "{}: tensor {} has dtype {}, the network's has {}; {}",
-            file, name, found->second.dtype().name(), tensor.dtype().name(), kAdvice);
+    require(found->second.is_floating_point() == tensor.is_floating_point(),
+            "{}: tensor {} has dtype {}, the network's has {}; {}", file, name, found->second.dtype().name(),
+            tensor.dtype().name(), kAdvice);
   }
   const std::map<std::string, Tensor> known(own.begin(), own.end());
   for (const auto& [name, tensor] : given)

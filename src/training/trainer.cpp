@@ -2,13 +2,12 @@
 
 #include "edmund/core/error.h"
 #include "edmund/ops/ops.h"
-
 #include "trainer_state.h"
 #include "training_draws.h"
 
+#include <algorithm>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/linalg_vector_norm.h>
-#include <algorithm>
 #include <cmath>
 
 namespace edmund {
@@ -24,7 +23,8 @@ NamedTensors parameters_of(const Network& network) {
 NamedTensors averaged_tensors(const Network& network, const NamedTensors& trained) {
   NamedTensors out = parameters_of(network);
   for (auto& [name, tensor] : out) tensor.requires_grad_(false);
-  for (std::size_t i = out.size(); i < trained.size(); ++i) out.emplace_back(trained[i].first, trained[i].second.detach().clone());
+  for (std::size_t i = out.size(); i < trained.size(); ++i)
+    out.emplace_back(trained[i].first, trained[i].second.detach().clone());
   return out;
 }
 
@@ -52,14 +52,15 @@ void Trainer::State::copy_buffers() {
 }
 
 /// Adds up the gradient of the whole batch, part by part, and notes loss and σ of each image.
-void Trainer::State::accumulate(const Tensor& x0, const TrainingDraws& draws, const std::vector<std::int64_t>& positions,
-                                StepReport& report) {
+void Trainer::State::accumulate(const Tensor& x0, const TrainingDraws& draws,
+                                const std::vector<std::int64_t>& positions, StepReport& report) {
   const std::int64_t B = x0.size(0), part = settings.micro_batch > 0 ? settings.micro_batch : B;
   const auto count = static_cast<double>(settings.reduction == Reduction::kSum ? B : x0.numel());
   for (std::int64_t at = 0; at < B; at += part) {
     const std::int64_t n = std::min(part, B - at);
     const Tensor sigma = rows(draws.sigma, at, n);
-    const ops::DropoutKey dropout{.seed = settings.seed, .samples = {positions.begin() + at, positions.begin() + at + n}};
+    const ops::DropoutKey dropout{.seed = settings.seed,
+                                  .samples = {positions.begin() + at, positions.begin() + at + n}};
     const Condition condition{.labels = rows(draws.labels, at, n), .augment = {}, .dropout = &dropout};
     const Tensor loss = model.loss(rows(x0, at, n), rows(draws.eps, at, n), sigma, condition);  // [n, C, H, W]
     append(report.sigmas, sigma);
@@ -89,7 +90,8 @@ void Trainer::State::skip(const StepReport& report, std::int64_t batch) {
   streak.add(report.sigmas, images);
   images += batch;
   require(streak.steps < settings.max_skipped,
-          "training: no finite gradient in {} steps in a row (images {} to {}, sigma {} to {}); {}, with a lower learning_rate or "
+          "training: no finite gradient in {} steps in a row (images {} to {}, sigma {} to {}); {}, with a lower "
+          "learning_rate or "
           "with clip_norm",
           streak.steps, streak.first_image, images - 1, streak.low, streak.high,
           last_checkpoint.empty() ? "train anew" : "go back to " + last_checkpoint);
@@ -102,8 +104,9 @@ void Trainer::State::update(StepReport& report, std::int64_t batch) {
   streak = {};
   report.learning_rate = settings.learning_rate.at(learned);
   report.ema_beta = ema({.step = steps, .images = learned, .batch_size = batch});
-  const double scale =
-      settings.clip_norm > 0.0 && report.gradient_norm > settings.clip_norm ? settings.clip_norm / report.gradient_norm : 1.0;
+  const double scale = settings.clip_norm > 0.0 && report.gradient_norm > settings.clip_norm
+                           ? settings.clip_norm / report.gradient_norm
+                           : 1.0;
   if (keep) kept = gradient * scale;
   ops::adam_ema(values, gradient, first, second, averages,
                 {.learning_rate = report.learning_rate,
@@ -117,7 +120,8 @@ void Trainer::State::update(StepReport& report, std::int64_t batch) {
                  .ema_beta = {report.ema_beta}});
 }
 
-Trainer::Trainer(DenoisingModel model, DenoisingModel ema_model, NoiseLevels levels, EmaDecay ema, TrainingSettings settings)
+Trainer::Trainer(DenoisingModel model, DenoisingModel ema_model, NoiseLevels levels, EmaDecay ema,
+                 TrainingSettings settings)
     : state_(new State{.model = std::move(model),
                        .ema_model = std::move(ema_model),
                        .levels = std::move(levels),
@@ -139,7 +143,8 @@ Trainer::~Trainer() = default;
 
 StepReport Trainer::step(const TrainingBatch& batch) {
   const State& own = *state_;
-  TORCH_CHECK(!batch.positions.empty() && batch.positions.front() == own.images, "expected the batch at position ", own.images);
+  TORCH_CHECK(!batch.positions.empty() && batch.positions.front() == own.images, "expected the batch at position ",
+              own.images);
   const Tensor x0 = batch.images.to(own.options.device()).to(own.options.dtype()).div(127.5).sub(1.0);  // [B, C, H, W]
   return step(x0, draws(batch.positions, x0.sizes().slice(1), batch.labels), batch.positions);
 }
@@ -147,8 +152,8 @@ StepReport Trainer::step(const TrainingBatch& batch) {
 StepReport Trainer::step(const Tensor& x0, const TrainingDraws& draws, const std::vector<std::int64_t>& positions) {
   State& own = *state_;
   const std::int64_t B = x0.size(0);
-  TORCH_CHECK(x0.dim() == 4 && B > 0 && draws.eps.sizes() == x0.sizes() && draws.sigma.dim() == 1 && draws.sigma.size(0) == B &&
-                  static_cast<std::int64_t>(positions.size()) == B,
+  TORCH_CHECK(x0.dim() == 4 && B > 0 && draws.eps.sizes() == x0.sizes() && draws.sigma.dim() == 1 &&
+                  draws.sigma.size(0) == B && static_cast<std::int64_t>(positions.size()) == B,
               "training step: draws do not fit ", x0.sizes());
   StepReport report;
   own.accumulate(x0, draws, positions, report);
@@ -163,7 +168,8 @@ StepReport Trainer::step(const Tensor& x0, const TrainingDraws& draws, const std
   return report;
 }
 
-TrainingDraws Trainer::draws(const std::vector<std::int64_t>& positions, at::IntArrayRef image_shape, const Tensor& labels) const {
+TrainingDraws Trainer::draws(const std::vector<std::int64_t>& positions, at::IntArrayRef image_shape,
+                             const Tensor& labels) const {
   return make_draws(state_->settings, state_->levels, positions, image_shape, labels, state_->options);
 }
 
@@ -173,7 +179,9 @@ std::int64_t Trainer::skipped() const { return state_->skipped; }
 
 void Trainer::keep_gradients(bool keep) { state_->keep = keep; }
 
-NamedTensors Trainer::last_gradients() const { return state_->kept.defined() ? state_->memory.views(state_->kept) : NamedTensors(); }
+NamedTensors Trainer::last_gradients() const {
+  return state_->kept.defined() ? state_->memory.views(state_->kept) : NamedTensors();
+}
 
 NamedTensors Trainer::weights(bool ema) const {
   if (ema) state_->copy_buffers();

@@ -1,6 +1,5 @@
-#include "trainer_state.h"
-
 #include "edmund/core/error.h"
+#include "trainer_state.h"
 
 #include <ATen/core/grad_mode.h>
 #include <map>
@@ -16,13 +15,15 @@ constexpr const char* kSecond = "second_moment.";
 Checkpoint Trainer::checkpoint(const std::string& config) const {
   const State& own = *state_;
   const auto add = [](NamedTensors& out, const NamedTensors& tensors, const std::string& prefix) {
-    for (const auto& [name, tensor] : tensors) out.emplace_back(prefix + name, tensor.detach().to(at::kCPU, tensor.scalar_type(), false, true));
+    for (const auto& [name, tensor] : tensors)
+      out.emplace_back(prefix + name, tensor.detach().to(at::kCPU, tensor.scalar_type(), false, true));
   };
   Checkpoint out;
   out.config = config;
   out.images = own.images;
   out.steps = own.steps;
-  out.counters = {{"skipped_steps", static_cast<double>(own.skipped)}, {"skipped_images", static_cast<double>(own.skipped_images)}};
+  out.counters = {{"skipped_steps", static_cast<double>(own.skipped)},
+                  {"skipped_images", static_cast<double>(own.skipped_images)}};
   add(out.network, weights(false), "");
   add(out.ema, weights(true), "");
   add(out.optimizer, own.memory.views(own.first), kFirst);
@@ -41,10 +42,12 @@ void Trainer::restore(const Checkpoint& checkpoint) {
   for (const auto& [name, tensor] : wanted) {
     const auto found = given.find(name);
     require(found != given.end() && found->second.sizes() == tensor.sizes() && found->second.dtype() == tensor.dtype(),
-            "checkpoint: optimizer state {} is missing or of another shape or dtype; it belongs to another config", name);
+            "checkpoint: optimizer state {} is missing or of another shape or dtype; it belongs to another config",
+            name);
   }
-  require(given.size() == wanted.size(), "checkpoint: {} tensors of optimizer state, expected {}; it belongs to another config",
-          given.size(), wanted.size());
+  require(given.size() == wanted.size(),
+          "checkpoint: {} tensors of optimizer state, expected {}; it belongs to another config", given.size(),
+          wanted.size());
 
   check_state(own.model.network(), checkpoint.network, "checkpoint, network");
   check_state(own.ema_model.network(), checkpoint.ema, "checkpoint, ema");

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "edmund/training/trainer.h"
-
 #include "flat_memory.h"
 #include "uncertainty.h"
 
@@ -39,8 +38,8 @@ struct Trainer::State {
   TrainingSettings settings;
 
   at::TensorOptions options = model.network().parameters().front().options().requires_grad(false);
-  std::optional<Uncertainty> uncertainty = settings.uncertainty ? std::optional<Uncertainty>(std::in_place, settings.seed, options)
-                                                                : std::nullopt;
+  std::optional<Uncertainty> uncertainty =
+      settings.uncertainty ? std::optional<Uncertainty>(std::in_place, settings.seed, options) : std::nullopt;
   NamedTensors trained = trained_tensors();  // the network's parameters, then what is trained beside it
   FlatMemory memory{trained};
   Tensor values = memory.zeros(), gradient = memory.zeros(), first = memory.zeros(), second = memory.zeros();
@@ -55,7 +54,8 @@ struct Trainer::State {
   /// The EMA is taken of parameters only: buffers are those of the network.
   void copy_buffers();
   NamedTensors trained_tensors();
-  void accumulate(const Tensor& x0, const TrainingDraws& draws, const std::vector<std::int64_t>& positions, StepReport& report);
+  void accumulate(const Tensor& x0, const TrainingDraws& draws, const std::vector<std::int64_t>& positions,
+                  StepReport& report);
   void clean(StepReport& report);
   void skip(const StepReport& report, std::int64_t batch);
   void update(StepReport& report, std::int64_t batch);

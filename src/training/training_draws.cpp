@@ -13,18 +13,21 @@ double unit_draw(const TrainingSettings& settings, Stream stream, std::int64_t p
 }
 
 /// Labels with a share of "no class" (Ho & Salimans 2022, algorithm 1).
-Tensor dropped_labels(const TrainingSettings& settings, const std::vector<std::int64_t>& positions, const Tensor& labels) {
+Tensor dropped_labels(const TrainingSettings& settings, const std::vector<std::int64_t>& positions,
+                      const Tensor& labels) {
   Tensor out = labels.to(at::kCPU, at::kLong, /*non_blocking=*/false, /*copy=*/true).contiguous();
   auto* label = out.data_ptr<std::int64_t>();
   for (std::size_t i = 0; i < positions.size(); ++i)
-    if (unit_draw(settings, Stream::kLabelDropout, positions[i]) < settings.label_dropout) label[i] = settings.num_classes;
+    if (unit_draw(settings, Stream::kLabelDropout, positions[i]) < settings.label_dropout)
+      label[i] = settings.num_classes;
   return out;
 }
 
 }  // namespace
 
-TrainingDraws make_draws(const TrainingSettings& settings, const NoiseLevels& levels, const std::vector<std::int64_t>& positions,
-                         at::IntArrayRef image_shape, const Tensor& labels, const at::TensorOptions& options) {
+TrainingDraws make_draws(const TrainingSettings& settings, const NoiseLevels& levels,
+                         const std::vector<std::int64_t>& positions, at::IntArrayRef image_shape, const Tensor& labels,
+                         const at::TensorOptions& options) {
   const auto B = static_cast<std::int64_t>(positions.size());
   Tensor sigma = at::empty({B}, at::kDouble);
   for (std::int64_t i = 0; i < B; ++i) {

@@ -3,9 +3,9 @@
 #include "edmund/core/philox.h"
 #include "edmund/ops/random.h"
 
+#include <array>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/zeros.h>
-#include <array>
 #include <cmath>
 #include <numbers>
 
@@ -27,8 +27,8 @@ Uncertainty::Uncertainty(std::uint64_t seed, const at::TensorOptions& options) {
 }
 
 Tensor Uncertainty::log_variance(const Tensor& sigma) const {
-  const Tensor c = 0.25 * sigma.to(weight_.dtype()).log();                                     // [B]
-  const Tensor features = std::sqrt(2.0) * (c.unsqueeze(1) * frequency_ + phase_).cos();       // [B, 128]
+  const Tensor c = 0.25 * sigma.to(weight_.dtype()).log();                                // [B]
+  const Tensor features = std::sqrt(2.0) * (c.unsqueeze(1) * frequency_ + phase_).cos();  // [B, 128]
   return features.matmul(weight_).div(std::sqrt(static_cast<double>(kFeatures))).view({-1, 1, 1, 1});
 }
 

@@ -9,9 +9,9 @@ namespace edmund::test {
 namespace {
 
 struct BadInput {
-  std::string what;      // of the mistake
-  std::string config;    // line(s) that replace the small config's line of the same key, or are added to it
-  std::string arguments; // default: train config.yaml
+  std::string what;       // of the mistake
+  std::string config;     // line(s) that replace the small config's line of the same key, or are added to it
+  std::string arguments;  // default: train config.yaml
   std::vector<std::string> says;
 };
 
@@ -29,12 +29,18 @@ const std::vector<BadInput>& bad_inputs() {
   static const std::vector<BadInput> list = {
       // Config: keys
       {"misspelt section", "trainig: {images: 3}", "", {"config.yaml:12:", "trainig", "did you mean 'training'"}},
-      {"misspelt key", "network: {type: unet, chanels: 8}", "", {"config.yaml:3:", "chanels", "did you mean 'channels'"}},
+      {"misspelt key",
+       "network: {type: unet, chanels: 8}",
+       "",
+       {"config.yaml:3:", "chanels", "did you mean 'channels'"}},
       {"misspelt nested key", "sampling: {grid: {type: karras, stpes: 4}}", "", {"stpes", "did you mean 'steps'"}},
       {"option of another plugin", "sampling: {sampler: {type: ddim, S_churn: 4}}", "", {"S_churn"}},
       {"duplicate key", "seed: 1\nseed: 2", "", {"seed", "config.yaml:13"}},
       // Config: types and ranges
-      {"text for a number", "training: {images: many, batch_size: 16}", "", {"config.yaml:5:", "training.images", "integer", "many"}},
+      {"text for a number",
+       "training: {images: many, batch_size: 16}",
+       "",
+       {"config.yaml:5:", "training.images", "integer", "many"}},
       {"fraction for an integer", "training: {images: 96, batch_size: 1.5}", "", {"batch_size", "integer", "1.5"}},
       {"negative size", "training: {images: 96, batch_size: -4}", "", {"batch_size", "-4"}},
       {"zero length", "training: {images: 0, batch_size: 16}", "", {"images", "above 0"}},
@@ -45,15 +51,28 @@ const std::vector<BadInput>& bad_inputs() {
       {"negative noise level", "sampling: {grid: {type: karras, sigma_min: -1}}", "", {"sigma_min", "-1"}},
       {"absurd channel count", "network: {type: unet, channels: 1e12}", "", {"channels"}},
       // Config: names
-      {"unknown sampler", "sampling: {sampler: {type: huen}}", "", {"sampling.sampler.type", "huen", "did you mean 'heun'"}},
+      {"unknown sampler",
+       "sampling: {sampler: {type: huen}}",
+       "",
+       {"sampling.sampler.type", "huen", "did you mean 'heun'"}},
       {"unknown schedule", "sampling: {schedule: vpp}", "", {"sampling.schedule", "vpp", "did you mean 'vp'"}},
       {"unknown network", "network: {type: transformer}", "", {"network.type", "transformer"}},
       {"unknown data set", "data: {type: imagenet}", "", {"data.type", "imagenet"}},
       {"unknown preconditioning", "preconditioning: {type: edn}", "", {"preconditioning.type", "did you mean 'edm'"}},
       // Config: what does not go together
-      {"final step without a clean time", "sampling: {schedule: {type: ve, clock: geometric}, sampler: {type: heun, final: euler}}", "", {"sampler", "final"}},
-      {"eps at zero terminal SNR", "preconditioning: {type: eps}\nsampling: {schedule: {type: ddpm, zero_terminal_snr: true}, grid: {type: native, steps: 4, spacing: trailing}}", "", {"zero terminal SNR"}},
-      {"size that the network cannot halve", "network: {type: unet, channels: 8, multipliers: [1, 1, 1, 1, 1]}", "", {"network", "8"}},
+      {"final step without a clean time",
+       "sampling: {schedule: {type: ve, clock: geometric}, sampler: {type: heun, final: euler}}",
+       "",
+       {"sampler", "final"}},
+      {"eps at zero terminal SNR",
+       "preconditioning: {type: eps}\nsampling: {schedule: {type: ddpm, zero_terminal_snr: true}, grid: {type: native, "
+       "steps: 4, spacing: trailing}}",
+       "",
+       {"zero terminal SNR"}},
+      {"size that the network cannot halve",
+       "network: {type: unet, channels: 8, multipliers: [1, 1, 1, 1, 1]}",
+       "",
+       {"network", "8"}},
       {"image shape unlike the data", "image: {channels: 3, height: 8, width: 8}", "", {"image", "1x8x8"}},
       // Config: the file
       {"broken YAML", "seed: [1, 2", "", {"config.yaml:"}},
@@ -126,7 +145,9 @@ TEST_CASE("bad input gives one clear error, exit code 2, and writes nothing", "[
 TEST_CASE("all mistakes of a config are reported together, in order of place", "[app]") {
   const TempFolder folder;
   write_inputs(folder.path());
-  write_text(folder.path() / "config.yaml", replaced(replaced(small_config(), "training: {images: many, batch_size: -1}"), "sampling: {grid: {stpes: 3}, sampler: {type: huen}}"));
+  write_text(folder.path() / "config.yaml",
+             replaced(replaced(small_config(), "training: {images: many, batch_size: -1}"),
+                      "sampling: {grid: {stpes: 3}, sampler: {type: huen}}"));
   const Outcome outcome = edmund_run(folder.path(), "train config.yaml");
   INFO(outcome.output);
   CHECK(outcome.code == 2);

@@ -22,7 +22,8 @@ TEST_CASE("help and version answer without a config", "[app]") {
 TEST_CASE("list shows every plugin with a line about it, as text and as JSON", "[app]") {
   const TempFolder folder;
   const json all = json::parse(edmund_run(folder.path(), "list --json").output);
-  for (const std::string family : {"schedules", "samplers", "grids", "preconditionings", "noise-levels", "networks", "datasets", "features", "emas", "loss-weights"}) {
+  for (const std::string family : {"schedules", "samplers", "grids", "preconditionings", "noise-levels", "networks",
+                                   "datasets", "features", "emas", "loss-weights"}) {
     REQUIRE(all.contains(family));
     for (const auto& entry : all[family]) {
       CHECK(entry["about"].get<std::string>().size() > 10);
@@ -64,8 +65,8 @@ TEST_CASE("train, sample and evaluate go through on a small data set", "[app]") 
   INFO(trained.output);
   REQUIRE(trained.code == 0);
   const auto run = folder.path() / "runs" / "small";
-  for (const std::string file : {"config.yaml", "metrics.jsonl", "log.txt", "report.html", "images/trajectory.png", "images/samples-000000000096.png",
-                                 "checkpoints/000000000096/state.json"})
+  for (const std::string file : {"config.yaml", "metrics.jsonl", "log.txt", "report.html", "images/trajectory.png",
+                                 "images/samples-000000000096.png", "checkpoints/000000000096/state.json"})
     CHECK(std::filesystem::exists(run / file));
 
   SECTION("sampling gives the same pictures in batches of 1 and of 64, at any numbers") {
@@ -76,12 +77,14 @@ TEST_CASE("train, sample and evaluate go through on a small data set", "[app]") 
       std::ifstream stream(folder.path() / file, std::ios::binary);
       return std::string(std::istreambuf_iterator<char>(stream), {});
     };
-    for (int i = 0; i < 6; ++i) CHECK(bytes("a/00000" + std::to_string(i) + ".png") == bytes("b/00000" + std::to_string(i) + ".png"));
+    for (int i = 0; i < 6; ++i)
+      CHECK(bytes("a/00000" + std::to_string(i) + ".png") == bytes("b/00000" + std::to_string(i) + ".png"));
     CHECK(bytes("a/000004.png") == bytes("c/000004.png"));
   }
   SECTION("evaluate scores several samplers on the same weights") {
     REQUIRE(edmund_run(folder.path(), "evaluate runs/small --name heun").code == 0);
-    const Outcome second = edmund_run(folder.path(), "evaluate runs/small --name ancestral sampling.sampler.type=ancestral --json --quiet");
+    const Outcome second = edmund_run(
+        folder.path(), "evaluate runs/small --name ancestral sampling.sampler.type=ancestral --json --quiet");
     INFO(second.output);
     REQUIRE(second.code == 0);
     const json result = json::parse(second.output);

@@ -12,8 +12,10 @@ TEST_CASE("every schedule, sampler and preconditioning of the tables can be put 
   for (const auto& schedule : schedule_table())
     for (const auto& sampler : sampler_table())
       for (const auto& row : preconditioning_table()) {
-        Options options = Options::read_text(format("{preconditioning: {type: {}}, sampling: {schedule: {type: {}}, grid: {type: uniform, steps: 5}, sampler: {type: {}}}}", row.name,
-                                                    schedule.name, sampler.name), "test");
+        Options options = Options::read_text(format("{preconditioning: {type: {}}, sampling: {schedule: {type: {}}, "
+                                                    "grid: {type: uniform, steps: 5}, sampler: {type: {}}}}",
+                                                    row.name, schedule.name, sampler.name),
+                                             "test");
         INFO(schedule.name << " " << sampler.name << " " << row.name);
         Options preconditioning = options.child("preconditioning");
         Options sampling = options.child("sampling");
@@ -25,8 +27,11 @@ TEST_CASE("every schedule, sampler and preconditioning of the tables can be put 
 }
 
 TEST_CASE("a checkpoint's config builds a model without its data", "[app]") {
-  Options options = Options::read_text("{data: {type: idx, images: gone.idx}, image: {channels: 1, height: 8, width: 8, classes: 3}, network: {type: unet, channels: 8, multipliers: [1]}, "
-                                       "training: {images: 10}}", "test");
+  Options options = Options::read_text(
+      "{data: {type: idx, images: gone.idx}, image: {channels: 1, height: 8, width: 8, classes: 3}, network: {type: "
+      "unet, channels: 8, multipliers: [1]}, "
+      "training: {images: 10}}",
+      "test");
   const Experiment experiment = build(options, Needs::kModel);
   CHECK(experiment.shape.num_classes == 3);
   CHECK(experiment.data == nullptr);

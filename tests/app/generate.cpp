@@ -10,8 +10,13 @@ namespace edmund::test {
 namespace {
 
 Experiment small() {
-  return build(Options::read_text("{image: {channels: 1, height: 8, width: 8, classes: 3}, network: {type: unet, channels: 8, multipliers: [1, 2], blocks: 1, attention: [4]}, "
-                                  "training: {images: 10}, sampling: {grid: {type: karras, steps: 4}, sampler: {type: heun}, batch_size: 64}}", "test"), Needs::kModel);
+  return build(
+      Options::read_text(
+          "{image: {channels: 1, height: 8, width: 8, classes: 3}, network: {type: unet, channels: 8, multipliers: [1, "
+          "2], blocks: 1, attention: [4]}, "
+          "training: {images: 10}, sampling: {grid: {type: karras, steps: 4}, sampler: {type: heun}, batch_size: 64}}",
+          "test"),
+      Needs::kModel);
 }
 
 TEST_CASE("64 images in one batch are the 64 images one by one", "[app]") {
@@ -31,7 +36,9 @@ TEST_CASE("64 images in one batch are the 64 images one by one", "[app]") {
 TEST_CASE("another seed, class or number gives another picture", "[app]") {
   const Experiment experiment = small();
   const auto draw = [&](std::int64_t number, std::int64_t label, std::uint64_t seed) {
-    return generate(experiment.model, experiment.sampling, experiment.shape, std::vector<std::int64_t>{number}, at::full({1}, label, at::kLong), seed).images;
+    return generate(experiment.model, experiment.sampling, experiment.shape, std::vector<std::int64_t>{number},
+                    at::full({1}, label, at::kLong), seed)
+        .images;
   };
   CHECK(at::equal(draw(3, 1, 5), draw(3, 1, 5)));
   CHECK(!at::equal(draw(3, 1, 5), draw(4, 1, 5)));

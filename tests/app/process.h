@@ -22,7 +22,8 @@ inline Outcome edmund_run(const std::filesystem::path& folder, const std::string
   std::FILE* pipe = popen(command.c_str(), "r");
   if (pipe == nullptr) return outcome;
   std::array<char, 4096> buffer;
-  for (std::size_t n = 0; (n = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) outcome.output.append(buffer.data(), n);
+  for (std::size_t n = 0; (n = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
+    outcome.output.append(buffer.data(), n);
   const int status = pclose(pipe);
   outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   return outcome;
@@ -44,13 +45,16 @@ class TempFolder {
   std::filesystem::path path_;
 };
 
-inline void write_text(const std::filesystem::path& file, const std::string& text) { std::ofstream(file, std::ios::binary) << text; }
+inline void write_text(const std::filesystem::path& file, const std::string& text) {
+  std::ofstream(file, std::ios::binary) << text;
+}
 
 /// A data set that needs no download: 20 images 8x8 of two classes in two IDX files, images.idx and labels.idx.
 inline void write_idx_data(const std::filesystem::path& folder) {
   std::string images("\0\0\x08\x03\0\0\0\x14\0\0\0\x08\0\0\0\x08", 16), labels("\0\0\x08\x01\0\0\0\x14", 8);
   for (int i = 0; i < 20; ++i) {
-    for (int pixel = 0; pixel < 64; ++pixel) images += static_cast<char>((pixel / 8 < 4) == (i % 2 == 0) ? 220 - i : 20 + i);
+    for (int pixel = 0; pixel < 64; ++pixel)
+      images += static_cast<char>((pixel / 8 < 4) == (i % 2 == 0) ? 220 - i : 20 + i);
     labels += static_cast<char>(i % 2);
   }
   write_text(folder / "images.idx", images);

@@ -12,12 +12,15 @@ TEST_CASE("an interrupted training saves, exits with 75, and goes on", "[app]") 
   const TempFolder folder;
   write_idx_data(folder.path());
   write_text(folder.path() / "config.yaml", small_config());
-  const Outcome stopped = edmund_run(folder.path(), "train config.yaml training.images=1e6 & pid=$!; while ! grep -q images runs/small/metrics.jsonl 2>/dev/null; do sleep 0.05; done; "
-                                                    "kill -INT $pid; wait $pid; echo code $?");
+  const Outcome stopped = edmund_run(folder.path(),
+                                     "train config.yaml training.images=1e6 & pid=$!; while ! grep -q images "
+                                     "runs/small/metrics.jsonl 2>/dev/null; do sleep 0.05; done; "
+                                     "kill -INT $pid; wait $pid; echo code $?");
   INFO(stopped.output);
   CHECK(stopped.output.find("code 75") != std::string::npos);
   bool saved = false;
-  for (const auto& entry : std::filesystem::directory_iterator(folder.path() / "runs/small/checkpoints")) saved = saved || std::filesystem::exists(entry.path() / "state.json");
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path() / "runs/small/checkpoints"))
+    saved = saved || std::filesystem::exists(entry.path() / "state.json");
   CHECK(saved);
 }
 

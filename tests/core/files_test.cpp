@@ -177,7 +177,8 @@ TEST_CASE("a gzip bomb stops at the limit", "[core]") {
   const Folder folder;
   const std::string packed = write_gzip(folder / "bomb.gz", std::string(64 << 20, '\0'));
   CHECK(packed.size() < 100'000);
-  CHECK(contains(error_of([&] { read_gzip(folder / "bomb.gz", 1 << 20); }), "decompresses to more than the 1048576 bytes"));
+  CHECK(contains(error_of([&] { read_gzip(folder / "bomb.gz", 1 << 20); }),
+                 "decompresses to more than the 1048576 bytes"));
 }
 
 }  // namespace edmund

@@ -91,7 +91,8 @@ TEST_CASE("lines of several threads stay whole", "[core]") {
   std::istringstream lines(text);
   int count = 0;
   for (std::string line; std::getline(lines, line); ++count)
-    CHECK((line.starts_with("thread ") && line.ends_with(" of its story") && std::count(line.begin(), line.end(), 't') == 3));
+    CHECK((line.starts_with("thread ") && line.ends_with(" of its story") &&
+           std::count(line.begin(), line.end(), 't') == 3));
   CHECK(count == 1000);
 }
 

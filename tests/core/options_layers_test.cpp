@@ -1,6 +1,5 @@
-#include "edmund/core/options.h"
-
 #include "core/helpers.h"
+#include "edmund/core/options.h"
 #include "support/catch.h"
 
 namespace edmund {
@@ -11,7 +10,9 @@ using test::error_of;
 using test::Folder;
 using Overrides = std::vector<std::string>;
 
-Options read(std::string_view text, const Overrides& overrides = {}) { return Options::read_text(text, "run.yaml", overrides); }
+Options read(std::string_view text, const Overrides& overrides = {}) {
+  return Options::read_text(text, "run.yaml", overrides);
+}
 
 std::string error(std::string_view text, const Overrides& overrides = {}) {
   return error_of([&] { read(text, overrides).finish(); });
@@ -55,10 +56,12 @@ TEST_CASE("mistakes in bases are told where they stand", "[core]") {
 
 TEST_CASE("a new type drops the keys of the old one", "[core]") {
   const Folder folder;
-  folder.put("base.yaml", "schedule: {type: vp, beta_max: 20}\ngrid: {type: karras, steps: 18, rho: 5}\nsampler: heun\n"
-                          "loss: {weight: 2}\nsame: {type: a, n: 1}\n");
-  const auto file = folder.put("run.yaml", "base: base.yaml\nschedule: edm\ngrid: {type: uniform, steps: 9}\n"
-                                           "sampler: {churn: 3}\nloss: {type: l1}\nsame: a\n");
+  folder.put("base.yaml",
+             "schedule: {type: vp, beta_max: 20}\ngrid: {type: karras, steps: 18, rho: 5}\nsampler: heun\n"
+             "loss: {weight: 2}\nsame: {type: a, n: 1}\n");
+  const auto file = folder.put("run.yaml",
+                               "base: base.yaml\nschedule: edm\ngrid: {type: uniform, steps: 9}\n"
+                               "sampler: {churn: 3}\nloss: {type: l1}\nsame: a\n");
   Options options = Options::read_file(file);
   CHECK(options.child("schedule").keys() == std::vector<std::string>{"type"});
   CHECK(options.child("schedule").text("type", "") == "edm");
@@ -73,18 +76,25 @@ TEST_CASE("bases that are missing, circular or no paths are refused", "[core]") 
   const Folder folder;
   const auto missing = folder.put("missing.yaml", "a: 1\nbase: none.yaml\n");
   CHECK(error_of([&] { Options::read_file(missing); }) ==
-        format("{}:2:7: base: no file '{}'; paths are relative to the file that names them", missing, folder / "none.yaml"));
+        format("{}:2:7: base: no file '{}'; paths are relative to the file that names them", missing,
+               folder / "none.yaml"));
   const auto a = folder.put("a.yaml", "base: sub/../b.yaml\n");
   folder.put("sub/x", "");
   const auto b = folder.put("b.yaml", "base: [c.yaml]\n"), c = folder.put("c.yaml", "base: a.yaml\n");
-  CHECK(error_of([&] { Options::read_file(a); }) == format("{}: base files form a circle: {} -> {} -> {} -> {}", a, a, b, c, a));
+  CHECK(error_of([&] { Options::read_file(a); }) ==
+        format("{}: base files form a circle: {} -> {} -> {} -> {}", a, a, b, c, a));
   const auto self = folder.put("self.yaml", "base: ./self.yaml\n");
   CHECK(contains(error_of([&] { Options::read_file(self); }), "form a circle"));
-  CHECK(contains(error_of([&] { Options::read_file(folder.put("map.yaml", "base: {a: 1}")); }), "map.yaml:1:7: base: expected the path"));
-  CHECK(contains(error_of([&] { Options::read_file(folder.put("list.yaml", "base: [[a]]")); }), "list.yaml:1:8: base: expected the path"));
-  CHECK(contains(error_of([&] { Options::read_file(folder.put("folder.yaml", "base: sub")); }), "sub: cannot read: it is a folder"));
-  CHECK(contains(error_of([&] { Options::read_file(folder / "nowhere.yaml"); }), "nowhere.yaml: cannot read: No such file"));
-  CHECK(contains(error_of([&] { Options::read_file(folder.put("long.yaml", "base: " + std::string(5000, 'n'))); }), "base: no file"));
+  CHECK(contains(error_of([&] { Options::read_file(folder.put("map.yaml", "base: {a: 1}")); }),
+                 "map.yaml:1:7: base: expected the path"));
+  CHECK(contains(error_of([&] { Options::read_file(folder.put("list.yaml", "base: [[a]]")); }),
+                 "list.yaml:1:8: base: expected the path"));
+  CHECK(contains(error_of([&] { Options::read_file(folder.put("folder.yaml", "base: sub")); }),
+                 "sub: cannot read: it is a folder"));
+  CHECK(contains(error_of([&] { Options::read_file(folder / "nowhere.yaml"); }),
+                 "nowhere.yaml: cannot read: No such file"));
+  CHECK(contains(error_of([&] { Options::read_file(folder.put("long.yaml", "base: " + std::string(5000, 'n'))); }),
+                 "base: no file"));
 }
 
 TEST_CASE("bases that fan out without end are stopped", "[core]") {
@@ -96,8 +106,8 @@ TEST_CASE("bases that fan out without end are stopped", "[core]") {
 
 TEST_CASE("overrides lie on top of the file", "[core]") {
   Options options = read("a: 1\ndeep: {x: 1, y: 1}\nlist: [1]\nkeep: 5\n",
-                         {"a=2", "deep.x=3", "deep.new.z=4", "list=[7, 8]", "text=\"1e6\"", "map={p: {q: 9}}", " spaced = 6 ", "keep=",
-                          "equals=a=b", "a=10"});
+                         {"a=2", "deep.x=3", "deep.new.z=4", "list=[7, 8]", "text=\"1e6\"", "map={p: {q: 9}}",
+                          " spaced = 6 ", "keep=", "equals=a=b", "a=10"});
   CHECK(options.integer("a", 0) == 10);
   CHECK(options.child("deep").integer("x", 0) == 3);
   CHECK(options.child("deep").integer("y", 0) == 1);

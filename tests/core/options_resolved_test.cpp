@@ -1,6 +1,5 @@
-#include "edmund/core/options.h"
-
 #include "core/helpers.h"
+#include "edmund/core/options.h"
 #include "support/catch.h"
 
 #include <limits>
@@ -49,8 +48,9 @@ Values read_all(Options& options) {
 }  // namespace
 
 TEST_CASE("a resolved config gives the same values, and itself", "[core]") {
-  for (const char* text : {"", "name: run\nschedule: vp\ncells: [{label: \"010\"}, {inner: {n: 4}}]\n",
-                           "cells: []\nnumber: 1_0\nlearning: 3\nempty: \"\"\ntraining: {images: 1e6, learning_rate: 0.1}\n"}) {
+  for (const char* text :
+       {"", "name: run\nschedule: vp\ncells: [{label: \"010\"}, {inner: {n: 4}}]\n",
+        "cells: []\nnumber: 1_0\nlearning: 3\nempty: \"\"\ntraining: {images: 1e6, learning_rate: 0.1}\n"}) {
     Options first = Options::read_text(text, "a.yaml");
     const Values values = read_all(first);
     Options second = Options::read_text(first.resolved(), "b.yaml");

@@ -1,6 +1,5 @@
-#include "edmund/core/options.h"
-
 #include "core/helpers.h"
+#include "edmund/core/options.h"
 #include "support/catch.h"
 
 #include <chrono>
@@ -36,7 +35,10 @@ TEST_CASE("an empty file is an empty mapping", "[core]") {
 }
 
 TEST_CASE("line ends and marks of other systems are read", "[core]") {
-  Options options = Options::read_text("\xEF\xBB\xBF" "a: 1\r\nb: {c: 2}\r\n", "run.yaml");
+  Options options = Options::read_text(
+      "\xEF\xBB\xBF"
+      "a: 1\r\nb: {c: 2}\r\n",
+      "run.yaml");
   CHECK(options.integer("a", 0) == 1);
   CHECK(options.child("b").integer("c", 0) == 2);
   CHECK_NOTHROW(options.finish());
@@ -73,7 +75,8 @@ TEST_CASE("what is no config is refused", "[core]") {
   CHECK(contains(quick_error("\"\": 1\n"), "a key is missing"));
   CHECK(contains(quick_error("a: !!python/object x\n"), "run.yaml:1:4: a YAML tag"));
   CHECK(contains(quick_error("a: !custom {b: 1}\n"), "a YAML tag"));
-  CHECK(quick_error(std::string_view("a: 1\nb: \0", 9)) == "run.yaml:2:4: a control character (code 0): not a YAML text file");
+  CHECK(quick_error(std::string_view("a: 1\nb: \0", 9)) ==
+        "run.yaml:2:4: a control character (code 0): not a YAML text file");
   CHECK(contains(quick_error("a: \xFF\xFE"), "not UTF-8"));
   CHECK(contains(quick_error("\x89PNG\r\n\x1a\n"), "not a YAML text file"));
 }
@@ -119,7 +122,8 @@ TEST_CASE("duplicate keys are mistakes beside the others and the first counts", 
 }
 
 TEST_CASE("no single damaged byte of a config does worse than an Error", "[core]") {
-  const std::string good = "base: []\na: &x {b: [1, \"two\", 'three'], c: | \n    text\n  }\nd: *x\ne:\n  - f: 1\n    g: ~\n  - h\n";
+  const std::string good =
+      "base: []\na: &x {b: [1, \"two\", 'three'], c: | \n    text\n  }\nd: *x\ne:\n  - f: 1\n    g: ~\n  - h\n";
   const std::string bytes = std::string("\0\t\n \"'[]{},:#&*!|>%@`?-~\\\x7f\xff", 27) + "a0";
   int refused = 0;
   for (std::size_t at = 0; at < good.size(); ++at)

@@ -40,7 +40,8 @@ std::string in_terminal(unsigned short width, Act act) {
   ::close(slave);
   std::string out;
   char buffer[4096];
-  for (ssize_t count = 0; (count = ::read(master, buffer, sizeof buffer)) > 0;) out.append(buffer, static_cast<std::size_t>(count));
+  for (ssize_t count = 0; (count = ::read(master, buffer, sizeof buffer)) > 0;)
+    out.append(buffer, static_cast<std::size_t>(count));
   ::close(master);
   return out;
 }

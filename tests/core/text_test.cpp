@@ -12,9 +12,23 @@ namespace edmund {
 
 TEST_CASE("integers are read as people write them", "[core]") {
   const std::pair<const char*, std::int64_t> good[] = {
-      {"0", 0},          {"-0", 0},       {"50000", 50000}, {"1e6", 1000000},    {"2.5e3", 2500}, {"010", 10},
-      {"-3", -3},        {"007", 7},      {"+7", 7},        {"1_000", 1000},     {"1.0", 1},      {"1200e-2", 12},
-      {"1E3", 1000},     {"1e+3", 1000},  {"0e99", 0},      {"0.00e-5", 0},      {"1_0.0_0e1", 100},
+      {"0", 0},
+      {"-0", 0},
+      {"50000", 50000},
+      {"1e6", 1000000},
+      {"2.5e3", 2500},
+      {"010", 10},
+      {"-3", -3},
+      {"007", 7},
+      {"+7", 7},
+      {"1_000", 1000},
+      {"1.0", 1},
+      {"1200e-2", 12},
+      {"1E3", 1000},
+      {"1e+3", 1000},
+      {"0e99", 0},
+      {"0.00e-5", 0},
+      {"1_0.0_0e1", 100},
       {"9223372036854775807", std::numeric_limits<std::int64_t>::max()},
       {"-9223372036854775808", std::numeric_limits<std::int64_t>::min()},
       {"9.223372036854775807e18", std::numeric_limits<std::int64_t>::max()},
@@ -24,9 +38,36 @@ TEST_CASE("integers are read as people write them", "[core]") {
     INFO(text);
     CHECK(parse_integer(text) == value);
   }
-  for (const char* text : {"", "-", "+", ".", "e5", "1.5", "1e-1", "9223372036854775808", "-9223372036854775809", "1e19",
-                           "1e99999999999999999999", "1e9999999999", "inf", "-inf", ".inf", "nan", "0x10", "1_", "_1", "1__0",
-                           "1 000", " 1", "1 ", "--1", "1e", "1e+", "one", "1,000", "1e5.0", "1._5"}) {
+  for (const char* text : {"",
+                           "-",
+                           "+",
+                           ".",
+                           "e5",
+                           "1.5",
+                           "1e-1",
+                           "9223372036854775808",
+                           "-9223372036854775809",
+                           "1e19",
+                           "1e99999999999999999999",
+                           "1e9999999999",
+                           "inf",
+                           "-inf",
+                           ".inf",
+                           "nan",
+                           "0x10",
+                           "1_",
+                           "_1",
+                           "1__0",
+                           "1 000",
+                           " 1",
+                           "1 ",
+                           "--1",
+                           "1e",
+                           "1e+",
+                           "one",
+                           "1,000",
+                           "1e5.0",
+                           "1._5"}) {
     INFO(text);
     CHECK_FALSE(parse_integer(text).has_value());
   }
@@ -35,9 +76,22 @@ TEST_CASE("integers are read as people write them", "[core]") {
 TEST_CASE("real numbers are read exactly", "[core]") {
   const double infinity = std::numeric_limits<double>::infinity();
   const std::pair<const char*, double> good[] = {
-      {"0.5", 0.5},        {"1e-3", 1e-3},     {"80", 80},          {"010", 10},         {"-1.2", -1.2}, {"+0.1", 0.1},
-      {".5", 0.5},         {"5.", 5},          {"1_000.5", 1000.5}, {"inf", infinity},   {"+inf", infinity},
-      {"-inf", -infinity}, {".inf", infinity}, {"-.inf", -infinity}, {"1E+2", 100},      {"4.9e-324", 4.9e-324},
+      {"0.5", 0.5},
+      {"1e-3", 1e-3},
+      {"80", 80},
+      {"010", 10},
+      {"-1.2", -1.2},
+      {"+0.1", 0.1},
+      {".5", 0.5},
+      {"5.", 5},
+      {"1_000.5", 1000.5},
+      {"inf", infinity},
+      {"+inf", infinity},
+      {"-inf", -infinity},
+      {".inf", infinity},
+      {"-.inf", -infinity},
+      {"1E+2", 100},
+      {"4.9e-324", 4.9e-324},
       {"1.7976931348623157e308", std::numeric_limits<double>::max()},
   };
   for (const auto& [text, value] : good) {
@@ -45,7 +99,8 @@ TEST_CASE("real numbers are read exactly", "[core]") {
     CHECK(parse_real(text) == value);
   }
   CHECK(std::signbit(parse_real("-0").value()));
-  for (const char* text : {"", ".", "-", "nan", ".nan", "NaN", "0x1p3", "infinity", "Inf", "1e", "1e999", "1f", "1,5", "1 ", "- 1"}) {
+  for (const char* text :
+       {"", ".", "-", "nan", ".nan", "NaN", "0x1p3", "infinity", "Inf", "1e", "1e999", "1f", "1,5", "1 ", "- 1"}) {
     INFO(text);
     CHECK_FALSE(parse_real(text).has_value());
   }
@@ -89,8 +144,8 @@ TEST_CASE("quotes keep a message on one line and short", "[core]") {
 
 TEST_CASE("UTF-8 is told from other bytes", "[core]") {
   for (const char* text : {"", "plain", "σ(t) = ü 漢 😀", "\xEF\xBF\xBF", "\xF4\x8F\xBF\xBF"}) CHECK(is_utf8(text));
-  for (const char* text : {"\x80", "\xC3", "\xC0\xAF", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80",
-                           "\xFF", "a\xC3(", "\xE2\x82", "\xF0\x8F\xBF\xBF"})
+  for (const char* text : {"\x80", "\xC3", "\xC0\xAF", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80",
+                           "\xF5\x80\x80\x80", "\xFF", "a\xC3(", "\xE2\x82", "\xF0\x8F\xBF\xBF"})
     CHECK_FALSE(is_utf8(text));
 }
 

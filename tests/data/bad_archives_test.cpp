@@ -66,14 +66,14 @@ TEST_CASE("a zip entry that promises too much is refused before it is read", "[d
                 "bomb.png: 2130706432 bytes uncompressed; at most");
 }
 
-TEST_CASE("zip entries whose size or data are not what the directory says are found when they are read", "[data]") {
+TEST_CASE("zip entries whose size or data are not what the directory says are found", "[data]") {
   const Folder folder;
   const std::string zip = zip_bytes(folder, {{"a.png", kPng}}, true);
   const auto reading = [&](const std::string& bytes) {
     const auto file = folder.write("set.zip", bytes);
     const auto message = error_of([&] { image_of(*dataset_of("{type: edm-zip, root: " + file + "}"), 0); });
     INFO(message);
-    CHECK(message.starts_with(file + "/a.png: "));
+    CHECK(contains(message, file + "/a.png: "));
     CHECK_FALSE(contains(message, "\n"));
     return message;
   };

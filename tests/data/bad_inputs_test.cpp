@@ -161,5 +161,5 @@ TEST_CASE("bad options are refused with their place", "[data]") {
   check_refused(config + "channels: 2", {"test.yaml:3:", "expected 1 (grey)"});
   check_refused(config + "max_images: -1", {"test.yaml:3:", "max_images"});
   check_refused(config + "size: 1e9", {"test.yaml:3:", "size"});
-  check_refused("{type: cifar, root: x}", {"test.yaml:1:", "unknown data set 'cifar'", "'cifar10'"});
+  check_refused("{type: cifar-10, root: x}", {"test.yaml:1:", "unknown data set 'cifar-10'", "'cifar10'"});
 }

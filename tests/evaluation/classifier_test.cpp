@@ -20,7 +20,8 @@ const ClassifierSettings kSmall{.channels = 8, .features = 16, .epochs = 6, .bat
 
 /// A folder of its own that goes away.
 struct Folder {
-  std::filesystem::path path = std::filesystem::temp_directory_path() / ("edmund_classifier_" + std::to_string(::getpid()));
+  std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("edmund_classifier_" + std::to_string(::getpid()));
   Folder() { std::filesystem::create_directories(path); }
   ~Folder() { std::filesystem::remove_all(path); }
   Folder(const Folder&) = delete;
@@ -29,7 +30,8 @@ struct Folder {
 
 }  // namespace
 
-TEST_CASE("the classifier learns classes that it can tell apart, and judges images that it has not seen", "[evaluation]") {
+TEST_CASE("the classifier learns classes that it can tell apart, and judges images that it has not seen",
+          "[evaluation]") {
   const auto side = GENERATE(8, 28);
   const auto train = stripes(300, 1, side), test = stripes(200, 2, side);
   const Classifier classifier = Classifier::train(train, kSmall);
@@ -51,7 +53,8 @@ TEST_CASE("the same data and settings give the same classifier, another seed ano
   torch::manual_seed(2);
   const Tensor state = at::globalContext().defaultGenerator(at::kCPU).get_state().clone();
   CHECK(torch::equal(Classifier::train(data, settings).features(images), first));
-  CHECK(torch::equal(at::globalContext().defaultGenerator(at::kCPU).get_state(), state));  // the global generator is not used
+  CHECK(torch::equal(at::globalContext().defaultGenerator(at::kCPU).get_state(),
+                     state));  // the global generator is not used
   settings.seed = 4;
   CHECK_FALSE(torch::equal(Classifier::train(data, settings).features(images), first));
 }
@@ -76,7 +79,9 @@ TEST_CASE("a classifier comes back from its file as it was", "[evaluation]") {
 
 TEST_CASE("a kept classifier is used again for the same data and settings only", "[evaluation]") {
   const Folder folder;
-  const auto files = [&] { return std::distance(std::filesystem::directory_iterator(folder.path), std::filesystem::directory_iterator()); };
+  const auto files = [&] {
+    return std::distance(std::filesystem::directory_iterator(folder.path), std::filesystem::directory_iterator());
+  };
   ClassifierSettings settings = kSmall;
   settings.epochs = 1;
   const auto data = stripes(64, 10);
@@ -108,8 +113,13 @@ TEST_CASE("classifier files with wrong content are refused", "[evaluation]") {
       if (name != dropped) tensors.emplace_back(name, tensor);
     write_file(path, tensor_bytes(tensors, metadata));
   };
-  for (const auto& changes : std::vector<std::map<std::string, std::string>>{
-           {{"format", "other"}}, {{"shape", "1 8 8"}}, {{"shape", "1 8 8 0"}}, {{"shape", "1 8 8 x"}}, {{"shape", "1 8 8 4"}}, {{"network", "4 9"}}, {{"network", "99999999 8"}}}) {
+  for (const auto& changes : std::vector<std::map<std::string, std::string>>{{{"format", "other"}},
+                                                                             {{"shape", "1 8 8"}},
+                                                                             {{"shape", "1 8 8 0"}},
+                                                                             {{"shape", "1 8 8 x"}},
+                                                                             {{"shape", "1 8 8 4"}},
+                                                                             {{"network", "4 9"}},
+                                                                             {{"network", "99999999 8"}}}) {
     rewritten(changes);
     CHECK_THROWS_AS(Classifier::read(path), Error);
   }
@@ -119,17 +129,21 @@ TEST_CASE("classifier files with wrong content are refused", "[evaluation]") {
   CHECK_NOTHROW(Classifier::read(path));
 }
 
-TEST_CASE("the classifier refuses data without classes, labels out of range and images of another shape", "[evaluation]") {
+TEST_CASE("the classifier refuses data without classes, labels out of range and images of another shape",
+          "[evaluation]") {
   const auto data = stripes(64, 15);
   CHECK_THROWS_AS(Classifier::train(MemoryDataset("plain", data.all().images, data.all().labels, 0), kSmall), Error);
-  CHECK_THROWS_AS(Classifier::train(MemoryDataset("labels", data.all().images, data.all().labels + 1, 3), kSmall), Error);
+  CHECK_THROWS_AS(Classifier::train(MemoryDataset("labels", data.all().images, data.all().labels + 1, 3), kSmall),
+                  Error);
   const Classifier classifier = Classifier::train(data, {.channels = 4, .features = 8, .epochs = 1});
   CHECK_THROWS_AS(classifier.features(stripes(4, 16, 9).all().images), Error);
 }
 
 TEST_CASE("the classifier names at least 98 % of held-out digits", "[evaluation][slow]") {
-  Options train_options = Options::read_text("{type: digits, split: train}", "train"), test_options = Options::read_text("{type: digits, split: test}", "test");
+  Options train_options = Options::read_text("{type: digits, split: train}", "train"),
+          test_options = Options::read_text("{type: digits, split: test}", "test");
   const auto train = make_dataset(train_options), test = make_dataset(test_options);
   const Batch held_out = read_all(*test);
-  for (const std::uint64_t seed : {0, 1, 2}) CHECK(Classifier::train(*train, {.seed = seed}).accuracy(held_out.images, held_out.labels).value >= 0.98);
+  for (const std::uint64_t seed : {0, 1, 2})
+    CHECK(Classifier::train(*train, {.seed = seed}).accuracy(held_out.images, held_out.labels).value >= 0.98);
 }

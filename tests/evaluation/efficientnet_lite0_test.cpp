@@ -22,8 +22,9 @@ namespace {
 struct Block {
   std::int64_t kernel, stride, in, out;
 };
-const std::vector<Block> kBlocks = {{3, 1, 32, 16},   {3, 2, 16, 24},   {3, 1, 24, 24},   {5, 2, 24, 40},   {5, 1, 40, 40},   {3, 2, 40, 80},
-                                    {3, 1, 80, 80},   {3, 1, 80, 80},   {5, 1, 80, 112},  {5, 1, 112, 112}, {5, 1, 112, 112}, {5, 2, 112, 192},
+const std::vector<Block> kBlocks = {{3, 1, 32, 16},   {3, 2, 16, 24},   {3, 1, 24, 24},   {5, 2, 24, 40},
+                                    {5, 1, 40, 40},   {3, 2, 40, 80},   {3, 1, 80, 80},   {3, 1, 80, 80},
+                                    {5, 1, 80, 112},  {5, 1, 112, 112}, {5, 1, 112, 112}, {5, 2, 112, 192},
                                     {5, 1, 192, 192}, {5, 1, 192, 192}, {5, 1, 192, 192}, {3, 1, 192, 320}};
 
 /// A picture in double precision, [channels][row][column].
@@ -38,7 +39,8 @@ struct Map {
 /// Convolution from its definition; `each`: every channel alone. SAME padding of TensorFlow: the output has ceil(side/stride) pixels and
 /// of the padding that this takes, the smaller half lies left and on top.
 Map convolved(const Map& in, const Tensor& weight, const Tensor& bias, std::int64_t stride, bool each, bool relu6) {
-  const std::int64_t k = weight.size(2), side = (in.side + stride - 1) / stride, before = std::max<std::int64_t>((side - 1) * stride + k - in.side, 0) / 2;
+  const std::int64_t k = weight.size(2), side = (in.side + stride - 1) / stride,
+                     before = std::max<std::int64_t>((side - 1) * stride + k - in.side, 0) / 2;
   Map out{weight.size(0), side, std::vector<double>(static_cast<std::size_t>(weight.size(0) * side * side))};
   const Tensor w = weight.to(at::kDouble).contiguous(), b = bias.to(at::kDouble).contiguous();
   for (std::int64_t o = 0; o < out.channels; ++o) {
@@ -64,13 +66,17 @@ Map enlarged(const Tensor& image) {
   for (std::int64_t c = 0; c < 3; ++c)
     for (std::int64_t y = 0; y < to; ++y)
       for (std::int64_t x = 0; x < to; ++x) {
-        const auto place = [&](std::int64_t i) { return std::max((static_cast<double>(i) + 0.5) * static_cast<double>(side) / 224 - 0.5, 0.0); };
+        const auto place = [&](std::int64_t i) {
+          return std::max((static_cast<double>(i) + 0.5) * static_cast<double>(side) / 224 - 0.5, 0.0);
+        };
         const auto y0 = static_cast<std::int64_t>(place(y)), x0 = static_cast<std::int64_t>(place(x));
         const double fy = place(y) - static_cast<double>(y0), fx = place(x) - static_cast<double>(x0);
         const auto pixel = [&](std::int64_t v, std::int64_t u) {
-          return static_cast<double>(image[image.size(0) == 1 ? 0 : c][std::min(v, side - 1)][std::min(u, side - 1)].item<std::int64_t>());
+          return static_cast<double>(
+              image[image.size(0) == 1 ? 0 : c][std::min(v, side - 1)][std::min(u, side - 1)].item<std::int64_t>());
         };
-        const double value = (1 - fy) * ((1 - fx) * pixel(y0, x0) + fx * pixel(y0, x0 + 1)) + fy * ((1 - fx) * pixel(y0 + 1, x0) + fx * pixel(y0 + 1, x0 + 1));
+        const double value = (1 - fy) * ((1 - fx) * pixel(y0, x0) + fx * pixel(y0, x0 + 1)) +
+                             fy * ((1 - fx) * pixel(y0 + 1, x0) + fx * pixel(y0 + 1, x0 + 1));
         out.values[static_cast<std::size_t>((c * to + y) * to + x)] = (value - 127) / 128;
       }
   return out;
@@ -124,7 +130,8 @@ std::unique_ptr<FeatureExtractor> extractor_from(const std::filesystem::path& fi
 }
 
 struct File {
-  std::filesystem::path path = std::filesystem::temp_directory_path() / ("edmund_lite0_" + std::to_string(::getpid()) + ".safetensors");
+  std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("edmund_lite0_" + std::to_string(::getpid()) + ".safetensors");
   explicit File(const Tensors& tensors) { write_file(path, tensor_bytes(tensors)); }
   ~File() { std::filesystem::remove(path); }
   File(const File&) = delete;
@@ -164,7 +171,8 @@ TEST_CASE("EfficientNet-Lite0 gives the reference's features", "[evaluation]") {
   }
   const std::filesystem::path files = std::filesystem::path(folder) / "efficientnet-lite0";
   const TensorFile reference = read_tensors(files / "reference_features.safetensors");
-  const Tensor images = reference.at("images_u8_nhwc").permute({0, 3, 1, 2}).contiguous(), expected = reference.at("features");
+  const Tensor images = reference.at("images_u8_nhwc").permute({0, 3, 1, 2}).contiguous(),
+               expected = reference.at("features");
   const Tensor found = extractor_from(files / "efficientnet_lite0_features_fp16.safetensors")->extract(images);
   const double error = (found - expected).abs().max().item<double>();
   INFO("largest difference " << error << ", largest feature " << expected.abs().max().item<double>());

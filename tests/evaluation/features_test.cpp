@@ -21,7 +21,9 @@ std::unique_ptr<FeatureExtractor> features_of(const std::string& yaml, const Fea
   return features;
 }
 
-MemoryDataset unlabeled(const MemoryDataset& data) { return {"plain", data.all().images, torch::zeros_like(data.all().labels), 0}; }
+MemoryDataset unlabeled(const MemoryDataset& data) {
+  return {"plain", data.all().images, torch::zeros_like(data.all().labels), 0};
+}
 
 }  // namespace
 
@@ -49,7 +51,8 @@ TEST_CASE("identity features are refused for images of more than 4096 values", "
   CHECK_THROWS_AS(features_of("type: identity", {.labeled = large}), Error);
 }
 
-TEST_CASE("pca features are uncorrelated, in falling order of variance, and keep distances when complete", "[evaluation]") {
+TEST_CASE("pca features are uncorrelated, in falling order of variance, and keep distances when complete",
+          "[evaluation]") {
   const auto data = stripes(200, 2);
   const Tensor images = data.all().images;
   const Tensor found = features_of("{type: pca, dims: 64}", {.labeled = data})->extract(images);  // [200, 64]
@@ -59,7 +62,8 @@ TEST_CASE("pca features are uncorrelated, in falling order of variance, and keep
   CHECK(((covariance - variances.diag()).abs().max() / variances.max()).item<double>() < 1e-9);
   CHECK((variances.narrow(0, 0, 63) + 1e-12 >= variances.narrow(0, 1, 63)).all().item<bool>());
   const Tensor pixels = images.flatten(1).to(at::kDouble) / 127.5;
-  CHECK_THAT((found[3] - found[7]).norm().item<double>(), WithinRel((pixels[3] - pixels[7]).norm().item<double>(), 1e-6));
+  CHECK_THAT((found[3] - found[7]).norm().item<double>(),
+             WithinRel((pixels[3] - pixels[7]).norm().item<double>(), 1e-6));
 }
 
 TEST_CASE("pca of fewer images than pixels spans the same directions", "[evaluation]") {
@@ -68,13 +72,15 @@ TEST_CASE("pca of fewer images than pixels spans the same directions", "[evaluat
   const auto features = features_of("{type: pca, dims: 500}", {.labeled = data});
   const Tensor found = features->extract(images), pixels = images.flatten(1).to(at::kDouble) / 127.5;
   CHECK(found.size(1) == 11);  // one less than the images
-  CHECK_THAT((found[0] - found[5]).norm().item<double>(), WithinRel((pixels[0] - pixels[5]).norm().item<double>(), 1e-6));
+  CHECK_THAT((found[0] - found[5]).norm().item<double>(),
+             WithinRel((pixels[0] - pixels[5]).norm().item<double>(), 1e-6));
   CHECK(features->provenance().find("11 principal components of 12 images of stripes, 100 %") == 0);
 }
 
 TEST_CASE("classifier features tell how good the classifier is on held-out images", "[evaluation]") {
   const auto data = stripes(120, 4), test = stripes(60, 5);
-  const auto features = features_of("{type: classifier, channels: 8, features: 12, epochs: 5}", {.labeled = data, .held_out = &test});
+  const auto features =
+      features_of("{type: classifier, channels: 8, features: 12, epochs: 5}", {.labeled = data, .held_out = &test});
   CHECK(features->name() == "classifier");
   CHECK(features->extract(test.all().images).size(1) == 12);
   REQUIRE(features->classifier() != nullptr);
@@ -91,8 +97,9 @@ TEST_CASE("the default extractor is the classifier for labeled data, pca otherwi
 
 TEST_CASE("mistakes in the options of features are told", "[evaluation]") {
   const auto data = stripes(40, 7);
-  for (const char* text : {"type: inception", "{type: pca, dims: 0}", "{type: pca, dim: 3}", "{type: efficientnet-lite0}",
-                           "{type: efficientnet-lite0, file: /nowhere/x.safetensors}", "{type: classifier, epochs: -1}", "{type: identity, dims: 3}"}) {
+  for (const char* text : {"type: inception", "{type: pca, dims: 0}", "{type: pca, dim: 3}",
+                           "{type: efficientnet-lite0}", "{type: efficientnet-lite0, file: /nowhere/x.safetensors}",
+                           "{type: classifier, epochs: -1}", "{type: identity, dims: 3}"}) {
     INFO(text);
     CHECK_THROWS_AS(features_of(text, {.labeled = data}), Error);
   }

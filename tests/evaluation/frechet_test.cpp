@@ -28,18 +28,22 @@ Tensor covariance_of(std::int64_t dims, std::uint64_t seed) {
 }  // namespace
 
 TEST_CASE("the distance of Gaussians with diagonal covariances is that of their standard deviations", "[evaluation]") {
-  const Tensor a = torch::tensor({1.0, 4.0, 0.0, 9.0}, at::kDouble), b = torch::tensor({4.0, 4.0, 1.0, 0.0}, at::kDouble);
+  const Tensor a = torch::tensor({1.0, 4.0, 0.0, 9.0}, at::kDouble),
+               b = torch::tensor({4.0, 4.0, 1.0, 0.0}, at::kDouble);
   const Tensor mean = torch::tensor({3.0, 0.0, 0.0, 4.0}, at::kDouble);
   // |μ|² = 25; (1-2)² + 0 + 1² + 3² = 11
-  CHECK_THAT(frechet_distance(torch::zeros({4}, at::kDouble), torch::diag(a), mean, torch::diag(b)), WithinRel(36.0, 1e-14));
+  CHECK_THAT(frechet_distance(torch::zeros({4}, at::kDouble), torch::diag(a), mean, torch::diag(b)),
+             WithinRel(36.0, 1e-14));
 }
 
-TEST_CASE("the distance to a linear image T(x) of a Gaussian is E|x - T(x)|^2 for positive definite T", "[evaluation]") {
+TEST_CASE("the distance to a linear image T(x) of a Gaussian is E|x - T(x)|^2 for positive definite T",
+          "[evaluation]") {
   const std::int64_t dims = 7;
   const Tensor covariance = covariance_of(dims, 1), T = covariance_of(dims, 2), mean = normal_rows(1, dims, 3)[0];
   const Tensor image_mean = T.mv(mean), image = T.mm(covariance).mm(T);
   const Tensor rest = torch::eye(dims, at::kDouble) - T;
-  const double expected = (mean - image_mean).square().sum().item<double>() + rest.mm(covariance).mm(rest).trace().item<double>();
+  const double expected =
+      (mean - image_mean).square().sum().item<double>() + rest.mm(covariance).mm(rest).trace().item<double>();
   CHECK_THAT(frechet_distance(mean, covariance, image_mean, image), WithinRel(expected, 1e-12));
   CHECK_THAT(frechet_distance(image_mean, image, mean, covariance), WithinRel(expected, 1e-12));
 }
@@ -57,11 +61,13 @@ TEST_CASE("a shift adds its square to the distance", "[evaluation]") {
   CHECK_THAT(frechet_distance(moments_of(x), moments_of(x + d)), WithinRel(d.square().sum().item<double>(), 1e-12));
 }
 
-TEST_CASE("with fewer images than dimensions the root's trace is the nuclear norm of the centered features' product", "[evaluation]") {
+TEST_CASE("with fewer images than dimensions the root's trace is the nuclear norm of the centered features' product",
+          "[evaluation]") {
   const Tensor x = normal_rows(30, 64, 8) * 3, y = normal_rows(20, 64, 9) + 1;
   const Tensor xc = x - x.mean(0), yc = y - y.mean(0);
   const double root = torch::linalg_svdvals(xc.mm(yc.t())).sum().item<double>() / std::sqrt(29.0 * 19.0);
-  const double expected = (x.mean(0) - y.mean(0)).square().sum().item<double>() + xc.square().sum().item<double>() / 29 + yc.square().sum().item<double>() / 19 - 2 * root;
+  const double expected = (x.mean(0) - y.mean(0)).square().sum().item<double>() +
+                          xc.square().sum().item<double>() / 29 + yc.square().sum().item<double>() / 19 - 2 * root;
   CHECK_THAT(frechet_distance(moments_of(x), moments_of(y)), WithinRel(expected, 1e-12));
 }
 
@@ -73,7 +79,7 @@ TEST_CASE("moments do not depend on how features are divided, nor lose digits fa
   CHECK(parts.count() == 1000);
   CHECK(((parts.mean() - x.mean(0)).abs().max() / 1e6).item<double>() < 1e-14);
   CHECK((parts.covariance() - covariance).abs().max().item<double>() < 1e-8);  // x itself is rounded to 1e-10
-  const Tensor near = x - 1e6;  // exact
+  const Tensor near = x - 1e6;                                                 // exact
   CHECK((parts.covariance() - moments_of(near).covariance()).abs().max().item<double>() < 1e-8);
 }
 
@@ -96,11 +102,13 @@ TEST_CASE("the distance's standard error is the spread over independent sets", "
   const Tensor ra = covariance_of(dims, 13), rb = covariance_of(dims, 14);
   std::vector<double> values, errors;
   for (std::uint64_t i = 0; i < rounds; ++i) {
-    const auto estimate = frechet_estimate(normal_rows(n, dims, 1000 + 2 * i).mm(ra), normal_rows(m, dims, 1001 + 2 * i).mm(rb) + 0.3);
+    const auto estimate =
+        frechet_estimate(normal_rows(n, dims, 1000 + 2 * i).mm(ra), normal_rows(m, dims, 1001 + 2 * i).mm(rb) + 0.3);
     values.push_back(estimate.value);
     errors.push_back(estimate.error);
   }
-  const double spread = torch::tensor(values, at::kDouble).std().item<double>(), error = torch::tensor(errors, at::kDouble).mean().item<double>();
+  const double spread = torch::tensor(values, at::kDouble).std().item<double>(),
+               error = torch::tensor(errors, at::kDouble).mean().item<double>();
   // The spread of 300 values is known to 1/√600 = 4 %: five of them.
   CHECK_THAT(error, WithinRel(spread, 0.2));
 }

@@ -14,7 +14,8 @@ std::string as_xml(std::string text) {
   text.erase(0, text.find("<html"));
   text.erase(text.find("<style>"), text.find("</style>") + 8 - text.find("<style>"));
   for (const char* tag : {"<meta", "<img"})
-    for (auto at = text.find(tag); at != std::string::npos; at = text.find(tag, at + 1)) text.insert(text.find('>', at), "/");
+    for (auto at = text.find(tag); at != std::string::npos; at = text.find(tag, at + 1))
+      text.insert(text.find('>', at), "/");
   std::erase(text, '\n');
   return text;
 }
@@ -24,16 +25,18 @@ std::string as_xml(std::string text) {
 TEST_CASE("text is escaped for content and attributes", "[evaluation]") {
   CHECK(escaped("a < b & \"c\" > 'd'") == "a &lt; b &amp; &quot;c&quot; &gt; &#39;d&#39;");
   CHECK(escaped("σ → 日本 😀\n\t") == "σ → 日本 😀\n\t");
-  CHECK(escaped(std::string_view("a\0b\x07", 4)) == "a\xEF\xBF\xBD" "b\xEF\xBF\xBD");
+  CHECK(escaped(std::string_view("a\0b\x07", 4)) ==
+        "a\xEF\xBF\xBD"
+        "b\xEF\xBF\xBD");
 }
 
 TEST_CASE("bytes that are not UTF-8 do not reach the page", "[evaluation]") {
   const std::string mark = "\xEF\xBF\xBD";
   CHECK(escaped("\xFF") == mark);
-  CHECK(escaped("\xC0\xAF") == mark + mark);                // overlong
-  CHECK(escaped("\xED\xA0\x80") == mark + mark + mark);     // surrogate
-  CHECK(escaped("\xEF\xBF\xBF") == mark + mark + mark);     // no character
-  CHECK(escaped("\xE2\x82") == mark + mark);                // cut short
+  CHECK(escaped("\xC0\xAF") == mark + mark);             // overlong
+  CHECK(escaped("\xED\xA0\x80") == mark + mark + mark);  // surrogate
+  CHECK(escaped("\xEF\xBF\xBF") == mark + mark + mark);  // no character
+  CHECK(escaped("\xE2\x82") == mark + mark);             // cut short
   CHECK(escaped("\xF4\x90\x80\x80").size() == 4 * mark.size());
 }
 
@@ -66,7 +69,8 @@ TEST_CASE("a page nests and asks for nothing from outside", "[evaluation]") {
     INFO(outside);
     CHECK(html.find(outside) == std::string::npos);
   }
-  CHECK(html.find("<img width=\"128\" alt=\"a caption &quot;quoted&quot;\" src=\"data:image/png;base64,cG5n\">") != std::string::npos);
+  CHECK(html.find("<img width=\"128\" alt=\"a caption &quot;quoted&quot;\" src=\"data:image/png;base64,cG5n\">") !=
+        std::string::npos);
   CHECK(html.find("<i>") == std::string::npos);
   CHECK(occurrences(html, "<section") == 2);
   CHECK(occurrences(html, "<a href=\"#s") == 2);

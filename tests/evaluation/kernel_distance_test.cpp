@@ -1,6 +1,5 @@
-#include "edmund/evaluation/frechet.h"
-
 #include "edmund/core/error.h"
+#include "edmund/evaluation/frechet.h"
 #include "helpers.h"
 #include "support/catch.h"
 
@@ -26,10 +25,13 @@ double by_pairs(const Tensor& a, const Tensor& b) {
     for (std::int64_t j = 0; j < m; ++j) bb += i == j ? 0 : kernel(b[i], b[j]);
   for (std::int64_t i = 0; i < n; ++i)
     for (std::int64_t j = 0; j < m; ++j) ab += kernel(a[i], b[j]);
-  return aa / static_cast<double>(n * (n - 1)) + bb / static_cast<double>(m * (m - 1)) - 2 * ab / static_cast<double>(n * m);
+  return aa / static_cast<double>(n * (n - 1)) + bb / static_cast<double>(m * (m - 1)) -
+         2 * ab / static_cast<double>(n * m);
 }
 
-Tensor without(const Tensor& x, std::int64_t row) { return torch::cat({x.narrow(0, 0, row), x.narrow(0, row + 1, x.size(0) - row - 1)}); }
+Tensor without(const Tensor& x, std::int64_t row) {
+  return torch::cat({x.narrow(0, 0, row), x.narrow(0, row + 1, x.size(0) - row - 1)});
+}
 
 }  // namespace
 
@@ -44,23 +46,27 @@ TEST_CASE("the kernel distance's error is the two-sample jackknife's", "[evaluat
   for (const bool first : {true, false}) {
     const auto n = (first ? a : b).size(0);
     std::vector<double> left_out;
-    for (std::int64_t i = 0; i < n; ++i) left_out.push_back(first ? by_pairs(without(a, i), b) : by_pairs(a, without(b, i)));
+    for (std::int64_t i = 0; i < n; ++i)
+      left_out.push_back(first ? by_pairs(without(a, i), b) : by_pairs(a, without(b, i)));
     const Tensor values = torch::tensor(left_out, at::kDouble);
-    variance += static_cast<double>(n - 1) / static_cast<double>(n) * (values - values.mean()).square().sum().item<double>();
+    variance +=
+        static_cast<double>(n - 1) / static_cast<double>(n) * (values - values.mean()).square().sum().item<double>();
   }
   CHECK_THAT(kernel_distance(a, b).error, WithinRel(std::sqrt(variance), 1e-10));
 }
 
 TEST_CASE("the kernel distance of equal distributions is 0 on average, whatever the sizes", "[evaluation]") {
   std::vector<double> values;
-  for (std::uint64_t i = 0; i < 200; ++i) values.push_back(kernel_distance(normal_rows(20, 4, 100 + 2 * i), normal_rows(30, 4, 101 + 2 * i)).value);
+  for (std::uint64_t i = 0; i < 200; ++i)
+    values.push_back(kernel_distance(normal_rows(20, 4, 100 + 2 * i), normal_rows(30, 4, 101 + 2 * i)).value);
   const Tensor all = torch::tensor(values, at::kDouble);
   CHECK(std::abs(all.mean().item<double>()) < 5 * all.std().item<double>() / std::sqrt(200.0));
 }
 
 TEST_CASE("subsets estimate the same kernel distance, repeatably", "[evaluation]") {
   const Tensor a = normal_rows(600, 4, 5), b = normal_rows(500, 4, 6) + 0.5;
-  const Estimate whole = kernel_distance(a, b), some = kernel_distance(a, b, 50, 100, 7), again = kernel_distance(a, b, 50, 100, 7);
+  const Estimate whole = kernel_distance(a, b), some = kernel_distance(a, b, 50, 100, 7),
+                 again = kernel_distance(a, b, 50, 100, 7);
   CHECK(some.value == again.value);
   CHECK(some.error == again.error);
   CHECK(some.value != kernel_distance(a, b, 50, 100, 8).value);
@@ -72,7 +78,8 @@ TEST_CASE("blocks do not change the kernel distance", "[evaluation]") {
   const Tensor a = normal_rows(1500, 3, 9), b = normal_rows(1100, 3, 10) + 0.2;
   const Tensor k = (a.mm(a.t()) / 3 + 1).pow(3), l = (b.mm(b.t()) / 3 + 1).pow(3), c = (a.mm(b.t()) / 3 + 1).pow(3);
   const auto sum = [](const Tensor& x) { return x.sum().item<double>(); };
-  const double expected = (sum(k) - sum(k.diag())) / (1500.0 * 1499) + (sum(l) - sum(l.diag())) / (1100.0 * 1099) - 2 * sum(c) / (1500.0 * 1100);
+  const double expected = (sum(k) - sum(k.diag())) / (1500.0 * 1499) + (sum(l) - sum(l.diag())) / (1100.0 * 1099) -
+                          2 * sum(c) / (1500.0 * 1100);
   CHECK_THAT(kernel_distance(a, b).value, WithinRel(expected, 1e-9));
 }
 

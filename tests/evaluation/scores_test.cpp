@@ -35,7 +35,8 @@ TEST_CASE("new images of the real distribution close the whole way to the floor,
   const Reference reference(features, pixels(1000, 120, 20, 1), 0);
   CHECK(reference.count() == 1000);
   for (const Score& score : reference.scores(pixels(700, 120, 20, 2))) {
-    INFO(score.name << " " << score.value << " ± " << score.error << ", floor " << score.floor << ", ceiling " << score.ceiling);
+    INFO(score.name << " " << score.value << " ± " << score.error << ", floor " << score.floor << ", ceiling "
+                    << score.ceiling);
     CHECK(score.error > 0);
     CHECK(std::abs(score.closed() - 1) < 0.01);
     CHECK(score.ceiling > 100 * std::abs(score.floor));
@@ -44,7 +45,8 @@ TEST_CASE("new images of the real distribution close the whole way to the floor,
   for (const Score& score : reference.scores(each)) CHECK(std::abs(score.closed()) < 0.05);
 }
 
-TEST_CASE("the Fréchet score is the distance between sets of one size, apart from noise that the floor shows", "[evaluation]") {
+TEST_CASE("the Fréchet score is the distance between sets of one size, apart from noise that the floor shows",
+          "[evaluation]") {
   const TwoNumbers features;
   const Reference reference(features, pixels(2000, 120, 20, 3), 0);
   const Score score = reference.scores(pixels(1000, 150, 30, 4))[0];
@@ -60,7 +62,8 @@ TEST_CASE("value and floor compare sets of equal size", "[evaluation]") {
   Options options = Options::read_text("{type: pca, dims: 32}", "test");
   const auto features = make_features(options, {.labeled = data});
   const Reference reference(*features, data.all().images, 0);
-  const auto few = reference.scores(stripes(40, 6).all().images)[0], many = reference.scores(stripes(300, 7).all().images)[0];
+  const auto few = reference.scores(stripes(40, 6).all().images)[0],
+             many = reference.scores(stripes(300, 7).all().images)[0];
   CHECK(few.floor > 2 * many.floor);
   CHECK(std::abs(few.value / few.floor - 1) < 0.25);
   CHECK(std::abs(many.value / many.floor - 1) < 0.25);
@@ -69,7 +72,8 @@ TEST_CASE("value and floor compare sets of equal size", "[evaluation]") {
 TEST_CASE("scores are a function of images and seed", "[evaluation]") {
   const TwoNumbers features;
   const Tensor real = pixels(100, 120, 20, 8), generated = pixels(80, 110, 25, 9);
-  const auto first = Reference(features, real, 1).scores(generated), again = Reference(features, real, 1).scores(generated);
+  const auto first = Reference(features, real, 1).scores(generated),
+             again = Reference(features, real, 1).scores(generated);
   for (std::size_t i = 0; i < first.size(); ++i) {
     CHECK(first[i].value == again[i].value);
     CHECK(first[i].floor == again[i].floor);

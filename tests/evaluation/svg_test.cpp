@@ -16,7 +16,12 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 std::string plot_of(std::vector<double> x, std::vector<double> y, bool log_x = false, bool log_y = false) {
-  Plot plot{.title = "t", .x_label = "x", .y_label = "y", .series = {{.label = "a", .x = std::move(x), .y = std::move(y)}}, .log_x = log_x, .log_y = log_y};
+  Plot plot{.title = "t",
+            .x_label = "x",
+            .y_label = "y",
+            .series = {{.label = "a", .x = std::move(x), .y = std::move(y)}},
+            .log_x = log_x,
+            .log_y = log_y};
   return svg(plot);
 }
 
@@ -24,16 +29,30 @@ std::string plot_of(std::vector<double> x, std::vector<double> y, bool log_x = f
 
 TEST_CASE("the XML check finds faults", "[evaluation]") {
   CHECK(xml_fault("<a b=\"1\"><c/>x &amp; y</a>").empty());
-  for (const char* text : {"<a>", "<a></b>", "<a b=1></a>", "a & b", "<a b=\"1\" b=\"2\"/>", "1 < 2", "<a b=\"<\"/>", "</a>"}) CHECK_FALSE(xml_fault(text).empty());
+  for (const char* text :
+       {"<a>", "<a></b>", "<a b=1></a>", "a & b", "<a b=\"1\" b=\"2\"/>", "1 < 2", "<a b=\"<\"/>", "</a>"})
+    CHECK_FALSE(xml_fault(text).empty());
 }
 
 TEST_CASE("a plot is well-formed whatever the data", "[evaluation]") {
   const bool log_x = GENERATE(false, true), log_y = GENERATE(false, true);
-  const std::vector<std::vector<double>> data = {
-      {}, {0}, {1}, {-3, -3, -3}, {1, 2, 3}, {kNaN, kInfinity, -kInfinity}, {1, kNaN, 3, kInfinity, 5}, {1e-300, 1e300}, {-1e308, 1e308},
-      {5e-324, 1}, {0, 1, 10}, {1, 1 + 1e-15}, {1e15, 1e15 + 1}, {-1, 0, 1}};
+  const std::vector<std::vector<double>> data = {{},
+                                                 {0},
+                                                 {1},
+                                                 {-3, -3, -3},
+                                                 {1, 2, 3},
+                                                 {kNaN, kInfinity, -kInfinity},
+                                                 {1, kNaN, 3, kInfinity, 5},
+                                                 {1e-300, 1e300},
+                                                 {-1e308, 1e308},
+                                                 {5e-324, 1},
+                                                 {0, 1, 10},
+                                                 {1, 1 + 1e-15},
+                                                 {1e15, 1e15 + 1},
+                                                 {-1, 0, 1}};
   for (const auto& values : data) {
-    for (const auto& text : {plot_of(values, values, log_x, log_y), plot_of(values, std::vector<double>(values.size(), 2.0), log_x, log_y)}) {
+    for (const auto& text : {plot_of(values, values, log_x, log_y),
+                             plot_of(values, std::vector<double>(values.size(), 2.0), log_x, log_y)}) {
       CHECK(xml_fault(text) == "");
       CHECK(text.find("nan") == std::string::npos);
       CHECK(text.find("inf\"") == std::string::npos);
@@ -43,7 +62,10 @@ TEST_CASE("a plot is well-formed whatever the data", "[evaluation]") {
 }
 
 TEST_CASE("labels of a plot are escaped", "[evaluation]") {
-  const std::string text = svg({.title = "<b> & \"c\"", .x_label = "a<b", .y_label = "x&y", .series = {{.label = "<script>", .x = {1, 2}, .y = {1, 2}}},
+  const std::string text = svg({.title = "<b> & \"c\"",
+                                .x_label = "a<b",
+                                .y_label = "x&y",
+                                .series = {{.label = "<script>", .x = {1, 2}, .y = {1, 2}}},
                                 .guides = {{"\"g\" <", 1.5}}});
   CHECK(xml_fault(text) == "");
   CHECK(text.find("<script>") == std::string::npos);
@@ -58,7 +80,8 @@ TEST_CASE("a plot without values says so", "[evaluation]") {
 }
 
 TEST_CASE("each point tells its values", "[evaluation]") {
-  const std::string text = svg({.series = {{.label = "loss", .x = {1, 2}, .y = {0.25, 0.125}, .error = {0.5, 0}, .points = true}}});
+  const std::string text =
+      svg({.series = {{.label = "loss", .x = {1, 2}, .y = {0.25, 0.125}, .error = {0.5, 0}, .points = true}}});
   CHECK(text.find("<title>loss: (1, 0.25 ± 0.5)</title>") != std::string::npos);
   CHECK(text.find("<title>loss: (2, 0.125)</title>") != std::string::npos);
 }
@@ -75,10 +98,12 @@ TEST_CASE("a value left out interrupts the line", "[evaluation]") {
 
 TEST_CASE("values lie inside the frame, larger ones higher and farther right", "[evaluation]") {
   const bool log = GENERATE(false, true);
-  const std::string text = svg({.series = {{.x = {0.1, 1, 50}, .y = {0.02, 3, 700}, .points = true}}, .log_x = log, .log_y = log});
+  const std::string text =
+      svg({.series = {{.x = {0.1, 1, 50}, .y = {0.02, 3, 700}, .points = true}}, .log_x = log, .log_y = log});
   double last_x = 0, last_y = 320;
   std::size_t count = 0;
-  for (auto at = text.find("<circle cx=\""); at != std::string::npos; at = text.find("<circle cx=\"", at + 1), ++count) {
+  for (auto at = text.find("<circle cx=\""); at != std::string::npos;
+       at = text.find("<circle cx=\"", at + 1), ++count) {
     const double x = std::stod(text.substr(at + 12)), y = std::stod(text.substr(text.find("cy=\"", at) + 4));
     CHECK(x >= last_x);
     CHECK(y <= last_y);
@@ -101,10 +126,12 @@ TEST_CASE("a long line is thinned but keeps its extremes", "[evaluation]") {
   const std::string spike = plot_of({0, 77777, 199999}, {-1, 9, 1});  // the same axes
   const auto top = [](const std::string& svg_text) {
     double least = 1e9;
-    for (auto at = svg_text.find("cy=\""); at != std::string::npos; at = svg_text.find("cy=\"", at + 1)) least = std::min(least, std::stod(svg_text.substr(at + 4)));
+    for (auto at = svg_text.find("cy=\""); at != std::string::npos; at = svg_text.find("cy=\"", at + 1))
+      least = std::min(least, std::stod(svg_text.substr(at + 4)));
     const auto begin = svg_text.find("<path d=\"") + 9;
     const auto path = svg_text.substr(begin, svg_text.find('"', begin) - begin);
-    for (auto at = path.find(' '); at != std::string::npos; at = path.find(' ', at + 1)) least = std::min(least, std::stod(path.substr(at)));
+    for (auto at = path.find(' '); at != std::string::npos; at = path.find(' ', at + 1))
+      least = std::min(least, std::stod(path.substr(at)));
     return least;
   };
   CHECK(text.size() < 120000);

@@ -30,8 +30,10 @@ inline std::string xml_fault(std::string_view text) {
     while (text[at] == ' ') {
       const auto equals = text.find('=', at);
       const std::string attribute(text.substr(at + 1, equals - at - 1));
-      if (attribute.find_first_of(" <>\"") != std::string::npos || text[equals + 1] != '"') return "attribute '" + attribute + "' of " + name;
-      if (std::find(attributes.begin(), attributes.end(), attribute) != attributes.end()) return attribute + " twice in " + name;
+      if (attribute.find_first_of(" <>\"") != std::string::npos || text[equals + 1] != '"')
+        return "attribute '" + attribute + "' of " + name;
+      if (std::find(attributes.begin(), attributes.end(), attribute) != attributes.end())
+        return attribute + " twice in " + name;
       attributes.push_back(attribute);
       const auto quote = text.find('"', equals + 2);
       for (std::size_t k = equals + 2; k < quote; ++k)

@@ -97,8 +97,10 @@ TEST_CASE("resample filters each row and column by the definition", "[ops]") {
 TEST_CASE("The box filter's short cut equals the general filter", "[ops]") {
   const Tensor x = pattern({2, 3, 6, 4});
   const Tensor f = ops::resample_filter({1, 1}).to(at::kDouble).expand({3, 1, 2, 2});
-  CHECK(gap(ops::resample(x, ops::Resample::kDown, {1, 1}), torch::conv2d(x, f, std::nullopt, 2, 0, 1, 3)) < 1e-15);
-  CHECK(gap(ops::resample(x, ops::Resample::kUp, {1, 1}), torch::conv_transpose2d(x, f * 4, std::nullopt, 2, 0, 0, 3)) == 0.0);
+  CHECK(gap(ops::resample(x, ops::Resample::kDown, {1, 1}),
+            torch::conv2d(x, f, std::nullopt, 2, at::IntArrayRef{0, 0}, 1, 3)) < 1e-15);
+  CHECK(gap(ops::resample(x, ops::Resample::kUp, {1, 1}),
+            torch::conv_transpose2d(x, f * 4, std::nullopt, 2, 0, 0, 3)) == 0.0);
 }
 
 TEST_CASE("resample refuses an odd number of taps", "[ops]") {

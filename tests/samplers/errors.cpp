@@ -23,11 +23,13 @@ std::string message(Action&& action) {
 }  // namespace
 
 TEST_CASE("wrong options of samplers are named", "[samplers]") {
-  for (const auto& [yaml, part] : {std::pair{"{type: huen}", "heun"}, std::pair{"{type: heun, alpha: 0}", "alpha"}, std::pair{"{S_churn: -1}", "S_churn"},
-                                   std::pair{"{type: ddim, eta: 2}", "eta"}, std::pair{"{type: ddim, clip: [1]}", "clip"},
-                                   std::pair{"{type: ddim, clip: [1, -1]}", "clip"}, std::pair{"{type: ancestral, variance: learned}", "posterior"},
-                                   std::pair{"{type: reverse_sde, lambda: -1}", "lambda"}, std::pair{"{final: heun}", "denoise"},
-                                   std::pair{"{type: euler, eta: 1}", "eta"}}) {
+  for (const auto& [yaml, part] :
+       {std::pair{"{type: huen}", "heun"}, std::pair{"{type: heun, alpha: 0}", "alpha"},
+        std::pair{"{S_churn: -1}", "S_churn"}, std::pair{"{type: ddim, eta: 2}", "eta"},
+        std::pair{"{type: ddim, clip: [1]}", "clip"}, std::pair{"{type: ddim, clip: [1, -1]}", "clip"},
+        std::pair{"{type: ancestral, variance: learned}", "posterior"},
+        std::pair{"{type: reverse_sde, lambda: -1}", "lambda"}, std::pair{"{final: heun}", "denoise"},
+        std::pair{"{type: euler, eta: 1}", "eta"}}) {
     const std::string text = yaml;
     const std::string found = message([&] { made(make_sampler, text); });
     INFO(yaml << ": " << found);
@@ -40,7 +42,8 @@ TEST_CASE("the euler final step needs a clean time", "[samplers]") {
     const auto path = schedule(yaml);
     NoNoise noise;
     const auto run = [&] {
-      made(make_sampler, "{type: euler, final: euler}")(Gaussian{}.denoiser(), *path, {{path->time(1.0)}}, at::ones({1, 1, 1, 1}, at::kDouble), noise);
+      made(make_sampler, "{type: euler, final: euler}")(Gaussian{}.denoiser(), *path, {{path->time(1.0)}},
+                                                        at::ones({1, 1, 1, 1}, at::kDouble), noise);
     };
     CHECK(message(run).find("final: denoise") != std::string::npos);
   }
@@ -49,7 +52,9 @@ TEST_CASE("the euler final step needs a clean time", "[samplers]") {
 TEST_CASE("velocity outside the schedule is an error", "[samplers]") {
   const auto path = schedule("{type: flow}");
   for (const double t : {0.0, 1.0, -0.5, 2.0}) {
-    CHECK(message([&] { velocity(Gaussian{}.denoiser(), *path, at::ones({1, 1, 1, 1}, at::kDouble), t); }).find("outside") != std::string::npos);
+    CHECK(message([&] {
+            velocity(Gaussian{}.denoiser(), *path, at::ones({1, 1, 1, 1}, at::kDouble), t);
+          }).find("outside") != std::string::npos);
   }
 }
 

@@ -5,8 +5,8 @@
 #include "edmund/schedules/noise_schedule.h"
 #include "schedules/cases.h"
 
-#include <ATen/TensorOperators.h>
 #include <algorithm>
+#include <ATen/TensorOperators.h>
 #include <cmath>
 #include <string>
 
@@ -17,18 +17,25 @@ struct Gaussian {
   double mean = 0.3, std = 0.5;
 
   Denoiser denoiser() const {
-    return [*this](const Tensor& z, double sigma) { return mean + (std * std / (std * std + sigma * sigma)) * (z - mean); };
+    return [*this](const Tensor& z, double sigma) {
+      return mean + (std * std / (std * std + sigma * sigma)) * (z - mean);
+    };
   }
   /// Variance of z at σ.
   double variance(double sigma) const { return std * std + sigma * sigma; }
   /// Where the probability-flow ODE takes z from σ to `next`.
-  double transported(double z, double sigma, double next) const { return mean + (z - mean) * std::sqrt(variance(next) / variance(sigma)); }
+  double transported(double z, double sigma, double next) const {
+    return mean + (z - mean) * std::sqrt(variance(next) / variance(sigma));
+  }
 };
 
 /// N + 1 times, evenly in ln σ over the part of [0.05, 20] that the schedule spans.
 inline TimeGrid smooth_grid(const NoiseSchedule& path, int N) {
-  const std::string low = number_text(std::max(path.sigmas().low, 0.05)), high = number_text(std::min(path.sigmas().high, 20.0));
-  return made(make_grid, "{type: log_snr, steps: " + std::to_string(N + 1) + ", sigma_min: " + low + ", sigma_max: " + high + "}", path, Interval{0.0, 1e300});
+  const std::string low = number_text(std::max(path.sigmas().low, 0.05)),
+                    high = number_text(std::min(path.sigmas().high, 20.0));
+  return made(make_grid,
+              "{type: log_snr, steps: " + std::to_string(N + 1) + ", sigma_min: " + low + ", sigma_max: " + high + "}",
+              path, Interval{0.0, 1e300});
 }
 
 }  // namespace edmund::testing

@@ -7,10 +7,10 @@
 #include "support/golden.h"
 #include "support/mixture.h"
 
+#include <algorithm>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
-#include <algorithm>
 #include <map>
 #include <regex>
 #include <set>
@@ -24,12 +24,14 @@ using Settings = std::map<std::string, std::string>;
 Settings case_settings(const nlohmann::json& value) {
   Settings out;
   if (value.is_object()) {
-    for (const auto& [key, entry] : value.items()) out[key] = entry.is_string() ? entry.get<std::string>() : number_text(entry.get<double>());
+    for (const auto& [key, entry] : value.items())
+      out[key] = entry.is_string() ? entry.get<std::string>() : number_text(entry.get<double>());
     return out;
   }
   const std::string text = value.get<std::string>();
   const std::regex pair(R"((\w+) ([0-9][-+.e0-9]*))");
-  for (auto m = std::sregex_iterator(text.begin(), text.end(), pair); m != std::sregex_iterator(); ++m) out[(*m)[1]] = (*m)[2];
+  for (auto m = std::sregex_iterator(text.begin(), text.end(), pair); m != std::sregex_iterator(); ++m)
+    out[(*m)[1]] = (*m)[2];
   return out;
 }
 
@@ -71,12 +73,14 @@ void check_run(Golden& golden, const std::string& name, const Run& run, double t
   const double t = run.grid.t.front();
   const bool draws = golden.has(name + ".noise");
   ReplayedNoise noise(draws ? golden.real(name + ".noise") : at::empty({0}, at::kDouble));
-  const Tensor x = run.sampler(D, *run.path, run.grid, run.path->scale(t) * run.path->sigma(t) * golden.real("latents"), noise);
+  const Tensor x =
+      run.sampler(D, *run.path, run.grid, run.path->scale(t) * run.path->sigma(t) * golden.real("latents"), noise);
 
   golden.check_max(name + ".out", x, tolerance);
   std::vector<Tensor> z, denoised;
   std::vector<double> sigma;
-  for (const auto& evaluation : *trace) z.push_back(evaluation.z), denoised.push_back(evaluation.denoised), sigma.push_back(evaluation.sigma);
+  for (const auto& evaluation : *trace)
+    z.push_back(evaluation.z), denoised.push_back(evaluation.denoised), sigma.push_back(evaluation.sigma);
   golden.check_max(name + ".eval_x", at::stack(z), tolerance);
   golden.check_max(name + ".eval_sigma", at::tensor(sigma), tolerance);
   if (golden.has(name + ".eval_denoised")) golden.check_max(name + ".eval_denoised", at::stack(denoised), tolerance);
@@ -86,7 +90,8 @@ void check_run(Golden& golden, const std::string& name, const Run& run, double t
 
 Run edm_run(Golden& golden, const std::string& name) {
   Settings settings = case_settings(golden.settings().at(name));
-  const double low = std::min(setting(settings, "sigma_min", 0.002), 0.002), high = std::max(setting(settings, "sigma_max", 80), 80.0);
+  const double low = std::min(setting(settings, "sigma_min", 0.002), 0.002),
+               high = std::max(setting(settings, "sigma_max", 80), 80.0);
   auto path = schedule("{type: edm, sigma_min: " + number_text(low) + ", sigma_max: " + number_text(high) + "}");
   Interval network{0.0, 1e300};
   if (name.starts_with("round_iddpm")) {
@@ -95,37 +100,51 @@ Run edm_run(Golden& golden, const std::string& name) {
     network = {levels.front(), levels.back()};
     path = snapped(std::move(path), levels);
   }
-  const std::string grid = "{type: karras" + take(settings, {{"steps", "num_steps"}, {"rho", "rho"}, {"sigma_min", "sigma_min"}, {"sigma_max", "sigma_max"}}) + "}";
-  const std::string sampler = "{type: heun, final: euler" + take(settings, {{"S_churn", "S_churn"}, {"S_min", "S_min"}, {"S_max", "S_max"}, {"S_noise", "S_noise"}}) + "}";
-  require(settings.empty(), "golden {}: case {} has the unknown setting '{}'", golden.name(), name, settings.empty() ? "" : settings.begin()->first);
+  const std::string grid =
+      "{type: karras" +
+      take(settings, {{"steps", "num_steps"}, {"rho", "rho"}, {"sigma_min", "sigma_min"}, {"sigma_max", "sigma_max"}}) +
+      "}";
+  const std::string sampler =
+      "{type: heun, final: euler" +
+      take(settings, {{"S_churn", "S_churn"}, {"S_min", "S_min"}, {"S_max", "S_max"}, {"S_noise", "S_noise"}}) + "}";
+  require(settings.empty(), "golden {}: case {} has the unknown setting '{}'", golden.name(), name,
+          settings.empty() ? "" : settings.begin()->first);
   TimeGrid times = made(make_grid, grid, *path, network);
   return {std::move(path), times, made(make_sampler, sampler)};
 }
 
 Run ablation_run(Golden& golden, const std::string& name, Settings settings) {
-  const std::string solver = taken_word(settings, "solver", "heun"), discretization = taken_word(settings, "discretization", "edm");
-  const std::string schedule_name = taken_word(settings, "schedule", "linear"), scaling = taken_word(settings, "scaling", "none");
-  const std::map<std::string, std::string> grids{{"vp", "edm_vp"}, {"ve", "edm_ve"}, {"iddpm", "edm_iddpm"}, {"edm", "karras"}};
+  const std::string solver = taken_word(settings, "solver", "heun"),
+                    discretization = taken_word(settings, "discretization", "edm");
+  const std::string schedule_name = taken_word(settings, "schedule", "linear"),
+                    scaling = taken_word(settings, "scaling", "none");
+  const std::map<std::string, std::string> grids{
+      {"vp", "edm_vp"}, {"ve", "edm_ve"}, {"iddpm", "edm_iddpm"}, {"edm", "karras"}};
   const std::map<std::string, std::string> schedules{{"vp", "vp"}, {"ve", "ve, clock: sqrt"}, {"linear", "edm"}};
   const std::map<std::string, std::string> scales{{"vp", "variance_preserving"}, {"none", "unit"}};
-  require(grids.contains(discretization) && schedules.contains(schedule_name) && scales.contains(scaling), "golden {}: case {} is unknown: {} {} {}",
-          golden.name(), name, discretization, schedule_name, scaling);
+  require(grids.contains(discretization) && schedules.contains(schedule_name) && scales.contains(scaling),
+          "golden {}: case {} is unknown: {} {} {}", golden.name(), name, discretization, schedule_name, scaling);
 
   // The reference's schedule is solved from the range of the grid, whatever the grid is.
   const std::string grid_name = grids.at(discretization), epsilon_s = taken_word(settings, "epsilon_s", "0.001");
   const Interval usual = published_sigmas(grid_name, std::stod(epsilon_s));
-  const std::string range = ", sigma_min: " + taken_word(settings, "sigma_min", number_text(usual.low)) + ", sigma_max: " + taken_word(settings, "sigma_max", number_text(usual.high));
-  auto path = schedule("{type: " + schedules.at(schedule_name) + ", scale: " + scales.at(scaling) + range + (schedule_name == "vp" ? ", t_min: " + epsilon_s : "") + "}");
+  const std::string range = ", sigma_min: " + taken_word(settings, "sigma_min", number_text(usual.low)) +
+                            ", sigma_max: " + taken_word(settings, "sigma_max", number_text(usual.high));
+  auto path = schedule("{type: " + schedules.at(schedule_name) + ", scale: " + scales.at(scaling) + range +
+                       (schedule_name == "vp" ? ", t_min: " + epsilon_s : "") + "}");
 
   std::string grid = "{type: " + grid_name + range + take(settings, {{"steps", "num_steps"}});
   if (discretization == "vp") grid += ", epsilon_s: " + epsilon_s;
   if (discretization == "iddpm") grid += take(settings, {{"M", "M"}, {"C_1", "C_1"}, {"C_2", "C_2"}});
   if (discretization == "edm") grid += take(settings, {{"rho", "rho"}});
-  std::string sampler = "{type: " + solver + ", final: euler" + take(settings, {{"S_churn", "S_churn"}, {"S_min", "S_min"}, {"S_max", "S_max"}, {"S_noise", "S_noise"}});
+  std::string sampler =
+      "{type: " + solver + ", final: euler" +
+      take(settings, {{"S_churn", "S_churn"}, {"S_min", "S_min"}, {"S_max", "S_max"}, {"S_noise", "S_noise"}});
   if (solver == "heun") sampler += take(settings, {{"alpha", "alpha"}});
   // What is left has no effect in the reference either: options of another discretization or solver.
   for (const char* key : {"M", "C_1", "C_2", "rho", "alpha"}) settings.erase(key);
-  require(settings.empty(), "golden {}: case {} has the unknown setting '{}'", golden.name(), name, settings.empty() ? "" : settings.begin()->first);
+  require(settings.empty(), "golden {}: case {} has the unknown setting '{}'", golden.name(), name,
+          settings.empty() ? "" : settings.begin()->first);
   TimeGrid times = made(make_grid, grid + "}", *path, Interval{0.0, 1e300});
   return {std::move(path), times, made(make_sampler, sampler + "}")};
 }

@@ -43,13 +43,16 @@ void check_states(Golden& golden, const std::string& name, const std::string& sa
   const auto ends = golden.reals("sample.t_start_end");
   const auto path = flow(ends[1], ends[0]);
   TimeGrid grid;
-  for (std::int64_t i = 0; i <= N; ++i) grid.t.push_back(std::lerp(ends[0], ends[1], static_cast<double>(i) / static_cast<double>(N)));
+  for (std::int64_t i = 0; i <= N; ++i)
+    grid.t.push_back(std::lerp(ends[0], ends[1], static_cast<double>(i) / static_cast<double>(N)));
   const auto trace = std::make_shared<std::vector<Evaluation>>();
   NoNoise noise;
-  const Tensor last = made(make_sampler, "{type: " + sampler + ", final: none}")(recorded(Mixture::from(golden).denoiser(), trace), *path, grid, golden.real("sample.z"), noise);
+  const Tensor last = made(make_sampler, "{type: " + sampler + ", final: none}")(
+      recorded(Mixture::from(golden).denoiser(), trace), *path, grid, golden.real("sample.z"), noise);
   const std::size_t evaluations = sampler == "heun" ? 2 : 1;
   std::vector<Tensor> states;
-  for (std::size_t i = 0; i < trace->size(); i += evaluations) states.push_back(path->scale(grid.t[i / evaluations]) * (*trace)[i].z);
+  for (std::size_t i = 0; i < trace->size(); i += evaluations)
+    states.push_back(path->scale(grid.t[i / evaluations]) * (*trace)[i].z);
   states.push_back(last);
   golden.check_max(name, at::stack(states), 1e-9);
 }
@@ -58,7 +61,11 @@ void check_states(Golden& golden, const std::string& name, const std::string& sa
 Tensor integrated(const Denoiser& D, const NoiseSchedule& path, Tensor x, int N) {
   const Interval ends = path.sigmas();
   for (int i = 0; i < N; ++i) {
-    const auto time = [&](int k) { return k == 0 ? path.times().high : k == N ? path.times().low : path.time(ends.high * std::pow(ends.low / ends.high, static_cast<double>(k) / N)); };
+    const auto time = [&](int k) {
+      return k == 0   ? path.times().high
+             : k == N ? path.times().low
+                      : path.time(ends.high * std::pow(ends.low / ends.high, static_cast<double>(k) / N));
+    };
     const double t = time(i), u = time(i + 1), h = u - t;
     const Tensor k1 = velocity(D, path, x, t), k2 = velocity(D, path, x + 0.5 * h * k1, t + 0.5 * h);
     const Tensor k3 = velocity(D, path, x + 0.5 * h * k2, t + 0.5 * h), k4 = velocity(D, path, x + h * k3, u);
@@ -70,23 +77,29 @@ Tensor integrated(const Denoiser& D, const NoiseSchedule& path, Tensor x, int N)
 }  // namespace
 
 TEST_CASE("flow is rectified flow, with time running from noise to data", "[golden][samplers]") {
-  for_each_golden({"rectified_flow_"}, [](Golden& golden) {
-    check_pairs(golden);
-    const std::regex states(R"(sample\.(euler|heun)(\d+))"), logit_normal(R"(logit_normal\.m([-.0-9]+)_s([.0-9]+))");
-    for (const auto& name : golden.names()) {
-      std::smatch m;
-      if (std::regex_match(name, m, states)) check_states(golden, name, m[1], std::stoll(m[2]));
-      if (!std::regex_match(name, m, logit_normal)) continue;
-      const NoiseLevels levels = made(make_noise_levels, "{type: logit_normal, mean: " + m[1].str() + ", std: " + m[2].str() + "}");
-      std::vector<double> times;
-      for (const double u : golden.reals("logit_normal.q")) times.push_back(levels(u) / (1 + levels(u)));
-      golden.check_each(name, times, 1e-9);
-    }
-    const auto ends = golden.reals("sample.t_start_end");
-    const Tensor exact = integrated(Mixture::from(golden).denoiser(), *flow(ends[1], ends[0]), golden.real("sample.z"), 1200);
-    golden.check_max("sample.exact", exact, 1e-9);
-    golden.check_max("sample.rk45", exact, 1e-3);
-  }, {"sample.rk45_nfe_accepted"});  // steps of an adaptive solver
+  for_each_golden({"rectified_flow_"},
+                  [](Golden& golden) {
+                    check_pairs(golden);
+                    const std::regex states(R"(sample\.(euler|heun)(\d+))"),
+                        logit_normal(R"(logit_normal\.m([-.0-9]+)_s([.0-9]+))");
+                    for (const auto& name : golden.names()) {
+                      std::smatch m;
+                      if (std::regex_match(name, m, states)) check_states(golden, name, m[1], std::stoll(m[2]));
+                      if (!std::regex_match(name, m, logit_normal)) continue;
+                      const NoiseLevels levels = made(
+                          make_noise_levels, "{type: logit_normal, mean: " + m[1].str() + ", std: " + m[2].str() + "}");
+                      std::vector<double> times;
+                      for (const double u : golden.reals("logit_normal.q"))
+                        times.push_back(levels(u) / (1 + levels(u)));
+                      golden.check_each(name, times, 1e-9);
+                    }
+                    const auto ends = golden.reals("sample.t_start_end");
+                    const Tensor exact = integrated(Mixture::from(golden).denoiser(), *flow(ends[1], ends[0]),
+                                                    golden.real("sample.z"), 1200);
+                    golden.check_max("sample.exact", exact, 1e-9);
+                    golden.check_max("sample.rk45", exact, 1e-3);
+                  },
+                  {"sample.rk45_nfe_accepted"});  // steps of an adaptive solver
 }
 
 }  // namespace edmund::testing

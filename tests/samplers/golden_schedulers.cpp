@@ -18,7 +18,8 @@ namespace {
 
 // A scheduler's configuration under the reference's names and defaults.
 struct Config {
-  std::string beta_schedule = "linear", prediction_type = "epsilon", variance_type = "fixed_small", timestep_spacing = "leading";
+  std::string beta_schedule = "linear", prediction_type = "epsilon", variance_type = "fixed_small",
+              timestep_spacing = "leading";
   std::int64_t num_train_timesteps = 1000, steps_offset = 0, num_inference_steps = 0;
   double beta_start = 1e-4, beta_end = 0.02, clip_sample_range = 1.0, eta = 0.0;
   bool clip_sample = true, set_alpha_to_one = true, rescale_betas_zero_snr = false, use_clipped_model_output = false;
@@ -30,19 +31,24 @@ struct Config {
       if (from.contains(key)) from.at(key).get_to(value);
       from.erase(key);
     };
-    take(config, "beta_schedule", beta_schedule), take(config, "prediction_type", prediction_type), take(config, "variance_type", variance_type);
-    take(config, "timestep_spacing", timestep_spacing), take(config, "num_train_timesteps", num_train_timesteps), take(config, "steps_offset", steps_offset);
-    take(config, "beta_start", beta_start), take(config, "beta_end", beta_end), take(config, "clip_sample", clip_sample);
+    take(config, "beta_schedule", beta_schedule), take(config, "prediction_type", prediction_type),
+        take(config, "variance_type", variance_type);
+    take(config, "timestep_spacing", timestep_spacing), take(config, "num_train_timesteps", num_train_timesteps),
+        take(config, "steps_offset", steps_offset);
+    take(config, "beta_start", beta_start), take(config, "beta_end", beta_end),
+        take(config, "clip_sample", clip_sample);
     take(config, "clip_sample_range", clip_sample_range), take(config, "set_alpha_to_one", set_alpha_to_one);
     take(config, "rescale_betas_zero_snr", rescale_betas_zero_snr);
     take(step, "eta", eta), take(step, "use_clipped_model_output", use_clipped_model_output);
-    require(config.empty() && step.empty(), "golden: unknown settings of a scheduler: {} {}", config.dump(), step.dump());
+    require(config.empty() && step.empty(), "golden: unknown settings of a scheduler: {} {}", config.dump(),
+            step.dump());
   }
 
   std::string beta_kind() const { return beta_schedule == "squaredcos_cap_v2" ? "cosine" : beta_schedule; }
   std::unique_ptr<NoiseSchedule> path() const {
     std::string yaml = "{type: ddpm, N: " + std::to_string(num_train_timesteps) + ", betas: " + beta_kind();
-    if (beta_kind() != "cosine") yaml += ", beta_start: " + number_text(beta_start) + ", beta_end: " + number_text(beta_end);
+    if (beta_kind() != "cosine")
+      yaml += ", beta_start: " + number_text(beta_start) + ", beta_end: " + number_text(beta_end);
     return schedule(yaml + (rescale_betas_zero_snr ? ", zero_terminal_snr: true}" : "}"));
   }
   std::vector<double> betas() const {
@@ -62,21 +68,24 @@ Tensor predicted(const Config& config, const NoiseSchedule& path, const Tensor& 
 
 // The sampler that the scheduler is, with the given last step.
 Sampler sampler_of(const Config& config, bool ddim, const char* last) {
-  const std::string range = "[-" + number_text(config.clip_sample_range) + ", " + number_text(config.clip_sample_range) + "]";
+  const std::string range =
+      "[-" + number_text(config.clip_sample_range) + ", " + number_text(config.clip_sample_range) + "]";
   std::string yaml = std::string("{final: ") + last;
   if (ddim) {
     yaml += ", type: ddim, eta: " + number_text(config.eta);
     if (config.clip_sample && !config.use_clipped_model_output) yaml += ", clip: " + range;
   } else {
     const bool posterior = config.variance_type == "fixed_small" || config.variance_type == "fixed_small_log";
-    require(posterior || config.variance_type == "fixed_large", "golden: unknown variance type '{}'", config.variance_type);
+    require(posterior || config.variance_type == "fixed_large", "golden: unknown variance type '{}'",
+            config.variance_type);
     yaml += std::string(", type: ancestral, variance: ") + (posterior ? "posterior" : "beta");
   }
   return made(make_sampler, yaml + "}");
 }
 
 // The scheduler's step from sample i, entry `from` to entry `to` of the table (counted from 1; 0: clean image).
-Tensor stepped(const Config& config, bool ddim, const NoiseSchedule& path, Denoiser D, const Tensor& x, double from, double to, const Tensor& draw) {
+Tensor stepped(const Config& config, bool ddim, const NoiseSchedule& path, Denoiser D, const Tensor& x, double from,
+               double to, const Tensor& draw) {
   ReplayedNoise noise(draw.unsqueeze(0));
   const double r = config.clip_sample_range;
   if (config.clip_sample && (!ddim || config.use_clipped_model_output)) D = clipped(std::move(D), {-r, r});
@@ -92,10 +101,13 @@ void check_case(Golden& golden, const std::string& name, bool ddim) {
   const auto path = config.path();
   const auto timesteps = golden.reals(name + ".timesteps");
   if (golden.has(name + ".betas")) golden.check_each(name + ".betas", config.betas(), 0.0, 1e-7);
-  if (golden.has(name + ".alphas_cumprod")) golden.check_each(name + ".alphas_cumprod", alphas_cumprod(config.betas()), 2e-5);
+  if (golden.has(name + ".alphas_cumprod"))
+    golden.check_each(name + ".alphas_cumprod", alphas_cumprod(config.betas()), 2e-5);
 
-  const TimeGrid grid = made(make_grid, "{type: native, steps: " + std::to_string(config.num_inference_steps) + ", spacing: " + config.timestep_spacing +
-                                 ", offset: " + std::to_string(config.steps_offset) + "}", *path, Interval{0.0, 1e300});
+  const TimeGrid grid = made(make_grid,
+                             "{type: native, steps: " + std::to_string(config.num_inference_steps) + ", spacing: " +
+                                 config.timestep_spacing + ", offset: " + std::to_string(config.steps_offset) + "}",
+                             *path, Interval{0.0, 1e300});
   std::vector<double> ours;
   for (const double t : grid.t) ours.push_back(t - 1);  // the reference counts from 0
   golden.check_each(name + ".timesteps", ours, 0.0);
@@ -115,8 +127,10 @@ void check_case(Golden& golden, const std::string& name, bool ddim) {
     const Tensor x = samples[i];
     const Denoiser stored = [&](const Tensor&, double) { return predicted(config, *path, x, outputs[i], from); };
     const std::string label = name + " step " + std::to_string(i);
-    golden.check_max_of(label + ", stored output", stepped(config, ddim, *path, stored, x, from, to, n), samples[i + 1], 1e-4);
-    golden.check_max_of(label + ", mixture", stepped(config, ddim, *path, mixture.denoiser(), x, from, to, n), samples[i + 1], 1e-4);
+    golden.check_max_of(label + ", stored output", stepped(config, ddim, *path, stored, x, from, to, n), samples[i + 1],
+                        1e-4);
+    golden.check_max_of(label + ", mixture", stepped(config, ddim, *path, mixture.denoiser(), x, from, to, n),
+                        samples[i + 1], 1e-4);
   }
   golden.check(name + ": every draw belongs to a step", draw == draws.size(0));
 }

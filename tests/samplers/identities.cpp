@@ -27,7 +27,8 @@ std::vector<std::int64_t> images(std::int64_t first, std::int64_t count) {
   return out;
 }
 
-Tensor sampled(std::string_view sampler, const NoiseSchedule& path, const TimeGrid& grid, std::vector<std::int64_t> which, at::ScalarType dtype = at::kDouble,
+Tensor sampled(std::string_view sampler, const NoiseSchedule& path, const TimeGrid& grid,
+               std::vector<std::int64_t> which, at::ScalarType dtype = at::kDouble,
                std::shared_ptr<std::vector<Evaluation>> trace = nullptr) {
   PhiloxNoise noise(5, std::move(which), dtype, at::kCPU);
   const Tensor x = initial_state(path, grid, noise, {2, 3, 3});
@@ -38,7 +39,9 @@ TimeGrid on(const NoiseSchedule& path, std::string_view sigmas = "[40, 18, 7, 3,
   return made(make_grid, "{type: explicit, sigmas: " + std::string(sigmas) + "}", path, Interval{0.0, 1e300});
 }
 
-void check_close(const Tensor& a, const Tensor& b, double relative) { CHECK((a - b).abs().max().item<double>() <= relative * b.abs().max().item<double>()); }
+void check_close(const Tensor& a, const Tensor& b, double relative) {
+  CHECK((a - b).abs().max().item<double>() <= relative * b.abs().max().item<double>());
+}
 
 // Schedules that span σ from 0.05 to 40.
 std::vector<std::string> wide_schedules() {
@@ -48,8 +51,14 @@ std::vector<std::string> wide_schedules() {
   return out;
 }
 
-const char* const kSamplers[] = {"{type: euler}", "{type: heun}", "{type: heun, S_churn: 4, S_max: 20, S_noise: 1.003}", "{type: euler, S_churn: 4}",
-                                 "{type: ddim, eta: 0.5}", "{type: ancestral}", "{type: ancestral, variance: beta}", "{type: reverse_sde}"};
+const char* const kSamplers[] = {"{type: euler}",
+                                 "{type: heun}",
+                                 "{type: heun, S_churn: 4, S_max: 20, S_noise: 1.003}",
+                                 "{type: euler, S_churn: 4}",
+                                 "{type: ddim, eta: 0.5}",
+                                 "{type: ancestral}",
+                                 "{type: ancestral, variance: beta}",
+                                 "{type: reverse_sde}"};
 
 }  // namespace
 
@@ -74,10 +83,12 @@ TEST_CASE("Euler on flow is Euler on edm is DDIM(0), node for node", "[samplers]
 TEST_CASE("the two final steps are one on edm and flow, and differ elsewhere", "[samplers]") {
   for (const char* yaml : {"{type: edm}", "{type: flow}"}) {
     const auto path = schedule(yaml);
-    check_close(sampled("{type: heun, final: euler}", *path, on(*path), images(0, 4)), sampled("{type: heun}", *path, on(*path), images(0, 4)), 1e-12);
+    check_close(sampled("{type: heun, final: euler}", *path, on(*path), images(0, 4)),
+                sampled("{type: heun}", *path, on(*path), images(0, 4)), 1e-12);
   }
   const auto vp = schedule("{type: vp}");
-  const Tensor denoised = sampled("{type: heun}", *vp, on(*vp), images(0, 4)), euler = sampled("{type: heun, final: euler}", *vp, on(*vp), images(0, 4));
+  const Tensor denoised = sampled("{type: heun}", *vp, on(*vp), images(0, 4)),
+               euler = sampled("{type: heun, final: euler}", *vp, on(*vp), images(0, 4));
   CHECK((denoised - euler).abs().max().item<double>() > 1e-6);
 }
 
@@ -85,7 +96,8 @@ TEST_CASE("DDIM(1) is ancestral sampling with the posterior's variance on every 
   for (const auto& yaml : wide_schedules()) {
     INFO(yaml);
     const auto path = schedule(yaml);
-    check_close(sampled("{type: ddim, eta: 1}", *path, on(*path), images(0, 4)), sampled("{type: ancestral}", *path, on(*path), images(0, 4)), 1e-10);
+    check_close(sampled("{type: ddim, eta: 1}", *path, on(*path), images(0, 4)),
+                sampled("{type: ancestral}", *path, on(*path), images(0, 4)), 1e-10);
   }
 }
 
@@ -106,7 +118,8 @@ TEST_CASE("an image is the same in any batch, with every sampler", "[samplers]")
   for (const char* sampler : kSamplers) {
     INFO(sampler);
     const Tensor together = sampled(sampler, *path, on(*path), images(10, 5));
-    for (std::int64_t i = 0; i < 5; ++i) CHECK(at::equal(sampled(sampler, *path, on(*path), images(10 + i, 1))[0], together[i]));
+    for (std::int64_t i = 0; i < 5; ++i)
+      CHECK(at::equal(sampled(sampler, *path, on(*path), images(10 + i, 1))[0], together[i]));
   }
 }
 
@@ -123,8 +136,10 @@ TEST_CASE("samplers keep the dtype of their state", "[samplers]") {
 
 TEST_CASE("samplers evaluate the denoiser as often as they say", "[samplers]") {
   const auto path = schedule("{type: edm}");
-  for (const auto& [sampler, expected] : {std::pair{"{type: heun}", 15}, std::pair{"{type: heun, final: none}", 14}, std::pair{"{type: euler}", 8},
-                                          std::pair{"{type: ddim}", 8}, std::pair{"{type: ancestral, final: none}", 7}, std::pair{"{type: reverse_sde}", 8}}) {
+  for (const auto& [sampler, expected] :
+       {std::pair{"{type: heun}", 15}, std::pair{"{type: heun, final: none}", 14}, std::pair{"{type: euler}", 8},
+        std::pair{"{type: ddim}", 8}, std::pair{"{type: ancestral, final: none}", 7},
+        std::pair{"{type: reverse_sde}", 8}}) {
     const auto trace = std::make_shared<std::vector<Evaluation>>();
     sampled(sampler, *path, on(*path), images(0, 1), at::kDouble, trace);
     INFO(sampler);
@@ -137,7 +152,8 @@ TEST_CASE("churn lifts sigma inside its range only and draws once a step", "[sam
   const TimeGrid grid = on(*path);
   const auto trace = std::make_shared<std::vector<Evaluation>>();
   ReplayedNoise noise(at::zeros({8, 1, 1, 1, 1}, at::kDouble));
-  made(make_sampler, "{type: euler, S_churn: 0.8, S_min: 0.5, S_max: 10}")(recorded(peaks, trace), *path, grid, at::ones({1, 1, 1, 1}, at::kDouble), noise);
+  made(make_sampler, "{type: euler, S_churn: 0.8, S_min: 0.5, S_max: 10}")(recorded(peaks, trace), *path, grid,
+                                                                           at::ones({1, 1, 1, 1}, at::kDouble), noise);
   CHECK(noise.used() == 8);
   REQUIRE(trace->size() == 8);
   for (std::size_t i = 0; i < 8; ++i) {
@@ -155,7 +171,8 @@ TEST_CASE("ancestral steps split the noise of the next level", "[samplers]") {
   const auto vp = schedule("{type: vp}");
   for (const double t : {0.01, 0.3, 0.9}) CHECK_THAT(diffusion(*vp, t), WithinRel(std::sqrt(0.1 + 19.9 * t), 1e-12));
   const auto ddpm = schedule("{type: ddpm}");
-  CHECK_THAT(transition_std(*ddpm, 500, ddpm->sigma(499)), WithinRel(std::sqrt(1e-4 + 499 * (0.02 - 1e-4) / 999), 1e-9));
+  CHECK_THAT(transition_std(*ddpm, 500, ddpm->sigma(499)),
+             WithinRel(std::sqrt(1e-4 + 499 * (0.02 - 1e-4) / 999), 1e-9));
 }
 
 TEST_CASE("ddim's own clip keeps the direction of the uncut D", "[samplers]") {
@@ -164,8 +181,11 @@ TEST_CASE("ddim's own clip keeps the direction of the uncut D", "[samplers]") {
   const Denoiser two = [](const Tensor& z, double) { return at::full_like(z, 2.0); };
   NoNoise noise;
   const Tensor x = at::full({1, 1, 1, 1}, 5.0, at::kDouble);
-  CHECK_THAT(made(make_sampler, "{type: ddim, clip: [-1, 1], final: none}")(two, *path, grid, x, noise).item<double>(), WithinRel(1 + (5.0 - 2) / 3, 1e-12));
-  CHECK_THAT(made(make_sampler, "{type: ddim, final: none}")(clipped(two, {-1, 1}), *path, grid, x, noise).item<double>(), WithinRel(1 + (5.0 - 1) / 3, 1e-12));
+  CHECK_THAT(made(make_sampler, "{type: ddim, clip: [-1, 1], final: none}")(two, *path, grid, x, noise).item<double>(),
+             WithinRel(1 + (5.0 - 2) / 3, 1e-12));
+  CHECK_THAT(
+      made(make_sampler, "{type: ddim, final: none}")(clipped(two, {-1, 1}), *path, grid, x, noise).item<double>(),
+      WithinRel(1 + (5.0 - 1) / 3, 1e-12));
   CHECK(made(make_sampler, "{type: ddim, clip: [-1, 1]}")(two, *path, grid, x, noise).item<double>() == 1.0);
 }
 

@@ -3,9 +3,9 @@
 #include "edmund/core/error.h"
 #include "edmund/diffusion/noise_source.h"
 
+#include <ATen/ops/zeros.h>
 #include <ATen/TensorIndexing.h>
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/zeros.h>
 #include <cstdint>
 #include <utility>
 
@@ -16,7 +16,8 @@ class ReplayedNoise : public NoiseSource {
  public:
   explicit ReplayedNoise(Tensor draws) : draws_(std::move(draws)) {}
   Tensor normal(at::IntArrayRef) override {
-    require(next_ < draws_.size(0), "replayed noise: a sampler asked for more than the {} stored draws", draws_.size(0));
+    require(next_ < draws_.size(0), "replayed noise: a sampler asked for more than the {} stored draws",
+            draws_.size(0));
     return draws_[next_++];
   }
   std::int64_t used() const { return next_; }

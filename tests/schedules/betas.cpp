@@ -24,7 +24,8 @@ TEST_CASE("beta tables start and end where they are told", "[schedules]") {
 TEST_CASE("cosine betas give the cosine up to their clip", "[schedules]") {
   const auto alpha_bar = alphas_cumprod(make_betas("cosine", 1000, 0, 0));
   const auto f = [](double t) { return std::pow(std::cos((t + 0.008) / 1.008 * std::acos(-1.0) / 2), 2); };
-  for (const std::size_t t : {1u, 10u, 500u, 990u}) CHECK_THAT(alpha_bar[t - 1], WithinRel(f(static_cast<double>(t) / 1000) / f(0), 1e-11));
+  for (const std::size_t t : {1u, 10u, 500u, 990u})
+    CHECK_THAT(alpha_bar[t - 1], WithinRel(f(static_cast<double>(t) / 1000) / f(0), 1e-11));
   CHECK(make_betas("cosine", 1000, 0, 0).back() == 0.999);
 }
 

@@ -7,8 +7,8 @@
 #include "support/catch.h"
 #include "support/golden.h"
 
-#include <ATen/ops/tensor.h>
 #include <algorithm>
+#include <ATen/ops/tensor.h>
 #include <cmath>
 #include <regex>
 
@@ -19,7 +19,8 @@ namespace {
 std::string noted(const Golden& golden, const std::string& pattern) {
   std::smatch match;
   const std::string notes = golden.notes();
-  require(std::regex_search(notes, match, std::regex(pattern)), "golden {}: the notes say nothing like '{}'", golden.name(), pattern);
+  require(std::regex_search(notes, match, std::regex(pattern)), "golden {}: the notes say nothing like '{}'",
+          golden.name(), pattern);
   return match[1];
 }
 
@@ -39,7 +40,8 @@ struct Table {
 Table table(Golden& golden, const std::string& kind, bool zero_snr) {
   const auto N = golden.settings().at("num_train_timesteps_of_tables").get<std::int64_t>();
   const std::string ours = kind == "squaredcos_cap_v2" ? "cosine" : kind;
-  std::string yaml = "{type: ddpm, betas: " + ours + ", N: " + std::to_string(N) + ", zero_terminal_snr: " + (zero_snr ? "true" : "false");
+  std::string yaml = "{type: ddpm, betas: " + ours + ", N: " + std::to_string(N) +
+                     ", zero_terminal_snr: " + (zero_snr ? "true" : "false");
   double low = 0, high = 0;
   if (ours != "cosine") {
     const std::string range = golden.settings().at("beta_ranges").at(kind).get<std::string>();
@@ -55,31 +57,40 @@ void check_table(Golden& golden, const std::string& name, const std::string& kin
   if (name.ends_with(".betas")) return golden.check_each(name, ours.betas, 0.0, 1e-7);
   golden.check_each(name, alphas_cumprod(ours.betas), 1e-5);
   std::vector<double> squares;
-  for (std::size_t t = 1; t <= ours.betas.size(); ++t) squares.push_back(std::pow(ours.path->scale(static_cast<double>(t)), 2));
+  for (std::size_t t = 1; t <= ours.betas.size(); ++t)
+    squares.push_back(std::pow(ours.path->scale(static_cast<double>(t)), 2));
   golden.check_each(name, squares, 1e-5, zero_snr ? 2e-12 : 0.0);  // s² is held at 1e-12 where ᾱ is 0
 }
 
 // Variances between the entries of a leading grid: posterior, its square root, or β.
-void check_variances(Golden& golden, const std::string& name, const std::string& kind, const std::string& count, const std::string& type) {
+void check_variances(Golden& golden, const std::string& name, const std::string& kind, const std::string& count,
+                     const std::string& type) {
   const Table ours = table(golden, kind, false);
-  const TimeGrid grid = made(make_grid, "{type: native, spacing: leading, steps: " + count + "}", *ours.path, Interval{0, 1e300});
+  const TimeGrid grid =
+      made(make_grid, "{type: native, spacing: leading, steps: " + count + "}", *ours.path, Interval{0, 1e300});
   std::vector<double> variances;
   for (std::size_t i = 0; i < grid.t.size(); ++i) {
     const NoiseSchedule& path = *ours.path;
     const bool last = i + 1 == grid.t.size();
-    const double sigma = path.sigma(grid.t[i]), next = last ? 0.0 : path.sigma(grid.t[i + 1]), s_next = last ? 1.0 : path.scale(grid.t[i + 1]);
-    const double beta = std::pow(transition_std(path, grid.t[i], next), 2), posterior = std::pow(s_next * ancestral_step(sigma, next, 1.0).up, 2);
+    const double sigma = path.sigma(grid.t[i]), next = last ? 0.0 : path.sigma(grid.t[i + 1]),
+                 s_next = last ? 1.0 : path.scale(grid.t[i + 1]);
+    const double beta = std::pow(transition_std(path, grid.t[i], next), 2),
+                 posterior = std::pow(s_next * ancestral_step(sigma, next, 1.0).up, 2);
     const double floored = std::max(posterior, 1e-20);  // of the reference
-    require(type == "fixed_small" || type == "fixed_small_log" || type == "fixed_large", "golden {}: unknown variance '{}'", golden.name(), type);
+    require(type == "fixed_small" || type == "fixed_small_log" || type == "fixed_large",
+            "golden {}: unknown variance '{}'", golden.name(), type);
     variances.push_back(type == "fixed_large" ? beta : type == "fixed_small" ? floored : std::sqrt(floored));
   }
   golden.check_max(name, at::tensor(variances), 1e-5);
 }
 
-void check_timesteps(Golden& golden, const std::string& name, const std::string& spacing, const std::string& steps, const std::string& offset) {
+void check_timesteps(Golden& golden, const std::string& name, const std::string& spacing, const std::string& steps,
+                     const std::string& offset) {
   const std::string N = noted(golden, "timesteps[^\n]*num_train_timesteps (\\d+)");
   const auto path = schedule("{type: ddpm, N: " + N + "}");
-  const TimeGrid grid = made(make_grid, "{type: native, spacing: " + spacing + ", steps: " + steps + ", offset: " + offset + "}", *path, Interval{0, 1e300});
+  const TimeGrid grid =
+      made(make_grid, "{type: native, spacing: " + spacing + ", steps: " + steps + ", offset: " + offset + "}", *path,
+           Interval{0, 1e300});
   std::vector<double> ours;
   for (const double t : grid.t) ours.push_back(t - 1);  // the reference counts from 0
   golden.check_each(name, ours, 0.0);
@@ -87,7 +98,8 @@ void check_timesteps(Golden& golden, const std::string& name, const std::string&
 
 void check_forward(Golden& golden) {
   const std::string range = noted(golden, "forward[^\n]*linear betas ([-+.e0-9]+\\.\\.[-+.e0-9]+)");
-  const auto path = schedule("{type: ddpm, betas: linear, N: " + noted(golden, "forward[^\n]* (\\d+) train steps") + beta_options(range) + "}");
+  const auto path = schedule("{type: ddpm, betas: linear, N: " + noted(golden, "forward[^\n]* (\\d+) train steps") +
+                             beta_options(range) + "}");
   const Tensor x0 = golden.real("forward.x0"), eps = golden.real("forward.eps");
   std::vector<double> s, sigma;
   for (const double t : golden.reals("forward.t")) s.push_back(path->scale(t + 1)), sigma.push_back(path->sigma(t + 1));
@@ -110,13 +122,17 @@ void check_split(Golden& golden, const std::string& name, double eta) {
 
 TEST_CASE("beta tables, variances and time steps are those of diffusers", "[golden][schedules]") {
   for_each_golden({"schedule_"}, [](Golden& golden) {
-    const std::regex tables(R"((ddpm|ddim)\.(\w+?)(\.zero_snr)?\.(betas|alphas_cumprod))"), variances(R"(ddpm\.(\w+)\.variance_(\d+)steps\.(\w+))"),
+    const std::regex tables(R"((ddpm|ddim)\.(\w+?)(\.zero_snr)?\.(betas|alphas_cumprod))"),
+        variances(R"(ddpm\.(\w+)\.variance_(\d+)steps\.(\w+))"),
         timesteps(R"(ddim\.timesteps\.(\w+)\.(\d+)\.offset(\d+))");
     for (const auto& name : golden.names()) {
       std::smatch m;
-      if (std::regex_match(name, m, tables)) check_table(golden, name, m[2], m[3].matched);
-      else if (std::regex_match(name, m, variances)) check_variances(golden, name, m[1], m[2], m[3]);
-      else if (std::regex_match(name, m, timesteps)) check_timesteps(golden, name, m[1], m[2], m[3]);
+      if (std::regex_match(name, m, tables))
+        check_table(golden, name, m[2], m[3].matched);
+      else if (std::regex_match(name, m, variances))
+        check_variances(golden, name, m[1], m[2], m[3]);
+      else if (std::regex_match(name, m, timesteps))
+        check_timesteps(golden, name, m[1], m[2], m[3]);
     }
     if (golden.has("forward.t")) check_forward(golden);
   });
@@ -131,18 +147,25 @@ TEST_CASE("grids are those of k-diffusion", "[golden][schedules]") {
       std::unique_ptr<NoiseSchedule> path;
       std::string grid = "steps: " + text(0) + ", type: ";
       if (kind == "vp") {
-        const auto setting = [&](const char* key, std::size_t i, double usual) { return args.size() > i ? args[i] : settings.value(key, usual); };
+        const auto setting = [&](const char* key, std::size_t i, double usual) {
+          return args.size() > i ? args[i] : settings.value(key, usual);
+        };
         const double beta_d = setting("beta_d", 1, 19.9), beta_min = setting("beta_min", 2, 0.1);
-        path = schedule("{type: vp, beta_min: " + number_text(beta_min) + ", beta_max: " + number_text(beta_min + beta_d) +
-                        ", t_min: " + number_text(setting("eps_s", 3, 1e-3)) + "}");
+        path =
+            schedule("{type: vp, beta_min: " + number_text(beta_min) + ", beta_max: " + number_text(beta_min + beta_d) +
+                     ", t_min: " + number_text(setting("eps_s", 3, 1e-3)) + "}");
         grid += "uniform";
       } else {
         path = schedule("{type: edm, sigma_min: " + text(1) + ", sigma_max: " + text(2) + "}");
-        grid += (kind == "karras" ? "karras" : kind == "exponential" || kind == "polyexponential" ? "log_snr" : kind) + ", sigma_min: " + text(1) +
-                ", sigma_max: " + text(2) + (settings.contains("rho") ? ", rho: " + number_text(settings.at("rho").get<double>()) : "");
+        grid += (kind == "karras"                                     ? "karras"
+                 : kind == "exponential" || kind == "polyexponential" ? "log_snr"
+                                                                      : kind) +
+                ", sigma_min: " + text(1) + ", sigma_max: " + text(2) +
+                (settings.contains("rho") ? ", rho: " + number_text(settings.at("rho").get<double>()) : "");
       }
       std::vector<double> sigmas;
-      for (const double t : made(make_grid, "{" + grid + "}", *path, Interval{0, 1e300}).t) sigmas.push_back(path->sigma(t));
+      for (const double t : made(make_grid, "{" + grid + "}", *path, Interval{0, 1e300}).t)
+        sigmas.push_back(path->sigma(t));
       sigmas.push_back(0.0);
       golden.check_each(name + ".fp64", sigmas, 1e-12);
       golden.check_max(name + ".fp32", at::tensor(sigmas), 1e-5);

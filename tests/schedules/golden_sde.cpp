@@ -7,9 +7,9 @@
 #include "support/catch.h"
 #include "support/golden.h"
 
+#include <algorithm>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros_like.h>
-#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -66,17 +66,24 @@ void check_discretized(Golden& golden, const Sde& sde, const std::string& count)
   const auto times = golden.reals("t");
   const Tensor x = golden.real("x");
   const auto path = sde.path(times.front());
-  const auto f = [&](const std::function<double(double)>& factor) { return over(times, factor).view({-1, 1, 1, 1}) * x; };
+  const auto f = [&](const std::function<double(double)>& factor) {
+    return over(times, factor).view({-1, 1, 1, 1}) * x;
+  };
   if (sde.name == "subvp") {  // Euler-Maruyama
     const double n = static_cast<double>(N);
-    golden.check_max(prefix + "discretize_f", f([&](double t) { return path->scale_rate(t) / path->scale(t) / n; }), 1e-5);
-    golden.check_max(prefix + "discretize_G", over(times, [&](double t) { return diffusion(*path, t) / std::sqrt(n); }), 1e-5);
+    golden.check_max(prefix + "discretize_f", f([&](double t) { return path->scale_rate(t) / path->scale(t) / n; }),
+                     1e-5);
+    golden.check_max(prefix + "discretize_G", over(times, [&](double t) { return diffusion(*path, t) / std::sqrt(n); }),
+                     1e-5);
   } else if (sde.name == "vp") {
     const auto ddpm = sde.table(N);
     const auto step = [&](double t) { return static_cast<double>(table_index(t, N)); };  // from entry step to step + 1
     const auto before = [&](double k) { return k > 0 ? ddpm->scale(k) : 1.0; };
-    golden.check_max(prefix + "discretize_f", f([&](double t) { return ddpm->scale(step(t) + 1) / before(step(t)) - 1; }), 1e-5);
-    const auto G = [&](double t) { return transition_std(*ddpm, step(t) + 1, step(t) > 0 ? ddpm->sigma(step(t)) : 0.0); };
+    golden.check_max(prefix + "discretize_f",
+                     f([&](double t) { return ddpm->scale(step(t) + 1) / before(step(t)) - 1; }), 1e-5);
+    const auto G = [&](double t) {
+      return transition_std(*ddpm, step(t) + 1, step(t) > 0 ? ddpm->sigma(step(t)) : 0.0);
+    };
     golden.check_max(prefix + "discretize_G", over(times, G), 1e-5);
     if (golden.has(prefix + "discrete_betas")) {
       const auto betas = make_betas("linear", N, sde.low / static_cast<double>(N), sde.high / static_cast<double>(N));

@@ -52,7 +52,8 @@ TEST_CASE("every distribution of noise levels rises from u to u", "[schedules]")
 }
 
 TEST_CASE("logit-normal flow times are lognormal noise levels", "[schedules]") {
-  const NoiseLevels flow = levels("{type: logit_normal, mean: 0.4, std: 1.7}"), lognormal = levels("{type: lognormal, mean: 0.4, std: 1.7}");
+  const NoiseLevels flow = levels("{type: logit_normal, mean: 0.4, std: 1.7}"),
+                    lognormal = levels("{type: lognormal, mean: 0.4, std: 1.7}");
   for (double u = 0.0005; u < 1; u += 0.001) CHECK_THAT(flow(u), WithinRel(lognormal(u), 1e-13));
 }
 
@@ -76,9 +77,10 @@ TEST_CASE("stratified draws fill every stratum once, whatever the position of th
 }
 
 TEST_CASE("wrong options of noise levels are named", "[schedules]") {
-  for (const auto& [yaml, part] : {std::pair{"{type: log_uniform, sigma_min: 3, sigma_max: 1}", "greater than sigma_min"}, std::pair{"{std: -1}", "std"},
-                                   std::pair{"{type: schedule, schedule: vp, t_min: 1e-5}", "t_min"},
-                                   std::pair{"{type: schedule, t_min: 30, t_max: 20}", "greater than t_min"}, std::pair{"{mean: x}", "mean"}}) {
+  for (const auto& [yaml, part] :
+       {std::pair{"{type: log_uniform, sigma_min: 3, sigma_max: 1}", "greater than sigma_min"},
+        std::pair{"{std: -1}", "std"}, std::pair{"{type: schedule, schedule: vp, t_min: 1e-5}", "t_min"},
+        std::pair{"{type: schedule, t_min: 30, t_max: 20}", "greater than t_min"}, std::pair{"{mean: x}", "mean"}}) {
     std::string message;
     try {
       levels(yaml);

@@ -100,8 +100,10 @@ TEST_CASE("rates are the derivatives of scale and sigma", "[schedules]") {
       const auto sigma = [&](double at) { return path->sigma(at); };
       const auto scale = [&](double at) { return path->scale(at); };
       // Rounding of f over h, and the O(h⁴) remainder.
-      CHECK_THAT(path->sigma_rate(t), WithinRel(slope(sigma, t, h), 1e-7) || WithinAbs(slope(sigma, t, h), 1e-14 * sigma(t) / h));
-      CHECK_THAT(path->scale_rate(t), WithinRel(slope(scale, t, h), 1e-7) || WithinAbs(slope(scale, t, h), 1e-14 * scale(t) / h));
+      CHECK_THAT(path->sigma_rate(t),
+                 WithinRel(slope(sigma, t, h), 1e-7) || WithinAbs(slope(sigma, t, h), 1e-14 * sigma(t) / h));
+      CHECK_THAT(path->scale_rate(t),
+                 WithinRel(slope(scale, t, h), 1e-7) || WithinAbs(slope(scale, t, h), 1e-14 * scale(t) / h));
     }
   }
 }
@@ -114,17 +116,21 @@ TEST_CASE("schedules are their formulas", "[schedules]") {
   const double B = 0.1 * t + 0.5 * 19.9 * t * t;
   CHECK_THAT(schedule("{type: vp}")->scale(t), WithinRel(std::exp(-B / 2), 1e-14));
   CHECK_THAT(schedule("{type: vp}")->sigma(t), WithinRel(std::sqrt(std::exp(B) - 1), 1e-14));
-  CHECK_THAT(schedule("{type: sub_vp}")->scale(t) * schedule("{type: sub_vp}")->sigma(t), WithinRel(1 - std::exp(-B), 1e-14));
+  CHECK_THAT(schedule("{type: sub_vp}")->scale(t) * schedule("{type: sub_vp}")->sigma(t),
+             WithinRel(1 - std::exp(-B), 1e-14));
   CHECK_THAT(schedule("{type: cosine}")->scale(t), WithinRel(std::cos(std::numbers::pi * t / 2), 1e-14));
   CHECK_THAT(schedule("{type: flow}")->scale(t) * schedule("{type: flow}")->sigma(t), WithinRel(t, 1e-14));
-  CHECK_THAT(schedule("{type: ve, scale: variance_preserving}")->scale(t), WithinRel(1 / std::sqrt(1 + std::pow(0.02 * std::pow(5000.0, t), 2)), 1e-13));
+  CHECK_THAT(schedule("{type: ve, scale: variance_preserving}")->scale(t),
+             WithinRel(1 / std::sqrt(1 + std::pow(0.02 * std::pow(5000.0, t), 2)), 1e-13));
   CHECK(schedule("{type: vp, scale: unit}")->scale(t) == 1.0);
 }
 
 TEST_CASE("vp has g² = β and sub_vp g² = β (1 - exp(-2B))", "[schedules]") {
   for (const double t : sample_times({1e-3, 1.0})) {
     const double beta = 0.1 + 19.9 * t, B = 0.1 * t + 0.5 * 19.9 * t * t;
-    const auto square = [t](const NoiseSchedule& path) { return 2 * std::pow(path.scale(t), 2) * path.sigma(t) * path.sigma_rate(t); };
+    const auto square = [t](const NoiseSchedule& path) {
+      return 2 * std::pow(path.scale(t), 2) * path.sigma(t) * path.sigma_rate(t);
+    };
     CHECK_THAT(square(*schedule("{type: vp}")), WithinRel(beta, 1e-12));
     CHECK_THAT(square(*schedule("{type: sub_vp}")), WithinRel(-beta * std::expm1(-2 * B), 1e-12));
   }
@@ -132,7 +138,8 @@ TEST_CASE("vp has g² = β and sub_vp g² = β (1 - exp(-2B))", "[schedules]") {
 
 TEST_CASE("vp solves its betas from a range of sigma", "[schedules]") {
   const auto own = schedule("{type: vp}");
-  const auto solved = schedule("{type: vp, sigma_min: " + number_text(own->sigmas().low) + ", sigma_max: " + number_text(own->sigmas().high) + "}");
+  const auto solved = schedule("{type: vp, sigma_min: " + number_text(own->sigmas().low) +
+                               ", sigma_max: " + number_text(own->sigmas().high) + "}");
   for (const double t : sample_times(own->times())) CHECK_THAT(solved->sigma(t), WithinRel(own->sigma(t), 1e-12));
   const auto other = schedule("{type: vp, t_min: 0.01, sigma_min: 0.03, sigma_max: 50}");
   CHECK_THAT(other->sigma(0.01), WithinRel(0.03, 1e-12));
@@ -140,7 +147,8 @@ TEST_CASE("vp solves its betas from a range of sigma", "[schedules]") {
 }
 
 TEST_CASE("ddpm passes through its table, with the rate of the interval below", "[schedules]") {
-  for (const char* yaml : {"{type: ddpm, N: 4, beta_start: 0.1, beta_end: 0.4}", "{type: ddpm, N: 4, beta_start: 0.1, beta_end: 0.4, interpolation: linear_log_alpha}"}) {
+  for (const char* yaml : {"{type: ddpm, N: 4, beta_start: 0.1, beta_end: 0.4}",
+                           "{type: ddpm, N: 4, beta_start: 0.1, beta_end: 0.4, interpolation: linear_log_alpha}"}) {
     const auto path = schedule(yaml);
     double alpha_bar = 1.0;
     for (int i = 1; i <= 4; ++i) {
@@ -154,7 +162,8 @@ TEST_CASE("ddpm passes through its table, with the rate of the interval below", 
   }
   const auto log_sigma = schedule("{type: ddpm, N: 2, beta_start: 0.1, beta_end: 0.9}");
   CHECK_THAT(log_sigma->sigma(1.5), WithinRel(std::sqrt(log_sigma->sigma(1) * log_sigma->sigma(2)), 1e-14));
-  const auto log_alpha = schedule("{type: ddpm, N: 2, beta_start: 0.1, beta_end: 0.9, interpolation: linear_log_alpha}");
+  const auto log_alpha =
+      schedule("{type: ddpm, N: 2, beta_start: 0.1, beta_end: 0.9, interpolation: linear_log_alpha}");
   CHECK_THAT(log_alpha->scale(1.5), WithinRel(std::sqrt(log_alpha->scale(1) * log_alpha->scale(2)), 1e-14));
 }
 
@@ -182,7 +191,8 @@ TEST_CASE("a time outside the schedule is an error", "[schedules]") {
   for (const auto& yaml : schedule_cases()) {
     INFO(yaml);
     const auto path = schedule(yaml);
-    const double below = path->times().low - std::max(1e-6, 1e-3 * path->times().low), above = 1.01 * path->domain().high;
+    const double below = path->times().low - std::max(1e-6, 1e-3 * path->times().low),
+                 above = 1.01 * path->domain().high;
     for (const double t : {below, above, std::nan("")}) {
       CHECK_THROWS_AS(path->scale(t), Error);
       CHECK_THROWS_AS(path->sigma(t), Error);

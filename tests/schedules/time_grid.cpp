@@ -14,9 +14,12 @@ using Catch::Matchers::WithinRel;
 
 namespace {
 
-TimeGrid grid(std::string_view yaml, const NoiseSchedule& path, Interval network = {0.0, 1e300}) { return made(make_grid, yaml, path, network); }
+TimeGrid grid(std::string_view yaml, const NoiseSchedule& path, Interval network = {0.0, 1e300}) {
+  return made(make_grid, yaml, path, network);
+}
 
-bool has_message(std::string_view yaml, const NoiseSchedule& path, const std::string& part, Interval network = {0.0, 1e300}) {
+bool has_message(std::string_view yaml, const NoiseSchedule& path, const std::string& part,
+                 Interval network = {0.0, 1e300}) {
   Options all = options(yaml);
   const TimeGrid result = make_grid(all, path, network);
   CHECK(!result.t.empty());
@@ -39,7 +42,9 @@ TEST_CASE("every grid falls strictly inside every schedule", "[schedules]") {
     for (const auto& entry : grid_table()) {
       for (const char* steps : {"1", "2", "37"}) {
         std::string text = "{type: " + std::string(entry.name) + ", steps: " + steps + "}";
-        if (entry.name == "explicit") text = "{type: explicit, times: [" + number_text(path->times().high) + ", " + number_text(path->times().low) + "]}";
+        if (entry.name == "explicit")
+          text = "{type: explicit, times: [" + number_text(path->times().high) + ", " + number_text(path->times().low) +
+                 "]}";
         if (entry.name == "native" && std::ssize(path->levels()) < 37) continue;
         if (entry.name == "edm_iddpm" && path->sigmas().high < 4) continue;
         INFO(yaml << " " << text);
@@ -47,7 +52,8 @@ TEST_CASE("every grid falls strictly inside every schedule", "[schedules]") {
         CHECK((result.t.size() == std::stoul(steps) || entry.name == "explicit"));
         CHECK(std::adjacent_find(result.t.begin(), result.t.end(), std::less_equal<>()) == result.t.end());
         CHECK(result.t.back() > 0 - (path->times().low == 0.0));
-        for (const double t : result.t) CHECK((t <= path->times().high * (1 + 1e-9) && t >= path->times().low * (1 - 1e-9)));
+        for (const double t : result.t)
+          CHECK((t <= path->times().high * (1 + 1e-9) && t >= path->times().low * (1 - 1e-9)));
       }
     }
   }
@@ -58,20 +64,24 @@ TEST_CASE("karras is EDM's grid of 18", "[schedules]") {
                              1.9233, 1.0882, .5853,   .2964,   .1395,   .0599,   .0229,  .0075,  .002};
   const TimeGrid result = grid("{type: karras}", *schedule("{type: edm}"));
   REQUIRE(result.t.size() == 18);
-  for (std::size_t i = 0; i < 18; ++i) CHECK_THAT(result.t[i], WithinRel(expected[i], 1e-3) || WithinAbs(expected[i], 5.1e-5));
+  for (std::size_t i = 0; i < 18; ++i)
+    CHECK_THAT(result.t[i], WithinRel(expected[i], 1e-3) || WithinAbs(expected[i], 5.1e-5));
 }
 
 TEST_CASE("a grid is the same set of sigmas on every schedule that spans it", "[schedules]") {
-  for (const char* yaml : {"{type: karras, sigma_min: 0.02, sigma_max: 50}", "{type: log_snr, rho: 2, sigma_min: 0.02, sigma_max: 50}",
-                           "{type: edm_vp, sigma_min: 0.02, sigma_max: 50}", "{type: edm_ve, sigma_min: 0.02, sigma_max: 50}",
-                           "{type: edm_iddpm, sigma_min: 0.02, sigma_max: 50}", "{type: explicit, sigmas: [40, 3, 0.5, 0.03]}"}) {
+  for (const char* yaml :
+       {"{type: karras, sigma_min: 0.02, sigma_max: 50}", "{type: log_snr, rho: 2, sigma_min: 0.02, sigma_max: 50}",
+        "{type: edm_vp, sigma_min: 0.02, sigma_max: 50}", "{type: edm_ve, sigma_min: 0.02, sigma_max: 50}",
+        "{type: edm_iddpm, sigma_min: 0.02, sigma_max: 50}", "{type: explicit, sigmas: [40, 3, 0.5, 0.03]}"}) {
     const TimeGrid expected = grid(yaml, *schedule("{type: edm}"));
-    for (const char* other : {"{type: vp}", "{type: ve}", "{type: ve, clock: sqrt}", "{type: sub_vp}", "{type: cosine}", "{type: flow}", "{type: ddpm}"}) {
+    for (const char* other : {"{type: vp}", "{type: ve}", "{type: ve, clock: sqrt}", "{type: sub_vp}", "{type: cosine}",
+                              "{type: flow}", "{type: ddpm}"}) {
       INFO(yaml << " on " << other);
       const auto path = schedule(other);
       const TimeGrid result = grid(yaml, *path);
       REQUIRE(result.t.size() == expected.t.size());
-      for (std::size_t i = 0; i < expected.t.size(); ++i) CHECK_THAT(path->sigma(result.t[i]), WithinRel(expected.t[i], 1e-9));
+      for (std::size_t i = 0; i < expected.t.size(); ++i)
+        CHECK_THAT(path->sigma(result.t[i]), WithinRel(expected.t[i], 1e-9));
     }
   }
 }
@@ -90,7 +100,9 @@ TEST_CASE("grids that are uniform in t, √t and ln σ are so", "[schedules]") {
 
 TEST_CASE("default ranges are the published ones, cut to schedule and network", "[schedules]") {
   const auto edm = schedule("{type: edm, sigma_min: 1e-4, sigma_max: 1e4}"), ddpm = schedule("{type: ddpm}");
-  const auto ends = [](const NoiseSchedule& path, const TimeGrid& result) { return Interval{path.sigma(result.t.back()), path.sigma(result.t.front())}; };
+  const auto ends = [](const NoiseSchedule& path, const TimeGrid& result) {
+    return Interval{path.sigma(result.t.back()), path.sigma(result.t.front())};
+  };
   const auto check = [&](const NoiseSchedule& path, std::string_view yaml, Interval network, double low, double high) {
     INFO(yaml);
     const Interval found = ends(path, grid(yaml, path, network));
@@ -106,7 +118,8 @@ TEST_CASE("default ranges are the published ones, cut to schedule and network", 
   check(*edm, "{type: karras, sigma_min: 0.001, sigma_max: 500}", {0.01, 50}, 0.01, 50);
   check(*ddpm, "{type: karras}", any, ddpm->sigma(1), 80);
   check(*ddpm, "{type: log_snr}", any, ddpm->sigma(1), ddpm->sigma(1000));
-  for (const char* type : {"{type: uniform}", "{type: log_snr}", "{type: quadratic}", "{type: karras}"}) check(*schedule("{type: flow}"), type, any, 0.002, 80);
+  for (const char* type : {"{type: uniform}", "{type: log_snr}", "{type: quadratic}", "{type: karras}"})
+    check(*schedule("{type: flow}"), type, any, 0.002, 80);
 }
 
 TEST_CASE("iDDPM levels are those of the EDM paper's code", "[schedules]") {
@@ -123,7 +136,8 @@ TEST_CASE("on a snapped schedule a grid has known levels only and no time twice"
   std::reverse(levels.begin(), levels.end());
   for (const char* yaml : {"{type: edm, sigma_min: 1e-3}", "{type: vp}", "{type: flow}", "{type: ddpm}"}) {
     const auto path = snapped(schedule(yaml), levels);
-    for (const char* text : {"{type: karras, steps: 300}", "{type: uniform, steps: 300}", "{type: quadratic, steps: 300}", "{type: edm_vp, steps: 300}"}) {
+    for (const char* text : {"{type: karras, steps: 300}", "{type: uniform, steps: 300}",
+                             "{type: quadratic, steps: 300}", "{type: edm_vp, steps: 300}"}) {
       INFO(yaml << " " << text);
       const TimeGrid result = grid(text, *path);
       CHECK(result.t.size() <= 100);
@@ -131,7 +145,8 @@ TEST_CASE("on a snapped schedule a grid has known levels only and no time twice"
       CHECK(std::adjacent_find(result.t.begin(), result.t.end(), std::less_equal<>()) == result.t.end());
       for (const double t : result.t) {
         const double sigma = path->sigma(t);
-        CHECK(std::any_of(levels.begin(), levels.end(), [&](double level) { return std::abs(level - sigma) < 1e-9 * sigma; }));
+        CHECK(std::any_of(levels.begin(), levels.end(),
+                          [&](double level) { return std::abs(level - sigma) < 1e-9 * sigma; }));
       }
     }
   }

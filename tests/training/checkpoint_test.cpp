@@ -97,11 +97,13 @@ TEST_CASE("every kind of damage is an error with the file, what is wrong and the
     std::function<void(const fs::path&)> make;
   };
   const auto state = [](std::string name, std::string words, std::function<void(json&)> edit) {
-    return Damage{std::move(name), "state.json", std::move(words), [edit = std::move(edit)](const fs::path& at) { edit_state(at, edit); }};
+    return Damage{std::move(name), "state.json", std::move(words),
+                  [edit = std::move(edit)](const fs::path& at) { edit_state(at, edit); }};
   };
   const std::vector<Damage> damages = {
       {"no state", "state.json", "missing", [](const fs::path& at) { fs::remove(at / "state.json"); }},
-      {"no network", "network.safetensors", "missing", [](const fs::path& at) { fs::remove(at / "network.safetensors"); }},
+      {"no network", "network.safetensors", "missing",
+       [](const fs::path& at) { fs::remove(at / "network.safetensors"); }},
       {"a folder in a file's place", "ema.safetensors", "not a regular file",
        [](const fs::path& at) {
          fs::remove(at / "ema.safetensors");
@@ -109,16 +111,25 @@ TEST_CASE("every kind of damage is an error with the file, what is wrong and the
        }},
       {"truncated weights", "ema.safetensors", "truncated",
        [](const fs::path& at) { fs::resize_file(at / "ema.safetensors", fs::file_size(at / "ema.safetensors") - 1); }},
-      {"empty weights", "network.safetensors", "truncated", [](const fs::path& at) { fs::resize_file(at / "network.safetensors", 0); }},
+      {"empty weights", "network.safetensors", "truncated",
+       [](const fs::path& at) { fs::resize_file(at / "network.safetensors", 0); }},
       {"longer weights", "optimizer.safetensors", "expected",
-       [](const fs::path& at) { write_file(at / "optimizer.safetensors", read_file(at / "optimizer.safetensors") + "more"); }},
+       [](const fs::path& at) {
+         write_file(at / "optimizer.safetensors", read_file(at / "optimizer.safetensors") + "more");
+       }},
       {"a changed bit", "network.safetensors", "checksum",
-       [](const fs::path& at) { change_byte(at / "network.safetensors", fs::file_size(at / "network.safetensors") - 3); }},
-      {"truncated state", "state.json", "truncated", [](const fs::path& at) { fs::resize_file(at / "state.json", 60); }},
+       [](const fs::path& at) {
+         change_byte(at / "network.safetensors", fs::file_size(at / "network.safetensors") - 3);
+       }},
+      {"truncated state", "state.json", "truncated",
+       [](const fs::path& at) { fs::resize_file(at / "state.json", 60); }},
       {"empty state", "state.json", "truncated", [](const fs::path& at) { fs::resize_file(at / "state.json", 0); }},
-      {"absurdly large state", "state.json", "large", [](const fs::path& at) { fs::resize_file(at / "state.json", 1ull << 33); }},
-      {"state of something else", "state.json", "not the state", [](const fs::path& at) { write_file(at / "state.json", R"({"images": 3})"); }},
-      {"state that is not an object", "state.json", "not a JSON object", [](const fs::path& at) { write_file(at / "state.json", "[1, 2]"); }},
+      {"absurdly large state", "state.json", "large",
+       [](const fs::path& at) { fs::resize_file(at / "state.json", 1ull << 33); }},
+      {"state of something else", "state.json", "not the state",
+       [](const fs::path& at) { write_file(at / "state.json", R"({"images": 3})"); }},
+      {"state that is not an object", "state.json", "not a JSON object",
+       [](const fs::path& at) { write_file(at / "state.json", "[1, 2]"); }},
       {"a changed number", "state.json", "checksum",
        [](const fs::path& at) {
          std::string text = read_file(at / "state.json");
@@ -130,18 +141,25 @@ TEST_CASE("every kind of damage is an error with the file, what is wrong and the
       state("images beyond all counts", "images", [](json& s) { s["images"] = 18446744073709551615ull; }),
       state("steps that are text", "steps", [](json& s) { s["steps"] = "many"; }),
       state("no config", "config", [](json& s) { s.erase("config"); }),
-      state("counters that are a list", "counters", [](json& s) { s["counters"] = {1, 2}; }),
+      state("counters that are a list", "counters",
+            [](json& s) {
+              s["counters"] = {1, 2};
+            }),
       state("a counter that is text", "seconds", [](json& s) { s["counters"]["seconds"] = "x"; }),
       state("no files", "files", [](json& s) { s["files"] = 7; }),
-      state("a file without its checksum", "ema.safetensors", [](json& s) { s["files"]["ema.safetensors"].erase("xxhash64"); }),
-      state("a file of negative size", "network.safetensors", [](json& s) { s["files"]["network.safetensors"]["bytes"] = -1; }),
+      state("a file without its checksum", "ema.safetensors",
+            [](json& s) { s["files"]["ema.safetensors"].erase("xxhash64"); }),
+      state("a file of negative size", "network.safetensors",
+            [](json& s) { s["files"]["network.safetensors"]["bytes"] = -1; }),
       state("another file's checksum", "checksum",
             [](json& s) { s["files"]["network.safetensors"]["xxhash64"] = "0000000000000000"; }),
       {"hostile weights with a right checksum", "network.safetensors", "",
        [](const fs::path& at) {
          const std::string hostile("\xff\xff\xff\xff\xff\xff\xff\x7f{}", 10);
          write_file(at / "network.safetensors", hostile);
-         edit_state(at, [&](json& s) { s["files"]["network.safetensors"] = {{"bytes", 10}, {"xxhash64", checksum(hostile)}}; });
+         edit_state(at, [&](json& s) {
+           s["files"]["network.safetensors"] = {{"bytes", 10}, {"xxhash64", checksum(hostile)}};
+         });
        }},
   };
   for (const auto& damage : damages) {
@@ -185,7 +203,8 @@ TEST_CASE("the newest checkpoint is found by its number of images", "[training]"
 
 TEST_CASE("pruning keeps the newest whole checkpoints and clears what was not finished", "[training]") {
   const TemporaryFolder folder;
-  for (const std::int64_t images : {100, 200, 300, 400, 500}) save_checkpoint(checkpoint_folder(folder.path(), images), example(images));
+  for (const std::int64_t images : {100, 200, 300, 400, 500})
+    save_checkpoint(checkpoint_folder(folder.path(), images), example(images));
   make_folder(folder.path() / "checkpoints" / ".tmp-000000000600-new-1");
   const auto is_there = [&](std::int64_t images) { return fs::exists(checkpoint_folder(folder.path(), images)); };
 

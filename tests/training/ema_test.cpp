@@ -52,7 +52,8 @@ TEST_CASE("power weighs the past by a profile of the stated relative width", "[t
     // Mean and variance of the time of a snapshot in the average, by the recursion of the average itself.
     double mean = 0.0, square = 0.0;
     for (std::int64_t i = 0; i < kSteps; ++i) {
-      const double beta = decay({.step = i + 1, .images = i * 10, .batch_size = 10}), t = static_cast<double>(i + 1) / kSteps;
+      const double beta = decay({.step = i + 1, .images = i * 10, .batch_size = 10}),
+                   t = static_cast<double>(i + 1) / kSteps;
       mean = beta * mean + (1 - beta) * t;
       square = beta * square + (1 - beta) * t * t;
     }

@@ -71,8 +71,14 @@ struct Message {
       const int field = static_cast<int>(key >> 3);
       switch (key & 7) {
         case 0: numbers[field] = varint(); break;
-        case 1: numbers[field] = fixed<std::uint64_t>(data); data.remove_prefix(8); break;
-        case 5: numbers[field] = fixed<std::uint32_t>(data); data.remove_prefix(4); break;
+        case 1:
+          numbers[field] = fixed<std::uint64_t>(data);
+          data.remove_prefix(8);
+          break;
+        case 5:
+          numbers[field] = fixed<std::uint32_t>(data);
+          data.remove_prefix(4);
+          break;
         case 2: {
           const auto length = varint();
           REQUIRE(data.size() >= length);

@@ -1,9 +1,8 @@
 // Golden files ema_*: decays and moving averages of three reference codes, and the learning rates of one.
+#include "edmund/core/error.h"
 #include "edmund/ops/ops.h"
 #include "edmund/training/ema.h"
 #include "edmund/training/learning_rate.h"
-
-#include "edmund/core/error.h"
 #include "golden_training_settings.h"
 #include "support/catch.h"
 #include "support/golden.h"
@@ -34,7 +33,8 @@ Tensor averages(const Tensor& path, const std::function<double(std::int64_t)>& b
   std::vector<Tensor> ema = {path[0].clone()}, rows;
   for (std::int64_t step = 1; step < path.size(0); ++step) {
     Tensor parameters = path[step].clone();
-    ops::adam_ema(parameters, gradient, first, second, ema, {.learning_rate = 0.0, .step = step, .ema_beta = {beta_of_step(step)}});
+    ops::adam_ema(parameters, gradient, first, second, ema,
+                  {.learning_rate = 0.0, .step = step, .ema_beta = {beta_of_step(step)}});
     rows.push_back(ema[0].clone());
   }
   return at::stack(rows);
@@ -54,13 +54,16 @@ void check_loop(Golden& golden, const std::string& name) {
   double half_life = 1000.0 * settings.at("ema_halflife_kimg").get<double>();
   if (ratio.is_number() && ratio.get<double>() == 0.0) half_life = 0.0;  // min(half-life, 0 · images)
   const EmaDecay decay = ema_from({{"type", "half_life"}, {"half_life", half_life}, {"ramp", ratio}});
-  const LearningRate rate{.base = settings.at("opt").at("lr").get<double>(), .ramp_images = 1000.0 * settings.at("lr_rampup_kimg").get<double>()};
+  const LearningRate rate{.base = settings.at("opt").at("lr").get<double>(),
+                          .ramp_images = 1000.0 * settings.at("lr_rampup_kimg").get<double>()};
 
   const auto before = [&](std::int64_t step) { return static_cast<std::int64_t>(start) + (step - 1) * batch; };
   const Tensor path = golden.use(path_name(golden, name));
-  golden.check_each(name + ".ema", averages(path, [&](std::int64_t step) {
-                      return decay({.step = step, .images = before(step), .batch_size = batch});
-                    }), 0.0, 1e-6);
+  golden.check_each(
+      name + ".ema",
+      averages(path,
+               [&](std::int64_t step) { return decay({.step = step, .images = before(step), .batch_size = batch}); }),
+      0.0, 1e-6);
   std::vector<double> rates;
   for (std::int64_t step = 1; step < path.size(0); ++step) rates.push_back(rate.at(before(step)));
   golden.check_each(name + ".lr", rates, 1e-12);
@@ -69,11 +72,14 @@ void check_loop(Golden& golden, const std::string& name) {
 /// ExponentialMovingAverage of Song et al. 2021: the case's name gives decay and warm-up.
 void check_score_sde(Golden& golden, const std::string& name) {
   std::smatch found;
-  require(std::regex_match(name, found, std::regex(R"((?:.*\.)?decay([0-9.eE+-]+)\.num_updates([01]))")), "case '{}' is unknown to this test", name);
+  require(std::regex_match(name, found, std::regex(R"((?:.*\.)?decay([0-9.eE+-]+)\.num_updates([01]))")),
+          "case '{}' is unknown to this test", name);
   const EmaDecay decay = ema_from({{"type", "score_sde"}, {"decay", std::stod(found[1])}, {"warmup", found[2] == "1"}});
   const Tensor path = golden.use(path_name(golden, name));
   if (golden.settings().contains("updates")) golden.check("updates", golden.settings()["updates"] == path.size(0) - 1);
-  golden.check_each(name, averages(path, [&](std::int64_t step) { return decay({.step = step, .images = 0, .batch_size = 1}); }), 0.0, 2e-6);
+  golden.check_each(
+      name, averages(path, [&](std::int64_t step) { return decay({.step = step, .images = 0, .batch_size = 1}); }), 0.0,
+      2e-6);
 }
 
 /// EMAWarmup of k-diffusion: value k belongs to the step after k steps.
@@ -105,9 +111,12 @@ void check_file(Golden& golden) {
   }
   for (const auto& name : loops) check_loop(golden, name);
   for (const auto& [name, value] : golden.settings().items())
-    golden.check("settings '" + name + "' belong to a case", name == "updates" || loops.contains(name) || golden.has(name));
+    golden.check("settings '" + name + "' belong to a case",
+                 name == "updates" || loops.contains(name) || golden.has(name));
 }
 
 }  // namespace
 
-TEST_CASE("moving averages and learning rates are those of the reference codes", "[training][golden]") { for_each_golden({"ema_"}, check_file); }
+TEST_CASE("moving averages and learning rates are those of the reference codes", "[training][golden]") {
+  for_each_golden({"ema_"}, check_file);
+}

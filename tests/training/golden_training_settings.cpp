@@ -27,11 +27,13 @@ void require_keys(const json& settings, const std::vector<std::string>& known) {
 
 SongUNet::Config network_config(const json& settings) {
   const json& network = settings.at("network");
-  require_keys(network, {"model_type", "attn_resolutions", "augment_dim", "channel_mult", "channel_mult_emb", "channel_mult_noise", "dropout",
-                         "label_dropout", "embedding_type", "encoder_type", "decoder_type", "model_channels", "num_blocks", "resample_filter"});
+  require_keys(network, {"model_type", "attn_resolutions", "augment_dim", "channel_mult", "channel_mult_emb",
+                         "channel_mult_noise", "dropout", "label_dropout", "embedding_type", "encoder_type",
+                         "decoder_type", "model_channels", "num_blocks", "resample_filter"});
   SongUNet::Config c;
   require(network.value("model_type", "SongUNet") == "SongUNet", "network {} is unknown to this test", network.dump());
-  require(network.value("label_dropout", 0.0) == 0.0 && network.value("augment_dim", 0) == 0, "label dropout and augmentation are not stored");
+  require(network.value("label_dropout", 0.0) == 0.0 && network.value("augment_dim", 0) == 0,
+          "label dropout and augmentation are not stored");
   c.resolution = settings.at("img_resolution");
   c.in_channels = c.out_channels = settings.at("img_channels");
   c.num_classes = settings.value("label_dim", 0);
@@ -44,11 +46,13 @@ SongUNet::Config network_config(const json& settings) {
   c.dropout = network.value("dropout", c.dropout);
   require(c.dropout == 0.0, "dropout {}: the reference's random bits are not stored", c.dropout);
   using Net = SongUNet;
-  c.embedding = choice<Net::Noise>(network, "embedding_type", {{"positional", Net::Noise::kPositional}, {"fourier", Net::Noise::kFourier}});
+  c.embedding = choice<Net::Noise>(network, "embedding_type",
+                                   {{"positional", Net::Noise::kPositional}, {"fourier", Net::Noise::kFourier}});
   c.encoder = choice<Net::Encoder>(
       network, "encoder_type",
       {{"standard", Net::Encoder::kStandard}, {"skip", Net::Encoder::kSkip}, {"residual", Net::Encoder::kResidual}});
-  c.decoder = choice<Net::Decoder>(network, "decoder_type", {{"standard", Net::Decoder::kStandard}, {"skip", Net::Decoder::kSkip}});
+  c.decoder = choice<Net::Decoder>(network, "decoder_type",
+                                   {{"standard", Net::Decoder::kStandard}, {"skip", Net::Decoder::kSkip}});
   c.resample_filter = network.value("resample_filter", c.resample_filter);
   return c;
 }
@@ -59,7 +63,8 @@ GoldenLoss::GoldenLoss(const json& settings) {
   require(text.starts_with("EDMLoss"), "loss '{}' is unknown to this test", text);
   const auto read = [&](const char* key, double& value) {
     std::smatch found;
-    if (std::regex_search(text, found, std::regex(std::string(key) + R"re([^0-9+.-]*([-+0-9.eE]+))re"))) value = std::stod(found[1]);
+    if (std::regex_search(text, found, std::regex(std::string(key) + R"re([^0-9+.-]*([-+0-9.eE]+))re")))
+      value = std::stod(found[1]);
   };
   read("P_mean", mean);
   read("P_std", std);
@@ -79,7 +84,10 @@ std::vector<std::string> parameter_order(const json& settings) {
 
 Injection::Injection(const std::string& notes) {
   std::smatch found;
-  if (!std::regex_search(notes, found, std::regex(R"(in step (\d+) \(0-based\).*elements 0,1,2 of the flattened gradient of (\S+) are replaced by nan, \+inf, -inf)")))
+  if (!std::regex_search(
+          notes, found,
+          std::regex(
+              R"(in step (\d+) \(0-based\).*elements 0,1,2 of the flattened gradient of (\S+) are replaced by nan, \+inf, -inf)")))
     return;
   step = std::stoll(found[1]);
   parameter = found[2].str().substr(kWrapped.size());

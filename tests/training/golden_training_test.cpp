@@ -1,8 +1,7 @@
 // Golden files training_*: steps of the training loop of Karras et al. 2022 with stored data and draws, in fp32 and fp64.
-#include "edmund/training/trainer.h"
-
 #include "edmund/core/error.h"
 #include "edmund/networks/song_unet.h"
+#include "edmund/training/trainer.h"
 #include "golden_training_settings.h"
 #include "support/catch.h"
 #include "support/formula_weights.h"
@@ -40,7 +39,8 @@ Tensor find(const NamedTensors& tensors, const std::string& name) {
 
 Tensor norms(const NamedTensors& tensors, const std::vector<std::string>& order) {
   std::vector<double> out;
-  for (const auto& name : order) out.push_back(at::linalg_vector_norm(find(tensors, name).detach().to(at::kDouble)).item<double>());
+  for (const auto& name : order)
+    out.push_back(at::linalg_vector_norm(find(tensors, name).detach().to(at::kDouble)).item<double>());
   return at::tensor(at::ArrayRef<double>(out));
 }
 
@@ -60,10 +60,18 @@ NamedTensors initial_state(Golden& golden, const Network& network) {
 class Replay {
  public:
   Replay(Golden& golden, const std::string& precision, at::ScalarType dtype)
-      : golden_(golden), precision_(precision), dtype_(dtype), tolerance_(dtype == at::kDouble ? kDouble : kSingle),
-        loop_(golden.settings().at("loop")), loss_(golden.settings()), injection_(golden.notes()), order_(parameter_order(golden.settings())) {
-    require_keys(golden.settings(), {"img_channels", "img_resolution", "label_dim", "loop", "loss", "network", "optimizer", "parameter_order"});
-    require_keys(loop_, {"batch_gpu", "batch_size", "ema_halflife_kimg", "ema_rampup_ratio", "lr_rampup_kimg", "loss_scaling", "resume_kimg"});
+      : golden_(golden),
+        precision_(precision),
+        dtype_(dtype),
+        tolerance_(dtype == at::kDouble ? kDouble : kSingle),
+        loop_(golden.settings().at("loop")),
+        loss_(golden.settings()),
+        injection_(golden.notes()),
+        order_(parameter_order(golden.settings())) {
+    require_keys(golden.settings(), {"img_channels", "img_resolution", "label_dim", "loop", "loss", "network",
+                                     "optimizer", "parameter_order"});
+    require_keys(loop_, {"batch_gpu", "batch_size", "ema_halflife_kimg", "ema_rampup_ratio", "lr_rampup_kimg",
+                         "loss_scaling", "resume_kimg"});
     batch_ = loop_.at("batch_size");
     rounds_ = batch_ / loop_.value("batch_gpu", batch_);
   }
@@ -95,8 +103,8 @@ class Replay {
       check_gradients(trainer.last_gradients());
     }
     golden_.check_each(stored("lr"), rates, 1e-12);
-    golden_.check_each_of(stored("loss_mean_per_round"), at::tensor(at::ArrayRef<double>(losses)), golden_.use(stored("loss_mean_per_round")).reshape(-1),
-                          tolerance_.loss);
+    golden_.check_each_of(stored("loss_mean_per_round"), at::tensor(at::ArrayRef<double>(losses)),
+                          golden_.use(stored("loss_mean_per_round")).reshape(-1), tolerance_.loss);
     check_norms("grad_norm_after_nan_to_num", gradient_norms);
     check_norms("param_norm_after_step", parameter_norms);
     check_norms("ema_norm_after_step", ema_norms);
@@ -115,7 +123,8 @@ class Replay {
   }
 
   DenoisingModel model(std::shared_ptr<Network> network) const {
-    Options options = Options::read_text(json{{"type", "edm"}, {"sigma_data", loss_.sigma_data}}.dump(), "preconditioning");
+    Options options =
+        Options::read_text(json{{"type", "edm"}, {"sigma_data", loss_.sigma_data}}.dump(), "preconditioning");
     Options unit;
     return {std::move(network), make_preconditioning(options), make_loss_weight(unit)};
   }
@@ -124,7 +133,8 @@ class Replay {
     const json ratio = loop_.value("ema_rampup_ratio", json());
     double half_life = 1000 * loop_.at("ema_halflife_kimg").get<double>();
     if (ratio.is_number() && ratio.get<double>() == 0.0) half_life = 0.0;  // min(half-life, 0 · images)
-    Options options = Options::read_text(json{{"type", "half_life"}, {"half_life", half_life}, {"ramp", ratio}}.dump(), "ema");
+    Options options =
+        Options::read_text(json{{"type", "half_life"}, {"half_life", half_life}, {"ramp", ratio}}.dump(), "ema");
     EmaDecay decay = make_ema(options);
     options.finish();
     return decay;
@@ -161,7 +171,14 @@ class Replay {
 
   Tensor indices() { return golden_.use("data.order").narrow(0, step_ * batch_, batch_); }
 
-  Tensor images() { return golden_.use("data.images_uint8").index_select(0, indices()).to(getenv("XI")?at::kFloat:dtype_).div(127.5).sub(1.0).to(dtype_); }
+  Tensor images() {
+    return golden_.use("data.images_uint8")
+        .index_select(0, indices())
+        .to(getenv("XI") ? at::kFloat : dtype_)
+        .div(127.5)
+        .sub(1.0)
+        .to(dtype_);
+  }
 
   TrainingDraws draws() {
     std::vector<Tensor> normal, eps;
@@ -171,7 +188,10 @@ class Replay {
       normal.push_back(golden_.use(name + ".rnd_normal").to(dtype_).reshape(-1));
       eps.push_back(golden_.use(name + ".noise").to(dtype_));
     }
-    TrainingDraws out{.sigma = (at::cat(normal).to(getenv("XS")?at::kFloat:dtype_) * loss_.std + loss_.mean).exp().to(dtype_), .eps = at::cat(eps), .labels = {}};
+    TrainingDraws out{
+        .sigma = (at::cat(normal).to(getenv("XS") ? at::kFloat : dtype_) * loss_.std + loss_.mean).exp().to(dtype_),
+        .eps = at::cat(eps),
+        .labels = {}};
     const Tensor labels = golden_.use("data.labels").index_select(0, indices());
     if (labels.numel() > 0) out.labels = labels.is_floating_point() ? labels.to(dtype_) : labels;
     return out;
@@ -201,7 +221,8 @@ class Replay {
 
   void check_norms(const std::string& name, const std::vector<Tensor>& rows) {
     const Tensor ours = at::stack(rows), reference = golden_.use(stored(name));
-    golden_.check(name + " has a column for each parameter", reference.size(1) == static_cast<std::int64_t>(order_.size()));
+    golden_.check(name + " has a column for each parameter",
+                  reference.size(1) == static_cast<std::int64_t>(order_.size()));
     for (std::int64_t i = 0; i < ours.size(1); ++i) {
       const std::string& parameter = order_[static_cast<std::size_t>(i)];
       const std::string label = stored(name) + " of " + parameter;

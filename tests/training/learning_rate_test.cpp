@@ -29,7 +29,8 @@ TEST_CASE("the learning rate falls as the inverse square root after decay_images
 }
 
 TEST_CASE("the learning rate reads its keys and refuses negative ones", "[training]") {
-  Options options = Options::read_text("learning_rate: 3e-4\nlearning_rate_ramp: 1e6\nlearning_rate_decay: 70000\n", "text");
+  Options options =
+      Options::read_text("learning_rate: 3e-4\nlearning_rate_ramp: 1e6\nlearning_rate_decay: 70000\n", "text");
   const LearningRate rate = make_learning_rate(options);
   options.finish();
   CHECK(rate.base == 3e-4);

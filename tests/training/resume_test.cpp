@@ -1,5 +1,4 @@
 #include "edmund/training/trainer.h"
-
 #include "helpers.h"
 #include "support/catch.h"
 #include "tiny_model.h"
@@ -13,14 +12,15 @@ using namespace edmund::testing;
 namespace {
 
 bool same_state(const Checkpoint& a, const Checkpoint& b) {
-  return a.images == b.images && a.steps == b.steps && a.counters == b.counters && same(a.network, b.network) && same(a.ema, b.ema) &&
-         same(a.optimizer, b.optimizer);
+  return a.images == b.images && a.steps == b.steps && a.counters == b.counters && same(a.network, b.network) &&
+         same(a.ema, b.ema) && same(a.optimizer, b.optimizer);
 }
 
 double largest_difference(const NamedTensors& a, const NamedTensors& b) {
   REQUIRE(a.size() == b.size());
   double largest = 0.0;
-  for (std::size_t i = 0; i < a.size(); ++i) largest = std::max(largest, (a[i].second - b[i].second).abs().max().item<double>());
+  for (std::size_t i = 0; i < a.size(); ++i)
+    largest = std::max(largest, (a[i].second - b[i].second).abs().max().item<double>());
   return largest;
 }
 
@@ -140,5 +140,7 @@ TEST_CASE("a checkpoint of another network or optimizer is refused by name and c
   CHECK(contains(refusal([](Checkpoint& c) { c.ema.front().second = at::arange(3, at::kFloat); }), "shape"));
   CHECK(contains(refusal([](Checkpoint& c) { c.optimizer.pop_back(); }), "second_moment."));
   CHECK(contains(refusal([](Checkpoint& c) { c.optimizer.emplace_back("third_moment", at::arange(3)); }), "optimizer"));
-  CHECK(contains(refusal([](Checkpoint& c) { c.optimizer.front().second = c.optimizer.front().second.to(at::kDouble); }), "dtype"));
+  CHECK(
+      contains(refusal([](Checkpoint& c) { c.optimizer.front().second = c.optimizer.front().second.to(at::kDouble); }),
+               "dtype"));
 }

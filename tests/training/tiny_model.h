@@ -4,10 +4,10 @@
 #include "edmund/networks/song_unet.h"
 #include "edmund/training/trainer.h"
 
-#include <ATen/Parallel.h>
+#include <algorithm>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/remainder.h>
-#include <algorithm>
+#include <ATen/Parallel.h>
 #include <memory>
 #include <numeric>
 
@@ -29,12 +29,12 @@ inline DenoisingModel tiny_model(std::int64_t num_classes = 3, double dropout = 
   return {network, make_preconditioning(options), [](const Tensor&) { return Tensor(); }};
 }
 
-inline Trainer tiny_trainer(TrainingSettings settings, double dropout = 0.1, const std::string& ema = "{half_life: 100, ramp: 1}",
-                            std::uint64_t seed = 1) {
+inline Trainer tiny_trainer(TrainingSettings settings, double dropout = 0.1,
+                            const std::string& ema = "{half_life: 100, ramp: 1}", std::uint64_t seed = 1) {
   at::set_num_threads(1);  // small tensors: threads would wait for each other most of the time
   Options options, ema_options = Options::read_text(ema, "ema");
-  return {tiny_model(settings.num_classes, dropout, seed), tiny_model(settings.num_classes, dropout, seed + 1), make_noise_levels(options),
-          make_ema(ema_options), settings};
+  return {tiny_model(settings.num_classes, dropout, seed), tiny_model(settings.num_classes, dropout, seed + 1),
+          make_noise_levels(options), make_ema(ema_options), settings};
 }
 
 inline TrainingSettings tiny_settings() {
@@ -54,7 +54,9 @@ inline TrainingBatch tiny_batch(std::int64_t first, std::int64_t size, std::int6
   std::iota(batch.positions.begin(), batch.positions.end(), first);
   const Tensor position = at::arange(first, first + size, at::kLong);
   const Tensor pixel = at::arange(2 * 8 * 8, at::kLong).view({1, 2, 8, 8});
-  batch.images = at::remainder(pixel * (position.view({-1, 1, 1, 1}) % 5 + 1) * 7 + position.view({-1, 1, 1, 1}) * 31, 256).to(at::kByte);
+  batch.images =
+      at::remainder(pixel * (position.view({-1, 1, 1, 1}) % 5 + 1) * 7 + position.view({-1, 1, 1, 1}) * 31, 256)
+          .to(at::kByte);
   batch.labels = at::remainder(position, std::max<std::int64_t>(num_classes, 1));
   return batch;
 }

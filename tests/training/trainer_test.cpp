@@ -16,7 +16,8 @@ namespace {
 
 double norm(const NamedTensors& tensors) {
   double sum = 0.0;
-  for (const auto& [name, tensor] : tensors) sum += std::pow(at::linalg_vector_norm(tensor.to(at::kDouble)).item<double>(), 2);
+  for (const auto& [name, tensor] : tensors)
+    sum += std::pow(at::linalg_vector_norm(tensor.to(at::kDouble)).item<double>(), 2);
   return std::sqrt(sum);
 }
 
@@ -171,8 +172,10 @@ TEST_CASE("the EMA model is a network of its own that follows the weights", "[tr
 
 TEST_CASE("the keys of training are read, checked and refused together", "[training]") {
   Options options = Options::read_text(
-      "{images: 1e6, batch_size: 256, micro_batch: 64, learning_rate: 2e-4, learning_rate_ramp: 1e5, beta2: 0.99, weight_decay: 0.01, "
-      "clip_norm: 1, label_dropout: 0.1, reduction: mean, nonfinite: zero, max_skipped: 3, stratified: false, uncertainty: true}",
+      "{images: 1e6, batch_size: 256, micro_batch: 64, learning_rate: 2e-4, learning_rate_ramp: 1e5, beta2: 0.99, "
+      "weight_decay: 0.01, "
+      "clip_norm: 1, label_dropout: 0.1, reduction: mean, nonfinite: zero, max_skipped: 3, stratified: false, "
+      "uncertainty: true}",
       "training");
   const TrainingSettings settings = training_settings(options, 42);
   options.finish();
@@ -185,9 +188,11 @@ TEST_CASE("the keys of training are read, checked and refused together", "[train
   CHECK(settings.uncertainty);
   CHECK(settings.seed == 42);
 
-  Options wrong = Options::read_text("{batch_size: 0, beta1: 1, label_dropout: 2, reduction: man, micro_batch: 100, clip_nrom: 3}", "training");
+  Options wrong = Options::read_text(
+      "{batch_size: 0, beta1: 1, label_dropout: 2, reduction: man, micro_batch: 100, clip_nrom: 3}", "training");
   training_settings(wrong, 0);
   const std::string message = message_of([&] { wrong.finish(); });
   INFO(message);
-  for (const char* key : {"batch_size", "beta1", "label_dropout", "reduction", "micro_batch", "clip_nrom"}) CHECK(contains(message, key));
+  for (const char* key : {"batch_size", "beta1", "label_dropout", "reduction", "micro_batch", "clip_nrom"})
+    CHECK(contains(message, key));
 }

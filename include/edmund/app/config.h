@@ -25,12 +25,12 @@ struct ModelShape {
 
 /// How images are drawn (`sampling:`).
 struct Sampling {
-  std::string name;                        // "heun, 18 steps (karras) on edm"
+  std::string name;  // "heun, 18 steps (karras) on edm"
   std::shared_ptr<const NoiseSchedule> path;
   TimeGrid grid;
   Sampler sampler;
   std::optional<Interval> clip;
-  double guidance = 1.0;                   // 1: none
+  double guidance = 1.0;  // 1: none
   Interval guidance_sigmas;
   std::int64_t batch_size = 64;
 };
@@ -38,17 +38,16 @@ struct Sampling {
 /// What a training run writes and when (part of `training:`); counts are images.
 struct Intervals {
   std::int64_t log = 0, checkpoint = 0, samples = 0;
-  std::int64_t keep = 2;                   // checkpoints
+  std::int64_t keep = 2;  // checkpoints
   std::int64_t sample_rows = 4;
 };
 
-
 /// A whole config, built: every plugin exists before the first batch is read.
 struct Experiment {
-  Options options;                         // the document, for `resolved` and for features
+  Options options;  // the document, for `resolved` and for features
   std::string name;
   std::uint64_t seed = 0;
-  std::shared_ptr<Dataset> data;           // none if read for sampling only
+  std::shared_ptr<Dataset> data;  // none if read for sampling only
   ModelShape shape;
   DenoisingModel model;
   NoiseLevels levels;

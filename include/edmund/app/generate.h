@@ -15,9 +15,9 @@ namespace edmund {
 
 /// Images drawn from a model.
 struct Generated {
-  Tensor images;                  // uint8 [N, C, H, W]
-  Tensor labels;                  // int64 [N]: the class asked for; undefined if unconditional
-  std::int64_t evaluations = 0;   // network evaluations a image (NFE)
+  Tensor images;                 // uint8 [N, C, H, W]
+  Tensor labels;                 // int64 [N]: the class asked for; undefined if unconditional
+  std::int64_t evaluations = 0;  // network evaluations a image (NFE)
   double seconds = 0.0;
 };
 
@@ -26,12 +26,13 @@ Tensor balanced_labels(const ModelShape& shape, std::span<const std::int64_t> im
 
 /// Draws the images with these numbers: each is a function of (seed, its number, its class), whatever the batch. `labels` [N] or undefined.
 /// `progress` hears of finished images.
-Generated generate(const DenoisingModel& model, const Sampling& sampling, const ModelShape& shape, std::span<const std::int64_t> images,
-                   const Tensor& labels, std::uint64_t seed, const std::function<void(std::int64_t)>& progress = nullptr);
+Generated generate(const DenoisingModel& model, const Sampling& sampling, const ModelShape& shape,
+                   std::span<const std::int64_t> images, const Tensor& labels, std::uint64_t seed,
+                   const std::function<void(std::int64_t)>& progress = nullptr);
 
 /// The denoising of image numbers 0 … rows-1 seen at `columns` points of the way: uint8 [rows · columns, C, H, W], row by row: D(z; σ) as the sampler
 /// got it, noisiest first.
-Tensor trajectory(const DenoisingModel& model, const Sampling& sampling, const ModelShape& shape, std::int64_t rows, std::int64_t columns,
-                  std::uint64_t seed);
+Tensor trajectory(const DenoisingModel& model, const Sampling& sampling, const ModelShape& shape, std::int64_t rows,
+                  std::int64_t columns, std::uint64_t seed);
 
 }  // namespace edmund

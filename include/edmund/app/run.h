@@ -25,12 +25,13 @@ struct RunFolder {
 struct TrainedModel {
   RunFolder run;
   std::filesystem::path checkpoint;
-  std::int64_t images = 0;        // trained on so far
-  Experiment experiment;          // model holds the weights
+  std::int64_t images = 0;  // trained on so far
+  Experiment experiment;    // model holds the weights
 };
 
 /// Loads a run (its newest whole checkpoint) or a checkpoint folder. Throws Error naming what is missing.
-TrainedModel load_model(const std::filesystem::path& run_or_checkpoint, std::span<const std::string> overrides, Needs needs, bool ema = true);
+TrainedModel load_model(const std::filesystem::path& run_or_checkpoint, std::span<const std::string> overrides,
+                        Needs needs, bool ema = true);
 
 /// Throws Error if the folder holds checkpoints of another training, naming the keys that differ. How long it is, what it reports and how it samples may differ.
 void require_same_training(const Experiment& experiment, const RunFolder& run);

@@ -11,8 +11,7 @@ namespace edmund {
 
 /// Shortest text that reads back as the same number: 0.1, 80, 1e-05, inf, nan.
 template <typename T>
-  requires(std::is_arithmetic_v<T>)
-std::string number_text(T value) {
+requires(std::is_arithmetic_v<T>) std::string number_text(T value) {
   char buffer[64];
   const auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
   return {buffer, end};

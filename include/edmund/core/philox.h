@@ -7,16 +7,16 @@ namespace edmund {
 
 /// What a random stream is for. Numbers are part of the file format of results: never renumber.
 enum class Stream : std::uint32_t {
-  kWeights = 1,       // initial weights; sample = index of the parameter
-  kOrder = 2,         // data order; sample = epoch
-  kNoiseLevel = 3,    // u of σ = levels(u); sample = position in the sequence of training images
-  kTrainingNoise = 4, // ε
-  kFlip = 5,          // horizontal flip
+  kWeights = 1,        // initial weights; sample = index of the parameter
+  kOrder = 2,          // data order; sample = epoch
+  kNoiseLevel = 3,     // u of σ = levels(u); sample = position in the sequence of training images
+  kTrainingNoise = 4,  // ε
+  kFlip = 5,           // horizontal flip
   kLabelDropout = 6,
-  kDropout = 7,       // network dropout; draw = index of the layer
-  kLatent = 8,        // initial noise of a sampled image and the sampler's draws; sample = index of the image
-  kLabel = 9,         // class of a sampled image
-  kEvaluation = 10,   // subsets, projections and noise images of evaluation
+  kDropout = 7,      // network dropout; draw = index of the layer
+  kLatent = 8,       // initial noise of a sampled image and the sampler's draws; sample = index of the image
+  kLabel = 9,        // class of a sampled image
+  kEvaluation = 10,  // subsets, projections and noise images of evaluation
   kAugment = 11,
 };
 

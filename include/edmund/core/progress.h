@@ -11,7 +11,8 @@ namespace edmund {
 /// `interval` seconds. Counts whatever `unit` names ("images").
 class Progress {
  public:
-  Progress(std::string_view task, std::string_view unit, std::int64_t total, std::int64_t start = 0, double interval = 10.0);
+  Progress(std::string_view task, std::string_view unit, std::int64_t total, std::int64_t start = 0,
+           double interval = 10.0);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;

@@ -12,12 +12,12 @@
 namespace edmund {
 
 struct ClassifierSettings {
-  std::int64_t channels = 32;      // of the first convolution; doubled at each halving of the image, at most 4-fold
-  std::int64_t features = 64;      // width of the penultimate layer, which serves as features
-  std::int64_t epochs = 0;         // 0: as many as take some seconds, more for fewer and smaller images
+  std::int64_t channels = 32;  // of the first convolution; doubled at each halving of the image, at most 4-fold
+  std::int64_t features = 64;  // width of the penultimate layer, which serves as features
+  std::int64_t epochs = 0;     // 0: as many as take some seconds, more for fewer and smaller images
   std::int64_t batch_size = 64;
   std::int64_t image_limit = 60000;  // trains on at most this many images, chosen by seed
-  double learning_rate = 3e-3;     // peak of one cycle
+  double learning_rate = 3e-3;       // peak of one cycle
   std::uint64_t seed = 0;
 };
 
@@ -28,7 +28,8 @@ class Classifier {
   /// Throws Error for data without classes or with fewer than two images.
   static Classifier train(const Dataset& labeled, const ClassifierSettings& settings);
   /// The same, taken from `folder` if it was trained there before on the same data with the same settings, else trained and kept there.
-  static Classifier cached(const Dataset& labeled, const ClassifierSettings& settings, const std::filesystem::path& folder);
+  static Classifier cached(const Dataset& labeled, const ClassifierSettings& settings,
+                           const std::filesystem::path& folder);
 
   /// Safetensors file with everything that it takes to use it. Reading checks every shape; throws Error naming the file.
   void write(const std::filesystem::path& path) const;
@@ -36,11 +37,11 @@ class Classifier {
 
   /// Output of the penultimate layer before its activation: uint8 [B, C, H, W] → float32 [B, features].
   Tensor features(const Tensor& images) const;
-  Tensor predict(const Tensor& images) const;    // → int64 [B]
+  Tensor predict(const Tensor& images) const;  // → int64 [B]
   /// Share of images whose class it names, with binomial standard error.
   Estimate accuracy(const Tensor& images, const Tensor& labels) const;
 
-  std::string data_name() const;                 // DatasetInfo::name of what it was trained on
+  std::string data_name() const;  // DatasetInfo::name of what it was trained on
   std::int64_t num_classes() const;
 
  private:

@@ -10,25 +10,26 @@ namespace edmund {
 /// the mean lies from zero.
 class Moments {
  public:
-  void add(const Tensor& features);              // [B, D], any real dtype
+  void add(const Tensor& features);  // [B, D], any real dtype
   std::int64_t count() const { return count_; }
-  Tensor mean() const;                           // [D]
+  Tensor mean() const;  // [D]
   /// [D, D], divided by N - 1. Throws Error for fewer than two rows.
   Tensor covariance() const;
 
  private:
   std::int64_t count_ = 0;
-  Tensor mean_, scatter_;                        // scatter: Σ (f - mean)(f - mean)ᵀ
+  Tensor mean_, scatter_;  // scatter: Σ (f - mean)(f - mean)ᵀ
 };
 
 /// |μ₁-μ₂|² + tr(Σ₁ + Σ₂ - 2(Σ₁Σ₂)^½) in float64 (Dowson & Landau 1982; Heusel et al. 2017). tr (Σ₁Σ₂)^½ is the sum of the singular
 /// values of A₁ᵀA₂, where Σ = A Aᵀ from the symmetric eigen-decomposition without its null space: exact for singular covariances too.
 /// Not a complex root that is cut to its real part. Throws Error for values that are not finite.
 double frechet_distance(const Moments& a, const Moments& b);
-double frechet_distance(const Tensor& mean_a, const Tensor& covariance_a, const Tensor& mean_b, const Tensor& covariance_b);
+double frechet_distance(const Tensor& mean_a, const Tensor& covariance_a, const Tensor& mean_b,
+                        const Tensor& covariance_b);
 
 struct Estimate {
-  double value = 0.0, error = 0.0;               // standard error
+  double value = 0.0, error = 0.0;  // standard error
 };
 
 /// Fréchet distance of two sets of features [N, D], [M, D] and its standard error from the choice of both sets, by the delta method: the
@@ -39,6 +40,7 @@ Estimate frechet_estimate(const Tensor& a, const Tensor& b);
 /// Squared maximum mean discrepancy, unbiased, with the cubic kernel (x·y/D + 1)³ (Bińkowski et al. 2018, sec. 4) of features [N, D], [M, D]:
 /// of the whole sets with the jackknife's standard error (subsets = 0), or the mean over `subsets` random subsets of `subset_size` rows and the
 /// standard error of that mean. Called KID only with Inception-v3 features.
-Estimate kernel_distance(const Tensor& a, const Tensor& b, std::int64_t subsets = 0, std::int64_t subset_size = 0, std::uint64_t seed = 0);
+Estimate kernel_distance(const Tensor& a, const Tensor& b, std::int64_t subsets = 0, std::int64_t subset_size = 0,
+                         std::uint64_t seed = 0);
 
 }  // namespace edmund

@@ -20,14 +20,14 @@ class Page {
   explicit Page(std::string title, std::string subtitle = "");
   void section(std::string_view heading, std::string_view lead = "");
   void paragraph(std::string_view text);
-  void facts(const std::vector<std::pair<std::string, std::string>>& rows);           // name, value
+  void facts(const std::vector<std::pair<std::string, std::string>>& rows);  // name, value
   /// Cells that start like a number are set to the right.
   void table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows);
   void figure(std::string_view svg_or_html, std::string_view caption = "");
   /// Pixelated when enlarged. width: in pixels, 0 for the image's own; never wider than its column. alt: what a reader hears
   /// instead of seeing it, the caption if empty.
   void image(std::string_view png, std::string_view caption, int width = 0, std::string_view alt = "");
-  void begin_columns();                                                               // figures side by side until end_columns
+  void begin_columns();  // figures side by side until end_columns
   void end_columns();
   std::string html() const;
 

@@ -13,11 +13,11 @@ namespace edmund {
 
 /// One metric with what it must be read against.
 struct Score {
-  std::string name;        // "Fréchet distance (classifier, 64-d)"
+  std::string name;  // "Fréchet distance (classifier, 64-d)"
   double value = 0.0;
-  double error = 0.0;      // standard error of the value
-  double floor = 0.0;      // what real images get
-  double ceiling = 0.0;    // what noise images get
+  double error = 0.0;    // standard error of the value
+  double floor = 0.0;    // what real images get
+  double ceiling = 0.0;  // what noise images get
   /// Share of the way from ceiling to floor that is closed: 1 is as good as real images, 0 as bad as noise. May lie outside [0, 1].
   double closed() const { return (ceiling - value) / (ceiling - floor); }
 };
@@ -45,11 +45,12 @@ class Reference {
 
   const FeatureExtractor& features_;
   std::uint64_t seed_;
-  Tensor real_, noise_;    // features, float64 [N, D] and [N/2, D]
+  Tensor real_, noise_;  // features, float64 [N, D] and [N/2, D]
 };
 
 /// Share of generated images whose class, as the classifier names it, is the one that was asked for, with binomial standard error.
 /// Floor: the same share of held-out real images; ceiling: the same for noise images with the labels asked for.
-Score class_agreement(const Classifier& classifier, const Tensor& images, const Tensor& labels, const Batch& held_out, std::uint64_t seed);
+Score class_agreement(const Classifier& classifier, const Tensor& images, const Tensor& labels, const Batch& held_out,
+                      std::uint64_t seed);
 
 }  // namespace edmund

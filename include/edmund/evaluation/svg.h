@@ -9,10 +9,10 @@ namespace edmund {
 
 /// One line or set of points of a plot.
 struct Series {
-  std::string label;           // for the legend; none if empty
-  std::vector<double> x, y;    // of equal length
-  std::vector<double> error;   // half-widths of error bars, or empty
-  bool points = false;         // marks instead of a line
+  std::string label;          // for the legend; none if empty
+  std::vector<double> x, y;   // of equal length
+  std::vector<double> error;  // half-widths of error bars, or empty
+  bool points = false;        // marks instead of a line
   bool dashed = false;
 };
 

@@ -22,7 +22,8 @@ enum class Final {
 };
 
 /// From x at t_0 (std s·σ) to an image, on the device and in the dtype of x.
-using Sampler = std::function<Tensor(const Denoiser& D, const NoiseSchedule& path, const TimeGrid& grid, Tensor x, NoiseSource& noise)>;
+using Sampler = std::function<Tensor(const Denoiser& D, const NoiseSchedule& path, const TimeGrid& grid, Tensor x,
+                                     NoiseSource& noise)>;
 using SamplerFactory = Sampler(Options&);
 
 std::span<const Entry<SamplerFactory>> sampler_table();

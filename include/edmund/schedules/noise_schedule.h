@@ -11,16 +11,16 @@
 
 namespace edmund {
 
-/// Gaussian path x_t = s(t)(x0 + σ(t)ε) (Karras et al. 2022, eq. 2-4), σ strictly increasing. Plain doubles: no tensors, no state.
-/// The functions of t throw Error for a t outside domain().
+/// Gaussian path x_t = s(t)(x0 + σ(t)ε) (Karras et al. 2022, eq. 2-4), σ strictly increasing. Plain doubles: no tensors,
+/// no state. The functions of t throw Error for a t outside domain().
 class NoiseSchedule {
  public:
   virtual ~NoiseSchedule() = default;
 
   /// Closed interval of the schedule's own t; there s > 0 and 0 < σ < ∞.
   virtual Interval times() const = 0;
-  /// Where the functions may be evaluated: times(), and beyond its high end as far as the formulas carry, since churn lifts σ above
-  /// the first grid point.
+  /// Where the functions may be evaluated: times(), and beyond its high end as far as the formulas carry, since churn lifts
+  /// σ above the first grid point.
   virtual Interval domain() const { return times(); }
   /// s(t), the scale of the signal.
   virtual double scale(double t) const = 0;
@@ -57,13 +57,13 @@ std::span<const Entry<ScheduleFactory>> schedule_table();
 /// Wrong options are recorded; the result is valid in any case.
 std::unique_ptr<NoiseSchedule> make_schedule(Options& options);
 
-/// Same clock σ(t) under another scale (Karras et al. 2022, table 1, "scaling"): `unit` s = 1, `variance_preserving` s = 1/√(1 + σ²).
+/// Same clock σ(t) under another scale (Karras et al. 2022, table 1): `unit` s = 1, `variance_preserving` s = 1/√(1 + σ²).
 enum class Scale { kOwn, kUnit, kVariancePreserving };
 std::unique_ptr<NoiseSchedule> scaled(std::unique_ptr<NoiseSchedule> path, Scale scale);
 
-/// Same path, but time() answers the time of the nearest of `levels` (σ, ascending; nearest in |σ - level|, ties to the larger σ).
-/// A network that knows some noise levels only is sampled on it exactly (Karras et al. 2022, round_sigma). Levels outside the path's
-/// domain are left out; throws Error if none is left.
+/// Same path, but time() answers the time of the nearest of `levels` (σ, ascending; nearest in |σ - level|, ties to the
+/// larger). A network that knows some noise levels only is sampled on it exactly (Karras et al. 2022, round_sigma). Levels
+/// outside the path's domain are left out; throws Error if none is left.
 std::unique_ptr<NoiseSchedule> snapped(std::unique_ptr<NoiseSchedule> path, std::vector<double> levels);
 
 }  // namespace edmund

@@ -20,7 +20,7 @@ struct Checkpoint {
   std::int64_t images = 0, steps = 0;      // position in the sequence of training images; optimizer steps taken
   std::map<std::string, double> counters;  // skipped steps, seconds …; all finite
   NamedTensors network, ema;               // state dict: parameters and buffers
-  NamedTensors optimizer;                  // first_moment.NAME, second_moment.NAME, and what is trained beside the network
+  NamedTensors optimizer;  // first_moment.NAME, second_moment.NAME, and what is trained beside the network
 };
 
 /// The folder of a run's checkpoint: RUN/checkpoints/<images, 12 digits>.

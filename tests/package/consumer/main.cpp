@@ -1,5 +1,4 @@
 #include <edmund/schedules/noise_schedule.h>
-
 #include <iostream>
 
 int main() {

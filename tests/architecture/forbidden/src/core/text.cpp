@@ -1,4 +1,5 @@
 #include "edmund/core/text.h"
+
 #include "../ops/kernels.h"
 
 #include <torch/torch.h>
