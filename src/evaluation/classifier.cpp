@@ -10,9 +10,12 @@
 #include "edmund/ops/tensor_file.h"
 
 #include <algorithm>
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <cmath>
 #include <numbers>
-#include <torch/torch.h>
+#include <torch/optim/adam.h>
+#include <torch/optim/adamw.h>
 #include <utility>
 #include <vector>
 
@@ -81,10 +84,10 @@ ClassifierWeights trained(const Batch& data, const ClassifierShape& shape, const
           permuted(static_cast<std::uint64_t>(position % size), static_cast<std::uint64_t>(size), settings.seed,
                    static_cast<std::uint64_t>(position / size)));
     }
-    const Tensor index = torch::tensor(rows);
+    const Tensor index = at::tensor(rows);
     const Tensor x = jittered(to_float(data.images.index_select(0, index)), settings.seed, positions);
     const Tensor logits = forward(weights, x, Mode::kTrain).logits;
-    const Tensor loss = torch::cross_entropy_loss(logits, data.labels.index_select(0, index));
+    const Tensor loss = at::cross_entropy_loss(logits, data.labels.index_select(0, index));
     optimizer.zero_grad();
     loss.backward();
     optimizer.param_groups()[0].options().set_lr(learning_rate(settings.learning_rate, step, steps));
@@ -109,7 +112,7 @@ Tensor in_blocks(const ClassifierWeights& weights, const ClassifierShape& shape,
     const Tensor block = images.narrow(0, begin, std::min(kBlock, images.size(0) - begin));
     blocks.push_back(forward(weights, to_float(block), Mode::kEvaluate).*part);
   }
-  return blocks.empty() ? torch::empty({0, 0}) : torch::cat(blocks);
+  return blocks.empty() ? at::empty({0, 0}) : at::cat(blocks);
 }
 
 }  // namespace

@@ -4,9 +4,9 @@
 #include "edmund/ops/random.h"
 
 #include <algorithm>
+#include <ATen/ATen.h>
 #include <cmath>
 #include <numbers>
-#include <torch/torch.h>
 
 namespace edmund {
 namespace {
@@ -40,7 +40,7 @@ ClassifierWeights initial_weights(const ClassifierShape& shape, const Classifier
     weights.emplace_back(std::move(name), draws[0] * std::sqrt(2.0 / fan_in));
   };
   const auto constant = [&](std::string name, std::vector<std::int64_t> sizes, double value) {
-    weights.emplace_back(std::move(name), torch::full(sizes, value));
+    weights.emplace_back(std::move(name), at::full(sizes, value));
   };
 
   std::int64_t in = shape.channels, out = settings.channels, height = shape.height, width = shape.width;
@@ -70,17 +70,16 @@ ClassifierOutput forward(const ClassifierWeights& weights, const Tensor& x, Mode
   const auto take = [&] { return (next++)->second; };
   Tensor h = x.contiguous(at::MemoryFormat::ChannelsLast);
   while (next->first.starts_with("conv")) {
-    h = torch::conv2d(h, take(), {}, 1, 1);
+    h = at::conv2d(h, take(), {}, 1, 1);
     const Tensor weight = take(), bias = take(), mean = take(), variance = take();
-    h = torch::batch_norm(h, weight, bias, mean, variance, mode == Mode::kTrain, kNormMomentum, kNormEps, false)
-            .relu_();
+    h = at::batch_norm(h, weight, bias, mean, variance, mode == Mode::kTrain, kNormMomentum, kNormEps, false).relu_();
     if (std::max(h.size(2), h.size(3)) > kSmallest)
-      h = torch::max_pool2d(h, {std::min<std::int64_t>(h.size(2), 2), std::min<std::int64_t>(h.size(3), 2)}, {}, 0, 1,
-                            /*ceil_mode=*/true);
+      h = at::max_pool2d(h, {std::min<std::int64_t>(h.size(2), 2), std::min<std::int64_t>(h.size(3), 2)}, {}, 0, 1,
+                         /*ceil_mode=*/true);
   }
   const Tensor hidden = take(), hidden_bias = take(), output = take(), output_bias = take();
-  const Tensor features = torch::linear(h.contiguous().flatten(1), hidden, hidden_bias);  // [B, F]
-  return {features, torch::linear(features.relu(), output, output_bias)};
+  const Tensor features = at::linear(h.contiguous().flatten(1), hidden, hidden_bias);  // [B, F]
+  return {features, at::linear(features.relu(), output, output_bias)};
 }
 
 Tensor jittered(const Tensor& x, std::uint64_t seed, std::span<const std::int64_t> positions) {
@@ -89,12 +88,12 @@ Tensor jittered(const Tensor& x, std::uint64_t seed, std::span<const std::int64_
       2 * ops::uniform(seed, Stream::kAugment, positions, 0, {5}, at::kFloat, at::kCPU) - 1;  // [B, 5] in (-1, 1)
   const Tensor angle = kAngle * u.select(1, 0);
   const Tensor sx = (kScale * u.select(1, 1)).exp(), sy = (kScale * u.select(1, 2)).exp();
-  const Tensor theta = torch::stack({sx * angle.cos(), -sx * angle.sin(), kShift * u.select(1, 3), sy * angle.sin(),
-                                     sy * angle.cos(), kShift * u.select(1, 4)},
-                                    1)
+  const Tensor theta = at::stack({sx * angle.cos(), -sx * angle.sin(), kShift * u.select(1, 3), sy * angle.sin(),
+                                  sy * angle.cos(), kShift * u.select(1, 4)},
+                                 1)
                            .view({-1, 2, 3});
-  const Tensor grid = torch::affine_grid_generator(theta, x.sizes(), false);
-  return torch::grid_sampler(x, grid, /*bilinear*/ 0, /*border*/ 1, false);
+  const Tensor grid = at::affine_grid_generator(theta, x.sizes(), false);
+  return at::grid_sampler(x, grid, /*bilinear*/ 0, /*border*/ 1, false);
 }
 
 }  // namespace edmund

@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <array>
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 namespace edmund {
 namespace {
@@ -25,7 +26,7 @@ Tensor same_padded(const Tensor& x, std::int64_t kernel, std::int64_t stride) {
     return std::max<std::int64_t>(((size + stride - 1) / stride - 1) * stride + kernel - size, 0);
   };
   const std::int64_t h = total(x.size(2)), w = total(x.size(3));
-  return torch::constant_pad_nd(x, {w / 2, w - w / 2, h / 2, h - h / 2});
+  return at::constant_pad_nd(x, {w / 2, w - w / 2, h / 2, h - h / 2});
 }
 
 /// 224 x 224 and (x - 127)/128: bilinear with half-pixel centers, anti-aliased where it shrinks. Grey images become three equal channels.
@@ -33,8 +34,8 @@ Tensor prepared(const Tensor& images) {
   Tensor x = images.to(at::kFloat);
   if (x.size(1) == 1) x = x.expand({-1, 3, -1, -1});
   const bool shrinks = std::max(x.size(2), x.size(3)) > kSide;
-  x = shrinks ? torch::_upsample_bilinear2d_aa(x, {kSide, kSide}, false)
-              : torch::upsample_bilinear2d(x, {kSide, kSide}, false);
+  x = shrinks ? at::_upsample_bilinear2d_aa(x, {kSide, kSide}, false)
+              : at::upsample_bilinear2d(x, {kSide, kSide}, false);
   return ((x - 127) / 128).contiguous(at::MemoryFormat::ChannelsLast);
 }
 
@@ -97,7 +98,7 @@ Tensor EfficientNetLite0::features(const Tensor& images) const {
     }
     blocks.push_back(x.mean({2, 3}));  // [block, 1280]
   }
-  return blocks.empty() ? torch::empty({0, kFeatures}) : torch::cat(blocks);
+  return blocks.empty() ? at::empty({0, kFeatures}) : at::cat(blocks);
 }
 
 }  // namespace edmund

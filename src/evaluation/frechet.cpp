@@ -3,9 +3,9 @@
 #include "edmund/core/error.h"
 
 #include <algorithm>
+#include <ATen/ATen.h>
 #include <cmath>
 #include <limits>
-#include <torch/torch.h>
 #include <utility>
 
 namespace edmund {
@@ -23,9 +23,9 @@ void require_finite(const Tensor& values, std::string_view what) {
 
 /// Eigenvalues of a covariance above its rounding errors, with their vectors: Σ = V diag(l) Vᵀ, [r], [D, r].
 std::pair<Tensor, Tensor> spectrum(const Tensor& covariance) {
-  const auto [values, vectors] = torch::linalg_eigh((covariance + covariance.t()) / 2);  // ascending
+  const auto [values, vectors] = at::linalg_eigh((covariance + covariance.t()) / 2);  // ascending
   const double noise = std::numeric_limits<double>::epsilon() * static_cast<double>(values.numel());
-  const Tensor kept = torch::nonzero(values > noise * values.abs().max()).squeeze(1);
+  const Tensor kept = at::nonzero(values > noise * values.abs().max()).squeeze(1);
   return {values.index_select(0, kept), vectors.index_select(1, kept)};
 }
 
@@ -40,9 +40,9 @@ Tensor covariance_slope(const Tensor& covariance_a, const Tensor& covariance_b) 
   const auto [values, vectors] = spectrum(covariance_a);
   const Tensor a = vectors * values.sqrt(), inverse = vectors / values.sqrt();
   const Tensor b = factor(covariance_b);
-  const auto [u, s, vt] = torch::linalg_svd(a.t().mm(b), false);
+  const auto [u, s, vt] = at::linalg_svd(a.t().mm(b), false);
   const Tensor map = b.mm(vt.t()).mm(u.t()).mm(inverse.t());
-  return torch::eye(covariance_a.size(0), covariance_a.options()) - (map + map.t()) / 2;
+  return at::eye(covariance_a.size(0), covariance_a.options()) - (map + map.t()) / 2;
 }
 
 /// Variance of the distance that comes from the choice of `x`, where the other set is fixed.
@@ -69,7 +69,7 @@ void Moments::add(const Tensor& features) {
     TORCH_CHECK(mean.numel() == mean_.numel(), "features of ", mean.numel(), " dimensions added to ", mean_.numel());
     const Tensor delta = mean - mean_;
     const double share = static_cast<double>(added) / static_cast<double>(count_ + added);
-    scatter_ = scatter_ + scatter + torch::outer(delta, delta) * (share * static_cast<double>(count_));
+    scatter_ = scatter_ + scatter + at::outer(delta, delta) * (share * static_cast<double>(count_));
     mean_ = mean_ + delta * share;
   }
   count_ += added;
@@ -96,7 +96,7 @@ double frechet_distance(const Tensor& mean_a, const Tensor& covariance_a, const 
   for (const Tensor& m : {ma, mb}) require_finite(m, "mean");
   for (const Tensor& c : {ca, cb}) require_finite(c, "covariance");
   const Tensor root = factor(ca).t().mm(factor(cb));  // [rank a, rank b]
-  const double trace_of_root = root.numel() == 0 ? 0.0 : torch::linalg_svdvals(root).sum().item<double>();
+  const double trace_of_root = root.numel() == 0 ? 0.0 : at::linalg_svdvals(root).sum().item<double>();
   const double distance = (ma - mb).square().sum().item<double>() + ca.trace().item<double>() +
                           cb.trace().item<double>() - 2 * trace_of_root;
   return std::max(distance, 0.0);  // rounding

@@ -5,8 +5,8 @@
 #include "edmund/evaluation/frechet.h"
 
 #include <algorithm>
+#include <ATen/ATen.h>
 #include <cmath>
-#include <torch/torch.h>
 #include <vector>
 
 namespace edmund {
@@ -21,7 +21,7 @@ Tensor kernel_sums(const Tensor& x, const Tensor& y) {
     k.div_(static_cast<double>(x.size(1))).add_(1.0).pow_(3);
     sums.push_back(k.sum(1));
   }
-  return torch::cat(sums);
+  return at::cat(sums);
 }
 
 /// Σ over pairs of different rows, for each row: its own term k(x, x) taken out.
@@ -59,7 +59,7 @@ Tensor some_rows(const Tensor& x, std::int64_t count, std::uint64_t seed, std::u
   for (std::int64_t i = 0; i < count; ++i)
     rows.push_back(static_cast<std::int64_t>(
         permuted(static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(x.size(0)), seed, draw)));
-  return x.index_select(0, torch::tensor(rows));
+  return x.index_select(0, at::tensor(rows));
 }
 
 }  // namespace
@@ -85,7 +85,7 @@ Estimate kernel_distance(const Tensor& a, const Tensor& b, std::int64_t subsets,
     values.push_back(unbiased(other_sums(p).sum().item<double>(), kernel_sums(p, q).sum().item<double>(),
                               other_sums(q).sum().item<double>(), n, n));
   }
-  const Tensor all = torch::tensor(values, at::kDouble);
+  const Tensor all = at::tensor(values, at::kDouble);
   Estimate out{.value = all.mean().item<double>()};
   if (subsets > 1) out.error = all.std().item<double>() / std::sqrt(static_cast<double>(subsets));
   return out;

@@ -10,7 +10,7 @@
 #include "feature_factories.h"
 
 #include <algorithm>
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 #include <utility>
 
 namespace edmund {
@@ -49,8 +49,7 @@ class PcaFeatures final : public FeatureExtractor {
     const Tensor centered = x - mean_;
     // The smaller one of the two matrices with the same leading eigenvalues: pixels by pixels, or images by images.
     const bool by_pixels = x.size(1) <= x.size(0);
-    const auto [values, vectors] =
-        torch::linalg_eigh(by_pixels ? centered.t().mm(centered) : centered.mm(centered.t()));
+    const auto [values, vectors] = at::linalg_eigh(by_pixels ? centered.t().mm(centered) : centered.mm(centered.t()));
     const Tensor leading = vectors.narrow(1, vectors.size(1) - dims, dims).flip({1});
     components_ = by_pixels ? leading : centered.t().mm(leading);
     components_ = components_ / components_.norm(2, 0, true).clamp_min(1e-300);  // [P, dims]
@@ -66,7 +65,7 @@ class PcaFeatures final : public FeatureExtractor {
       const Tensor block = images.narrow(0, begin, std::min(kBlock, images.size(0) - begin));
       blocks.push_back((to_float(block).flatten(1).to(at::kDouble) - mean_).mm(components_));
     }
-    return blocks.empty() ? torch::empty({0, components_.size(1)}, at::kDouble) : torch::cat(blocks);
+    return blocks.empty() ? at::empty({0, components_.size(1)}, at::kDouble) : at::cat(blocks);
   }
   std::string provenance() const override {
     return format("{} principal components of {} images of {}, {} % of the variance", components_.size(1), fitted_,

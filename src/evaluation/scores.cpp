@@ -5,7 +5,7 @@
 #include "edmund/ops/random.h"
 
 #include <algorithm>
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 namespace edmund {
 namespace {
@@ -18,7 +18,7 @@ std::int64_t halvings(std::int64_t dims) { return dims <= 256 ? 4 : 1; }
 
 /// The indices 0 … size-1 in an order drawn by (seed, draw), [size].
 Tensor shuffled(std::int64_t size, std::uint64_t seed, std::uint64_t draw) {
-  const Tensor order = torch::empty({size}, at::kLong);
+  const Tensor order = at::empty({size}, at::kLong);
   auto* out = order.mutable_data_ptr<std::int64_t>();
   for (std::int64_t i = 0; i < size; ++i)
     out[i] = static_cast<std::int64_t>(
@@ -27,7 +27,7 @@ Tensor shuffled(std::int64_t size, std::uint64_t seed, std::uint64_t draw) {
 }
 
 Tensor noise_images(std::int64_t count, at::IntArrayRef shape, std::uint64_t seed) {
-  const Tensor rows = torch::arange(count, at::kLong);
+  const Tensor rows = at::arange(count, at::kLong);
   const std::span<const std::int64_t> samples(rows.const_data_ptr<std::int64_t>(), static_cast<std::size_t>(count));
   const Tensor u = ops::uniform(seed, Stream::kEvaluation, samples, 0, shape.slice(1), at::kFloat, at::kCPU);
   return (u * 256).floor_().clamp_(0, 255).to(at::kByte);

@@ -5,8 +5,9 @@
 
 #include <algorithm>
 #include <array>
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <cmath>
-#include <torch/torch.h>
 #include <utility>
 
 namespace edmund {
@@ -24,7 +25,7 @@ Tensor drawn(WeightSource& source, Draw draw, at::IntArrayRef shape, double fan_
 
 // Weight [out, in, taps…] and its bias, which has the same fans.
 void draw_layer(WeightSource& source, const Init& init, Tensor& weight, Tensor& bias) {
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   const auto fan_in = static_cast<double>(weight.numel() / weight.size(0)),
              fan_out = static_cast<double>(weight.numel() / weight.size(1));
   weight.copy_(drawn(source, init.draw, weight.sizes(), fan_in, fan_out) * init.weight);
@@ -48,8 +49,8 @@ void initialize_layers(torch::nn::Module& module, std::uint64_t seed) {
 }
 
 Linear::Linear(std::int64_t in, std::int64_t out, Init init, bool bias) : init_(init) {
-  weight_ = register_parameter("weight", torch::zeros({out, in}));
-  if (bias) bias_ = register_parameter("bias", torch::zeros({out}));
+  weight_ = register_parameter("weight", at::zeros({out, in}));
+  if (bias) bias_ = register_parameter("bias", at::zeros({out}));
 }
 
 Tensor Linear::forward(const Tensor& x) const { return ops::linear(x, weight_, bias_); }
@@ -62,8 +63,8 @@ Conv2d::Conv2d(Config config) : config_(std::move(config)) {
               ", down ", c.down);
   TORCH_CHECK(c.kernel > 0 || c.in == c.out, "Conv2d without a kernel keeps its channels");
   if (c.kernel > 0) {
-    weight_ = register_parameter("weight", torch::zeros({c.out, c.in, c.kernel, c.kernel}));
-    if (c.bias) bias_ = register_parameter("bias", torch::zeros({c.out}));
+    weight_ = register_parameter("weight", at::zeros({c.out, c.in, c.kernel, c.kernel}));
+    if (c.bias) bias_ = register_parameter("bias", at::zeros({c.out}));
   }
   if (c.up || c.down) filter_ = register_buffer("resample_filter", ops::resample_filter(c.resample_filter));
 }
@@ -100,8 +101,8 @@ void Conv2d::initialize(WeightSource& source) {
 }
 
 GroupNorm::GroupNorm(std::int64_t channels, double eps) : groups_(groups(channels)), eps_(eps) {
-  weight_ = register_parameter("weight", torch::ones({channels}));
-  bias_ = register_parameter("bias", torch::zeros({channels}));
+  weight_ = register_parameter("weight", at::ones({channels}));
+  bias_ = register_parameter("bias", at::zeros({channels}));
 }
 
 std::int64_t GroupNorm::groups(std::int64_t channels) {
@@ -120,7 +121,7 @@ Tensor GroupNorm::forward(const Tensor& x, ops::GroupNorm args) const {
 }
 
 void GroupNorm::initialize(WeightSource&) {
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   weight_.fill_(1.0);
   bias_.zero_();
 }

@@ -2,8 +2,8 @@
 
 #include "edmund/core/error.h"
 
+#include <ATen/ATen.h>
 #include <cmath>
-#include <torch/torch.h>
 #include <utility>
 
 namespace edmund {
@@ -18,9 +18,7 @@ const double kSkipScale = std::sqrt(0.5);
 
 // One-hot rows; "no class" (= number of classes) gives zeros.
 Tensor one_hot(const Tensor& labels, std::int64_t classes, const at::TensorOptions& options) {
-  return torch::zeros({labels.size(0), classes + 1}, options)
-      .scatter_(1, labels.unsqueeze(1), 1.0)
-      .narrow(1, 0, classes);
+  return at::zeros({labels.size(0), classes + 1}, options).scatter_(1, labels.unsqueeze(1), 1.0).narrow(1, 0, classes);
 }
 
 }  // namespace
@@ -108,7 +106,7 @@ Tensor SongUNet::embedding(const Tensor& c_noise, const Condition& condition, st
     const std::int64_t n = config_.num_classes;
     Tensor labels = condition.labels;
     if (!labels.defined()) {
-      labels = torch::zeros({1, n}, options);
+      labels = at::zeros({1, n}, options);
     } else if (labels.dim() == 1) {
       TORCH_CHECK(labels.size(0) == batch || labels.size(0) == 1, "SongUNet: ", labels.size(0),
                   " labels for a batch of ", batch);
@@ -118,8 +116,8 @@ Tensor SongUNet::embedding(const Tensor& c_noise, const Condition& condition, st
     e = e + map_label_->forward(labels.to(options) * std::sqrt(static_cast<double>(n)));
   }
   if (map_augment_ && condition.augment.defined()) e = e + map_augment_->forward(condition.augment.to(options));
-  e = torch::silu(map_layer0_->forward(e));
-  e = torch::silu(map_layer1_->forward(e));
+  e = at::silu(map_layer0_->forward(e));
+  e = at::silu(map_layer1_->forward(e));
   return e.expand({batch, e.size(1)});
 }
 
@@ -152,7 +150,7 @@ Tensor SongUNet::forward(const Tensor& input, const Tensor& c_noise, const Condi
       case Role::kAuxUp: out = part.conv->forward(out); break;
       case Role::kAuxOut: out = part.conv->forward(part.norm->forward(x, {}), {.residual = out}); break;
       case Role::kJoin:
-        x = torch::cat({x, skips.back()}, 1);
+        x = at::cat({x, skips.back()}, 1);
         skips.pop_back();
         [[fallthrough]];
       default: x = part.block->forward(x, e, condition.dropout);

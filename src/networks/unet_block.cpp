@@ -1,6 +1,6 @@
 #include "edmund/networks/unet_block.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 #include <utility>
 
 namespace edmund {

@@ -2,7 +2,7 @@
 
 #include "support/catch.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 using namespace edmund;
 
@@ -12,7 +12,7 @@ Denoiser times(double factor) {
   return [factor](const Tensor& z, double sigma) { return z * factor + sigma; };
 }
 
-Tensor image() { return torch::linspace(-3, 3, 12, at::kDouble).reshape({1, 3, 2, 2}); }
+Tensor image() { return at::linspace(-3, 3, 12, at::kDouble).reshape({1, 3, 2, 2}); }
 
 }  // namespace
 
@@ -20,7 +20,7 @@ TEST_CASE("counted counts calls, whatever the batch", "[diffusion]") {
   const auto count = std::make_shared<std::int64_t>(0);
   const Denoiser D = counted(times(2), count), copy = D;
   CHECK(D(image(), 1.0).equal(times(2)(image(), 1.0)));
-  copy(torch::zeros({7, 3, 2, 2}), 0.5);
+  copy(at::zeros({7, 3, 2, 2}), 0.5);
   CHECK(*count == 2);
 }
 

@@ -6,9 +6,9 @@
 #include "support/oracle.h"
 #include "support/wrappers.h"
 
+#include <ATen/ATen.h>
 #include <cmath>
 #include <numbers>
-#include <torch/torch.h>
 
 using namespace edmund;
 using nlohmann::json;

@@ -4,8 +4,8 @@
 #include "edmund/diffusion/model.h"
 #include "support/catch.h"
 
+#include <ATen/ATen.h>
 #include <cmath>
-#include <torch/torch.h>
 
 using namespace edmund;
 
@@ -14,9 +14,9 @@ namespace {
 // Some fixed F, whatever it is asked.
 class Fixed : public Network {
  public:
-  Fixed() { register_parameter("dtype", torch::zeros({1}, at::kDouble)); }
+  Fixed() { register_parameter("dtype", at::zeros({1}, at::kDouble)); }
   Tensor forward(const Tensor& x, const Tensor&, const Condition&) override {
-    return torch::sin(torch::arange(x.numel(), at::kDouble) * 0.9).reshape(x.sizes());
+    return at::sin(at::arange(x.numel(), at::kDouble) * 0.9).reshape(x.sizes());
   }
   void initialize(std::uint64_t) override {}
 };
@@ -28,17 +28,17 @@ LossWeight weight(const std::string& yaml) {
   return out;
 }
 
-double at_sigma(const LossWeight& w, double sigma) { return w(torch::full({1}, sigma, at::kDouble)).item<double>(); }
+double at_sigma(const LossWeight& w, double sigma) { return w(at::full({1}, sigma, at::kDouble)).item<double>(); }
 
 bool near(double a, double b) { return std::abs(a - b) <= 1e-14 * std::abs(b); }
 
-Tensor levels() { return torch::exp(torch::linspace(std::log(0.01), std::log(50.0), 8, at::kDouble)); }
+Tensor levels() { return at::exp(at::linspace(std::log(0.01), std::log(50.0), 8, at::kDouble)); }
 
 }  // namespace
 
 TEST_CASE("Every weight means the same weight on ‖D - x0‖² under every parameterization", "[diffusion]") {
-  const Tensor sigma = levels(), x0 = torch::cos(torch::arange(8 * 12, at::kDouble)).reshape({8, 3, 2, 2}),
-               eps = torch::sin(x0 * 17 + 1);
+  const Tensor sigma = levels(), x0 = at::cos(at::arange(8 * 12, at::kDouble)).reshape({8, 3, 2, 2}),
+               eps = at::sin(x0 * 17 + 1);
   for (const auto& w : loss_weight_table()) {
     if (w.name == "unit") continue;
     Options none;
@@ -57,8 +57,8 @@ TEST_CASE("Every weight means the same weight on ‖D - x0‖² under every para
 }
 
 TEST_CASE("unit is each paper's own loss: the edm weight on edm, 1/σ² on eps and score", "[diffusion]") {
-  const Tensor sigma = levels(), x0 = torch::cos(torch::arange(8 * 12, at::kDouble)).reshape({8, 3, 2, 2}),
-               eps = torch::sin(x0 * 17 + 1);
+  const Tensor sigma = levels(), x0 = at::cos(at::arange(8 * 12, at::kDouble)).reshape({8, 3, 2, 2}),
+               eps = at::sin(x0 * 17 + 1);
   const auto loss = [&](const std::string& row, const std::string& w) {
     Options options = Options::read_text("{type: " + row + "}", "p.yaml");
     return DenoisingModel(std::make_shared<Fixed>(), make_preconditioning(options), weight("{type: " + w + "}"))
@@ -82,7 +82,7 @@ TEST_CASE("Weights follow their formulas", "[diffusion]") {
     CHECK(near(at_sigma(weight("{type: min_snr, gamma: 3}"), sigma), std::min(snr, 3.0)));
     CHECK(near(at_sigma(weight("{type: sigmoid, bias: -1}"), sigma), snr / (1 + std::exp(1 + std::log(snr)))));
   }
-  CHECK_FALSE(weight("{}")(torch::ones({1})).defined());
+  CHECK_FALSE(weight("{}")(at::ones({1})).defined());
 }
 
 TEST_CASE("Wrong weights are named", "[diffusion]") {

@@ -4,7 +4,7 @@
 #include "support/catch.h"
 #include "support/oracle.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 using namespace edmund;
 
@@ -24,7 +24,7 @@ LossWeight unit() {
 class Probe : public Network {
  public:
   Probe(at::ScalarType dtype, std::int64_t times) : times_(times) {
-    weight = register_parameter("weight", torch::full({1}, 0.5, dtype));
+    weight = register_parameter("weight", at::full({1}, 0.5, dtype));
   }
   Tensor forward(const Tensor& x, const Tensor& c_noise, const Condition& condition) override {
     seen = x.scalar_type();
@@ -32,7 +32,7 @@ class Probe : public Network {
     labels = condition.labels;
     std::vector<Tensor> parts{weight * x};
     for (std::int64_t i = 1; i < times_; ++i) parts.push_back(weight * x + 100);
-    return torch::cat(parts, 1);
+    return at::cat(parts, 1);
   }
   void initialize(std::uint64_t) override {}
 
@@ -44,14 +44,14 @@ class Probe : public Network {
 };
 
 Tensor images(std::int64_t B, at::ScalarType dtype = at::kDouble) {
-  return torch::sin(torch::arange(B * 12, dtype)).reshape({B, 3, 2, 2});
+  return at::sin(at::arange(B * 12, dtype)).reshape({B, 3, 2, 2});
 }
 
 }  // namespace
 
 TEST_CASE("D of the exact network is the exact denoiser", "[diffusion]") {
   const auto mixture = testing::Mixture::gaussian(0.3, 0.5, 12);
-  const Tensor z = images(4), sigma = torch::tensor({0.02, 0.5, 3.0, 60.0}, at::kDouble);
+  const Tensor z = images(4), sigma = at::tensor({0.02, 0.5, 3.0, 60.0}, at::kDouble);
   for (const auto& row : preconditioning_table()) {
     INFO(row.name);
     Options none;
@@ -70,7 +70,7 @@ TEST_CASE("D has the type of z, and the network runs in the type of its weights"
   const auto images_type = GENERATE(at::kFloat, at::kDouble);
   const auto probe = std::make_shared<Probe>(weights, 1);
   const DenoisingModel model(probe, edm(), unit());
-  const Tensor D = model.denoise(images(2, images_type), torch::ones({2}, images_type), {});
+  const Tensor D = model.denoise(images(2, images_type), at::ones({2}, images_type), {});
   CHECK(D.scalar_type() == images_type);
   CHECK(probe->seen == weights);
   CHECK(probe->noise.scalar_type() == images_type);
@@ -81,7 +81,7 @@ TEST_CASE("Of twice the channels the first half counts", "[diffusion]") {
   const DenoisingModel one(std::make_shared<Probe>(at::kDouble, 1), edm(), unit()),
       two(std::make_shared<Probe>(at::kDouble, 2), edm(), unit());
   const DenoisingModel three(std::make_shared<Probe>(at::kDouble, 3), edm(), unit());
-  const Tensor z = images(2), sigma = torch::ones({2}, at::kDouble);
+  const Tensor z = images(2), sigma = at::ones({2}, at::kDouble);
   CHECK(one.denoise(z, sigma, {}).equal(two.denoise(z, sigma, {})));
   CHECK(one.loss(z, z, sigma, {}).equal(two.loss(z, z, sigma, {})));
   CHECK_THROWS(three.denoise(z, sigma, {}));
@@ -91,7 +91,7 @@ TEST_CASE("The loss is the squared error of F, element by element, and its gradi
           "[diffusion]") {
   const auto probe = std::make_shared<Probe>(at::kDouble, 1);
   const DenoisingModel model(probe, edm(), unit());
-  const Tensor x0 = images(2), eps = x0.cos(), sigma = torch::tensor({0.1, 2.0}, at::kDouble);
+  const Tensor x0 = images(2), eps = x0.cos(), sigma = at::tensor({0.1, 2.0}, at::kDouble);
   const auto c = edm().coefficients(sigma);
   const Tensor z = x0 + sigma.reshape({2, 1, 1, 1}) * eps, error = 0.5 * c.in * z - (c.a * x0 + c.b * eps);
   const Tensor loss = model.loss(x0, eps, sigma, {});
@@ -102,7 +102,7 @@ TEST_CASE("The loss is the squared error of F, element by element, and its gradi
 
 TEST_CASE("A bound condition reaches the network, without gradients", "[diffusion]") {
   const auto probe = std::make_shared<Probe>(at::kFloat, 1);
-  const Tensor labels = torch::tensor({3, 1}, at::kLong);
+  const Tensor labels = at::tensor({3, 1}, at::kLong);
   const Denoiser D = conditioned(DenoisingModel(probe, edm(), unit()), {.labels = labels});
   const Tensor z = images(2, at::kFloat).requires_grad_(), out = D(z, 2.0);
   CHECK(probe->labels.equal(labels));
@@ -112,7 +112,7 @@ TEST_CASE("A bound condition reaches the network, without gradients", "[diffusio
 
 TEST_CASE("Batches that do not fit are refused", "[diffusion]") {
   const DenoisingModel model(std::make_shared<Probe>(at::kDouble, 1), edm(), unit());
-  CHECK_THROWS(model.denoise(images(3), torch::ones({2}, at::kDouble), {}));
-  CHECK_THROWS(model.denoise(images(3).flatten(1), torch::ones({3}, at::kDouble), {}));
-  CHECK_THROWS(model.loss(images(3), images(3), torch::ones({3, 1}, at::kDouble), {}));
+  CHECK_THROWS(model.denoise(images(3), at::ones({2}, at::kDouble), {}));
+  CHECK_THROWS(model.denoise(images(3).flatten(1), at::ones({3}, at::kDouble), {}));
+  CHECK_THROWS(model.loss(images(3), images(3), at::ones({3, 1}, at::kDouble), {}));
 }

@@ -3,8 +3,8 @@
 #include "edmund/ops/random.h"
 #include "support/catch.h"
 
+#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <torch/torch.h>
 #include <vector>
 
 using namespace edmund;

@@ -6,8 +6,8 @@
 #include "support/wrappers.h"
 
 #include <algorithm>
+#include <ATen/ATen.h>
 #include <cmath>
-#include <torch/torch.h>
 
 using namespace edmund;
 using testing::Golden;
@@ -38,7 +38,7 @@ class Case {
       max("c_noise", c.noise);
     }
     const double high = std::min(ours_.sigmas.high, 1e30);  // 1e30 stands for infinity
-    max("sigma_min_max", torch::tensor({ours_.sigmas.low, high}, at::kDouble));
+    max("sigma_min_max", at::tensor({ours_.sigmas.low, high}, at::kDouble));
     Tensor rounded = sigma_.to(at::kDouble).clone();
     for (std::int64_t i = 0; i < rounded.numel(); ++i) rounded[i] = ours_.round(rounded[i].item<double>());
     max("round_sigma", rounded);
@@ -64,7 +64,7 @@ class Case {
     std::vector<double> sigmas;
     for (const double t : golden_.reals(prefix_ + "t"))
       sigmas.push_back(path->sigma(std::clamp(t, path->times().low, path->times().high)));
-    max("sigma_of_t", torch::tensor(sigmas, at::kDouble));
+    max("sigma_of_t", at::tensor(sigmas, at::kDouble));
     const Tensor t = noise / (settings_.value("M", 1000.0) - 1);
     if (single_) {
       golden_.check_each(prefix_ + "sigma_inv_of_sigma", t, relative(), 5e-2 / (settings_.value("M", 1000.0) - 1));
@@ -75,7 +75,7 @@ class Case {
 
   void iddpm(const Tensor& noise) {
     std::vector<double> u(ours_.rounding.rbegin(), ours_.rounding.rend());  // u_0 > … > u_M = 0
-    max("u", torch::tensor(u, at::kDouble), 1e-10);
+    max("u", at::tensor(u, at::kDouble), 1e-10);
     const auto M = static_cast<double>(u.size()) - 1;
     golden_.check_equal(prefix_ + "round_index", M - 1 - noise.to(at::kDouble));
   }

@@ -4,8 +4,8 @@
 #include "support/catch.h"
 #include "support/wrappers.h"
 
+#include <ATen/ATen.h>
 #include <cmath>
-#include <torch/torch.h>
 
 using namespace edmund;
 
@@ -27,15 +27,15 @@ std::string error_of(const std::string& yaml) {
   return "";
 }
 
-Tensor levels() { return torch::exp(torch::linspace(std::log(1e-3), std::log(1e3), 61, at::kDouble)); }
+Tensor levels() { return at::exp(at::linspace(std::log(1e-3), std::log(1e3), 61, at::kDouble)); }
 
 double gap(const Tensor& a, const Tensor& b) { return ((a - b).abs() / (1e-300 + b.abs())).max().item<double>(); }
 
 }  // namespace
 
 TEST_CASE("Every row turns its own target F* back into the clean image", "[diffusion]") {
-  const Tensor sigma = levels(), x0 = torch::full({61, 1, 1, 1}, 0.7, at::kDouble),
-               eps = torch::full({61, 1, 1, 1}, -1.3, at::kDouble);
+  const Tensor sigma = levels(), x0 = at::full({61, 1, 1, 1}, 0.7, at::kDouble),
+               eps = at::full({61, 1, 1, 1}, -1.3, at::kDouble);
   for (const auto& entry : preconditioning_table()) {
     INFO(entry.name);
     Options options;
@@ -62,13 +62,13 @@ TEST_CASE("v is minus edm at sigma_data 1", "[diffusion]") {
 TEST_CASE("edm gives input and target unit variance", "[diffusion]") {
   const double data = GENERATE(0.5, 0.2, 3.0);
   const auto c = row(format("{sigma_data: {}}", data)).coefficients(levels());
-  const Tensor one = torch::ones_like(c.in), sigma = levels().reshape({-1, 1, 1, 1});
+  const Tensor one = at::ones_like(c.in), sigma = levels().reshape({-1, 1, 1, 1});
   CHECK(gap(c.in.square() * (data * data + sigma.square()), one) < 1e-14);
   CHECK(gap(c.a.square() * data * data + c.b.square(), one) < 1e-14);
 }
 
 TEST_CASE("Inputs of a network have unit variance for unit-variance images, but for score and flow", "[diffusion]") {
-  const Tensor sigma = levels().reshape({-1, 1, 1, 1}), one = torch::ones_like(sigma);
+  const Tensor sigma = levels().reshape({-1, 1, 1, 1}), one = at::ones_like(sigma);
   for (const std::string type : {"eps", "v", "x0"})
     CHECK(gap(row("{type: " + type + "}").coefficients(levels()).in.square() * (1 + sigma.square()), one) < 1e-14);
   CHECK(row("{type: score}").coefficients(levels()).in.equal(one));
@@ -83,7 +83,7 @@ TEST_CASE("index rounds the network's input to the nearest level, the larger of 
   CHECK(p.sigmas.low == p.levels.front());
   CHECK(p.sigmas.high == p.levels.back());
   const auto told = [&](double sigma) {
-    return p.coefficients(torch::full({1}, sigma, at::kDouble)).noise.item<double>();
+    return p.coefficients(at::full({1}, sigma, at::kDouble)).noise.item<double>();
   };
   for (std::size_t i = 0; i < p.levels.size(); i += 37) {
     CHECK(told(p.levels[i]) == static_cast<double>(i));
@@ -105,7 +105,7 @@ TEST_CASE("iDDPM's levels end at zero, which a network is told as -1", "[diffusi
   CHECK(p.levels.size() == 100);
   CHECK(p.levels.front() > 0);
   CHECK(p.rounding.front() == 0.0);
-  CHECK(p.coefficients(torch::full({1}, 1e-9, at::kDouble)).noise.item<double>() == -1.0);
+  CHECK(p.coefficients(at::full({1}, 1e-9, at::kDouble)).noise.item<double>() == -1.0);
   CHECK(p.round(1e-9) == 0.0);
 }
 
@@ -113,8 +113,8 @@ TEST_CASE("vp tells the time at which the VP SDE has that noise level", "[diffus
   const auto p = row("{type: eps, noise_input: vp}");
   for (const double t : {1e-5, 1e-3, 0.3, 1.0}) {
     const double sigma = std::sqrt(std::expm1(0.5 * 19.9 * t * t + 0.1 * t));
-    CHECK(std::abs(p.coefficients(torch::full({1}, sigma, at::kDouble)).noise.item<double>() / (999 * t) - 1) < 1e-12);
-    CHECK(std::abs(p.coefficients(torch::full({1}, sigma, at::kFloat)).noise.item<double>() / (999 * t) - 1) < 1e-5);
+    CHECK(std::abs(p.coefficients(at::full({1}, sigma, at::kDouble)).noise.item<double>() / (999 * t) - 1) < 1e-12);
+    CHECK(std::abs(p.coefficients(at::full({1}, sigma, at::kFloat)).noise.item<double>() / (999 * t) - 1) < 1e-5);
   }
   CHECK(std::abs(p.sigmas.high - 152.167) < 1e-3);
 }
@@ -122,12 +122,12 @@ TEST_CASE("vp tells the time at which the VP SDE has that noise level", "[diffus
 TEST_CASE("Coefficients have the shape and type of the batch", "[diffusion]") {
   const auto p = row("{}");
   for (const auto dtype : {at::kFloat, at::kDouble}) {
-    const auto c = p.coefficients(torch::ones({3}, dtype));
+    const auto c = p.coefficients(at::ones({3}, dtype));
     CHECK(c.a.sizes() == at::IntArrayRef{3, 1, 1, 1});
     CHECK(c.noise.sizes() == at::IntArrayRef{3});
     for (const auto& t : {c.a, c.b, c.in, c.noise}) CHECK(t.scalar_type() == dtype);
   }
-  CHECK_THROWS(p.coefficients(torch::ones({3, 1})));
+  CHECK_THROWS(p.coefficients(at::ones({3, 1})));
   CHECK(p.round(0.123) == 0.123);
 }
 

@@ -48,15 +48,15 @@ TEST_CASE("the same data and settings give the same classifier, another seed ano
   const Tensor images = stripes(20, 5).all().images;
   ClassifierSettings settings = kSmall;
   settings.epochs = 2;
-  torch::manual_seed(1);
+  at::manual_seed(1);
   const Tensor first = Classifier::train(data, settings).features(images);
-  torch::manual_seed(2);
+  at::manual_seed(2);
   const Tensor state = at::globalContext().defaultGenerator(at::kCPU).get_state().clone();
-  CHECK(torch::equal(Classifier::train(data, settings).features(images), first));
-  CHECK(torch::equal(at::globalContext().defaultGenerator(at::kCPU).get_state(),
-                     state));  // the global generator is not used
+  CHECK(at::equal(Classifier::train(data, settings).features(images), first));
+  CHECK(at::equal(at::globalContext().defaultGenerator(at::kCPU).get_state(),
+                  state));  // the global generator is not used
   settings.seed = 4;
-  CHECK_FALSE(torch::equal(Classifier::train(data, settings).features(images), first));
+  CHECK_FALSE(at::equal(Classifier::train(data, settings).features(images), first));
 }
 
 TEST_CASE("features do not depend on the batch", "[evaluation]") {
@@ -64,7 +64,7 @@ TEST_CASE("features do not depend on the batch", "[evaluation]") {
   const Tensor images = stripes(1100, 7).all().images;
   const Tensor all = classifier.features(images), some = classifier.features(images.narrow(0, 600, 5));
   CHECK((all.narrow(0, 600, 5) - some).abs().max().item<double>() <= 1e-5 * all.abs().max().item<double>());
-  CHECK(torch::equal(classifier.predict(images.narrow(0, 600, 5)), classifier.predict(images).narrow(0, 600, 5)));
+  CHECK(at::equal(classifier.predict(images.narrow(0, 600, 5)), classifier.predict(images).narrow(0, 600, 5)));
 }
 
 TEST_CASE("a classifier comes back from its file as it was", "[evaluation]") {
@@ -73,7 +73,7 @@ TEST_CASE("a classifier comes back from its file as it was", "[evaluation]") {
   classifier.write(folder.path / "c.safetensors");
   const Classifier again = Classifier::read(folder.path / "c.safetensors");
   const Tensor images = stripes(50, 9).all().images;
-  CHECK(torch::equal(again.features(images), classifier.features(images)));
+  CHECK(at::equal(again.features(images), classifier.features(images)));
   CHECK(again.data_name() == "stripes");
 }
 
@@ -91,7 +91,7 @@ TEST_CASE("a kept classifier is used again for the same data and settings only",
   // Another classifier in the file's place: proof that the file is what is used.
   const Classifier other = Classifier::train(stripes(64, 12), settings);
   other.write(std::filesystem::directory_iterator(folder.path)->path());
-  CHECK(torch::equal(Classifier::cached(data, settings, folder.path).features(images), other.features(images)));
+  CHECK(at::equal(Classifier::cached(data, settings, folder.path).features(images), other.features(images)));
   CHECK(files() == 1);
   settings.seed = 99;
   Classifier::cached(data, settings, folder.path);

@@ -120,11 +120,11 @@ Tensor naive_features(const Tensors& tensors, const Tensor& image) {
       std::transform(x.values.begin(), x.values.end(), input.values.begin(), x.values.begin(), std::plus<>());
   }
   x = conv(x, 1, false, true);
-  return torch::tensor(x.values, at::kDouble).view({1280, -1}).mean(1);
+  return at::tensor(x.values, at::kDouble).view({1280, -1}).mean(1);
 }
 
 std::unique_ptr<FeatureExtractor> extractor_from(const std::filesystem::path& file) {
-  const MemoryDataset data("none", torch::zeros({2, 3, 8, 8}, at::kByte), torch::zeros({2}, at::kLong), 0);
+  const MemoryDataset data("none", at::zeros({2, 3, 8, 8}, at::kByte), at::zeros({2}, at::kLong), 0);
   Options options = Options::read_text("{type: efficientnet-lite0, file: '" + file.string() + "'}", "test");
   return make_features(options, {.labeled = data});
 }
@@ -143,7 +143,7 @@ struct File {
 TEST_CASE("EfficientNet-Lite0 with weights from a formula equals the network written out in loops", "[evaluation]") {
   const Tensors tensors = formula_network();
   const File file(tensors);
-  const Tensor images = ((torch::arange(2 * 3 * 20 * 20) * 37 % 251)).view({2, 3, 20, 20}).to(at::kByte);
+  const Tensor images = ((at::arange(2 * 3 * 20 * 20) * 37 % 251)).view({2, 3, 20, 20}).to(at::kByte);
   const auto extractor = extractor_from(file.path);
   const Tensor found = extractor->extract(images), expected = naive_features(tensors, images[1]);
   CHECK(found.sizes() == at::IntArrayRef({2, 1280}));
@@ -151,12 +151,12 @@ TEST_CASE("EfficientNet-Lite0 with weights from a formula equals the network wri
   // float32 rounding through 49 layers
   CHECK((found[1] - expected).abs().max().item<double>() <= 2e-5 * expected.abs().max().item<double>());
   const Tensor grey = images.narrow(1, 0, 1);
-  CHECK(torch::equal(extractor->extract(grey), extractor->extract(grey.repeat({1, 3, 1, 1}))));
+  CHECK(at::equal(extractor->extract(grey), extractor->extract(grey.repeat({1, 3, 1, 1}))));
 }
 
 TEST_CASE("EfficientNet-Lite0 refuses files of another network", "[evaluation]") {
   Tensors tensors = formula_network();
-  tensors[6].second = torch::zeros({96, 16, 3, 3});
+  tensors[6].second = at::zeros({96, 16, 3, 3});
   CHECK_THROWS_AS(extractor_from(File(tensors).path), Error);
   tensors.erase(tensors.begin() + 6);
   CHECK_THROWS_AS(extractor_from(File(tensors).path), Error);

@@ -22,7 +22,7 @@ std::unique_ptr<FeatureExtractor> features_of(const std::string& yaml, const Fea
 }
 
 MemoryDataset unlabeled(const MemoryDataset& data) {
-  return {"plain", data.all().images, torch::zeros_like(data.all().labels), 0};
+  return {"plain", data.all().images, at::zeros_like(data.all().labels), 0};
 }
 
 }  // namespace
@@ -47,7 +47,7 @@ TEST_CASE("identity features are the pixels in [-1, 1]", "[evaluation]") {
 }
 
 TEST_CASE("identity features are refused for images of more than 4096 values", "[evaluation]") {
-  const MemoryDataset large("large", torch::zeros({4, 3, 64, 64}, at::kByte), torch::zeros({4}, at::kLong), 0);
+  const MemoryDataset large("large", at::zeros({4, 3, 64, 64}, at::kByte), at::zeros({4}, at::kLong), 0);
   CHECK_THROWS_AS(features_of("type: identity", {.labeled = large}), Error);
 }
 

@@ -22,18 +22,16 @@ Moments moments_of(const Tensor& features) {
 /// A positive definite matrix.
 Tensor covariance_of(std::int64_t dims, std::uint64_t seed) {
   const Tensor root = normal_rows(dims, dims, seed);
-  return root.mm(root.t()) / static_cast<double>(dims) + 0.1 * torch::eye(dims, at::kDouble);
+  return root.mm(root.t()) / static_cast<double>(dims) + 0.1 * at::eye(dims, at::kDouble);
 }
 
 }  // namespace
 
 TEST_CASE("the distance of Gaussians with diagonal covariances is that of their standard deviations", "[evaluation]") {
-  const Tensor a = torch::tensor({1.0, 4.0, 0.0, 9.0}, at::kDouble),
-               b = torch::tensor({4.0, 4.0, 1.0, 0.0}, at::kDouble);
-  const Tensor mean = torch::tensor({3.0, 0.0, 0.0, 4.0}, at::kDouble);
+  const Tensor a = at::tensor({1.0, 4.0, 0.0, 9.0}, at::kDouble), b = at::tensor({4.0, 4.0, 1.0, 0.0}, at::kDouble);
+  const Tensor mean = at::tensor({3.0, 0.0, 0.0, 4.0}, at::kDouble);
   // |μ|² = 25; (1-2)² + 0 + 1² + 3² = 11
-  CHECK_THAT(frechet_distance(torch::zeros({4}, at::kDouble), torch::diag(a), mean, torch::diag(b)),
-             WithinRel(36.0, 1e-14));
+  CHECK_THAT(frechet_distance(at::zeros({4}, at::kDouble), at::diag(a), mean, at::diag(b)), WithinRel(36.0, 1e-14));
 }
 
 TEST_CASE("the distance to a linear image T(x) of a Gaussian is E|x - T(x)|^2 for positive definite T",
@@ -41,7 +39,7 @@ TEST_CASE("the distance to a linear image T(x) of a Gaussian is E|x - T(x)|^2 fo
   const std::int64_t dims = 7;
   const Tensor covariance = covariance_of(dims, 1), T = covariance_of(dims, 2), mean = normal_rows(1, dims, 3)[0];
   const Tensor image_mean = T.mv(mean), image = T.mm(covariance).mm(T);
-  const Tensor rest = torch::eye(dims, at::kDouble) - T;
+  const Tensor rest = at::eye(dims, at::kDouble) - T;
   const double expected =
       (mean - image_mean).square().sum().item<double>() + rest.mm(covariance).mm(rest).trace().item<double>();
   CHECK_THAT(frechet_distance(mean, covariance, image_mean, image), WithinRel(expected, 1e-12));
@@ -65,7 +63,7 @@ TEST_CASE("with fewer images than dimensions the root's trace is the nuclear nor
           "[evaluation]") {
   const Tensor x = normal_rows(30, 64, 8) * 3, y = normal_rows(20, 64, 9) + 1;
   const Tensor xc = x - x.mean(0), yc = y - y.mean(0);
-  const double root = torch::linalg_svdvals(xc.mm(yc.t())).sum().item<double>() / std::sqrt(29.0 * 19.0);
+  const double root = at::linalg_svdvals(xc.mm(yc.t())).sum().item<double>() / std::sqrt(29.0 * 19.0);
   const double expected = (x.mean(0) - y.mean(0)).square().sum().item<double>() +
                           xc.square().sum().item<double>() / 29 + yc.square().sum().item<double>() / 19 - 2 * root;
   CHECK_THAT(frechet_distance(moments_of(x), moments_of(y)), WithinRel(expected, 1e-12));
@@ -107,8 +105,8 @@ TEST_CASE("the distance's standard error is the spread over independent sets", "
     values.push_back(estimate.value);
     errors.push_back(estimate.error);
   }
-  const double spread = torch::tensor(values, at::kDouble).std().item<double>(),
-               error = torch::tensor(errors, at::kDouble).mean().item<double>();
+  const double spread = at::tensor(values, at::kDouble).std().item<double>(),
+               error = at::tensor(errors, at::kDouble).mean().item<double>();
   // The spread of 300 values is known to 1/√600 = 4 %: five of them.
   CHECK_THAT(error, WithinRel(spread, 0.2));
 }

@@ -4,10 +4,10 @@
 #include "edmund/data/dataset.h"
 #include "edmund/ops/random.h"
 
+#include <ATen/ATen.h>
 #include <cstdint>
 #include <numeric>
 #include <string>
-#include <torch/torch.h>
 #include <vector>
 
 namespace edmund::testing {
@@ -28,7 +28,7 @@ class MemoryDataset final : public Dataset {
     return {name_, images_.size(0), images_.size(1), images_.size(2), images_.size(3), num_classes_, {}};
   }
   Batch read(std::span<const std::int64_t> indices) const override {
-    const Tensor rows = torch::tensor(std::vector<std::int64_t>(indices.begin(), indices.end()), at::kLong);
+    const Tensor rows = at::tensor(std::vector<std::int64_t>(indices.begin(), indices.end()), at::kLong);
     return {images_.index_select(0, rows), labels_.index_select(0, rows)};
   }
   Batch all() const { return {images_, labels_}; }
@@ -42,11 +42,11 @@ class MemoryDataset final : public Dataset {
 /// Three classes of noisy stripes of 8 x 8 pixels, of random phase: horizontal, vertical, diagonal.
 inline MemoryDataset stripes(std::int64_t count, std::uint64_t seed, std::int64_t side = 8) {
   const Tensor noise = normal_rows(count, side * side + 1, seed);
-  const Tensor images = torch::empty({count, 1, side, side}, at::kByte), labels = torch::arange(count) % 3;
+  const Tensor images = at::empty({count, 1, side, side}, at::kByte), labels = at::arange(count) % 3;
   for (std::int64_t i = 0; i < count; ++i) {
-    const Tensor y = torch::arange(side, at::kDouble).view({side, 1}), x = y.view({1, side});
+    const Tensor y = at::arange(side, at::kDouble).view({side, 1}), x = y.view({1, side});
     const Tensor along = i % 3 == 0 ? y.expand({side, side}) : i % 3 == 1 ? x.expand({side, side}) : x + y;
-    const Tensor wave = torch::sin(along * (i % 3 == 2 ? 1.1 : 1.6) + 3.0 * noise[i][0].item<double>());
+    const Tensor wave = at::sin(along * (i % 3 == 2 ? 1.1 : 1.6) + 3.0 * noise[i][0].item<double>());
     const Tensor value = 127.5 + 70 * wave + 25 * noise[i].narrow(0, 1, side * side).view({side, side});
     images[i][0].copy_(value.clamp(0, 255));
   }

@@ -30,7 +30,7 @@ double by_pairs(const Tensor& a, const Tensor& b) {
 }
 
 Tensor without(const Tensor& x, std::int64_t row) {
-  return torch::cat({x.narrow(0, 0, row), x.narrow(0, row + 1, x.size(0) - row - 1)});
+  return at::cat({x.narrow(0, 0, row), x.narrow(0, row + 1, x.size(0) - row - 1)});
 }
 
 }  // namespace
@@ -48,7 +48,7 @@ TEST_CASE("the kernel distance's error is the two-sample jackknife's", "[evaluat
     std::vector<double> left_out;
     for (std::int64_t i = 0; i < n; ++i)
       left_out.push_back(first ? by_pairs(without(a, i), b) : by_pairs(a, without(b, i)));
-    const Tensor values = torch::tensor(left_out, at::kDouble);
+    const Tensor values = at::tensor(left_out, at::kDouble);
     variance +=
         static_cast<double>(n - 1) / static_cast<double>(n) * (values - values.mean()).square().sum().item<double>();
   }
@@ -59,7 +59,7 @@ TEST_CASE("the kernel distance of equal distributions is 0 on average, whatever 
   std::vector<double> values;
   for (std::uint64_t i = 0; i < 200; ++i)
     values.push_back(kernel_distance(normal_rows(20, 4, 100 + 2 * i), normal_rows(30, 4, 101 + 2 * i)).value);
-  const Tensor all = torch::tensor(values, at::kDouble);
+  const Tensor all = at::tensor(values, at::kDouble);
   CHECK(std::abs(all.mean().item<double>()) < 5 * all.std().item<double>() / std::sqrt(200.0));
 }
 

@@ -18,7 +18,7 @@ class TwoNumbers final : public FeatureExtractor {
   std::string name() const override { return "two numbers"; }
   Tensor extract(const Tensor& images) const override {
     const Tensor x = images.to(at::kDouble).flatten(1);
-    return torch::stack({x.mean(1), x.std(1)}, 1);
+    return at::stack({x.mean(1), x.std(1)}, 1);
   }
 };
 
@@ -41,7 +41,7 @@ TEST_CASE("new images of the real distribution close the whole way to the floor,
     CHECK(std::abs(score.closed() - 1) < 0.01);
     CHECK(score.ceiling > 100 * std::abs(score.floor));
   }
-  const Tensor each = torch::randint(0, 256, {700, 1, 8, 8}, at::detail::createCPUGenerator(11)).to(at::kByte);
+  const Tensor each = at::randint(0, 256, {700, 1, 8, 8}, at::detail::createCPUGenerator(11)).to(at::kByte);
   for (const Score& score : reference.scores(each)) CHECK(std::abs(score.closed()) < 0.05);
 }
 

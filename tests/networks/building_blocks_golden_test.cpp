@@ -5,7 +5,7 @@
 #include "support/golden.h"
 #include "support/state.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 using namespace edmund;
 using testing::Golden;

@@ -2,8 +2,8 @@
 #include "edmund/networks/network.h"
 #include "support/catch.h"
 
+#include <ATen/ATen.h>
 #include <string>
-#include <torch/torch.h>
 
 using namespace edmund;
 
@@ -36,8 +36,8 @@ TEST_CASE("Every network of the table is built from its defaults and keeps the s
     const auto network = entry.make(options, kDigits);
     options.finish();
     network->initialize(1);
-    const Tensor x = torch::zeros({3, 1, 8, 8}),
-                 y = network->forward(x, torch::zeros({3}), {.labels = torch::tensor({1, 2, 10}, torch::kLong)});
+    const Tensor x = at::zeros({3, 1, 8, 8}),
+                 y = network->forward(x, at::zeros({3}), {.labels = at::tensor({1, 2, 10}, at::kLong)});
     CHECK(y.sizes() == x.sizes());
     CHECK(!entry.about.empty());
     CHECK(!entry.source.empty());

@@ -2,8 +2,8 @@
 #include "support/catch.h"
 #include "support/state.h"
 
+#include <ATen/ATen.h>
 #include <cmath>
-#include <torch/torch.h>
 
 using namespace edmund;
 
@@ -67,8 +67,7 @@ TEST_CASE("Initial weights follow NVlabs/edm's rules for SongUNet", "[networks]"
   check_uniform(s.at("dec.8x8_aux_conv.weight"), 1e-5 * std::sqrt(6.0 / (9 * 32 + 9 * 3)));
   for (const auto& [name, tensor] : s) {
     if (name.ends_with("bias")) CHECK(tensor.abs().max().item<double>() == 0.0);
-    if (name.find("norm") != std::string::npos && name.ends_with("weight"))
-      CHECK(tensor.equal(torch::ones_like(tensor)));
+    if (name.find("norm") != std::string::npos && name.ends_with("weight")) CHECK(tensor.equal(at::ones_like(tensor)));
   }
   const Tensor f = s.at("map_noise.freqs");
   CHECK(std::abs(f.square().mean().item<double>() / 256 - 1) < 5 * std::sqrt(2.0 / 16));  // variance 16², 16 draws

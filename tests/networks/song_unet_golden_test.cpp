@@ -6,9 +6,9 @@
 #include "support/state.h"
 #include "support/wrappers.h"
 
+#include <ATen/ATen.h>
 #include <map>
 #include <regex>
-#include <torch/torch.h>
 
 using namespace edmund;
 using testing::Golden;

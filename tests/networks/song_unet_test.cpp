@@ -5,8 +5,9 @@
 #include "support/formula_weights.h"
 #include "support/state.h"
 
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <cmath>
-#include <torch/torch.h>
 
 using namespace edmund;
 
@@ -27,7 +28,7 @@ SongUNet::Config small() {
 
 // All layers far from zero, so that everything matters.
 std::shared_ptr<SongUNet> build(const SongUNet::Config& config, at::ScalarType dtype = at::kDouble) {
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   auto network = std::make_shared<SongUNet>(config);
   for (auto& [name, tensor] : testing::state_of(*network))
     if (!name.ends_with("resample_filter")) tensor.copy_(testing::FormulaWeights{}.tensor(name, tensor.sizes()));
@@ -36,10 +37,10 @@ std::shared_ptr<SongUNet> build(const SongUNet::Config& config, at::ScalarType d
 }
 
 Tensor images(std::int64_t B, std::int64_t C = 3, std::int64_t R = 8) {
-  return torch::sin(torch::arange(B * C * R * R, at::kDouble) * 0.37).reshape({B, C, R, R});
+  return at::sin(at::arange(B * C * R * R, at::kDouble) * 0.37).reshape({B, C, R, R});
 }
-Tensor levels(std::int64_t B) { return torch::linspace(-1, 1, B, at::kDouble); }
-Tensor classes(const std::vector<std::int64_t>& values) { return torch::tensor(values, torch::kLong); }
+Tensor levels(std::int64_t B) { return at::linspace(-1, 1, B, at::kDouble); }
+Tensor classes(const std::vector<std::int64_t>& values) { return at::tensor(values, at::kLong); }
 
 double gap(const Tensor& a, const Tensor& b) { return (a - b).abs().max().item<double>(); }
 
@@ -52,9 +53,8 @@ TEST_CASE("Every encoder, decoder and embedding gives images of the input's shap
   config.decoder = GENERATE(SongUNet::Decoder::kStandard, SongUNet::Decoder::kSkip);
   config.embedding = GENERATE(SongUNet::Noise::kPositional, SongUNet::Noise::kFourier);
   const auto network = build(config);
-  const Tensor x = images(2),
-               y = network->forward(x, levels(2),
-                                    {.labels = classes({0, 3}), .augment = torch::ones({2, 2}, at::kDouble)});
+  const Tensor x = images(2), y = network->forward(
+                                  x, levels(2), {.labels = classes({0, 3}), .augment = at::ones({2, 2}, at::kDouble)});
   CHECK(y.sizes() == x.sizes());
   y.square().sum().backward();
   for (const auto& item : network->named_parameters()) {
@@ -88,7 +88,7 @@ TEST_CASE("Class numbers, one-hot rows, 'no class' and missing labels agree", "[
   const auto network = build(small());
   const Tensor x = images(3), c = levels(3);
   const Tensor numbers = network->forward(x, c, {.labels = classes({2, 4, 0})});
-  Tensor rows = torch::zeros({3, 4}, at::kDouble);
+  Tensor rows = at::zeros({3, 4}, at::kDouble);
   rows[0][2] = 1, rows[2][0] = 1;
   CHECK(numbers.equal(network->forward(x, c, {.labels = rows})));
   const Tensor none = network->forward(x, c, {});
@@ -97,14 +97,14 @@ TEST_CASE("Class numbers, one-hot rows, 'no class' and missing labels agree", "[
   CHECK(gap(none[0], numbers[0]) > 1e-3);
   CHECK_THROWS(network->forward(x, c, {.labels = classes({0, 5, 0})}));
   CHECK_THROWS(network->forward(x, c, {.labels = classes({0, 1})}));
-  CHECK_THROWS(network->forward(x, c, {.labels = torch::zeros({3, 5}, at::kDouble)}));
+  CHECK_THROWS(network->forward(x, c, {.labels = at::zeros({3, 5}, at::kDouble)}));
 }
 
 TEST_CASE("Missing augment labels are zeros", "[networks]") {
   const auto network = build(small());
   const Tensor x = images(2), c = levels(2), none = network->forward(x, c, {});
-  CHECK(none.equal(network->forward(x, c, {.augment = torch::zeros({2, 2}, at::kDouble)})));
-  CHECK(gap(none, network->forward(x, c, {.augment = torch::ones({2, 2}, at::kDouble)})) > 1e-3);
+  CHECK(none.equal(network->forward(x, c, {.augment = at::zeros({2, 2}, at::kDouble)})));
+  CHECK(gap(none, network->forward(x, c, {.augment = at::ones({2, 2}, at::kDouble)})) > 1e-3);
 }
 
 TEST_CASE("An image's result does not depend on its batch, with or without dropout", "[networks]") {
@@ -124,7 +124,7 @@ TEST_CASE("An image's result does not depend on its batch, with or without dropo
 
 TEST_CASE("One noise level serves a whole batch", "[networks]") {
   const auto network = build(small());
-  const Tensor x = images(3), one = torch::full({1}, 0.4, at::kDouble);
+  const Tensor x = images(3), one = at::full({1}, 0.4, at::kDouble);
   CHECK(gap(network->forward(x, one, {}), network->forward(x, one.expand({3}), {})) < 1e-12);
 }
 

@@ -1,9 +1,11 @@
 #include "edmund/ops/ops.h"
 #include "support/catch.h"
 
+#include <ATen/ATen.h>
 #include <cmath>
 #include <limits>
-#include <torch/torch.h>
+#include <torch/optim/adam.h>
+#include <torch/optim/adamw.h>
 
 using namespace edmund;
 
@@ -12,8 +14,8 @@ namespace {
 constexpr std::int64_t kSize = 257;
 
 Tensor series(std::int64_t seed, at::ScalarType dtype) {
-  const Tensor i = torch::arange(kSize, dtype) + static_cast<double>(seed) * 0.37;
-  return torch::sin(i * 1.7) + 0.3 * torch::cos(i * i);
+  const Tensor i = at::arange(kSize, dtype) + static_cast<double>(seed) * 0.37;
+  return at::sin(i * 1.7) + 0.3 * at::cos(i * i);
 }
 
 struct State {
@@ -21,7 +23,7 @@ struct State {
   std::vector<Tensor> ema;
 
   explicit State(at::ScalarType dtype, int copies = 0)
-      : p(series(0, dtype)), g(torch::zeros_like(p)), m(torch::zeros_like(p)), v(torch::zeros_like(p)) {
+      : p(series(0, dtype)), g(at::zeros_like(p)), m(at::zeros_like(p)), v(at::zeros_like(p)) {
     for (int i = 0; i < copies; ++i) ema.push_back(p.clone());
   }
   void step(const ops::AdamStep& args) { ops::adam_ema(p, g, m, v, ema, args); }

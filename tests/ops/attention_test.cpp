@@ -1,8 +1,8 @@
 #include "edmund/ops/ops.h"
 #include "support/catch.h"
 
+#include <ATen/ATen.h>
 #include <cmath>
-#include <torch/torch.h>
 #include <vector>
 
 using namespace edmund;
@@ -12,8 +12,8 @@ namespace {
 Tensor pattern(at::IntArrayRef shape, double phase) {
   std::int64_t n = 1;
   for (const auto size : shape) n *= size;
-  const Tensor i = torch::arange(n, at::kDouble);
-  return (torch::sin(i * 0.71 + phase) + torch::cos(i * i * 0.013 + phase)).reshape(shape);
+  const Tensor i = at::arange(n, at::kDouble);
+  return (at::sin(i * 0.71 + phase) + at::cos(i * i * 0.013 + phase)).reshape(shape);
 }
 
 }  // namespace
@@ -61,7 +61,7 @@ TEST_CASE("The gradient of attention equals differences", "[ops]") {
   (ops::attention(x, 1) * w).sum().backward();
   const double h = 1e-6;
   for (std::int64_t i = 0; i < x.numel(); ++i) {
-    const Tensor step = torch::zeros(x.numel(), at::kDouble);
+    const Tensor step = at::zeros(x.numel(), at::kDouble);
     step[i] = h;
     const Tensor e = step.reshape(x.sizes());
     const double slope =
@@ -71,6 +71,6 @@ TEST_CASE("The gradient of attention equals differences", "[ops]") {
 }
 
 TEST_CASE("attention refuses channels that do not split into its heads", "[ops]") {
-  CHECK_THROWS(ops::attention(torch::zeros({1, 8, 2, 2}), 1));
-  CHECK_THROWS(ops::attention(torch::zeros({1, 6, 2, 2}), 4));
+  CHECK_THROWS(ops::attention(at::zeros({1, 8, 2, 2}), 1));
+  CHECK_THROWS(ops::attention(at::zeros({1, 6, 2, 2}), 4));
 }

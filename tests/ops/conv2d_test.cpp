@@ -1,8 +1,8 @@
 #include "edmund/ops/ops.h"
 #include "support/catch.h"
 
+#include <ATen/ATen.h>
 #include <cmath>
-#include <torch/torch.h>
 #include <vector>
 
 using namespace edmund;
@@ -12,15 +12,15 @@ namespace {
 Tensor pattern(at::IntArrayRef shape, double phase = 0.0) {
   std::int64_t n = 1;
   for (const auto size : shape) n *= size;
-  const Tensor i = torch::arange(n, at::kDouble);
-  return (torch::sin(i * 0.71 + phase) + torch::cos(i * i * 0.013 + phase)).reshape(shape);
+  const Tensor i = at::arange(n, at::kDouble);
+  return (at::sin(i * 0.71 + phase) + at::cos(i * i * 0.013 + phase)).reshape(shape);
 }
 
 // The sum that defines a convolution with stride 1, term by term.
 Tensor plain_conv(const Tensor& x, const Tensor& w, std::int64_t pad) {
   const auto B = x.size(0), C = x.size(1), K = w.size(0), R = w.size(2), H = x.size(2) + 2 * pad - R + 1,
              W = x.size(3) + 2 * pad - R + 1;
-  Tensor out = torch::zeros({B, K, H, W}, at::kDouble);
+  Tensor out = at::zeros({B, K, H, W}, at::kDouble);
   const auto in = x.accessor<double, 4>(), f = w.accessor<double, 4>();
   auto y = out.accessor<double, 4>();
   for (std::int64_t b = 0; b < B; ++b)
@@ -83,10 +83,10 @@ TEST_CASE("resample filters each row and column by the definition", "[ops]") {
     if (!up && 8 + 2 * pad < static_cast<std::int64_t>(taps.size())) continue;
     // An image that is a product of a row and a column is filtered row by row and column by column.
     const Tensor row = pattern({8}, 0.4), column = pattern({6}, 1.4);
-    const Tensor x = torch::outer(column, row).reshape({1, 1, 6, 8}).repeat({2, 3, 1, 1});
+    const Tensor x = at::outer(column, row).reshape({1, 1, 6, 8}).repeat({2, 3, 1, 1});
     const auto r = plain_row({row.data_ptr<double>(), row.data_ptr<double>() + 8}, up, taps, pad);
     const auto c = plain_row({column.data_ptr<double>(), column.data_ptr<double>() + 6}, up, taps, pad);
-    const Tensor expected = torch::outer(torch::tensor(c, at::kDouble), torch::tensor(r, at::kDouble));
+    const Tensor expected = at::outer(at::tensor(c, at::kDouble), at::tensor(r, at::kDouble));
     const Tensor out = ops::resample(x, direction, taps, pad);
     REQUIRE(out.sizes() == at::IntArrayRef{2, 3, expected.size(0), expected.size(1)});
     CHECK(gap(out, expected) < 1e-6);  // the filter is stored in float32
@@ -98,9 +98,9 @@ TEST_CASE("The box filter's short cut equals the general filter", "[ops]") {
   const Tensor x = pattern({2, 3, 6, 4});
   const Tensor f = ops::resample_filter({1, 1}).to(at::kDouble).expand({3, 1, 2, 2});
   CHECK(gap(ops::resample(x, ops::Resample::kDown, {1, 1}),
-            torch::conv2d(x, f, std::nullopt, 2, at::IntArrayRef{0, 0}, 1, 3)) < 1e-15);
-  CHECK(gap(ops::resample(x, ops::Resample::kUp, {1, 1}),
-            torch::conv_transpose2d(x, f * 4, std::nullopt, 2, 0, 0, 3)) == 0.0);
+            at::conv2d(x, f, std::nullopt, 2, at::IntArrayRef{0, 0}, 1, 3)) < 1e-15);
+  CHECK(gap(ops::resample(x, ops::Resample::kUp, {1, 1}), at::conv_transpose2d(x, f * 4, std::nullopt, 2, 0, 0, 3)) ==
+        0.0);
 }
 
 TEST_CASE("resample refuses an odd number of taps", "[ops]") {
@@ -109,7 +109,7 @@ TEST_CASE("resample refuses an odd number of taps", "[ops]") {
 
 TEST_CASE("linear is x·weightᵀ + bias", "[ops]") {
   const Tensor x = pattern({3, 4}), w = pattern({2, 4}, 1.0), b = pattern({2}, 2.0);
-  CHECK(gap(ops::linear(x, w, b), torch::matmul(x, w.t()) + b) < 1e-14);
-  CHECK(gap(ops::linear(x, w, {}), torch::matmul(x, w.t())) < 1e-14);
+  CHECK(gap(ops::linear(x, w, b), at::matmul(x, w.t()) + b) < 1e-14);
+  CHECK(gap(ops::linear(x, w, {}), at::matmul(x, w.t())) < 1e-14);
   CHECK_THROWS(ops::linear(x, pattern({2, 3}), {}));
 }

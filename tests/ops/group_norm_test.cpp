@@ -1,8 +1,8 @@
 #include "edmund/ops/ops.h"
 #include "support/catch.h"
 
+#include <ATen/ATen.h>
 #include <cmath>
-#include <torch/torch.h>
 #include <vector>
 
 using namespace edmund;
@@ -12,8 +12,8 @@ namespace {
 Tensor pattern(at::IntArrayRef shape, double phase = 0.0) {
   std::int64_t n = 1;
   for (const auto size : shape) n *= size;
-  const Tensor i = torch::arange(n, at::kDouble);
-  return (torch::sin(i * 0.71 + phase) + torch::cos(i * i * 0.013 + phase)).reshape(shape);
+  const Tensor i = at::arange(n, at::kDouble);
+  return (at::sin(i * 0.71 + phase) + at::cos(i * i * 0.013 + phase)).reshape(shape);
 }
 
 double gap(const Tensor& a, const Tensor& b) { return (a - b).abs().max().item<double>(); }
@@ -23,10 +23,10 @@ ops::DropoutKey key(std::vector<std::int64_t> samples) { return {.seed = 11, .sa
 // Dropout alone: the norm of a constant image is its bias 1, without SiLU.
 Tensor mask(const ops::DropoutKey& key, double p, std::uint32_t layer = 0, std::int64_t size = 40) {
   const auto B = static_cast<std::int64_t>(key.samples.size());
-  const Tensor x = torch::zeros({B, 4, size, size});
+  const Tensor x = at::zeros({B, 4, size, size});
   return ops::group_norm_silu(x, {.groups = 1,
-                                  .weight = torch::zeros({4}),
-                                  .bias = torch::ones({4}),
+                                  .weight = at::zeros({4}),
+                                  .bias = at::ones({4}),
                                   .silu = false,
                                   .dropout = p,
                                   .key = &key,
@@ -54,8 +54,8 @@ TEST_CASE("group_norm_silu equals mean, variance, affine, scale and shift, and S
 }
 
 TEST_CASE("Half precision is normalized in float32", "[ops]") {
-  const Tensor x = (pattern({2, 8, 16, 16}) + 300).to(at::kBFloat16), one = torch::ones({8}, at::kBFloat16),
-               zero = torch::zeros({8}, at::kBFloat16);
+  const Tensor x = (pattern({2, 8, 16, 16}) + 300).to(at::kBFloat16), one = at::ones({8}, at::kBFloat16),
+               zero = at::zeros({8}, at::kBFloat16);
   const Tensor out = ops::group_norm_silu(x, {.groups = 2, .weight = one, .bias = zero, .silu = false});
   CHECK(out.scalar_type() == at::kBFloat16);
   const Tensor exact = ops::group_norm_silu(
@@ -69,20 +69,20 @@ TEST_CASE("Dropout drops the stated share and keeps the mean", "[ops]") {
   const double n = static_cast<double>(y.numel()), dropped = (y == 0).to(at::kDouble).mean().item<double>();
   CHECK(std::abs(dropped - p) <= 5 * std::sqrt(p * (1 - p) / n));
   const Tensor kept = y.masked_select(y != 0);
-  CHECK(gap(kept, torch::full_like(kept, 1 / (1 - p))) < 1e-5 / (1 - p));
+  CHECK(gap(kept, at::full_like(kept, 1 / (1 - p))) < 1e-5 / (1 - p));
 }
 
 TEST_CASE("Dropout is a function of sample and layer, whatever the batch", "[ops]") {
   const Tensor together = mask(key({5, 6, 7, 8}), 0.3, 2);
   CHECK(mask(key({5}), 0.3, 2)[0].equal(together[0]));
-  CHECK(torch::cat({mask(key({5, 6}), 0.3, 2), mask(key({7, 8}), 0.3, 2)}).equal(together));
+  CHECK(at::cat({mask(key({5, 6}), 0.3, 2), mask(key({7, 8}), 0.3, 2)}).equal(together));
   CHECK(mask(key({8, 5}), 0.3, 2)[1].equal(together[0]));
   CHECK_FALSE(together[0].equal(together[1]));
   CHECK_FALSE(mask(key({5, 6, 7, 8}), 0.3, 3).equal(together));
 }
 
 TEST_CASE("Dropout needs a key, and one position for each image", "[ops]") {
-  const Tensor x = pattern({2, 4, 3, 3}), w = torch::ones({4}, at::kDouble), b = torch::zeros({4}, at::kDouble);
+  const Tensor x = pattern({2, 4, 3, 3}), w = at::ones({4}, at::kDouble), b = at::zeros({4}, at::kDouble);
   const Tensor plain = ops::group_norm_silu(x, {.groups = 1, .weight = w, .bias = b});
   CHECK(ops::group_norm_silu(x, {.groups = 1, .weight = w, .bias = b, .dropout = 0.5}).equal(plain));
   const auto one = key({1});
@@ -91,8 +91,8 @@ TEST_CASE("Dropout needs a key, and one position for each image", "[ops]") {
 
 TEST_CASE("The gradient passes dropout where the value does", "[ops]") {
   const auto k = key({3, 4});
-  const Tensor x = pattern({2, 4, 6, 6}).requires_grad_(), w = torch::ones({4}, at::kDouble),
-               b = torch::zeros({4}, at::kDouble).requires_grad_();
+  const Tensor x = pattern({2, 4, 6, 6}).requires_grad_(), w = at::ones({4}, at::kDouble),
+               b = at::zeros({4}, at::kDouble).requires_grad_();
   const Tensor y =
       ops::group_norm_silu(x, {.groups = 2, .weight = w, .bias = b, .silu = false, .dropout = 0.4, .key = &k});
   y.sum().backward();

@@ -2,11 +2,11 @@
 
 #include "support/catch.h"
 
+#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <cmath>
 #include <numbers>
 #include <set>
-#include <torch/torch.h>
 #include <vector>
 
 using namespace edmund;
@@ -55,7 +55,7 @@ TEST_CASE("A sample's draws do not depend on the batch or the thread count", "[o
     for (const auto i : samples) REQUIRE(normals(std::vector{i})[0].equal(together[i]));
   }
   const std::vector<std::int64_t> shuffled{9, 2, 63, 2};
-  CHECK(normals(shuffled).equal(together.index_select(0, torch::tensor(shuffled))));
+  CHECK(normals(shuffled).equal(together.index_select(0, at::tensor(shuffled))));
 }
 
 TEST_CASE("Samples, draws, seeds and streams have numbers of their own", "[ops]") {

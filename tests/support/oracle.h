@@ -4,7 +4,7 @@
 #include "edmund/networks/network.h"
 #include "support/mixture.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 #include <utility>
 
 namespace edmund::testing {
@@ -14,7 +14,7 @@ class Oracle : public Network {
  public:
   Oracle(Mixture mixture, Preconditioning preconditioning)
       : mixture_(std::move(mixture)), preconditioning_(std::move(preconditioning)) {
-    register_parameter("dtype", torch::zeros({1}, torch::kDouble));
+    register_parameter("dtype", at::zeros({1}, at::kDouble));
   }
 
   Tensor sigma;  // [B], of the next call

@@ -3,7 +3,8 @@
 #include "edmund/core/error.h"
 #include "support/formula_weights.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 namespace edmund::testing {
 
@@ -15,7 +16,7 @@ std::map<std::string, Tensor> state_of(const torch::nn::Module& module) {
 }
 
 void load_state(torch::nn::Module& module, Golden& golden, const std::string& prefix) {
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   auto state = state_of(module);
   for (const auto& name : golden.names(prefix))
     require(state.contains(name.substr(prefix.size())), "golden {}: the module has no '{}'", golden.name(), name);
@@ -31,12 +32,11 @@ void load_state(torch::nn::Module& module, Golden& golden, const std::string& pr
 }
 
 void load_formula(torch::nn::Module& module, const Golden& golden, const std::string& prefix) {
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   const auto formula = FormulaWeights::from(golden.notes());
   require(formula.has_value(), "golden {}: the notes state no formula for the weights", golden.name());
   for (auto& [name, tensor] : state_of(module))
-    if (!name.ends_with("resample_filter"))
-      tensor.copy_(formula->tensor(prefix + name, tensor.sizes()).to(torch::kFloat));
+    if (!name.ends_with("resample_filter")) tensor.copy_(formula->tensor(prefix + name, tensor.sizes()).to(at::kFloat));
 }
 
 void load(torch::nn::Module& module, Golden& golden, const std::string& prefix) {
