@@ -18,6 +18,11 @@ std::vector<double> make_edm_vp(Options& options, const NoiseSchedule& path, Int
   const GridRange range = grid_range(options, path, network_sigmas, published_sigmas("edm_vp", epsilon_s));
   const double first = std::log1p(range.low * range.low), last = std::log1p(range.high * range.high);
   const double beta_d = 2 * (first / epsilon_s - last) / (epsilon_s - 1), beta_min = last - 0.5 * beta_d;
+  if (beta_min + beta_d * epsilon_s <= 0 || beta_min + beta_d <= 0) {
+    options.reject("type", format("no VP clock with β > 0 spans σ from {} to {}; choose another grid or range",
+                                  range.low, range.high));
+    return {path.times().high};
+  }
   return times(path, range, [=](double fraction) {
     const double t = 1 + fraction * (epsilon_s - 1);
     return std::sqrt(std::expm1(t * (beta_min + 0.5 * beta_d * t)));
@@ -62,13 +67,14 @@ Interval published_sigmas(std::string_view grid, double epsilon_s) {
 
 std::vector<double> iddpm_levels(std::int64_t M, double C_1, double C_2) {
   const auto alpha_bar = [=](std::int64_t j) {
-    const double s = std::sin(0.5 * std::numbers::pi * static_cast<double>(j) / (static_cast<double>(M) * (C_2 + 1)));
+    constexpr auto half_pi = static_cast<float>(0.5 * std::numbers::pi);
+    const float s = std::sin(half_pi * static_cast<float>(j) / static_cast<float>(M) / static_cast<float>(C_2 + 1));
     return s * s;
   };
   std::vector<double> u(static_cast<std::size_t>(M));
   double next = 0.0;
   for (std::int64_t j = M; j > 0; --j) {
-    next = std::sqrt((next * next + 1) / std::max(alpha_bar(j - 1) / alpha_bar(j), C_1) - 1);
+    next = std::sqrt((next * next + 1) / std::max(alpha_bar(j - 1) / alpha_bar(j), static_cast<float>(C_1)) - 1);
     u[static_cast<std::size_t>(j - 1)] = next;
   }
   return u;

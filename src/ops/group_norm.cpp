@@ -17,14 +17,13 @@ Tensor dropout_factors(const Tensor& x, const GroupNorm& args) {
   auto* data = mask.data_ptr<float>();
   const std::int64_t count = x.size(0) == 0 ? 0 : x.numel() / x.size(0);
   const auto limit = static_cast<std::uint64_t>(std::ldexp(args.dropout, 32));
-  const auto kept = static_cast<float>(1.0 / (1.0 - args.dropout));
   for_each_run(args.key->seed, Stream::kDropout, args.key->samples, args.layer, count,
                [&](std::int64_t row, std::int64_t first, std::span<const std::uint32_t> words) {
                  float* to = data + row * count + first;
                  const auto n = std::min<std::int64_t>(static_cast<std::int64_t>(words.size()), count - first);
-                 for (std::int64_t i = 0; i < n; ++i) to[i] = words[static_cast<std::size_t>(i)] >= limit ? kept : 0.0F;
+                 for (std::int64_t i = 0; i < n; ++i) to[i] = words[static_cast<std::size_t>(i)] >= limit ? 1.0F : 0.0F;
                });
-  return mask.to(x.device(), x.scalar_type());
+  return mask.to(x.device(), x.scalar_type()).mul_(1.0 / (1.0 - args.dropout));
 }
 
 }  // namespace

@@ -160,6 +160,9 @@ std::string_view dtype_name(at::ScalarType dtype) {
 TensorHeader parse_header(std::string_view json, std::uint64_t data_size, std::string_view file) {
   TensorHeader header;
   HeaderReader reader(header, file);
+  // The parser takes a NUL for the end of the text.
+  if (const auto nul = json.find('\0'); nul != std::string_view::npos)
+    fail("{}: the header is not JSON (byte {})", file, nul + 1);
   Json::sax_parse(json.begin(), json.end(), &reader);
 
   auto& records = header.records;

@@ -148,7 +148,7 @@ TEST_CASE("overrides that say nothing sensible are refused", "[core]") {
   CHECK(error("", {" =3"}) == "override ' =3': expected key.path=value, found an empty key");
   CHECK(error("", {"a..b=3"}) == "override 'a..b=3': expected key.path=value, found an empty key");
   CHECK(error("", {"a.=3"}) == "override 'a.=3': expected key.path=value, found an empty key");
-  CHECK(error("", {"a=[1"}) == "override 'a=[1': expected a comma or the closing ] of a list");
+  CHECK(error("", {"a=[1"}) == "override 'a=[1': expected a key, found a list or mapping; is its bracket closed?");
   CHECK(error("", {"a=\"1"}) == "override 'a=\"1': a quote is never closed");
   CHECK(contains(error("", {"a={b: 1, b: 2}"}), "override 'a={b: 1, b: 2}': duplicate key 'b'"));
   CHECK(contains(error("", {"base=x.yaml"}), "base files are named in the config file itself"));

@@ -48,6 +48,10 @@ TEST_CASE("every grid falls strictly inside every schedule", "[schedules]") {
         if (entry.name == "native" && std::ssize(path->levels()) < 37) continue;
         if (entry.name == "edm_iddpm" && path->sigmas().high < 4) continue;
         INFO(yaml << " " << text);
+        if (entry.name == "edm_vp" && path->sigmas().low > 0.05) {  // its β would have to fall below 0
+          CHECK(has_message(text, *path, "no VP clock"));
+          continue;
+        }
         const TimeGrid result = grid(text, *path);
         CHECK((result.t.size() == std::stoul(steps) || entry.name == "explicit"));
         CHECK(std::adjacent_find(result.t.begin(), result.t.end(), std::less_equal<>()) == result.t.end());

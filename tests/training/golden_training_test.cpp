@@ -174,7 +174,7 @@ class Replay {
   Tensor images() {
     return golden_.use("data.images_uint8")
         .index_select(0, indices())
-        .to(getenv("XI") ? at::kFloat : dtype_)
+        .to(at::kFloat)  // the reference scales images in float32, in its run in double precision too
         .div(127.5)
         .sub(1.0)
         .to(dtype_);
@@ -188,10 +188,7 @@ class Replay {
       normal.push_back(golden_.use(name + ".rnd_normal").to(dtype_).reshape(-1));
       eps.push_back(golden_.use(name + ".noise").to(dtype_));
     }
-    TrainingDraws out{
-        .sigma = (at::cat(normal).to(getenv("XS") ? at::kFloat : dtype_) * loss_.std + loss_.mean).exp().to(dtype_),
-        .eps = at::cat(eps),
-        .labels = {}};
+    TrainingDraws out{.sigma = (at::cat(normal) * loss_.std + loss_.mean).exp(), .eps = at::cat(eps), .labels = {}};
     const Tensor labels = golden_.use("data.labels").index_select(0, indices());
     if (labels.numel() > 0) out.labels = labels.is_floating_point() ? labels.to(dtype_) : labels;
     return out;
