@@ -6,6 +6,7 @@ namespace edmund {
 namespace samplers {
 
 SamplerFactory make_ancestral, make_ddim, make_euler, make_heun, make_reverse_sde;
+SamplerFactory make_euler_ancestral;
 
 }  // namespace samplers
 namespace {
@@ -16,6 +17,7 @@ constexpr Entry<SamplerFactory> kSamplers[] = {
     {"ddim", "DDIM, η from deterministic to ancestral", "Song et al. 2021, eq. 12", samplers::make_ddim},
     {"ancestral", "DDPM's chain, posterior or β variance", "Ho et al. 2020, algorithm 2", samplers::make_ancestral},
     {"reverse_sde", "Euler-Maruyama of the reverse SDE, λ", "Song et al. 2021, eq. 6", samplers::make_reverse_sde},
+    {"euler_ancestral", "ddim with η = 1", "Song et al. 2021, eq. 12; k-diffusion", samplers::make_euler_ancestral},
 };
 
 }  // namespace
