@@ -7,6 +7,7 @@ namespace samplers {
 
 SamplerFactory make_ancestral, make_ddim, make_euler, make_heun, make_reverse_sde;
 SamplerFactory make_euler_ancestral;
+SamplerFactory make_dpm_2, make_dpm_2_ancestral, make_dpm_solver;
 
 }  // namespace samplers
 namespace {
@@ -18,6 +19,9 @@ constexpr Entry<SamplerFactory> kSamplers[] = {
     {"ancestral", "DDPM's chain, posterior or β variance", "Ho et al. 2020, algorithm 2", samplers::make_ancestral},
     {"reverse_sde", "Euler-Maruyama of the reverse SDE, λ", "Song et al. 2021, eq. 6", samplers::make_reverse_sde},
     {"euler_ancestral", "ddim with η = 1", "Song et al. 2021, eq. 12; k-diffusion", samplers::make_euler_ancestral},
+    {"dpm_2", "DPM-Solver-2 in σ, with churn", "Lu et al. 2022; Karras et al. 2022", samplers::make_dpm_2},
+    {"dpm_2_ancestral", "dpm_2 with η = 1", "k-diffusion", samplers::make_dpm_2_ancestral},
+    {"dpm_solver", "singlestep DPM-Solver, orders 1-3 (dpm_fast)", "Lu et al. 2022", samplers::make_dpm_solver},
 };
 
 }  // namespace
