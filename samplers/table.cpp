@@ -8,6 +8,7 @@ namespace samplers {
 SamplerFactory make_ancestral, make_ddim, make_euler, make_heun, make_reverse_sde;
 SamplerFactory make_euler_ancestral;
 SamplerFactory make_dpm_2, make_dpm_2_ancestral, make_dpm_solver;
+SamplerFactory make_dpmpp_2s, make_dpmpp_sde;
 
 }  // namespace samplers
 namespace {
@@ -22,6 +23,8 @@ constexpr Entry<SamplerFactory> kSamplers[] = {
     {"dpm_2", "DPM-Solver-2 in σ, with churn", "Lu et al. 2022; Karras et al. 2022", samplers::make_dpm_2},
     {"dpm_2_ancestral", "dpm_2 with η = 1", "k-diffusion", samplers::make_dpm_2_ancestral},
     {"dpm_solver", "singlestep DPM-Solver, orders 1-3 (dpm_fast)", "Lu et al. 2022", samplers::make_dpm_solver},
+    {"dpmpp_2s", "singlestep DPM-Solver++(2S), η", "Lu et al. 2022b, algorithm 1", samplers::make_dpmpp_2s},
+    {"dpmpp_sde", "dpmpp_2s with noise inside the step", "k-diffusion", samplers::make_dpmpp_sde},
 };
 
 }  // namespace
