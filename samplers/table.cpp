@@ -9,6 +9,7 @@ SamplerFactory make_ancestral, make_ddim, make_euler, make_heun, make_reverse_sd
 SamplerFactory make_euler_ancestral;
 SamplerFactory make_dpm_2, make_dpm_2_ancestral, make_dpm_solver;
 SamplerFactory make_dpmpp_2s, make_dpmpp_sde;
+SamplerFactory make_dpmpp_2m, make_dpmpp_2m_sde, make_dpmpp_3m, make_dpmpp_3m_sde;
 
 }  // namespace samplers
 namespace {
@@ -25,6 +26,10 @@ constexpr Entry<SamplerFactory> kSamplers[] = {
     {"dpm_solver", "singlestep DPM-Solver, orders 1-3 (dpm_fast)", "Lu et al. 2022", samplers::make_dpm_solver},
     {"dpmpp_2s", "singlestep DPM-Solver++(2S), η", "Lu et al. 2022b, algorithm 1", samplers::make_dpmpp_2s},
     {"dpmpp_sde", "dpmpp_2s with noise inside the step", "k-diffusion", samplers::make_dpmpp_sde},
+    {"dpmpp_2m", "multistep DPM-Solver++(2M)", "Lu et al. 2022b, algorithm 2", samplers::make_dpmpp_2m},
+    {"dpmpp_2m_sde", "dpmpp_2m of the reverse SDE", "Lu et al. 2022b; k-diffusion", samplers::make_dpmpp_2m_sde},
+    {"dpmpp_3m", "multistep DPM-Solver++(3M)", "Lu et al. 2022b; k-diffusion", samplers::make_dpmpp_3m},
+    {"dpmpp_3m_sde", "dpmpp_3m of the reverse SDE", "k-diffusion", samplers::make_dpmpp_3m_sde},
 };
 
 }  // namespace
