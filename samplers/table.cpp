@@ -11,6 +11,7 @@ SamplerFactory make_dpm_2, make_dpm_2_ancestral, make_dpm_solver;
 SamplerFactory make_dpmpp_2s, make_dpmpp_sde;
 SamplerFactory make_dpmpp_2m, make_dpmpp_2m_sde, make_dpmpp_3m, make_dpmpp_3m_sde;
 SamplerFactory make_lms;
+SamplerFactory make_dpm_adaptive;
 
 }  // namespace samplers
 namespace {
@@ -32,6 +33,7 @@ constexpr Entry<SamplerFactory> kSamplers[] = {
     {"dpmpp_3m", "multistep DPM-Solver++(3M)", "Lu et al. 2022b; k-diffusion", samplers::make_dpmpp_3m},
     {"dpmpp_3m_sde", "dpmpp_3m of the reverse SDE", "k-diffusion", samplers::make_dpmpp_3m_sde},
     {"lms", "Adams-Bashforth in σ, orders 1-4", "Hairer et al. 1993, III.1; k-diffusion", samplers::make_lms},
+    {"dpm_adaptive", "DPM-Solver-12 and -23, adaptive", "Lu et al. 2022, appendix C", samplers::make_dpm_adaptive},
 };
 
 }  // namespace
