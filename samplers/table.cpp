@@ -12,6 +12,7 @@ SamplerFactory make_dpmpp_2s, make_dpmpp_sde;
 SamplerFactory make_dpmpp_2m, make_dpmpp_2m_sde, make_dpmpp_3m, make_dpmpp_3m_sde;
 SamplerFactory make_lms;
 SamplerFactory make_dpm_adaptive;
+SamplerFactory make_rk45;
 
 }  // namespace samplers
 namespace {
@@ -34,6 +35,7 @@ constexpr Entry<SamplerFactory> kSamplers[] = {
     {"dpmpp_3m_sde", "dpmpp_3m of the reverse SDE", "k-diffusion", samplers::make_dpmpp_3m_sde},
     {"lms", "Adams-Bashforth in σ, orders 1-4", "Hairer et al. 1993, III.1; k-diffusion", samplers::make_lms},
     {"dpm_adaptive", "DPM-Solver-12 and -23, adaptive", "Lu et al. 2022, appendix C", samplers::make_dpm_adaptive},
+    {"rk45", "Dormand-Prince 5(4), adaptive by image", "Dormand & Prince 1980", samplers::make_rk45},
 };
 
 }  // namespace
