@@ -1,11 +1,12 @@
-// ddim — DDIM (Song et al. 2021, eq. 12) on any schedule; it uses s and σ at the grid times only.
+// ddim, euler_ancestral — DDIM (Song et al. 2021, eq. 12) on any schedule; it uses s and σ at the grid times only.
 //
-//   z' = D + (√(σ'² - v²)/σ)·(z - D) + v·n,  v = η·√(σ'²(σ² - σ'²)/σ²), the posterior's deviation between grid times
-//   N evaluations.
+//   z' = D + (√(σ'² - v²)/σ)·(z - D) + v·S_noise·n,  v = η·√(σ'²(σ² - σ'²)/σ²), the posterior's deviation between grid times
+//   N evaluations. euler_ancestral is k-diffusion's name: an Euler step in σ to √(σ'² - v²), then noise.
 //
-//   eta    0         0 deterministic … 1 ancestral; no draws at 0
-//   clip   []        [low, high]: cuts D but not the direction (z - D)/σ, as some codes do; a clipped denoiser changes both
-//   final  denoise   or euler, none
+//   eta      0         0 deterministic … 1 ancestral; no draws at 0; 1 for euler_ancestral
+//   S_noise  1         factor on the standard deviation of the noise
+//   clip     []        [low, high]: cuts D but not the direction (z - D)/σ, as some codes do; a clipped denoiser changes both
+//   final    denoise   or euler, none
 #include "edmund/samplers/posterior.h"
 #include "edmund/samplers/sampler.h"
 #include "edmund/samplers/velocity.h"
@@ -13,9 +14,11 @@
 #include <ATen/TensorOperators.h>
 
 namespace edmund::samplers {
+namespace {
 
-Sampler make_ddim(Options& options) {
-  const double eta = options.real("eta", 0.0, between(0, 1));
+Sampler ddim(Options& options, double usual_eta) {
+  const double eta = options.real("eta", usual_eta, between(0, 1));
+  const double S_noise = options.real("S_noise", 1.0, between(0, 10));
   const std::vector<double> clip = options.reals("clip", {});
   const bool ordered = clip.size() == 2 && clip[0] < clip[1];
   options.check(clip.empty() || ordered, "clip", "expected [low, high] with low < high");
@@ -27,10 +30,15 @@ Sampler make_ddim(Options& options) {
       const Tensor z = x / path.scale(t);
       const Tensor denoised = D(z, sigma);
       x = s_u * ((ordered ? denoised.clamp(clip[0], clip[1]) : denoised) + (down / sigma) * (z - denoised));
-      if (eta > 0) x = x + (s_u * up) * noise.normal(x.sizes().slice(1)).to(x.dtype());
+      if (eta > 0) x = x + (s_u * up * S_noise) * noise.normal(x.sizes().slice(1)).to(x.dtype());
     }
     return finish(ordered ? clipped(D, {clip[0], clip[1]}) : D, path, x, grid.t.back(), final);
   };
 }
+
+}  // namespace
+
+Sampler make_ddim(Options& options) { return ddim(options, 0.0); }
+Sampler make_euler_ancestral(Options& options) { return ddim(options, 1.0); }
 
 }  // namespace edmund::samplers

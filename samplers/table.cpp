@@ -6,6 +6,13 @@ namespace edmund {
 namespace samplers {
 
 SamplerFactory make_ancestral, make_ddim, make_euler, make_heun, make_reverse_sde;
+SamplerFactory make_euler_ancestral;
+SamplerFactory make_dpm_2, make_dpm_2_ancestral, make_dpm_solver;
+SamplerFactory make_dpmpp_2s, make_dpmpp_sde;
+SamplerFactory make_dpmpp_2m, make_dpmpp_2m_sde, make_dpmpp_3m, make_dpmpp_3m_sde;
+SamplerFactory make_lms;
+SamplerFactory make_dpm_adaptive;
+SamplerFactory make_rk45;
 
 }  // namespace samplers
 namespace {
@@ -16,6 +23,19 @@ constexpr Entry<SamplerFactory> kSamplers[] = {
     {"ddim", "DDIM, η from deterministic to ancestral", "Song et al. 2021, eq. 12", samplers::make_ddim},
     {"ancestral", "DDPM's chain, posterior or β variance", "Ho et al. 2020, algorithm 2", samplers::make_ancestral},
     {"reverse_sde", "Euler-Maruyama of the reverse SDE, λ", "Song et al. 2021, eq. 6", samplers::make_reverse_sde},
+    {"euler_ancestral", "ddim with η = 1", "Song et al. 2021, eq. 12; k-diffusion", samplers::make_euler_ancestral},
+    {"dpm_2", "DPM-Solver-2 in σ, with churn", "Lu et al. 2022; Karras et al. 2022", samplers::make_dpm_2},
+    {"dpm_2_ancestral", "dpm_2 with η = 1", "k-diffusion", samplers::make_dpm_2_ancestral},
+    {"dpm_solver", "singlestep DPM-Solver, orders 1-3 (dpm_fast)", "Lu et al. 2022", samplers::make_dpm_solver},
+    {"dpmpp_2s", "singlestep DPM-Solver++(2S), η", "Lu et al. 2022b, algorithm 1", samplers::make_dpmpp_2s},
+    {"dpmpp_sde", "dpmpp_2s with noise inside the step", "k-diffusion", samplers::make_dpmpp_sde},
+    {"dpmpp_2m", "multistep DPM-Solver++(2M)", "Lu et al. 2022b, algorithm 2", samplers::make_dpmpp_2m},
+    {"dpmpp_2m_sde", "dpmpp_2m of the reverse SDE", "Lu et al. 2022b; k-diffusion", samplers::make_dpmpp_2m_sde},
+    {"dpmpp_3m", "multistep DPM-Solver++(3M)", "Lu et al. 2022b; k-diffusion", samplers::make_dpmpp_3m},
+    {"dpmpp_3m_sde", "dpmpp_3m of the reverse SDE", "k-diffusion", samplers::make_dpmpp_3m_sde},
+    {"lms", "Adams-Bashforth in σ, orders 1-4", "Hairer et al. 1993, III.1; k-diffusion", samplers::make_lms},
+    {"dpm_adaptive", "DPM-Solver-12 and -23, adaptive", "Lu et al. 2022, appendix C", samplers::make_dpm_adaptive},
+    {"rk45", "Dormand-Prince 5(4), adaptive by image", "Dormand & Prince 1980", samplers::make_rk45},
 };
 
 }  // namespace

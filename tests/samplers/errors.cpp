@@ -23,13 +23,28 @@ std::string message(Action&& action) {
 }  // namespace
 
 TEST_CASE("wrong options of samplers are named", "[samplers]") {
-  for (const auto& [yaml, part] :
-       {std::pair{"{type: huen}", "heun"}, std::pair{"{type: heun, alpha: 0}", "alpha"},
-        std::pair{"{S_churn: -1}", "S_churn"}, std::pair{"{type: ddim, eta: 2}", "eta"},
-        std::pair{"{type: ddim, clip: [1]}", "clip"}, std::pair{"{type: ddim, clip: [1, -1]}", "clip"},
-        std::pair{"{type: ancestral, variance: learned}", "posterior"},
-        std::pair{"{type: reverse_sde, lambda: -1}", "lambda"}, std::pair{"{final: heun}", "denoise"},
-        std::pair{"{type: euler, eta: 1}", "eta"}}) {
+  for (const auto& [yaml, part] : {std::pair{"{type: huen}", "heun"},
+                                   std::pair{"{type: heun, alpha: 0}", "alpha"},
+                                   std::pair{"{S_churn: -1}", "S_churn"},
+                                   std::pair{"{type: ddim, eta: 2}", "eta"},
+                                   std::pair{"{type: ddim, clip: [1]}", "clip"},
+                                   std::pair{"{type: ddim, clip: [1, -1]}", "clip"},
+                                   std::pair{"{type: ancestral, variance: learned}", "posterior"},
+                                   std::pair{"{type: reverse_sde, lambda: -1}", "lambda"},
+                                   std::pair{"{final: heun}", "denoise"},
+                                   std::pair{"{type: euler, eta: 1}", "eta"},
+                                   std::pair{"{type: dpm_2, order: 3}", "order"},
+                                   std::pair{"{type: dpm_solver, order: 4}", "order"},
+                                   std::pair{"{type: dpm_solver, ending: [0]}", "ending"},
+                                   std::pair{"{type: dpmpp_2s, r: 0}", "r:"},
+                                   std::pair{"{type: dpmpp_2s, draws: brownian}", "draws"},
+                                   std::pair{"{type: dpmpp_2m, solver: euler}", "midpoint"},
+                                   std::pair{"{type: dpmpp_3m, solver: heun}", "solver"},
+                                   std::pair{"{type: dpmpp_2m_sde, warm_up: runge_kutta}", "eta: 0"},
+                                   std::pair{"{type: lms, order: 5}", "order"},
+                                   std::pair{"{type: lms, to_zero: true, final: none}", "final"},
+                                   std::pair{"{type: rk45, atol: 0}", "atol"},
+                                   std::pair{"{type: dpm_adaptive, error: pixel}", "batch"}}) {
     const std::string text = yaml;
     const std::string found = message([&] { made(make_sampler, text); });
     INFO(yaml << ": " << found);

@@ -3,6 +3,7 @@
 #include "edmund/samplers/posterior.h"
 #include "edmund/samplers/sampler.h"
 #include "edmund/samplers/velocity.h"
+#include "samplers/cases.h"
 #include "samplers/gaussian.h"
 #include "samplers/noise.h"
 #include "support/catch.h"
@@ -50,15 +51,6 @@ std::vector<std::string> wide_schedules() {
     if (const Interval sigmas = schedule(yaml)->sigmas(); sigmas.low <= 0.05 && sigmas.high >= 40) out.push_back(yaml);
   return out;
 }
-
-const char* const kSamplers[] = {"{type: euler}",
-                                 "{type: heun}",
-                                 "{type: heun, S_churn: 4, S_max: 20, S_noise: 1.003}",
-                                 "{type: euler, S_churn: 4}",
-                                 "{type: ddim, eta: 0.5}",
-                                 "{type: ancestral}",
-                                 "{type: ancestral, variance: beta}",
-                                 "{type: reverse_sde}"};
 
 }  // namespace
 
@@ -113,9 +105,55 @@ TEST_CASE("the reverse SDE at λ = 0 is Euler bit for bit on every schedule", "[
   }
 }
 
+TEST_CASE("without noise a stochastic sampler is the ODE's, bit for bit, on every schedule", "[samplers]") {
+  for (const auto& yaml : wide_schedules()) {
+    for (const auto& [stochastic, ode] : {std::pair{"{type: euler_ancestral, eta: 0}", "{type: ddim}"},
+                                          std::pair{"{type: dpm_2_ancestral, eta: 0}", "{type: dpm_2}"},
+                                          std::pair{"{type: dpm_solver, order: 2, eta: 0}", "{type: dpm_2}"},
+                                          std::pair{"{type: dpmpp_sde, eta: 0}", "{type: dpmpp_2s}"},
+                                          std::pair{"{type: dpmpp_2m_sde, eta: 0}", "{type: dpmpp_2m}"},
+                                          std::pair{"{type: dpmpp_3m_sde, eta: 0}", "{type: dpmpp_3m}"}}) {
+      INFO(stochastic << " and " << ode << " on " << yaml);
+      const auto path = schedule(yaml);
+      CHECK(
+          at::equal(sampled(stochastic, *path, on(*path), images(0, 4)), sampled(ode, *path, on(*path), images(0, 4))));
+    }
+  }
+}
+
+TEST_CASE("samplers that are one by their formulas are one on every schedule", "[samplers]") {
+  for (const auto& yaml : wide_schedules()) {
+    const auto path = schedule(yaml);
+    for (const auto& [a, b] :
+         {std::pair{"{type: lms, order: 1}", "{type: ddim}"}, std::pair{"{type: dpm_solver, order: 1}", "{type: ddim}"},
+          std::pair{"{type: dpm_solver, order: 1, eta: 0.6, floor: none}", "{type: ddim, eta: 0.6}"},
+          std::pair{"{type: dpm_solver, ending: [1, 1, 1, 1, 1, 1, 1]}", "{type: ddim}"},
+          std::pair{"{type: dpmpp_sde, eta: 0, r: 0.3}", "{type: dpmpp_2s, r: 0.3}"}}) {
+      INFO(a << " and " << b << " on " << yaml);
+      check_close(sampled(a, *path, on(*path), images(0, 4)), sampled(b, *path, on(*path), images(0, 4)), 1e-10);
+    }
+  }
+  // The exponential step of order 1 of the reverse SDE at η = 1 has the posterior's mean and variance.
+  const auto edm = schedule("{type: edm}");
+  const TimeGrid one = on(*edm, "[7, 3]");
+  check_close(sampled("{type: dpmpp_2m_sde, final: none}", *edm, one, images(0, 4)),
+              sampled("{type: ddim, eta: 1, final: none}", *edm, one, images(0, 4)), 1e-12);
+}
+
+TEST_CASE("the order at the end of a multistep run is that of the steps left", "[samplers]") {
+  const auto edm = schedule("{type: edm}");
+  // Two grid steps: at the second, `lower` allows order 1 if it is the last one, order 2 if that to 0 follows.
+  const TimeGrid grid = on(*edm, "[7, 3, 1]");
+  const auto run = [&](std::string_view sampler) { return sampled(sampler, *edm, grid, images(0, 4)); };
+  CHECK(at::equal(run("{type: lms, order: 2, ending: lower}"), run("{type: lms, order: 2}")));
+  CHECK_FALSE(at::equal(run("{type: lms, order: 2, final: none}"), run("{type: lms, order: 1, final: none}")));
+  CHECK(at::equal(run("{type: lms, order: 2, ending: lower, final: none}"), run("{type: lms, order: 1, final: none}")));
+  check_close(run("{type: dpmpp_2m, ending: lower, final: none}"), run("{type: ddim, final: none}"), 1e-12);
+}
+
 TEST_CASE("an image is the same in any batch, with every sampler", "[samplers]") {
   const auto path = schedule("{type: vp}");
-  for (const char* sampler : kSamplers) {
+  for (const auto& sampler : sampler_cases()) {
     INFO(sampler);
     const Tensor together = sampled(sampler, *path, on(*path), images(10, 5));
     for (std::int64_t i = 0; i < 5; ++i)
@@ -125,11 +163,11 @@ TEST_CASE("an image is the same in any batch, with every sampler", "[samplers]")
 
 TEST_CASE("samplers keep the dtype of their state", "[samplers]") {
   const auto path = schedule("{type: flow}");
-  for (const char* sampler : kSamplers) {
+  for (const auto& sampler : sampler_cases()) {
     INFO(sampler);
     const Tensor single = sampled(sampler, *path, on(*path), images(0, 2), at::kFloat);
     CHECK(single.scalar_type() == at::kFloat);
-    if (std::string(sampler).find("ddim") == std::string::npos) continue;
+    if (sampler.find("ddim") == std::string::npos) continue;
     check_close(single.to(at::kDouble), sampled(sampler, *path, on(*path), images(0, 2)), 1e-4);
   }
 }
@@ -139,7 +177,12 @@ TEST_CASE("samplers evaluate the denoiser as often as they say", "[samplers]") {
   for (const auto& [sampler, expected] :
        {std::pair{"{type: heun}", 15}, std::pair{"{type: heun, final: none}", 14}, std::pair{"{type: euler}", 8},
         std::pair{"{type: ddim}", 8}, std::pair{"{type: ancestral, final: none}", 7},
-        std::pair{"{type: reverse_sde}", 8}}) {
+        std::pair{"{type: reverse_sde}", 8}, std::pair{"{type: dpm_2}", 15}, std::pair{"{type: dpm_2_ancestral}", 15},
+        std::pair{"{type: dpm_solver}", 22}, std::pair{"{type: dpm_solver, ending: [2, 1]}", 19},
+        std::pair{"{type: dpmpp_2s}", 15}, std::pair{"{type: dpmpp_sde}", 15}, std::pair{"{type: dpmpp_2m}", 8},
+        std::pair{"{type: dpmpp_3m}", 8}, std::pair{"{type: dpmpp_3m, warm_up: runge_kutta}", 14},
+        std::pair{"{type: lms}", 8}, std::pair{"{type: lms, to_zero: true}", 8},
+        std::pair{"{type: lms, warm_up: runge_kutta, final: none}", 16}}) {
     const auto trace = std::make_shared<std::vector<Evaluation>>();
     sampled(sampler, *path, on(*path), images(0, 1), at::kDouble, trace);
     INFO(sampler);

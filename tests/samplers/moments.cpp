@@ -17,10 +17,21 @@ const char* const kStochastic[] = {"{type: ddim, eta: 0.5, final: none}",
                                    "{type: ancestral, variance: beta, final: none}",
                                    "{type: reverse_sde, lambda: 0.5, final: none}",
                                    "{type: reverse_sde, final: none}",
-                                   "{type: heun, S_churn: 20, S_max: 10, final: none}",
-                                   "{type: euler, S_churn: 20, S_max: 10, final: none}"};
+                                   "{type: heun, S_churn: 5, S_max: 10, final: none}",
+                                   "{type: euler, S_churn: 5, S_max: 10, final: none}",
+                                   "{type: euler_ancestral, final: none}",
+                                   "{type: dpm_2, S_churn: 5, S_max: 10, final: none}",
+                                   "{type: dpm_2_ancestral, final: none}",
+                                   "{type: dpm_solver, eta: 1, final: none}",
+                                   "{type: dpmpp_2s, eta: 1, final: none}",
+                                   "{type: dpmpp_sde, final: none}",
+                                   "{type: dpmpp_sde, draws: brownian, r: 0.7, final: none}",
+                                   "{type: dpmpp_2m_sde, final: none}",
+                                   "{type: dpmpp_2m_sde, solver: heun, eta: 0.5, final: none}",
+                                   "{type: dpmpp_3m_sde, final: none}",
+                                   "{type: dpmpp_3m_sde, weights: taylor, final: none}"};
 
-// Errors of mean and variance of z at the last time, relative to its standard deviation and variance. Nothing is drawn: with linear D
+// Errors of mean (its size) and variance (with its sign) of z at the last time, relative to its standard deviation and variance. Nothing is drawn: with linear D
 // a sampler is x' = A·x + Σ B_k n_k + C, and images of zeros and ones show A, B and C.
 struct Bias {
   double mean, variance;
@@ -29,7 +40,7 @@ Bias bias(std::string_view sampler, const NoiseSchedule& path, int N) {
   const Gaussian data;
   const TimeGrid grid = smooth_grid(path, N);
   const double t = grid.t.front(), u = grid.t.back(), s = path.scale(t);
-  Tensor x = at::zeros({2 + std::ssize(grid.t), 1, 1, 1}, at::kDouble);
+  Tensor x = at::zeros({2 + 2 * std::ssize(grid.t), 1, 1, 1}, at::kDouble);  // two draws a step at most
   x[1] = 1.0;
   UnitDraws noise(x.size(0), 2);
   const Tensor out = made(make_sampler, sampler)(data.denoiser(), path, grid, x, noise).flatten() / path.scale(u);
@@ -37,7 +48,7 @@ Bias bias(std::string_view sampler, const NoiseSchedule& path, int N) {
   const double A = effect[1].item<double>() * s, C = out[0].item<double>();
   const double drawn = effect.slice(0, 2).square().sum().item<double>();
   const double start = data.variance(path.sigma(t)), end = data.variance(path.sigma(u));
-  return {std::abs(A * data.mean + C - data.mean) / std::sqrt(end), std::abs(A * A * start + drawn - end) / end};
+  return {std::abs(A * data.mean + C - data.mean) / std::sqrt(end), (A * A * start + drawn - end) / end};
 }
 
 }  // namespace
@@ -48,21 +59,27 @@ TEST_CASE("stochastic samplers converge to the mean and variance of Gaussian dat
     // Rates of a table are one-sided at its entries: what uses them is off by a part of an interval, however small the steps.
     const bool table = !path->levels().empty();
     for (const std::string sampler : kStochastic) {
-      const bool by_rates = sampler.find("ddim") == std::string::npos && sampler.find("ancestral") == std::string::npos;
+      const bool by_rates = sampler.starts_with("{type: euler,") || sampler.starts_with("{type: heun,") ||
+                            sampler.starts_with("{type: reverse_sde,");
       if (table && by_rates && path->levels().size() < 1000) continue;
       INFO(sampler << " on " << yaml);
-      const Bias coarse = bias(sampler, *path, 60), fine = bias(sampler, *path, 120);
+      const Bias coarse = bias(sampler, *path, 120), fine = bias(sampler, *path, 240);
       INFO("variance off by " << coarse.variance << ", " << fine.variance << "; mean by " << coarse.mean << ", "
                               << fine.mean);
-      CHECK(fine.variance < 0.05);
       CHECK(fine.mean < 0.01);
-      if (!(table && by_rates)) CHECK(fine.variance < 0.65 * coarse.variance + 1e-9);
+      if (table && by_rates) {
+        CHECK(std::abs(fine.variance) < 0.06);
+        continue;
+      }
+      CHECK(std::abs(fine.variance) < 0.65 * std::abs(coarse.variance) + 1e-9);
+      // Where it goes as the steps go to 0, if its error is of order 1; what is of order 2 is below that here.
+      CHECK(std::abs(2 * fine.variance - coarse.variance) < 0.01);
     }
   }
 }
 
 TEST_CASE("samples of correlated Gaussian data have its mean and covariance within 5 standard errors", "[samplers]") {
-  constexpr std::int64_t n = 8192;
+  constexpr std::int64_t n = 2048;
   const Tensor mean = at::tensor({0.3, -0.6}, at::kDouble),
                covariance = at::tensor({0.30, 0.12, 0.12, 0.20}, at::kDouble).view({2, 2});
   const Tensor unit = at::eye(2, at::kDouble);
@@ -75,13 +92,19 @@ TEST_CASE("samples of correlated Gaussian data have its mean and covariance with
   std::iota(images.begin(), images.end(), 0);
   for (const auto& entry : schedule_table()) {
     const auto path = schedule("{type: " + std::string(entry.name) + "}");
-    for (const char* sampler : {"{type: ddim, eta: 1}", "{type: ancestral, variance: beta}", "{type: reverse_sde}",
-                                "{type: heun, S_churn: 30}"}) {
+    // As many steps as keep the error of the method below that of the estimate: fewer at order 2.
+    for (const auto& [sampler, steps] :
+         {std::pair{"{type: ddim, eta: 1}", 120}, std::pair{"{type: ancestral, variance: beta}", 120},
+          std::pair{"{type: reverse_sde}", 120}, std::pair{"{type: heun, S_churn: 30}", 120},
+          std::pair{"{type: dpm_2_ancestral}", 60}, std::pair{"{type: dpmpp_2s, eta: 1}", 60},
+          std::pair{"{type: dpmpp_sde}", 40}, std::pair{"{type: dpmpp_2m_sde}", 40},
+          std::pair{"{type: dpmpp_3m_sde}", 40}}) {
       INFO(sampler << " on " << entry.name);
       const double low = std::max(path->sigmas().low, 0.02);
-      const TimeGrid grid =
-          made(make_grid, "{type: log_snr, steps: 100, sigma_max: 40, sigma_min: " + number_text(low) + "}", *path,
-               Interval{0.0, 1e300});
+      const TimeGrid grid = made(
+          make_grid,
+          "{type: log_snr, steps: " + std::to_string(steps) + ", sigma_max: 40, sigma_min: " + number_text(low) + "}",
+          *path, Interval{0.0, 1e300});
       PhiloxNoise noise(11, images, at::kDouble, at::kCPU);
       const Tensor x = initial_state(*path, grid, noise, {1, 1, 2});
       const Tensor out = made(make_sampler, sampler)(D, *path, grid, x, noise).flatten(1);

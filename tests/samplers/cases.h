@@ -1,0 +1,27 @@
+#pragma once
+
+#include "edmund/samplers/sampler.h"
+
+#include <string>
+#include <vector>
+
+namespace edmund::testing {
+
+/// Every entry of the sampler table with its defaults, and the variants that options choose.
+inline std::vector<std::string> sampler_cases() {
+  std::vector<std::string> out;
+  for (const auto& entry : sampler_table()) out.push_back("{type: " + std::string(entry.name) + "}");
+  for (const char* more :
+       {"{type: heun, S_churn: 4, S_max: 20, S_noise: 1.003}", "{type: euler, S_churn: 4}", "{type: ddim, eta: 0.5}",
+        "{type: ancestral, variance: beta}", "{type: dpm_2, S_churn: 4}",
+        "{type: dpm_solver, order: 1, ending: [2, 3]}", "{type: dpm_solver, eta: 0.5, ending: [2, 1]}",
+        "{type: dpmpp_2s, eta: 1, r: 0.4}", "{type: dpmpp_sde, draws: brownian}",
+        "{type: dpmpp_2m, ending: lower, warm_up: runge_kutta}", "{type: dpmpp_2m_sde, solver: heun, eta: 0.5}",
+        "{type: dpmpp_3m, weights: taylor, warm_up: runge_kutta}", "{type: lms, to_zero: true, warm_up: runge_kutta}",
+        "{type: lms, order: 2, ending: lower}", "{type: dpm_adaptive, order: 2, rtol: 0.01}",
+        "{type: rk45, rtol: 1e-3, atol: 1e-4}"})
+    out.emplace_back(more);
+  return out;
+}
+
+}  // namespace edmund::testing

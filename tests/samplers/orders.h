@@ -1,0 +1,47 @@
+#pragma once
+
+#include <string_view>
+
+namespace edmund::testing {
+
+/// A sampler of the ODE and its order of convergence in the step of ln σ, at the last grid time.
+struct Ordered {
+  std::string_view sampler;
+  double order;
+};
+
+/// Every deterministic sampler of the table with each choice of its options that has an order of its own. Multistep methods of order 3
+/// and more keep it with runge_kutta steps at their start only: that of the published start, one step of order 1, is 2.
+inline constexpr Ordered kOrders[] = {
+    {"{type: euler, final: none}", 1},
+    {"{type: ddim, final: none}", 1},
+    {"{type: euler_ancestral, eta: 0, final: none}", 1},
+    {"{type: reverse_sde, lambda: 0, final: none}", 1},
+    {"{type: heun, final: none}", 2},
+    {"{type: heun, alpha: 0.5, final: none}", 2},
+    {"{type: heun, alpha: 0.6666666666666666, final: none}", 2},
+    {"{type: dpm_2, final: none}", 2},
+    {"{type: dpm_2_ancestral, eta: 0, final: none}", 2},
+    {"{type: dpm_solver, order: 1, final: none}", 1},
+    {"{type: dpm_solver, order: 2, final: none}", 2},
+    {"{type: dpm_solver, final: none}", 3},
+    {"{type: dpmpp_2s, final: none}", 2},
+    {"{type: dpmpp_2s, r: 0.3, final: none}", 2},
+    {"{type: dpmpp_sde, eta: 0, r: 0.7, final: none}", 2},
+    {"{type: dpmpp_2m, final: none}", 2},
+    {"{type: dpmpp_2m, solver: heun, final: none}", 2},
+    {"{type: dpmpp_2m, warm_up: runge_kutta, final: none}", 2},
+    {"{type: dpmpp_2m_sde, eta: 0, final: none}", 2},
+    {"{type: dpmpp_3m, final: none}", 2},
+    {"{type: dpmpp_3m, weights: taylor, warm_up: runge_kutta, final: none}", 3},
+    {"{type: dpmpp_3m_sde, eta: 0, final: none}", 2},
+    {"{type: lms, order: 1, final: none}", 1},
+    {"{type: lms, order: 2, final: none}", 2},
+    {"{type: lms, order: 3, warm_up: runge_kutta, final: none}", 3},
+    {"{type: lms, warm_up: runge_kutta, final: none}", 4},
+};
+
+/// Entries without an order: always stochastic, or with steps that follow from a tolerance.
+inline constexpr std::string_view kWithoutOrder[] = {"ancestral", "dpm_adaptive", "rk45"};
+
+}  // namespace edmund::testing
