@@ -10,6 +10,7 @@
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
 #include "edmund/data/image_io.h"
+#include "edmund/evaluation/classifier.h"
 #include "edmund/evaluation/features.h"
 #include "edmund/evaluation/scores.h"
 
@@ -105,10 +106,10 @@ ExitCode evaluate(const EvaluateFlags& flags) {
                          {"features_from", features->provenance()}};
   for (const Score& score : reference.scores(drawn.images)) result["scores"].push_back(as_json(score));
   if (drawn.labels.defined())
-    if (const auto agreement = features->agreement({.images = drawn.images, .labels = drawn.labels})) {
-      result["class_agreement"] = *agreement;
-      result["class_agreement_error"] =
-          std::sqrt(*agreement * (1 - *agreement) / static_cast<double>(drawn.labels.numel()));
+    if (const Classifier* classifier = features->classifier()) {
+      const Estimate agreement = classifier->accuracy(drawn.images, drawn.labels);
+      result["class_agreement"] = agreement.value;
+      result["class_agreement_error"] = agreement.error;
     }
 
   ordered_json all = std::filesystem::exists(trained.run.scores())

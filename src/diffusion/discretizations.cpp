@@ -67,14 +67,13 @@ Interval published_sigmas(std::string_view grid, double epsilon_s) {
 
 std::vector<double> iddpm_levels(std::int64_t M, double C_1, double C_2) {
   const auto alpha_bar = [=](std::int64_t j) {
-    constexpr auto half_pi = static_cast<float>(0.5 * std::numbers::pi);
-    const float s = std::sin(half_pi * static_cast<float>(j) / static_cast<float>(M) / static_cast<float>(C_2 + 1));
+    const double s = std::sin(0.5 * std::numbers::pi * static_cast<double>(j) / (static_cast<double>(M) * (C_2 + 1)));
     return s * s;
   };
   std::vector<double> u(static_cast<std::size_t>(M));
   double next = 0.0;
   for (std::int64_t j = M; j > 0; --j) {
-    next = std::sqrt((next * next + 1) / std::max(alpha_bar(j - 1) / alpha_bar(j), static_cast<float>(C_1)) - 1);
+    next = std::sqrt((next * next + 1) / std::max(alpha_bar(j - 1) / alpha_bar(j), C_1) - 1);
     u[static_cast<std::size_t>(j - 1)] = next;
   }
   return u;

@@ -38,7 +38,7 @@ LossWeight make_sigmoid(Options& options) {
 constexpr Entry<LossWeightFactory> kLossWeights[] = {
     {"unit", "1 on the network's own target", "each paper's simple loss", make_unit},
     {"edm", "(σ² + σ_d²)/(σ·σ_d)²", "Karras et al. 2022, table 1", make_edm},
-    {"snr", "1/σ²", "Ho et al. 2020", make_snr},
+    {"snr", "1/σ², of ε in D-space", "Ho et al. 2020", make_snr},
     {"min_snr", "min(1/σ², gamma)", "Hang et al. 2023, eq. 7", make_min_snr},
     {"sigmoid", "1/(σ² + e^(-bias))", "Kingma & Gao 2023", make_sigmoid},
 };

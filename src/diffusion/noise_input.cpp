@@ -75,9 +75,9 @@ NoiseInput make_index(Options& options) {
 }
 
 constexpr Entry<NoiseInputFactory> kNoiseInputs[] = {
-    {"log", "¼·ln σ", "Karras et al. 2022, table 1", make_log},
+    {"log", "¼·ln σ, of EDM", "Karras et al. 2022, table 1", make_log},
     {"vp", "(M-1)·t of the VP SDE", "Song et al. 2021", make_vp},
-    {"ve", "ln(σ/2)", "Song et al. 2021", make_ve},
+    {"ve", "ln(σ/2), of VE networks", "Song et al. 2021", make_ve},
     {"index", "position of the nearest level of a table, c_noise rounded to it",
      "Nichol & Dhariwal 2021; Karras et al. 2022", make_index},
 };

@@ -85,7 +85,7 @@ Preconditioning make_score(Options& options) {
 
 constexpr Entry<PreconditioningFactory> kPreconditionings[] = {
     {"edm", "target and input of unit variance", "Karras et al. 2022, table 1", make_edm},
-    {"eps", "the noise", "Ho et al. 2020", make_eps},
+    {"eps", "the noise ε", "Ho et al. 2020", make_eps},
     {"v", "velocity (ε - σ·x0)/√(1+σ²)", "Salimans & Ho 2022", make_v},
     {"flow", "velocity ε - x0 of straight paths", "Liu et al. 2023; Lipman et al. 2023", make_flow},
     {"x0", "the clean image", "Salimans & Ho 2022", make_x0},

@@ -142,8 +142,8 @@ namespace {
 
 constexpr Entry<GridFactory> kGrids[] = {
     {"karras", "σ^(1/ρ) uniform", "Karras et al. 2022, eq. 5", grids::make_karras},
-    {"uniform", "t uniform", "-", grids::make_uniform},
-    {"quadratic", "√t uniform", "Lu et al. 2022", grids::make_quadratic},
+    {"uniform", "evenly spaced in t", "-", grids::make_uniform},
+    {"quadratic", "evenly spaced in √t", "Lu et al. 2022", grids::make_quadratic},
     {"log_snr", "ln σ uniform, or to a power (exponential, polyexponential)", "Lu et al. 2022", grids::make_log_snr},
     {"native", "entries of a table: leading, linspace, trailing or quadratic",
      "Ho et al. 2020; Song et al. 2021; Lin et al. 2024", grids::make_native},

@@ -28,14 +28,14 @@ std::string replaced(std::string config, const std::string& lines) {
 const std::vector<BadInput>& bad_inputs() {
   static const std::vector<BadInput> list = {
       // Config: keys
-      {"misspelt section", "trainig: {images: 3}", "", {"config.yaml:12:", "trainig", "did you mean 'training'"}},
+      {"misspelt section", "trainig: {images: 3}", "", {"config.yaml:10:", "trainig", "did you mean 'training'"}},
       {"misspelt key",
        "network: {type: unet, chanels: 8}",
        "",
        {"config.yaml:3:", "chanels", "did you mean 'channels'"}},
       {"misspelt nested key", "sampling: {grid: {type: karras, stpes: 4}}", "", {"stpes", "did you mean 'steps'"}},
       {"option of another plugin", "sampling: {sampler: {type: ddim, S_churn: 4}}", "", {"S_churn"}},
-      {"duplicate key", "seed: 1\nseed: 2", "", {"seed", "config.yaml:13"}},
+      {"duplicate key", "seed: 1\nseed: 2", "", {"seed", "config.yaml:11:"}},
       // Config: types and ranges
       {"text for a number",
        "training: {images: many, batch_size: 16}",
@@ -57,7 +57,7 @@ const std::vector<BadInput>& bad_inputs() {
        {"sampling.sampler.type", "huen", "did you mean 'heun'"}},
       {"unknown schedule", "sampling: {schedule: vpp}", "", {"sampling.schedule", "vpp", "did you mean 'vp'"}},
       {"unknown network", "network: {type: transformer}", "", {"network.type", "transformer"}},
-      {"unknown data set", "data: {type: imagenet}", "", {"data.type", "imagenet"}},
+      {"unknown data set", "data: {type: imagenet}", "", {"config.yaml:2:", "imagenet", "cifar10"}},
       {"unknown preconditioning", "preconditioning: {type: edn}", "", {"preconditioning.type", "did you mean 'edm'"}},
       // Config: what does not go together
       {"final step without a clean time",
@@ -65,9 +65,9 @@ const std::vector<BadInput>& bad_inputs() {
        "",
        {"sampler", "final"}},
       {"eps at zero terminal SNR",
-       "preconditioning: {type: eps}\nsampling: {schedule: {type: ddpm, zero_terminal_snr: true}, grid: {type: native, "
-       "steps: 4, spacing: trailing}}",
-       "",
+       "preconditioning: {type: eps}",
+       "train config.yaml 'sampling={schedule: {type: ddpm, zero_terminal_snr: true}, grid: {type: native, steps: 4, "
+       "spacing: trailing}}'",
        {"zero terminal SNR"}},
       {"size that the network cannot halve",
        "network: {type: unet, channels: 8, multipliers: [1, 1, 1, 1, 1]}",

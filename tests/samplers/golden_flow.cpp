@@ -20,9 +20,14 @@ std::unique_ptr<NoiseSchedule> flow(double low, double high) {
   return schedule("{type: flow, t_min: " + number_text(low) + ", t_max: " + number_text(high) + "}");
 }
 
+// The reference hands its denoiser σ in float32.
+Denoiser single_sigma(Denoiser D) {
+  return [D = std::move(D)](const Tensor& z, double sigma) { return D(z, static_cast<float>(sigma)); };
+}
+
 void check_pairs(Golden& golden) {
   const auto path = flow(1e-9, 1 - 1e-9);
-  const Denoiser D = Mixture::from(golden).denoiser();
+  const Denoiser D = single_sigma(Mixture::from(golden).denoiser());
   const Tensor x0 = golden.real("pair.x0"), eps = golden.real("pair.eps"), x_t = golden.real("pair.x_t");
   std::vector<Tensor> x, target, exact;
   std::int64_t i = 0;
@@ -48,7 +53,7 @@ void check_states(Golden& golden, const std::string& name, const std::string& sa
   const auto trace = std::make_shared<std::vector<Evaluation>>();
   NoNoise noise;
   const Tensor last = made(make_sampler, "{type: " + sampler + ", final: none}")(
-      recorded(Mixture::from(golden).denoiser(), trace), *path, grid, golden.real("sample.z"), noise);
+      recorded(single_sigma(Mixture::from(golden).denoiser()), trace), *path, grid, golden.real("sample.z"), noise);
   const std::size_t evaluations = sampler == "heun" ? 2 : 1;
   std::vector<Tensor> states;
   for (std::size_t i = 0; i < trace->size(); i += evaluations)

@@ -97,7 +97,7 @@ TEST_CASE("samples of correlated Gaussian data have its mean and covariance with
          {std::pair{"{type: ddim, eta: 1}", 120}, std::pair{"{type: ancestral, variance: beta}", 120},
           std::pair{"{type: reverse_sde}", 120}, std::pair{"{type: heun, S_churn: 30}", 120},
           std::pair{"{type: dpm_2_ancestral}", 60}, std::pair{"{type: dpmpp_2s, eta: 1}", 60},
-          std::pair{"{type: dpmpp_sde}", 40}, std::pair{"{type: dpmpp_2m_sde}", 40},
+          std::pair{"{type: dpmpp_sde}", 120}, std::pair{"{type: dpmpp_2m_sde}", 40},
           std::pair{"{type: dpmpp_3m_sde}", 40}}) {
       INFO(sampler << " on " << entry.name);
       const double low = std::max(path->sigmas().low, 0.02);

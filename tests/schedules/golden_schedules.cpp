@@ -4,6 +4,7 @@
 #include "edmund/samplers/posterior.h"
 #include "edmund/schedules/betas.h"
 #include "schedules/cases.h"
+#include "schedules/float_tables.h"
 #include "support/catch.h"
 #include "support/golden.h"
 
@@ -33,7 +34,7 @@ std::string beta_options(const std::string& range) {
 
 struct Table {
   std::unique_ptr<NoiseSchedule> path;
-  std::vector<double> betas;
+  std::vector<double> betas;  // before they are rescaled
 };
 
 // The table that diffusers calls `kind`.
@@ -48,48 +49,18 @@ Table table(Golden& golden, const std::string& kind, bool zero_snr) {
     yaml += beta_options(range);
     low = std::stod(range), high = std::stod(range.substr(range.find("..") + 2));
   }
-  std::vector<double> betas = make_betas(ours, N, low, high);
-  return {schedule(yaml + "}"), zero_snr ? with_zero_terminal_snr(betas) : betas};
-}
-
-// What float32 leaves uncertain of each entry of the reference's table, relative to 1 - β and to ᾱ: β next to 1 is rounded by 2^-24,
-// and zero terminal SNR subtracts √ᾱ_N from √ᾱ_t, both rounded.
-std::vector<double> float_uncertainty(Golden& golden, const std::string& kind, bool zero_snr) {
-  const double ulp = std::ldexp(1.0, -24);
-  const auto betas = table(golden, kind, false).betas;
-  const auto alpha_bar = alphas_cumprod(betas);
-  std::vector<double> out;
-  for (std::size_t t = 0; t < betas.size(); ++t) {
-    const double root = std::sqrt(alpha_bar[t]), last = std::sqrt(alpha_bar.back());
-    out.push_back(zero_snr ? 8 * ulp * root / std::max(root - last, 1e-12) : ulp * betas[t] / (1 - betas[t]));
-  }
-  return out;
-}
-
-// |ours - reference| ≤ allowed, entry by entry.
-void check_within(Golden& golden, const std::string& name, const std::vector<double>& ours,
-                  const std::vector<double>& allowed) {
-  const Tensor scale = at::tensor(allowed);
-  golden.check_each_of(name, at::tensor(ours) / scale, golden.real(name) / scale, 0.0, 1.0);
+  return {schedule(yaml + "}"), make_betas(ours, N, low, high)};
 }
 
 void check_table(Golden& golden, const std::string& name, const std::string& kind, bool zero_snr) {
   const Table ours = table(golden, kind, zero_snr);
-  const std::vector<double> uncertain = float_uncertainty(golden, kind, zero_snr),
-                            alpha_bar = alphas_cumprod(ours.betas);
-  std::vector<double> allowed;
-  if (name.ends_with(".betas")) {
-    for (std::size_t t = 0; t < uncertain.size(); ++t)
-      allowed.push_back(1e-7 + (zero_snr ? std::min(uncertain[t], 1.0) * (1 - ours.betas[t]) : 0.0));
-    return check_within(golden, name, ours.betas, allowed);
-  }
-  for (std::size_t t = 0; t < uncertain.size(); ++t)
-    allowed.push_back(alpha_bar[t] * (1e-5 + std::min(uncertain[t], 1.0)) + (zero_snr ? 2e-12 : 0.0));
-  check_within(golden, name, alpha_bar, allowed);
+  if (name.ends_with(".betas")) return check_betas(golden, name, ours.betas, zero_snr);
+  check_alpha_bar(golden, name, alphas_cumprod(zero_snr ? with_zero_terminal_snr(ours.betas) : ours.betas), ours.betas,
+                  zero_snr, 1e-5);
   std::vector<double> squares;
   for (std::size_t t = 1; t <= ours.betas.size(); ++t)
     squares.push_back(std::pow(ours.path->scale(static_cast<double>(t)), 2));
-  check_within(golden, name, squares, allowed);  // s² is held at 1e-12 where ᾱ is 0
+  check_alpha_bar(golden, name, squares, ours.betas, zero_snr, 1e-5);
 }
 
 // Variances between the entries of a leading grid: posterior, its square root, or β.

@@ -48,7 +48,8 @@ TEST_CASE("every grid falls strictly inside every schedule", "[schedules]") {
         if (entry.name == "native" && std::ssize(path->levels()) < 37) continue;
         if (entry.name == "edm_iddpm" && path->sigmas().high < 4) continue;
         INFO(yaml << " " << text);
-        if (entry.name == "edm_vp" && path->sigmas().low > 0.05) {  // its β would have to fall below 0
+        // σ = 0.1 so near to t = 0 takes a great β there, which would have to fall below 0 to reach no more than this at t = 1.
+        if (entry.name == "edm_vp" && path->sigmas().low > 0.09 && path->sigmas().high < 10) {
           CHECK(has_message(text, *path, "no VP clock"));
           continue;
         }
