@@ -40,16 +40,6 @@ Tensor counts(std::int64_t size, std::int64_t first, std::int64_t resamples, std
   return out;
 }
 
-/// z with P(|normal| < z) = level, by bisection.
-double normal_quantile(double level) {
-  double low = 0, high = 40;
-  for (int i = 0; i < 80; ++i) {
-    const double z = (low + high) / 2;
-    (std::erf(z / std::sqrt(2.0)) < level ? low : high) = z;
-  }
-  return low;
-}
-
 enum class Bias { kEstimated, kNone };
 
 BootstrapInterval interval(const Statistic& statistic, std::int64_t n, std::int64_t m, std::int64_t at_once, Bias bias,
@@ -68,9 +58,10 @@ BootstrapInterval interval(const Statistic& statistic, std::int64_t n, std::int6
   const Tensor resampled = torch::cat(values);
   if (bias == Bias::kEstimated) out.bias = resampled.mean().item<double>() - out.value;
   out.error = resampled.std().item<double>();
-  const double center = out.value - out.bias, reach = normal_quantile(settings.level) * out.error;
-  out.low = center - reach;
-  out.high = center + reach;
+  // The resamples lie about value + bias, the value itself about truth + bias.
+  const double tail = (1 - settings.level) / 2;
+  out.low = resampled.quantile(tail).item<double>() - 2 * out.bias;
+  out.high = resampled.quantile(1 - tail).item<double>() - 2 * out.bias;
   return out;
 }
 

@@ -51,7 +51,7 @@ double coverage(std::int64_t repetitions, double truth, const Interval& interval
 TEST_CASE("95 % intervals of the Fréchet distance hold the true one 93 to 97 % of 1,000 times", "[evaluation]") {
   const double share = coverage(1000, kFrechet, [](std::uint64_t i) {
     return frechet_interval(generated_rows(200, 10 + 2 * i), normal_rows(200, kDims, 11 + 2 * i),
-                            {.resamples = 100, .seed = i});
+                            {.resamples = 400, .seed = i});
   });
   INFO("coverage " << share);
   CHECK(share >= 0.93);
@@ -61,7 +61,7 @@ TEST_CASE("95 % intervals of the Fréchet distance hold the true one 93 to 97 % 
 TEST_CASE("95 % intervals of the kernel distance hold the true one 93 to 97 % of 1,000 times", "[evaluation]") {
   const double share = coverage(1000, kKernel, [](std::uint64_t i) {
     return kernel_interval(0.5 * normal_rows(200, kDims, 10010 + 2 * i) + 0.3,
-                           0.4 * normal_rows(200, kDims, 10011 + 2 * i), {.resamples = 100, .seed = i});
+                           0.4 * normal_rows(200, kDims, 10011 + 2 * i), {.resamples = 400, .seed = i});
   });
   INFO("coverage " << share);
   CHECK(share >= 0.93);
@@ -75,9 +75,9 @@ TEST_CASE("95 % intervals of a paired difference hold the true one 93 to 97 % of
   double paired = 0, alone = 0;
   const double share = coverage(1000, kFrechet - other, [&](std::uint64_t i) {
     const Tensor a = generated_rows(200, 30010 + 2 * i), real = normal_rows(200, kDims, 30011 + 2 * i);
-    const auto found = frechet_difference(a, ratio * a, real, {.resamples = 100, .seed = i});
+    const auto found = frechet_difference(a, ratio * a, real, {.resamples = 400, .seed = i});
     paired += found.error;
-    if (i < 20) alone += frechet_interval(a, real, {.resamples = 100, .seed = i}).error;
+    if (i < 20) alone += frechet_interval(a, real, {.resamples = 400, .seed = i}).error;
     return found;
   });
   INFO("coverage " << share);
