@@ -39,8 +39,8 @@ std::vector<std::int64_t> range(std::int64_t first, std::int64_t count) {
 
 // Noise that stands for images; speed does not depend on what they show.
 Tensor noise_images(const ImageShape& shape, std::int64_t batch) {
-  return ops::normal(1, Stream::kEvaluation, range(0, batch), 0, {shape.channels, shape.height, shape.width}, at::kFloat,
-                     at::kCPU);
+  return ops::normal(1, Stream::kEvaluation, range(0, batch), 0, {shape.channels, shape.height, shape.width},
+                     at::kFloat, at::kCPU);
 }
 
 Tensor byte_images(const ImageShape& shape, std::int64_t batch) {
@@ -61,8 +61,8 @@ std::function<void()> training(const std::shared_ptr<Experiment>& experiment, st
   model.shared_network()->initialize(experiment->seed);
   const auto trainer = std::make_shared<Trainer>(model, ema, experiment->levels, experiment->ema, experiment->training);
   const Tensor images = byte_images(experiment->shape.image, batch);
-  const Tensor labels =
-      experiment->shape.num_classes > 0 ? balanced_labels(experiment->shape, range(0, batch)) : at::zeros({batch}, at::kLong);
+  const Tensor labels = experiment->shape.num_classes > 0 ? balanced_labels(experiment->shape, range(0, batch))
+                                                          : at::zeros({batch}, at::kLong);
   return [=] { trainer->step({.images = images, .labels = labels, .positions = range(trainer->images(), batch)}); };
 }
 
@@ -74,10 +74,10 @@ std::function<void()> optimizer(const std::shared_ptr<Experiment>& experiment) {
     std::vector<Tensor> ema;
   };
   const auto flat = [size](double value) { return at::full({size}, value, at::kFloat); };
-  const auto memory =
-      std::make_shared<Memory>(Memory{flat(0.1), flat(1e-3), flat(0.0), flat(1e-6), {flat(0.1)}});
+  const auto memory = std::make_shared<Memory>(Memory{flat(0.1), flat(1e-3), flat(0.0), flat(1e-6), {flat(0.1)}});
   return [=] {
-    ops::adam_ema(memory->p, memory->g, memory->m, memory->v, memory->ema, {.zero_nonfinite = true, .ema_beta = {0.999}});
+    ops::adam_ema(memory->p, memory->g, memory->m, memory->v, memory->ema,
+                  {.zero_nonfinite = true, .ema_beta = {0.999}});
   };
 }
 
@@ -100,8 +100,7 @@ void sampling(BenchCase& out, const std::shared_ptr<Experiment>& experiment, std
     const Sampling& sampling = experiment->sampling;
     const ImageShape& image = experiment->shape.image;
     PhiloxNoise noise(experiment->seed, range(0, batch), at::kDouble, at::kCPU);
-    const Tensor x =
-        initial_state(*sampling.path, sampling.grid, noise, {image.channels, image.height, image.width});
+    const Tensor x = initial_state(*sampling.path, sampling.grid, noise, {image.channels, image.height, image.width});
     static_cast<void>(sampling.sampler(D, *sampling.path, sampling.grid, x, noise));
   };
   out.run = draw;
@@ -159,7 +158,8 @@ BenchCase make_bench_case(const std::shared_ptr<Experiment>& experiment, const s
 MachineRates measured_rates() {
   const c10::InferenceMode inference;
   constexpr std::int64_t kSide = 1536, kLarge = std::int64_t{1} << 24;
-  const Tensor a = at::ones({kSide, kSide}), b = at::ones({kSide, kSide}), from = at::ones({kLarge}), to = at::empty({kLarge});
+  const Tensor a = at::ones({kSide, kSide}), b = at::ones({kSide, kSide}), from = at::ones({kLarge}),
+               to = at::empty({kLarge});
   Tensor c = at::empty({kSide, kSide});
   MachineRates best;
   for (int i = 0; i < 5; ++i) {

@@ -12,8 +12,8 @@ namespace edmund {
 
 /// Something that `edmund bench` times, ready to be run again and again.
 struct BenchCase {
-  std::string name;          // MODEL:PHASE:KERNELS
-  std::int64_t batch = 1;    // images a call
+  std::string name;        // MODEL:PHASE:KERNELS
+  std::int64_t batch = 1;  // images a call
   std::function<void()> run;
   std::function<double()> inside = nullptr;  // seconds of the last call spent in the network (sampling)
   std::int64_t evaluations = 0;              // network evaluations a call (sampling)

@@ -124,7 +124,8 @@ void print_profile(const BenchCase& bench) {
     rest -= each;
     std::cout << "  " << column(time.name, 48) << number(static_cast<double>(time.calls) / kCalls, 0, 8)
               << number(each * 1e3, 3, 8) << number(100 * each / total, 1, 5)
-              << number(time.flops / time.seconds * 1e-9, 1, 10) << number(time.bytes / time.seconds * 1e-9, 1, 8) << '\n';
+              << number(time.flops / time.seconds * 1e-9, 1, 10) << number(time.bytes / time.seconds * 1e-9, 1, 8)
+              << '\n';
   }
   std::cout << "  " << column("all else (autograd, views, losses, allocation)", 48) << number(0, 0, 8)
             << number(rest * 1e3, 3, 8) << number(100 * rest / total, 1, 5) << '\n';
@@ -151,7 +152,8 @@ ExitCode bench(const BenchFlags& flags) {
   if (flags.threads > 0) at::set_num_threads(flags.threads);
   std::vector<std::string> phases;
   for (const auto& phase : flags.phases) phases.push_back(short_phase(phase));
-  const bool data = std::any_of(phases.begin(), phases.end(), [](const auto& p) { return p == "loader" || p == "fid"; });
+  const bool data =
+      std::any_of(phases.begin(), phases.end(), [](const auto& p) { return p == "loader" || p == "fid"; });
   const auto experiment = std::make_shared<Experiment>(
       build(Options::read_file(flags.target.path, flags.target.overrides), data ? Needs::kData : Needs::kModel));
   experiment->model.network().eval();
@@ -175,13 +177,16 @@ ExitCode bench(const BenchFlags& flags) {
       continue;
     }
     const BenchCase& base = cases[i - i % flags.kernels.size()];
-    std::cout << column(one.name, 36) << number(line["ms"], 2, 10) << " ms" << number(line["img_s"], 1, 10) << " images/s";
+    std::cout << column(one.name, 36) << number(line["ms"], 2, 10) << " ms" << number(line["img_s"], 1, 10)
+              << " images/s";
     if (&base != &one) std::cout << "   " << number(ratio(base, one), 2, 0) << " x " << base.name;
     if (flops > 0.0)
-      std::cout << "   " << line["gflop_img"] << " GFLOP/image, " << line["gflop_s"] << " GFLOP/s = "
-                << number(100 * flops / median(one.seconds) / rates.flops, 0, 0) << " % of the matrix product";
+      std::cout << "   " << line["gflop_img"] << " GFLOP/image, " << line["gflop_s"]
+                << " GFLOP/s = " << number(100 * flops / median(one.seconds) / rates.flops, 0, 0)
+                << " % of the matrix product";
     if (one.evaluations > 0)
-      std::cout << "   " << one.evaluations << " evaluations, " << line["outside_network_percent"] << " % outside the network";
+      std::cout << "   " << one.evaluations << " evaluations, " << line["outside_network_percent"]
+                << " % outside the network";
     std::cout << '\n';
   }
   if (flags.profile)
@@ -194,13 +199,15 @@ ExitCode bench(const BenchFlags& flags) {
 Action make_bench(CLI::App& arguments) {
   const auto flags = std::make_shared<BenchFlags>();
   add_target(arguments, flags->target, "CONFIG");
-  arguments.add_option("--phase", flags->phases, "forward, train, sample, optimizer, loader, features; several if asked")
+  arguments
+      .add_option("--phase", flags->phases, "forward, train, sample, optimizer, loader, features; several if asked")
       ->delimiter(',');
   arguments.add_option("--kernels", flags->kernels, "fast, reference, exact: the first is what others are compared to")
       ->delimiter(',');
   arguments.add_option("--batch", flags->batch, "images a call")->check(CLI::Range(1, 1 << 20));
   arguments.add_option("--rounds", flags->rounds, "interleaved rounds")->check(CLI::Range(1, 10'000));
-  arguments.add_option("--min-time", flags->min_time, "seconds of each case in a round")->check(CLI::Range(0.0, 3600.0));
+  arguments.add_option("--min-time", flags->min_time, "seconds of each case in a round")
+      ->check(CLI::Range(0.0, 3600.0));
   arguments.add_option("--threads", flags->threads, "0: as many as cores")->check(CLI::Range(0, 1024));
   arguments.add_flag("--json", flags->json, "a JSON line for each case");
   arguments.add_flag("--profile", flags->profile, "times of the operators too");

@@ -81,8 +81,7 @@ PixelTasks::PixelTasks(std::int64_t images_, std::int64_t pixels_) : images(imag
     parts = std::clamp<std::int64_t>(pixels / 32, 1, (2 * threads + images - 1) / images);
 }
 
-void PixelTasks::run(
-    const std::function<void(std::int64_t, std::int64_t, std::int64_t, std::int64_t)>& task) const {
+void PixelTasks::run(const std::function<void(std::int64_t, std::int64_t, std::int64_t, std::int64_t)>& task) const {
   const std::int64_t step = ((pixels + parts - 1) / parts + 3) / 4 * 4;
   at::parallel_for(0, images * parts, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {

@@ -54,8 +54,8 @@ struct PixelTasks {
   std::int64_t images, pixels, parts;
 
   PixelTasks(std::int64_t images, std::int64_t pixels);
-  void run(const std::function<void(std::int64_t image, std::int64_t part, std::int64_t first, std::int64_t last)>& task)
-      const;
+  void run(const std::function<void(std::int64_t image, std::int64_t part, std::int64_t first, std::int64_t last)>&
+               task) const;
 };
 
 }  // namespace cpu

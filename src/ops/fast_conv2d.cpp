@@ -10,10 +10,10 @@
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/convolution_backward.h>
 #include <ATen/ops/empty_like.h>
-#include <optional>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/Parallel.h>
+#include <optional>
 #include <torch/csrc/autograd/custom_function.h>
 #include <tuple>
 
@@ -45,7 +45,9 @@ struct Tail {
     }
   }
   std::int64_t stride() const { return add.defined() && add.size(0) > 1 ? add.size(1) : 0; }
-  const float* row(std::int64_t image) const { return add.defined() ? add.const_data_ptr<float>() + image * stride() : nullptr; }
+  const float* row(std::int64_t image) const {
+    return add.defined() ? add.const_data_ptr<float>() + image * stride() : nullptr;
+  }
 };
 
 Tensor matrix(const Tensor& x, const Tensor& packed, std::int64_t K, const Tail& tail) {
@@ -162,8 +164,9 @@ class Function : public torch::autograd::Function<Function> {
     ctx->saved_data["needs"] = wanted_gradients({&input, &weights, &bias, &per_sample, &residual});
     ctx->saved_data["scale"] = scale;
     ctx->saved_data["padding"] = padding;
-    return cpu::forward(x, weight, Tail(bias.value_or(Tensor()), per_sample.value_or(Tensor()), residual.value_or(Tensor()), scale), padding,
-                        Use::kOnce);
+    return cpu::forward(
+        x, weight, Tail(bias.value_or(Tensor()), per_sample.value_or(Tensor()), residual.value_or(Tensor()), scale),
+        padding, Use::kOnce);
   }
 
   static torch::autograd::variable_list backward(Context* ctx, torch::autograd::variable_list gradients) {
@@ -193,8 +196,8 @@ class Function : public torch::autograd::Function<Function> {
         break;
       case Method::kDirect:
         std::tie(dx, dw, std::ignore) =
-            at::convolution_backward(scale == 1.0 ? dy : dy * scale, x, weight, std::nullopt, {1, 1}, {padding, padding}, {1, 1},
-                                     false, {0, 0}, 1, {needs(0), needs(1), false});
+            at::convolution_backward(scale == 1.0 ? dy : dy * scale, x, weight, std::nullopt, {1, 1},
+                                     {padding, padding}, {1, 1}, false, {0, 0}, 1, {needs(0), needs(1), false});
     }
     return {dx, dw, needs(2) ? per_image.sum(0) : Tensor(), needs(3) ? per_image : Tensor(), residual, {}, {}};
   }

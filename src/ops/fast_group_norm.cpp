@@ -143,7 +143,8 @@ Tensor backward(const Tensor& x, const Tensor& dy, const Tensor& rows, const Nor
   const Tensor dx = empty_image(B, C, x.size(2), x.size(3));
   const PixelTasks tasks(B, pixels);
   const Tensor parts = at::zeros({B, tasks.parts, 2, C}, at::kDouble), terms = at::empty({B, 2, C}, at::kFloat);
-  const float *from = x.const_data_ptr<float>(), *gradient = dy.const_data_ptr<float>(), *row = rows.const_data_ptr<float>();
+  const float *from = x.const_data_ptr<float>(), *gradient = dy.const_data_ptr<float>(),
+              *row = rows.const_data_ptr<float>();
   float *to = dx.data_ptr<float>(), *term = terms.data_ptr<float>();
   double* sums = parts.data_ptr<double>();
 
@@ -152,8 +153,8 @@ Tensor backward(const Tensor& x, const Tensor& dy, const Tensor& rows, const Nor
     double* out = sums + (image * tasks.parts + part) * 2 * C;
     norm.with_factors(image, pixels, C, first, last, [&](std::int64_t begin, std::int64_t end, const float* factors) {
       const std::int64_t at = (image * pixels + begin) * C;
-      table.norm_backward(from + at, gradient + at, to + at, end - begin, C, {r + kA * C, r + kB * C, norm.silu}, factors,
-                          r + kMean * C, r + kRstd * C, out, out + C);
+      table.norm_backward(from + at, gradient + at, to + at, end - begin, C, {r + kA * C, r + kB * C, norm.silu},
+                          factors, r + kMean * C, r + kRstd * C, out, out + C);
     });
   };
   // dx = a·dz - rstd·(m1 + (x - mean)·rstd·m2), m1 and m2 the group's means of u·dz and u·dz·(x - mean)·rstd, u = a/rstd.

@@ -15,7 +15,8 @@ Tensor winograd_weight_gradient(const Tensor& x, const Tensor& dy, float scale) 
   const std::int64_t c_row = padded(C), k_row = padded(K), tiles = B * ((H + 3) / 4) * ((W + 3) / 4);
   const std::int64_t chunk = std::clamp<std::int64_t>(2'000'000 / (36 * (c_row + k_row)), 64, tiles < 64 ? 64 : tiles);
   // Planes a cache line apart modulo the page: see winograd.cpp.
-  const std::int64_t v_plane = (chunk * c_row + 1023) / 1024 * 1024 + 16, y_plane = (chunk * k_row + 1023) / 1024 * 1024 + 16;
+  const std::int64_t v_plane = (chunk * c_row + 1023) / 1024 * 1024 + 16,
+                     y_plane = (chunk * k_row + 1023) / 1024 * 1024 + 16;
   const std::int64_t u_plane = C * k_row + 16;
   const Tensor memory = at::empty({36 * (v_plane + y_plane + u_plane)}, at::kFloat);
   float *v = memory.data_ptr<float>(), *y = v + 36 * v_plane, *u = y + 36 * y_plane;

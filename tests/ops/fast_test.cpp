@@ -19,8 +19,8 @@ using namespace edmund;
 
 namespace {
 
-constexpr std::int64_t kSizes[][4] = {{2, 16, 8, 8},  {1, 3, 32, 32}, {3, 20, 7, 7},  {1, 32, 28, 28},
-                                      {2, 48, 5, 12}, {5, 8, 1, 1},   {1, 64, 4, 4},  {2, 33, 14, 14}};
+constexpr std::int64_t kSizes[][4] = {{2, 16, 8, 8},  {1, 3, 32, 32}, {3, 20, 7, 7}, {1, 32, 28, 28},
+                                      {2, 48, 5, 12}, {5, 8, 1, 1},   {1, 64, 4, 4}, {2, 33, 14, 14}};
 
 Tensor random(at::IntArrayRef shape, std::int64_t seed) {
   auto generator = at::make_generator<at::CPUGeneratorImpl>(static_cast<std::uint64_t>(seed));
@@ -101,8 +101,8 @@ TEST_CASE("Fast convolutions equal the reference", "[ops][fast]") {
         [&](const std::vector<Tensor>& in) {
           if (in[0].scalar_type() == at::kFloat) ops::set_conv(conv);
           if (!all) return ops::conv2d(in[0], {.weight = in[1]});
-          return ops::conv2d(
-              in[0], {.weight = in[1], .bias = in[2], .per_sample = in[3], .residual = in[4], .scale = 0.7});
+          return ops::conv2d(in[0],
+                             {.weight = in[1], .bias = in[2], .per_sample = in[3], .residual = in[4], .scale = 0.7});
         },
         inputs, conv == ops::Conv::kWinograd ? 2e-5 : 2e-6);
   }
@@ -124,7 +124,9 @@ TEST_CASE("Fast normalization equals the reference, with and without what follow
     for (std::int64_t i = 0; i < B; ++i) key.samples.push_back(i * (std::int64_t{1} << 35) + 7);
     compare(
         [&](const std::vector<Tensor>& in) {
-          return ops::group_norm_silu(in[0], {.groups = C % 4 == 0 ? C / 4 : C % 3 == 0 ? 3 : 1,
+          return ops::group_norm_silu(in[0], {.groups = C % 4 == 0   ? C / 4
+                                                        : C % 3 == 0 ? 3
+                                                                     : 1,
                                               .eps = 1e-5,
                                               .weight = in[1],
                                               .bias = in[2],

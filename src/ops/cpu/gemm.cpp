@@ -90,8 +90,7 @@ EDMUND_INLINE long block_rows(long rows) {
 void pack(const float* b, long depth, long columns, long d_stride, long n_stride, float* packed) {
   for (long n = 0; n < columns; n += kPanel)
     for (long d = 0; d < depth; ++d)
-      for (long j = 0; j < kPanel; ++j)
-        *packed++ = n + j < columns ? b[d * d_stride + (n + j) * n_stride] : 0.0F;
+      for (long j = 0; j < kPanel; ++j) *packed++ = n + j < columns ? b[d * d_stride + (n + j) * n_stride] : 0.0F;
 }
 
 void gemm(const float* a, long lda, long rows, long depth, long columns, const float* packed, const Output& out) {
@@ -113,7 +112,8 @@ void gemm(const float* a, long lda, long rows, long depth, long columns, const f
   }
 }
 
-void gemm_plane(const float* a, long lda, long rows, long depth, const float* packed, long columns, float* c, long ldc) {
+void gemm_plane(const float* a, long lda, long rows, long depth, const float* packed, long columns, float* c,
+                long ldc) {
   const long step = block_rows(rows);
   for (long n = 0; n < columns; n += kPanel, packed += depth * kPanel)
     for (long i = 0; i < rows; i += step) {

@@ -83,8 +83,7 @@ void philox(const std::uint32_t* key, const std::uint32_t* counter, std::uint32_
 }
 
 void dropout_factors(const DropoutBits& bits, long image_pixels, long C, long first, long last, float* factors) {
-  if (image_pixels % 4 == 0 && first % 4 == 0)
-    return factors_by_four(bits, image_pixels, C, first, last, factors);
+  if (image_pixels % 4 == 0 && first % 4 == 0) return factors_by_four(bits, image_pixels, C, first, last, factors);
   std::uint32_t run[16 * 4];
   for (long c = 0; c < C; ++c) {
     const long begin = c * image_pixels + first, end = c * image_pixels + last;

@@ -5,9 +5,9 @@
 
 namespace edmund::ops::cpu {
 
-#define EDMUND_DECLARE(isa)           \
-  namespace isa {                     \
-  extern const KernelTable kTable;    \
+#define EDMUND_DECLARE(isa)        \
+  namespace isa {                  \
+  extern const KernelTable kTable; \
   }
 #ifdef EDMUND_X86
 EDMUND_DECLARE(avx512)

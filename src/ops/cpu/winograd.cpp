@@ -149,7 +149,8 @@ void winograd_input(const float* x, long H, long W, long C, long t0, long t1, fl
             const bool there = y >= 0 && y < H && column >= 0 && column < W;
             return there ? load(origin + (i * W + j) * C + c, C - c) : Vec{};
           },
-          v + c, plane), c += kWidth;
+          v + c, plane),
+          c += kWidth;
     for (; c < row; c += kWidth)
       for (int p = 0; p < 36; ++p) store(v + p * plane + c, Vec{});
   }
@@ -250,8 +251,7 @@ void winograd_tiles(const Winograd& conv, long t0, long t1, long n0, long n1, fl
   for (long p = 0; p < 36; ++p)
     gemm_plane(v + p * plane, row, tiles, conv.C, conv.packed + (p * all_panels + n0 / kPanel) * conv.C * kPanel,
                last - n0, m + p * product, columns);
-  for (long t = t0; t < t1; ++t)
-    output_tile(conv, tiling.tile(t), m + (t - t0) * columns, product, n0, last);
+  for (long t = t0; t < t1; ++t) output_tile(conv, tiling.tile(t), m + (t - t0) * columns, product, n0, last);
 }
 
 }  // namespace edmund::ops::cpu::EDMUND_ISA
