@@ -6,6 +6,7 @@ namespace edmund {
 namespace samplers {
 
 SamplerFactory make_ancestral, make_ddim, make_euler, make_heun, make_reverse_sde;
+SamplerFactory make_dpm_solver_multistep;
 
 }  // namespace samplers
 namespace {
@@ -16,6 +17,8 @@ constexpr Entry<SamplerFactory> kSamplers[] = {
     {"ddim", "DDIM, η from deterministic to ancestral", "Song et al. 2021, eq. 12", samplers::make_ddim},
     {"ancestral", "DDPM's chain, posterior or β variance", "Ho et al. 2020, algorithm 2", samplers::make_ancestral},
     {"reverse_sde", "Euler-Maruyama of the reverse SDE, λ", "Song et al. 2021, eq. 6", samplers::make_reverse_sde},
+    {"dpm_solver_multistep", "multistep DPM-Solver and DPM-Solver++, orders 1-3, ODE or SDE", "Lu et al. 2022",
+     samplers::make_dpm_solver_multistep},
 };
 
 }  // namespace
