@@ -6,7 +6,7 @@ namespace edmund {
 namespace samplers {
 
 SamplerFactory make_ancestral, make_ddim, make_euler, make_heun, make_reverse_sde;
-SamplerFactory make_dpm_solver_multistep;
+SamplerFactory make_dpm_solver_multistep, make_unipc;
 
 }  // namespace samplers
 namespace {
@@ -19,6 +19,8 @@ constexpr Entry<SamplerFactory> kSamplers[] = {
     {"reverse_sde", "Euler-Maruyama of the reverse SDE, λ", "Song et al. 2021, eq. 6", samplers::make_reverse_sde},
     {"dpm_solver_multistep", "multistep DPM-Solver and DPM-Solver++, orders 1-3, ODE or SDE", "Lu et al. 2022",
      samplers::make_dpm_solver_multistep},
+    {"unipc", "multistep predictor-corrector, orders 1-3, bh1 or bh2", "Zhao et al. 2023, algorithms 1-2",
+     samplers::make_unipc},
 };
 
 }  // namespace
