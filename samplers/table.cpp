@@ -6,7 +6,7 @@ namespace edmund {
 namespace samplers {
 
 SamplerFactory make_ancestral, make_ddim, make_euler, make_heun, make_reverse_sde;
-SamplerFactory make_deis, make_dpm_solver_multistep, make_unipc;
+SamplerFactory make_deis, make_dpm_solver_multistep, make_ipndm, make_unipc;
 
 }  // namespace samplers
 namespace {
@@ -22,6 +22,8 @@ constexpr Entry<SamplerFactory> kSamplers[] = {
     {"unipc", "multistep predictor-corrector, orders 1-3, bh1 or bh2", "Zhao et al. 2023, algorithms 1-2",
      samplers::make_unipc},
     {"deis", "exponential Adams-Bashforth in t, σ or ln σ, degrees 0-3", "Zhang & Chen 2023", samplers::make_deis},
+    {"ipndm", "Adams-Bashforth with fixed coefficients, orders 1-4", "Liu et al. 2022; Zhang & Chen 2023",
+     samplers::make_ipndm},
 };
 
 }  // namespace
