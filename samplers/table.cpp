@@ -6,7 +6,7 @@ namespace edmund {
 namespace samplers {
 
 SamplerFactory make_ancestral, make_ddim, make_euler, make_heun, make_reverse_sde;
-SamplerFactory make_deis, make_dpm_solver_multistep, make_ipndm, make_unipc;
+SamplerFactory make_deis, make_dpm_solver_multistep, make_ipndm, make_predictor_corrector, make_unipc;
 
 }  // namespace samplers
 namespace {
@@ -24,6 +24,8 @@ constexpr Entry<SamplerFactory> kSamplers[] = {
     {"deis", "exponential Adams-Bashforth in t, σ or ln σ, degrees 0-3", "Zhang & Chen 2023", samplers::make_deis},
     {"ipndm", "Adams-Bashforth with fixed coefficients, orders 1-4", "Liu et al. 2022; Zhang & Chen 2023",
      samplers::make_ipndm},
+    {"predictor_corrector", "reverse SDE with Langevin steps at each time", "Song et al. 2021, algorithms 1-5",
+     samplers::make_predictor_corrector},
 };
 
 }  // namespace
