@@ -1,8 +1,7 @@
 // Mean and covariance of what the stochastic samplers give on Gaussian data.
 #include "edmund/diffusion/noise_source.h"
 #include "edmund/samplers/sampler.h"
-#include "samplers/gaussian.h"
-#include "samplers/noise.h"
+#include "samplers/bias.h"
 #include "support/catch.h"
 
 #include <ATen/Functions.h>
@@ -19,26 +18,6 @@ const char* const kStochastic[] = {"{type: ddim, eta: 0.5, final: none}",
                                    "{type: reverse_sde, final: none}",
                                    "{type: heun, S_churn: 20, S_max: 10, final: none}",
                                    "{type: euler, S_churn: 20, S_max: 10, final: none}"};
-
-// Errors of mean and variance of z at the last time, relative to its standard deviation and variance. Nothing is drawn: with linear D
-// a sampler is x' = A·x + Σ B_k n_k + C, and images of zeros and ones show A, B and C.
-struct Bias {
-  double mean, variance;
-};
-Bias bias(std::string_view sampler, const NoiseSchedule& path, int N) {
-  const Gaussian data;
-  const TimeGrid grid = smooth_grid(path, N);
-  const double t = grid.t.front(), u = grid.t.back(), s = path.scale(t);
-  Tensor x = at::zeros({2 + std::ssize(grid.t), 1, 1, 1}, at::kDouble);
-  x[1] = 1.0;
-  UnitDraws noise(x.size(0), 2);
-  const Tensor out = made(make_sampler, sampler)(data.denoiser(), path, grid, x, noise).flatten() / path.scale(u);
-  const Tensor effect = out - out[0];
-  const double A = effect[1].item<double>() * s, C = out[0].item<double>();
-  const double drawn = effect.slice(0, 2).square().sum().item<double>();
-  const double start = data.variance(path.sigma(t)), end = data.variance(path.sigma(u));
-  return {std::abs(A * data.mean + C - data.mean) / std::sqrt(end), std::abs(A * A * start + drawn - end) / end};
-}
 
 }  // namespace
 
