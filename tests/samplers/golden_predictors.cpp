@@ -104,6 +104,8 @@ struct Update {
   void check_score() const {
     const auto path = sde.path(1e-6);
     const double s = path->scale(t), sigma = path->sigma(t);
+    // The states of all times are one draw, as wide as data of variance ½ is there.
+    golden.check_max(prefix + "x", s * std::sqrt(0.5 + sigma * sigma) * golden.real("x"), 2e-5);
     golden.check_max(prefix + "score", Mixture::from(golden).score(golden.real(prefix + "x") / s, sigma) / s, 2e-5);
   }
 };

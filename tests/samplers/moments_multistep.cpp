@@ -52,7 +52,7 @@ TEST_CASE("stochastic multistep samplers and predictors converge to mean and var
 TEST_CASE("Langevin steps leave the distribution at a time as it is", "[samplers]") {
   // Steps of ratio r have a stationary variance that is off by r²·(share of the noise in it) < r² = 0.0025, and norms of one image of d
   // pixels, which depend on its noise, by some 2/d: together below 5 standard errors. Half the noise would show as a third.
-  constexpr std::int64_t n = 256, d = 256, steps = 100;
+  constexpr std::int64_t n = 64, d = 256, steps = 100;
   const Gaussian data;
   std::vector<std::int64_t> images(n);
   std::iota(images.begin(), images.end(), 0);
@@ -80,7 +80,7 @@ TEST_CASE("Langevin steps leave the distribution at a time as it is", "[samplers
 
 TEST_CASE("Langevin corrections keep mean and covariance within 5 standard errors", "[samplers]") {
   // Independent pixels of many widths. At snr 0.05 what the steps are off by, see above, is little beside 5 standard errors.
-  constexpr std::int64_t n = 2048, pixels = 16;
+  constexpr std::int64_t n = 1024, pixels = 16;
   const Tensor mean = at::linspace(-0.8, 0.8, pixels, at::kDouble),
                variance = at::linspace(0.1, 0.4, pixels, at::kDouble);
   const Denoiser D = [&](const Tensor& z, double sigma) {
@@ -99,7 +99,7 @@ TEST_CASE("Langevin corrections keep mean and covariance within 5 standard error
       INFO(options << " on " << entry.name);
       const double low = std::max(path->sigmas().low, 0.02);
       const TimeGrid grid =
-          made(make_grid, "{type: log_snr, steps: 60, sigma_max: 40, sigma_min: " + number_text(low) + "}", *path,
+          made(make_grid, "{type: log_snr, steps: 150, sigma_max: 40, sigma_min: " + number_text(low) + "}", *path,
                Interval{0.0, 1e300});
       PhiloxNoise noise(7, images, at::kDouble, at::kCPU);
       const Tensor x = initial_state(*path, grid, noise, {1, 4, 4});
