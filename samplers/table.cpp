@@ -10,17 +10,27 @@ SamplerFactory make_ancestral, make_ddim, make_euler, make_heun, make_reverse_sd
 }  // namespace samplers
 namespace {
 
-constexpr Entry<SamplerFactory> kSamplers[] = {
-    {"heun", "second-order ODE steps, with churn", "Karras et al. 2022, algorithms 1-3", samplers::make_heun},
-    {"euler", "first-order ODE steps, with churn", "Karras et al. 2022, eq. 4", samplers::make_euler},
-    {"ddim", "DDIM, η from deterministic to ancestral", "Song et al. 2021, eq. 12", samplers::make_ddim},
-    {"ancestral", "DDPM's chain, posterior or β variance", "Ho et al. 2020, algorithm 2", samplers::make_ancestral},
-    {"reverse_sde", "Euler-Maruyama of the reverse SDE, λ", "Song et al. 2021, eq. 6", samplers::make_reverse_sde},
+constexpr int kStochastic = SamplerEntry::kStochastic;
+
+constexpr SamplerEntry kSamplers[] = {
+    {"heun", "second-order ODE steps, with churn", "Karras et al. 2022, algorithms 1-3", samplers::make_heun, 2},
+    {"euler", "first-order ODE steps, with churn", "Karras et al. 2022, eq. 4", samplers::make_euler, 1},
+    {"ddim", "DDIM, η from deterministic to ancestral", "Song et al. 2021, eq. 12", samplers::make_ddim, 1},
+    {"ancestral", "DDPM's chain, posterior or β variance", "Ho et al. 2020, algorithm 2", samplers::make_ancestral,
+     kStochastic},
+    {"reverse_sde", "Euler-Maruyama of the reverse SDE, λ", "Song et al. 2021, eq. 6", samplers::make_reverse_sde,
+     kStochastic},
 };
 
 }  // namespace
 
-std::span<const Entry<SamplerFactory>> sampler_table() { return kSamplers; }
+std::span<const SamplerEntry> sampler_table() { return kSamplers; }
+
+std::string stated_order(int order) {
+  if (order == SamplerEntry::kStochastic) return "stochastic";
+  if (order == SamplerEntry::kTolerance) return "to its tolerance";
+  return order == 0 ? "order not stated" : format("order {}", order);
+}
 
 Sampler make_sampler(Options& options) { return chosen(sampler_table(), options, "heun").make(options); }
 
