@@ -100,6 +100,7 @@ const std::vector<BadInput>& bad_inputs() {
       {"flag without value", "", "train config.yaml --run", {"--run"}},
       {"no steps to optimize", "", "optimize-grid empty", {"--steps"}},
       {"optimizing from nowhere", "", "optimize-grid nowhere --steps 8", {"nowhere"}},
+      {"absurd threads", "", "matrix --threads -3", {"--threads"}},
       {"sampling from nowhere", "", "sample nowhere", {"nowhere"}},
       {"sampling from an empty folder", "", "sample empty", {"empty", "checkpoint"}},
       {"unknown family", "", "list samlpers", {"samlpers", "did you mean 'samplers'"}},

@@ -14,7 +14,7 @@ TEST_CASE("help and version answer without a config", "[app]") {
   const Outcome help = edmund_run(folder.path(), "--help");
   CHECK(help.code == 0);
   for (const std::string command :
-       {"train", "sample", "evaluate", "list", "inspect", "config", "doctor", "optimize-grid"}) {
+       {"train", "sample", "evaluate", "list", "inspect", "config", "doctor", "matrix", "optimize-grid"}) {
     CHECK(help.output.find(command) != std::string::npos);
     CHECK(edmund_run(folder.path(), command + " --help").code == 0);
   }
