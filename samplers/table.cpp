@@ -26,10 +26,11 @@ constexpr SamplerEntry kSamplers[] = {
 
 std::span<const SamplerEntry> sampler_table() { return kSamplers; }
 
-std::string stated_order(int order) {
-  if (order == SamplerEntry::kStochastic) return "stochastic";
-  if (order == SamplerEntry::kTolerance) return "to its tolerance";
-  return order == 0 ? "order not stated" : format("order {}", order);
+std::string stated_order(int order, std::string_view with) {
+  const std::string more = with.empty() ? "" : format(" ({})", with);
+  if (order == SamplerEntry::kStochastic) return "stochastic" + more;
+  if (order == SamplerEntry::kTolerance) return "to its tolerance" + more;
+  return (order == 0 ? "order not stated" : format("order {}", order)) + more;
 }
 
 Sampler make_sampler(Options& options) { return chosen(sampler_table(), options, "heun").make(options); }

@@ -1,4 +1,5 @@
 #include "edmund/app/grid_search.h"
+#include "edmund/core/error.h"
 
 #include <algorithm>
 #include <cmath>
@@ -15,7 +16,8 @@ class Search {
   Search(const ConvergedImages& images, const std::vector<double>& start)
       : images_(images), low_(std::log(images.task().sigmas.low)), high_(std::log(images.task().sigmas.high)) {
     for (const double sigma : start) point_.push_back(std::clamp(std::log(sigma), low_, high_));
-    const double spread = point_.size() > 1 ? (point_.front() - point_.back()) / static_cast<double>(point_.size() - 1) : 1.0;
+    const double spread =
+        point_.size() > 1 ? (point_.front() - point_.back()) / static_cast<double>(point_.size() - 1) : 1.0;
     steps_.assign(point_.size(), 0.3 * spread);
     value_ = measured(point_);
   }
@@ -40,7 +42,8 @@ class Search {
   // exp(ln σ) must not leave the range by rounding, where the schedule may stop.
   std::vector<double> levels(const std::vector<double>& point) const {
     std::vector<double> out;
-    for (const double u : point) out.push_back(std::clamp(std::exp(u), images_.task().sigmas.low, images_.task().sigmas.high));
+    for (const double u : point)
+      out.push_back(std::clamp(std::exp(u), images_.task().sigmas.low, images_.task().sigmas.high));
     return out;
   }
 
@@ -101,11 +104,15 @@ class Search {
   std::int64_t trials_ = 0;
 };
 
-// Levels of a grid of that config, on the schedule.
+// Levels of a grid of that config, on the schedule; none if the range does not allow it, as that of edm_vp.
 std::vector<double> named(const NoiseSchedule& path, const std::string& yaml) {
   Options options = Options::read_text(yaml, "standard grid");
   const TimeGrid grid = make_grid(options, path);
-  options.finish();
+  try {
+    options.finish();
+  } catch (const Error&) {
+    return {};
+  }
   std::vector<double> out;
   for (const double t : grid.t) out.push_back(path.sigma(t));
   return out;
@@ -141,12 +148,22 @@ std::vector<StandardGrid> standard_grids(const NoiseSchedule& path, Interval sig
     double rho;  // 0: has none
   };
   for (const double low : lows)
-    for (const auto& [type, rho] : {Family{"karras", 3}, {"karras", 5}, {"karras", 7}, {"karras", 10}, {"log_snr", 0.7}, {"log_snr", 1},
-                                    {"log_snr", 1.5}, {"uniform", 0}, {"quadratic", 0}, {"edm_vp", 0}, {"edm_ve", 0}}) {
+    for (const auto& [type, rho] : {Family{"karras", 3},
+                                    {"karras", 5},
+                                    {"karras", 7},
+                                    {"karras", 10},
+                                    {"log_snr", 0.7},
+                                    {"log_snr", 1},
+                                    {"log_snr", 1.5},
+                                    {"uniform", 0},
+                                    {"quadratic", 0},
+                                    {"edm_vp", 0},
+                                    {"edm_ve", 0}}) {
       const std::string option = rho > 0 ? format(", rho: {}", rho) : "";
       const std::string range = format(", sigma_min: {}, sigma_max: {}", low, sigmas.high);
       std::vector<double> levels = named(path, format("{type: {}, steps: {}", type, steps) + option + range + "}");
-      if (std::ssize(levels) == steps) out.push_back({std::string(type) + option + format(", sigma_min: {}", low), std::move(levels)});
+      if (std::ssize(levels) == steps)
+        out.push_back({std::string(type) + option + format(", sigma_min: {}", low), std::move(levels)});
     }
   if (std::ssize(path.levels()) >= std::max<std::int64_t>(steps, 100))
     for (const char* spacing : {"leading", "trailing", "linspace"}) {

@@ -17,7 +17,9 @@ constexpr double kInfinite = std::numeric_limits<double>::infinity();
 class NoDraws : public NoiseSource {
  public:
   Tensor normal(at::IntArrayRef) override {
-    fail("a grid can be optimized for a sampler that draws no noise only: this one does (churn, eta, lambda or its kind)");
+    fail(
+        "a grid can be optimized for a sampler that draws no noise only: this one does (churn, eta, lambda or its "
+        "kind)");
   }
 };
 
@@ -56,6 +58,9 @@ double rms(std::size_t batches, const Difference& difference) {
   return std::sqrt(sum / count);
 }
 
+// Root mean square over the elements of each image, [B].
+Tensor rms_of_each(const Tensor& difference) { return difference.square().flatten(1).mean(1).sqrt(); }
+
 // Empty if the levels fall together on the schedule.
 TimeGrid grid_of(const NoiseSchedule& path, const std::vector<double>& sigmas) {
   TimeGrid grid;
@@ -82,9 +87,9 @@ ConvergedImages::ConvergedImages(GridTask task, std::vector<GridImages> images, 
     const auto fine = trajectory(D, start, levels_);
     for (std::size_t i = 0; i < fine.size(); ++i) states_[i].z.push_back(fine[i]);
     clean_.z.push_back(D(fine.back(), sigmas.low));
-    changes.push_back(D(trajectory(D, start, coarse).back(), sigmas.low) - clean_.z.back());
+    changes.push_back(rms_of_each(D(trajectory(D, start, coarse).back(), sigmas.low) - clean_.z.back()));
   }
-  uncertainty_ = rms(images_.size(), [&](std::size_t b) { return changes[b]; });
+  uncertainty_ = at::cat(changes).mean().item<double>();
 }
 
 GridDistance ConvergedImages::distance(const std::vector<double>& sigmas) const {
@@ -92,29 +97,27 @@ GridDistance ConvergedImages::distance(const std::vector<double>& sigmas) const 
   const TimeGrid grid = grid_of(*task_.path, sigmas);
   if (grid.t.empty()) return {.value = kInfinite};
   const double t = grid.t.front(), start = task_.path->scale(t) * task_.path->sigma(t);
-  std::vector<Tensor> squares;
+  std::vector<Tensor> each;
   const auto evaluations = std::make_shared<std::int64_t>(0);
   for (std::size_t b = 0; b < images_.size(); ++b) {
     NoDraws none;
     *evaluations = 0;
     const Tensor image =
         task_.sampler(counted(images_[b].denoiser, evaluations), *task_.path, grid, start * images_[b].noise, none);
-    squares.push_back((image - clean_.z[b]).square().flatten(1).mean(1));
+    each.push_back(rms_of_each(image - clean_.z[b]));
   }
-  const Tensor all = at::cat(squares);
+  const Tensor all = at::cat(each);
   const double mean = all.mean().item<double>(), images = static_cast<double>(all.numel());
   if (!std::isfinite(mean)) return {.value = kInfinite};
   const double deviation = images > 1 ? all.std().item<double>() / std::sqrt(images) : 0.0;
-  return {.value = std::sqrt(mean),
-          .standard_error = mean > 0 ? 0.5 * deviation / std::sqrt(mean) : 0.0,
-          .squares = all,
-          .evaluations = *evaluations};
+  return {.value = mean, .standard_error = deviation, .each = all, .evaluations = *evaluations};
 }
 
 std::vector<double> ConvergedImages::least_local_errors(std::int64_t steps, std::int64_t candidates) const {
   const c10::InferenceMode inference;
   std::vector<std::size_t> nodes;  // of the trajectory
-  const std::size_t last = levels_.size() - 1, count = std::min<std::size_t>(static_cast<std::size_t>(candidates), last);
+  const std::size_t last = levels_.size() - 1,
+                    count = std::min<std::size_t>(static_cast<std::size_t>(candidates), last);
   for (std::size_t k = 0; k <= count; ++k) nodes.push_back(k * last / count);
   const std::size_t K = nodes.size(), N = static_cast<std::size_t>(steps);
   require(N <= K, "dynamic programming: {} steps of {} candidates", N, K);
@@ -123,16 +126,15 @@ std::vector<double> ConvergedImages::least_local_errors(std::int64_t steps, std:
   const Tensor mean = at::cat(clean_.z).mean(0, /*keepdim=*/true);
   const double deviation = rms(batches, [&](std::size_t b) { return clean_.z[b] - mean; });
   const double variance = deviation * deviation, end = task_.sigmas.low;
-  const auto carried = [&](double sigma) {
-    return std::sqrt((variance + end * end) / (variance + sigma * sigma));
-  };
+  const auto carried = [&](double sigma) { return std::sqrt((variance + end * end) / (variance + sigma * sigma)); };
 
   // best[n][j]: least error of n + 1 levels of which candidate j is the last; from[n][j]: the one before it.
   std::vector<std::vector<double>> best(N, std::vector<double>(K, kInfinite));
   std::vector<std::vector<std::size_t>> from(N, std::vector<std::size_t>(K, 0));
   for (std::size_t j = 0; j < K; ++j) {
     const double sigma = levels_[nodes[j]];
-    best[0][j] = carried(sigma) * rms(batches, [&](std::size_t b) { return sigma * images_[b].noise - states_[nodes[j]].z[b]; });
+    best[0][j] =
+        carried(sigma) * rms(batches, [&](std::size_t b) { return sigma * images_[b].noise - states_[nodes[j]].z[b]; });
   }
   std::vector<std::vector<double>> step(K, std::vector<double>(K, kInfinite));
   for (std::size_t i = 0; i < K; ++i)
@@ -142,7 +144,8 @@ std::vector<double> ConvergedImages::least_local_errors(std::int64_t steps, std:
       const double s = task_.path->scale(pair.t[0]), s_next = task_.path->scale(pair.t[1]);
       step[i][j] = carried(levels_[nodes[j]]) * rms(batches, [&](std::size_t b) {
                      NoDraws none;
-                     const Tensor x = task_.stepper(images_[b].denoiser, *task_.path, pair, s * states_[nodes[i]].z[b], none);
+                     const Tensor x =
+                         task_.stepper(images_[b].denoiser, *task_.path, pair, s * states_[nodes[i]].z[b], none);
                      return x / s_next - states_[nodes[j]].z[b];
                    });
     }

@@ -27,11 +27,14 @@ constexpr Interval kSigmas{0.05, 80.0};  // every schedule of the table spans it
 constexpr double kRounding = 1e-11;      // relative distance below which rounding shows in the slope
 constexpr double kWithin = 0.15;         // of the order
 constexpr std::size_t kFitted = 4;       // finest step counts of a slope
-constexpr const char* kVariants[] = {"ve, clock: sqrt", "ddpm, zero_terminal_snr: true"};  // beside the table's defaults
+constexpr const char* kVariants[] = {"ve, clock: sqrt",
+                                     "ddpm, zero_terminal_snr: true"};  // beside the table's defaults
 
 class NoDraws : public NoiseSource {
  public:
-  Tensor normal(at::IntArrayRef) override { fail("draws noise, but its table states an order, as of a deterministic sampler"); }
+  Tensor normal(at::IntArrayRef) override {
+    fail("draws noise, but its table states an order, as of a deterministic sampler");
+  }
 };
 
 Preconditioning preconditioning_of(std::string_view name) {
@@ -42,12 +45,13 @@ Preconditioning preconditioning_of(std::string_view name) {
 }
 
 // The cell as a config has it, with so many steps from sigmas.high to sigmas.low. Throws Error with the reason if it is refused.
-Sampling configured(std::string_view schedule, std::string_view sampler, const Preconditioning& preconditioning,
-                    Interval sigmas, double steps) {
+Sampling configured(const MatrixCell& cell, const Preconditioning& preconditioning, Interval sigmas, double steps) {
   const std::string grid =
       format("type: log_snr, steps: {}, sigma_min: {}, sigma_max: {}", steps + 1, sigmas.low, sigmas.high);
+  const std::string sampler =
+      format("type: {}, final: none{}{}", cell.sampler, cell.with.empty() ? "" : ", ", cell.with);
   Options options = Options::read_text(
-      format("{schedule: {type: {}}, grid: {{}}, sampler: {type: {}, final: none}}", schedule, grid, sampler), "sampling");
+      format("{schedule: {type: {}}, grid: {{}}, sampler: {{}}}", cell.schedule, grid, sampler), "sampling");
   Sampling sampling = make_sampling(options, preconditioning);
   options.finish();
   return sampling;
@@ -104,7 +108,8 @@ Run run(const Sampling& sampling, const DenoisingModel& model, const Tensor& sta
   const auto rates_used = std::make_shared<bool>(false);
   const auto path = matrix::watched(sampling.path, rates_used);
   const double s = path->scale(sampling.grid.t.front()), s_end = path->scale(sampling.grid.t.back());
-  const Tensor x = sampling.sampler(counted(conditioned(model, {}), evaluations), *path, sampling.grid, s * start, noise);
+  const Tensor x =
+      sampling.sampler(counted(conditioned(model, {}), evaluations), *path, sampling.grid, s * start, noise);
   return {x / s_end, static_cast<double>(*evaluations), *rates_used};
 }
 
@@ -116,7 +121,7 @@ void measure_order(MatrixCell& cell, Truths& truths, const Preconditioning& prec
   const Truth* truth = &truths.between(kSigmas);
   std::vector<double> all{16, 32, 64, 128, 256};
   NoDraws none;
-  const Sampling first = configured(cell.schedule, cell.sampler, preconditioning, kSigmas, all.front());
+  const Sampling first = configured(cell, preconditioning, kSigmas, all.front());
   const std::vector<double> levels = first.path->levels();
   if (!levels.empty() && cell.order > 0 &&
       run(first, exact_model(*truth, preconditioning), truth->start, none).rates_used) {
@@ -128,7 +133,7 @@ void measure_order(MatrixCell& cell, Truths& truths, const Preconditioning& prec
   }
   const DenoisingModel model = exact_model(*truth, preconditioning);
   for (const double steps : all) {
-    const Sampling sampling = configured(cell.schedule, cell.sampler, preconditioning, truth->sigmas, steps);
+    const Sampling sampling = configured(cell, preconditioning, truth->sigmas, steps);
     const auto [z, evaluations, unused] = run(sampling, model, truth->start, none);
     cell.steps.push_back(steps);
     cell.distances.push_back(std::sqrt((z - truth->end).square().mean().item<double>()) / truth->size);
@@ -149,7 +154,7 @@ void measure_order(MatrixCell& cell, Truths& truths, const Preconditioning& prec
 void measure_moments(MatrixCell& cell, Truths& truths, const Preconditioning& preconditioning, bool quick) {
   const Truth& truth = truths.between(kSigmas);
   const double steps = 256;  // so many that the bias of the step is small beside the standard errors of so many images
-  const Sampling sampling = configured(cell.schedule, cell.sampler, preconditioning, kSigmas, steps);
+  const Sampling sampling = configured(cell, preconditioning, kSigmas, steps);
   std::vector<std::int64_t> images(quick ? 512 : 2048);
   std::iota(images.begin(), images.end(), 0);
   PhiloxNoise noise(1, images, at::kDouble, at::kCPU);
@@ -164,7 +169,7 @@ void measure_moments(MatrixCell& cell, Truths& truths, const Preconditioning& pr
 void measure(MatrixCell& cell, Truths& truths, bool quick) {
   const Preconditioning preconditioning = preconditioning_of(cell.preconditioning);
   try {
-    configured(cell.schedule, cell.sampler, preconditioning, kSigmas, 16);
+    configured(cell, preconditioning, kSigmas, 16);
   } catch (const Error& error) {
     cell.refusal = error.what();
     return;
@@ -180,11 +185,14 @@ void measure(MatrixCell& cell, Truths& truths, bool quick) {
 }
 
 // Whether a config of the schedule's own range is taken.
-MatrixConfig tried(std::string_view schedule, std::string_view sampler, std::string_view preconditioning, std::string_view last) {
-  MatrixConfig out{.config = format("schedule {}; sampler {}; final {}; preconditioning {}", schedule, sampler, last, preconditioning)};
+MatrixConfig tried(std::string_view schedule, std::string_view sampler, std::string_view preconditioning,
+                   std::string_view last) {
+  MatrixConfig out{.config = format("schedule {}; sampler {}; final {}; preconditioning {}", schedule, sampler, last,
+                                    preconditioning)};
   try {
     Options options = Options::read_text(
-        format("{schedule: {type: {}}, grid: {type: uniform, steps: 10}, sampler: {type: {}, final: {}}}", schedule, sampler, last),
+        format("{schedule: {type: {}}, grid: {type: uniform, steps: 10}, sampler: {type: {}, final: {}}}", schedule,
+               sampler, last),
         "sampling");
     make_sampling(options, preconditioning_of(preconditioning));
     options.finish();
@@ -218,7 +226,8 @@ Matrix convergence_matrix(const MatrixSettings& settings) {
         out.cells.push_back({.schedule = std::string(schedule.name),
                              .sampler = std::string(sampler.name),
                              .preconditioning = std::string(preconditioning.name),
-                             .order = sampler.order});
+                             .order = sampler.order,
+                             .with = std::string(sampler.with)});
   }
   Truths truths;
   out.uncertainty = truths.between(kSigmas).uncertainty;

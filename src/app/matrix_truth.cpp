@@ -17,7 +17,8 @@ class ExactNetwork : public Network {
  public:
   ExactNetwork(GaussianMixture mixture, Preconditioning preconditioning)
       : mixture_(std::move(mixture)), preconditioning_(std::move(preconditioning)) {
-    register_parameter("dtype", at::zeros({1}, at::kDouble), /*requires_grad=*/false);  // a model runs in the dtype of its weights
+    register_parameter("dtype", at::zeros({1}, at::kDouble),
+                       /*requires_grad=*/false);  // a model runs in the dtype of its weights
   }
 
   Tensor forward(const Tensor& x, const Tensor& c_noise, const Condition&) override {
@@ -90,7 +91,8 @@ Truth solved(const GaussianMixture& mixture, Interval sigmas) {
   const Tensor x0 = mixture.drawn(noise.normal({1, 2, 2}));
   const Tensor start = x0 + sigmas.high * noise.normal({1, 2, 2});
   constexpr std::int64_t kSteps = 4000;
-  const Tensor end = runge_kutta(mixture, start, sigmas, kSteps), half = runge_kutta(mixture, start, sigmas, kSteps / 2);
+  const Tensor end = runge_kutta(mixture, start, sigmas, kSteps),
+               half = runge_kutta(mixture, start, sigmas, kSteps / 2);
   const double size = rms(end);
   return {.mixture = mixture,
           .sigmas = sigmas,
@@ -127,8 +129,7 @@ double moment_deviation(const Tensor& z, const GaussianMixture& mixture, double 
   const auto n = static_cast<double>(flat.size(0));
   const Tensor products = centered.unsqueeze(2) * centered.unsqueeze(1);  // [n, D, D]
   const Tensor mean_off = centered.mean(0).abs() / (centered.std(0) / std::sqrt(n));
-  const Tensor covariance_off =
-      (products.mean(0) - mixture.covariance(sigma)).abs() / (products.std(0) / std::sqrt(n));
+  const Tensor covariance_off = (products.mean(0) - mixture.covariance(sigma)).abs() / (products.std(0) / std::sqrt(n));
   return std::max(mean_off.max().item<double>(), covariance_off.max().item<double>());
 }
 

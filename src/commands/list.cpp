@@ -33,7 +33,7 @@ struct Family {
 
 std::vector<std::string> orders() {
   std::vector<std::string> out;
-  for (const auto& entry : sampler_table()) out.push_back(stated_order(entry.order));
+  for (const auto& entry : sampler_table()) out.push_back(stated_order(entry.order, entry.with));
   return out;
 }
 

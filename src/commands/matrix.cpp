@@ -3,8 +3,9 @@
 //   edmund matrix [--out DIR] [--quick] [--threads N] [--json]      DIR (default matrix): matrix.json, matrix.html
 //
 // Exit code 1 if a cell breaks its sampler's promise.
-#include "edmund/app/command.h"
 #include "edmund/app/matrix.h"
+
+#include "edmund/app/command.h"
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
@@ -25,13 +26,16 @@ struct Flags {
 };
 
 ExitCode measure(const Flags& flags) {
-  require(flags.threads >= 0 && flags.threads <= 1024, "--threads: expected 0 (all cores) to 1024, found {}", flags.threads);
-  const auto threads = flags.threads > 0 ? flags.threads : std::max<std::int64_t>(std::thread::hardware_concurrency(), 1);
+  require(flags.threads >= 0 && flags.threads <= 1024, "--threads: expected 0 (all cores) to 1024, found {}",
+          flags.threads);
+  const auto threads =
+      flags.threads > 0 ? flags.threads : std::max<std::int64_t>(std::thread::hardware_concurrency(), 1);
   std::unique_ptr<Progress> progress;
-  const Matrix matrix = convergence_matrix({.quick = flags.quick, .threads = threads, .progress = [&](std::int64_t done, std::int64_t all) {
-    if (!progress) progress = std::make_unique<Progress>("matrix", "cells", all);
-    progress->update(done);
-  }});
+  const Matrix matrix = convergence_matrix(
+      {.quick = flags.quick, .threads = threads, .progress = [&](std::int64_t done, std::int64_t all) {
+         if (!progress) progress = std::make_unique<Progress>("matrix", "cells", all);
+         progress->update(done);
+       }});
   if (progress) progress->finish();
   const std::filesystem::path out = flags.out;
   const std::string json = matrix_json(matrix);
@@ -49,8 +53,9 @@ ExitCode measure(const Flags& flags) {
   if (flags.json)
     std::cout << json;
   else
-    std::cout << format("{} cells in {} s: {} as stated, {} refused by their configs, {} not as stated; {}\n", matrix.cells.size(),
-                        static_cast<std::int64_t>(matrix.seconds + 0.5), std::ssize(matrix.cells) - refused - broken, refused, broken,
+    std::cout << format("{} cells in {} s: {} as stated, {} refused by their configs, {} not as stated; {}\n",
+                        matrix.cells.size(), static_cast<std::int64_t>(matrix.seconds + 0.5),
+                        std::ssize(matrix.cells) - refused - broken, refused, broken,
                         std::filesystem::absolute(out / "matrix.html").string());
   return broken == 0 ? ExitCode::kDone : ExitCode::kFailure;
 }

@@ -32,7 +32,7 @@ using nlohmann::ordered_json;
 struct Flags {
   Target target;
   std::string out;
-  std::int64_t steps = 0, images = 64, held_out = 256, iterations = 30;
+  std::int64_t steps = 0, images = 128, held_out = 256, iterations = 30;
   bool json = false;
 };
 
@@ -41,7 +41,8 @@ std::vector<GridImages> drawn(const Experiment& experiment, std::int64_t count, 
   const ImageShape& image = experiment.shape.image;
   std::vector<GridImages> out;
   for (std::int64_t first = 0; first < count; first += experiment.sampling.batch_size) {
-    std::vector<std::int64_t> numbers(static_cast<std::size_t>(std::min(experiment.sampling.batch_size, count - first)));
+    std::vector<std::int64_t> numbers(
+        static_cast<std::size_t>(std::min(experiment.sampling.batch_size, count - first)));
     std::iota(numbers.begin(), numbers.end(), first);
     PhiloxNoise noise(seed, numbers, at::kDouble, at::kCPU);
     out.push_back({sampling_denoiser(experiment.model, experiment.sampling, experiment.shape,
@@ -73,7 +74,9 @@ std::vector<Judged> judged(const ConvergedImages& images, const std::vector<Stan
 }
 
 FoundGrid searched(const ConvergedImages& images, const Flags& flags, const std::vector<StandardGrid>& standard) {
-  const std::vector<double> starts[] = {images.least_local_errors(flags.steps, std::max<std::int64_t>(32, 2 * flags.steps)), judged(images, standard).front().grid.sigmas};
+  const std::vector<double> starts[] = {
+      images.least_local_errors(flags.steps, std::max<std::int64_t>(32, 2 * flags.steps)),
+      judged(images, standard).front().grid.sigmas};
   Progress progress("searching", "sweeps", 2 * flags.iterations);
   FoundGrid best;
   std::int64_t round = 0;
@@ -81,8 +84,9 @@ FoundGrid searched(const ConvergedImages& images, const Flags& flags, const std:
     const FoundGrid found = refined_grid(images, start, flags.iterations, [&](std::int64_t sweep, double distance) {
       progress.update(round * flags.iterations + sweep, "distance " + number_text(std::round(1e6 * distance) / 1e6));
     });
-    log::debug("{} start: distance {} to {} in {} sweeps, {} trials", round == 0 ? "dynamic programming" : "standard grid",
-               found.start, found.distance, found.sweeps, found.trials);
+    log::debug("{} start: distance {} to {} in {} sweeps, {} trials",
+               round == 0 ? "dynamic programming" : "standard grid", found.start, found.distance, found.sweeps,
+               found.trials);
     if (best.sigmas.empty() || found.distance < best.distance) best = found;
     ++round;
   }
@@ -118,16 +122,18 @@ void print(const std::vector<Judged>& rows, const Judged& optimized) {
 ExitCode optimize(const Flags& flags) {
   require(flags.steps >= 1 && flags.steps <= 100, "--steps: expected a number of grid points from 1 to 100, found {}",
           flags.steps);
-  for (const auto& [name, value] : {std::pair{"--images", flags.images}, {"--held-out", flags.held_out}, {"--iterations", flags.iterations}})
+  for (const auto& [name, value] :
+       {std::pair{"--images", flags.images}, {"--held-out", flags.held_out}, {"--iterations", flags.iterations}})
     require(value >= 2 && value <= 1'000'000, "{}: expected 2 to 1000000, found {}", name, value);
   const auto began = std::chrono::steady_clock::now();
   const TrainedModel trained = load_model(flags.target.path, flags.target.overrides, Needs::kModel);
   const Experiment& experiment = trained.experiment;
   const Sampling& sampling = experiment.sampling;
-  const GridTask task{.path = sampling.path,
-                      .sampler = sampling.sampler,
-                      .stepper = stepper(experiment),
-                      .sigmas = {sampling.path->sigma(sampling.grid.t.back()), sampling.path->sigma(sampling.grid.t.front())}};
+  const GridTask task{
+      .path = sampling.path,
+      .sampler = sampling.sampler,
+      .stepper = stepper(experiment),
+      .sigmas = {sampling.path->sigma(sampling.grid.t.back()), sampling.path->sigma(sampling.grid.t.front())}};
   const auto standard = standard_grids(*task.path, task.sigmas, flags.steps);
   require(!standard.empty(), "--steps: no grid of {} different times on this schedule and network", flags.steps);
 
@@ -138,16 +144,16 @@ ExitCode optimize(const Flags& flags) {
   const ConvergedImages held_out(task, drawn(experiment, flags.held_out, experiment.seed));
   const Judged optimized{{"optimized", found.sigmas}, held_out.distance(found.sigmas)};
   const std::vector<Judged> rows = judged(held_out, standard);
-  const double nearer =
-      (optimized.distance.squares < rows.front().distance.squares).to(at::kDouble).mean().item<double>();
+  const double nearer = (optimized.distance.each < rows.front().distance.each).to(at::kDouble).mean().item<double>();
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
 
   const std::filesystem::path out =
       flags.out.empty() ? trained.run.path / format("grid-{}.yaml", flags.steps) : std::filesystem::path(flags.out);
-  const std::string about =
-      format("edmund optimize-grid: {} steps in place of {}, for {}\nRMS distance to the converged ODE on {} held-out images: {} (best standard grid: {}, {})",
-             flags.steps, sampling.name, trained.checkpoint.string(), flags.held_out, optimized.distance.value,
-             rows.front().distance.value, rows.front().grid.name);
+  const std::string about = format(
+      "edmund optimize-grid: {} steps in place of {}, for {}\nMean distance to the converged ODE on {} held-out "
+      "images: {} (best standard grid: {}, {})",
+      flags.steps, sampling.name, trained.checkpoint.string(), flags.held_out, optimized.distance.value,
+      rows.front().distance.value, rows.front().grid.name);
   write_grid_file(out, found.sigmas, about);
   ordered_json facts = {{"checkpoint", trained.checkpoint.string()},
                         {"sampling", sampling.name},
@@ -169,11 +175,14 @@ ExitCode optimize(const Flags& flags) {
     std::cout << facts.dump(2) << '\n';
     return ExitCode::kDone;
   }
-  std::cout << format("RMS distance to the converged ODE (itself known to {}), {} held-out images, {} evaluations each:\n",
-                      held_out.uncertainty(), flags.held_out, optimized.distance.evaluations);
+  std::cout << format(
+      "Mean distance to the converged ODE (itself known to {}), {} held-out images, {} evaluations each:\n",
+      held_out.uncertainty(), flags.held_out, optimized.distance.evaluations);
   print(rows, optimized);
-  std::cout << format("nearer than the best standard grid: {} % of the images\ngrid: {}; use it with 'sampling.grid={type: file, file: {}}'\n",
-                      std::round(100 * nearer), out.string(), out.string());
+  std::cout << format(
+      "nearer than the best standard grid: {} % of the images\ngrid: {}; use it with 'sampling.grid={type: file, file: "
+      "{}}'\n",
+      std::round(100 * nearer), out.string(), out.string());
   return ExitCode::kDone;
 }
 
@@ -182,8 +191,9 @@ ExitCode optimize(const Flags& flags) {
 Action make_optimize_grid(CLI::App& arguments) {
   const auto flags = std::make_shared<Flags>();
   add_target(arguments, flags->target, "RUN or RUN/checkpoints/N");
-  arguments.add_option("--steps", flags->steps, "grid points (evaluations: as many for euler, 2 N - 1 for heun)")->required();
-  arguments.add_option("--images", flags->images, "images to search with (default 64)");
+  arguments.add_option("--steps", flags->steps, "grid points (evaluations: as many for euler, 2 N - 1 for heun)")
+      ->required();
+  arguments.add_option("--images", flags->images, "images to search with (default 128)");
   arguments.add_option("--held-out", flags->held_out, "other images to compare on (default 256)");
   arguments.add_option("--iterations", flags->iterations, "most sweeps over the levels from each start (default 30)");
   arguments.add_option("--out", flags->out, "grid file (default: RUN/grid-N.yaml), with its facts as .json beside it");

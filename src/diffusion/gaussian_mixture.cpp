@@ -63,5 +63,4 @@ Denoiser GaussianMixture::denoiser() const {
   return [mixture = *this](const Tensor& z, double sigma) { return mixture.denoised(z, sigma); };
 }
 
-
 }  // namespace edmund

@@ -34,7 +34,8 @@ TEST_CASE("every sampler does on every schedule and parameterization what its ta
 TEST_CASE("parameterizations of one sampler and schedule differ by rounding only", "[matrix]") {
   for (const auto& cell : measured().cells)
     for (const auto& other : measured().cells)
-      if (cell.sampler == other.sampler && cell.schedule == other.schedule && cell.order > 0 && !cell.distances.empty() && !other.distances.empty()) {
+      if (cell.sampler == other.sampler && cell.schedule == other.schedule && cell.order > 0 &&
+          !cell.distances.empty() && !other.distances.empty()) {
         INFO(cell.sampler << " on " << cell.schedule << ": " << cell.preconditioning << ", " << other.preconditioning);
         CHECK(std::abs(cell.distances.front() - other.distances.front()) < 1e-9 * cell.distances.front() + 1e-12);
       }
@@ -56,7 +57,13 @@ TEST_CASE("configs that cannot work are refused with the reason", "[matrix]") {
 }
 
 TEST_CASE("a complaint tells what is not as stated", "[matrix]") {
-  MatrixCell cell{.schedule = "edm", .sampler = "heun", .order = 2, .steps = {16, 32}, .distances = {1e-2, 3e-3}, .slope = 1.8, .standard_error = 0.01};
+  MatrixCell cell{.schedule = "edm",
+                  .sampler = "heun",
+                  .order = 2,
+                  .steps = {16, 32},
+                  .distances = {1e-2, 3e-3},
+                  .slope = 1.8,
+                  .standard_error = 0.01};
   CHECK(complaint(cell).find("order 2") != std::string::npos);
   cell.slope = 1.9;
   CHECK(complaint(cell).empty());

@@ -28,11 +28,12 @@ struct GridImages {
   Tensor noise;  // ε [B, C, H, W], double
 };
 
-/// Root mean square over images and elements of the distance between a sampler's images and the converged ones.
+/// How far a sampler's images are from the converged ones. The mean over images, not the root of their mean square: with few steps some
+/// trajectories end at another image altogether, and they alone would decide.
 struct GridDistance {
-  double value = 0.0;
-  double standard_error = 0.0;    // over images
-  Tensor squares = {};            // mean square of each image, [M]
+  double value = 0.0;            // mean of `each`
+  double standard_error = 0.0;   // of that mean
+  Tensor each = {};              // root mean square over the elements of an image, [M]
   std::int64_t evaluations = 0;  // an image
 };
 

@@ -13,15 +13,18 @@ namespace edmund {
 /// One sampler on one schedule with one parameterization, measured on a Gaussian mixture.
 struct MatrixCell {
   std::string schedule, sampler, preconditioning;
-  int order = 0;            // that the sampler's table states (see SamplerEntry)
-  std::string refusal;      // why the config is refused; empty if it is not
-  std::string failure;      // what went wrong in running it; empty if nothing
+  int order = 0;              // that the sampler's table states (see SamplerEntry)
+  std::string with;           // and the options with which it holds
+  std::string refusal;        // why the config is refused; empty if it is not
+  std::string failure;        // what went wrong in running it; empty if nothing
   bool one_interval = false;  // measured between two entries of the schedule's table
 
-  std::vector<double> steps, distances, evaluations;  // RMS distance to the ODE's solution in z, relative to z; network evaluations an image
+  std::vector<double> steps, distances,
+      evaluations;  // RMS distance to the ODE's solution in z, relative to z; network evaluations an image
   double slope = std::numeric_limits<double>::quiet_NaN();           // -d ln(distance)/d ln(steps)
   double standard_error = std::numeric_limits<double>::quiet_NaN();  // of the slope
-  double deviation = std::numeric_limits<double>::quiet_NaN();  // stochastic: most that a mean or covariance is off, in standard errors
+  double deviation = std::numeric_limits<
+      double>::quiet_NaN();  // stochastic: most that a mean or covariance is off, in standard errors
 };
 
 /// A pair that has no solver of its own in the matrix, yet must be refused or accepted as a config.
@@ -31,7 +34,7 @@ struct MatrixConfig {
 };
 
 struct Matrix {
-  Interval sigmas;          // over which the ODE is solved
+  Interval sigmas;           // over which the ODE is solved
   double uncertainty = 0.0;  // of the solution that distances are to, relative to z
   std::vector<MatrixCell> cells;
   std::vector<MatrixConfig> configs;
@@ -41,7 +44,8 @@ struct Matrix {
 struct MatrixSettings {
   bool quick = false;        // one parameterization, fewer images
   std::int64_t threads = 2;  // cells at a time
-  std::function<void(std::int64_t done, std::int64_t all)> progress = nullptr;  // heard on any thread, one call at a time
+  std::function<void(std::int64_t done, std::int64_t all)> progress =
+      nullptr;  // heard on any thread, one call at a time
 };
 
 /// Measures every schedule × sampler × preconditioning of the tables, in double precision, each from its own config.
