@@ -2,13 +2,15 @@
 
 namespace edmund {
 
-CommandFactory make_train, make_sample, make_evaluate, make_list, make_inspect, make_config, make_doctor;
+CommandFactory make_train, make_sample, make_evaluate, make_likelihood, make_list, make_inspect, make_config,
+    make_doctor;
 
 namespace {
 constexpr Command kCommands[] = {
     {"train", "train a model as a config says; goes on where an earlier run stopped", make_train},
     {"sample", "draw images from a trained model", make_sample},
     {"evaluate", "draw images and score them against real ones; updates the report", make_evaluate},
+    {"likelihood", "bits/dim of held-out images under a trained model", make_likelihood},
     {"list", "every schedule, sampler, network … that a config can name", make_list},
     {"inspect", "what a config or a trained model is: sizes, noise levels, coefficients", make_inspect},
     {"config", "the config as it is understood, defaults and overrides included", make_config},
