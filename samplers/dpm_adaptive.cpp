@@ -19,6 +19,7 @@
 
 #include <algorithm>
 #include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
 #include <cmath>
 
 namespace edmund::samplers {

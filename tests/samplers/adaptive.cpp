@@ -6,6 +6,7 @@
 #include "support/catch.h"
 
 #include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
 #include <limits>
 
 namespace edmund::testing {
