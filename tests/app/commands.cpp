@@ -90,7 +90,8 @@ TEST_CASE("train, sample and evaluate go through on a small data set", "[app]") 
     REQUIRE(second.code == 0);
     const json result = json::parse(second.output);
     for (const auto& score : result["scores"]) {
-      for (const char* key : {"value", "floor", "ceiling"}) CHECK(std::isfinite(score[key].get<double>()));
+      CHECK(std::isfinite(score["value"].get<double>()));
+      CHECK(score["floor"].get<double>() < score["ceiling"].get<double>());
       CHECK(score["name"].get<std::string>().find("FID") == std::string::npos);
     }
     std::ifstream scores(run / "scores.json");

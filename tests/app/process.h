@@ -50,12 +50,12 @@ inline void write_text(const std::filesystem::path& file, const std::string& tex
   std::ofstream(file, std::ios::binary) << text;
 }
 
-/// A data set that needs no download: 20 images 8x8 of two classes in two IDX files, images.idx and labels.idx.
+/// A data set that needs no download: 200 images 8x8 of two classes in two IDX files, images.idx and labels.idx.
 inline void write_idx_data(const std::filesystem::path& folder) {
-  std::string images("\0\0\x08\x03\0\0\0\x14\0\0\0\x08\0\0\0\x08", 16), labels("\0\0\x08\x01\0\0\0\x14", 8);
-  for (int i = 0; i < 20; ++i) {
+  std::string images("\0\0\x08\x03\0\0\0\xc8\0\0\0\x08\0\0\0\x08", 16), labels("\0\0\x08\x01\0\0\0\xc8", 8);
+  for (int i = 0; i < 200; ++i) {
     for (int pixel = 0; pixel < 64; ++pixel)
-      images += static_cast<char>((pixel / 8 < 4) == (i % 2 == 0) ? 220 - i : 20 + i);
+      images += static_cast<char>((pixel / 8 < 4) == (i % 2 == 0) ? 220 - i % 20 : 20 + i % 20);
     labels += static_cast<char>(i % 2);
   }
   write_text(folder / "images.idx", images);

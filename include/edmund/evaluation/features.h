@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 
@@ -26,11 +25,6 @@ class FeatureExtractor {
   virtual Tensor extract(const Tensor& images) const = 0;
   /// One line about how the extractor was had, for reports: file and checksum, or accuracy of the classifier.
   virtual std::string provenance() const { return ""; }
-  /// Share of the images that are recognizably of the class in `labels`, for extractors that can tell (the classifier).
-  virtual std::optional<double> agreement(const Batch& labeled) const {
-    static_cast<void>(labeled);
-    return std::nullopt;
-  }
   /// The classifier whose features these are; none for other extractors.
   virtual const Classifier* classifier() const { return nullptr; }
 };
