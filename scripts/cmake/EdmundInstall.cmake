@@ -4,7 +4,7 @@ get_property(libraries GLOBAL PROPERTY EDMUND_LIBRARIES)
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/edmund)
 
 if(TARGET edmund)
-  install(TARGETS edmund RUNTIME)
+  install(TARGETS edmund edmund_program RUNTIME)
 endif()
 install(TARGETS ${libraries} EXPORT edmundTargets ARCHIVE)
 install(DIRECTORY include/edmund TYPE INCLUDE)

@@ -71,6 +71,8 @@ Experiment build(Options options, Needs needs) {
   const auto seed = static_cast<std::uint64_t>(root.integer("seed", 0, at_least(0)));
   const std::string kernels = root.choice("kernels", "fast", {"fast", "reference"});
   ops::set_kernels(kernels == "fast" ? ops::Kernels::kFast : ops::Kernels::kReference);
+  const std::string conv = root.choice("conv", "winograd", {"winograd", "exact"});
+  ops::set_conv(conv == "winograd" ? ops::Conv::kWinograd : ops::Conv::kExact);
 
   std::shared_ptr<Dataset> data;
   if (needs == Needs::kData) {

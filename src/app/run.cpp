@@ -38,6 +38,7 @@ void require_same_training(const Experiment& experiment, const RunFolder& run) {
   const auto now = Options::read_text(experiment.options.resolved(), "config").flattened();
   static constexpr std::string_view kFree[] = {"name",
                                                "kernels",
+                                               "conv",
                                                "sampling.",
                                                "evaluation.",
                                                "data.root",

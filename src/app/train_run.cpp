@@ -5,6 +5,7 @@
 #include "edmund/core/progress.h"
 #include "edmund/core/stop.h"
 #include "edmund/data/image_io.h"
+#include "edmund/ops/ops.h"
 #include "edmund/training/event_file.h"
 #include "metrics_log.h"
 
@@ -99,6 +100,7 @@ void warn_of_sigma_data(const Experiment& experiment) {
 ExitCode train_run(Experiment& experiment, const RunFolder& run) {
   make_folder(run.images());
   log::to_file(run.path / "log.txt");
+  log::info("kernels: {}", ops::kernels_text());
   Trainer trainer(experiment.model, model_like(experiment), experiment.levels, experiment.ema, experiment.training);
   double seconds_before = 0.0;
   if (const auto newest = newest_checkpoint(run.path)) {

@@ -2,7 +2,7 @@
 
 namespace edmund {
 
-CommandFactory make_train, make_sample, make_evaluate, make_list, make_inspect, make_config, make_doctor;
+CommandFactory make_train, make_sample, make_evaluate, make_list, make_inspect, make_config, make_doctor, make_bench;
 
 namespace {
 constexpr Command kCommands[] = {
@@ -12,6 +12,7 @@ constexpr Command kCommands[] = {
     {"list", "every schedule, sampler, network … that a config can name", make_list},
     {"inspect", "what a config or a trained model is: sizes, noise levels, coefficients", make_inspect},
     {"config", "the config as it is understood, defaults and overrides included", make_config},
+    {"bench", "how fast a config's network, training, sampling run here", make_bench},
     {"doctor", "whether this machine has what edmund needs", make_doctor},
 };
 }  // namespace

@@ -150,7 +150,7 @@ Tensor SongUNet::forward(const Tensor& input, const Tensor& c_noise, const Condi
       case Role::kAuxUp: out = part.conv->forward(out); break;
       case Role::kAuxOut: out = part.conv->forward(part.norm->forward(x, {}), {.residual = out}); break;
       case Role::kJoin:
-        x = at::cat({x, skips.back()}, 1);
+        x = ops::concat(x, skips.back());
         skips.pop_back();
         [[fallthrough]];
       default: x = part.block->forward(x, e, condition.dropout);

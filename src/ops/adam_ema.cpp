@@ -1,4 +1,5 @@
 #include "edmund/ops/ops.h"
+#include "fast.h"
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/lerp.h>
@@ -12,6 +13,12 @@ void adam_ema(Tensor& parameters, Tensor& gradient, Tensor& first_moment, Tensor
   TORCH_CHECK(ema.size() == args.ema_beta.size(), "adam_ema: ", ema.size(), " EMA copies, ", args.ema_beta.size(),
               " decays");
   TORCH_CHECK(args.step >= 1, "adam_ema: steps count from 1, found ", args.step);
+  const Timed timed([&] {
+    const auto bytes = static_cast<double>(parameters.nbytes());
+    return OperatorTime{.name = "adam + ema", .bytes = bytes * (7.0 + 2.0 * static_cast<double>(ema.size()))};
+  });
+  weights_changed();
+  if (fast(parameters)) return cpu::adam_ema(parameters, gradient, first_moment, second_moment, ema, args);
   const at::NoGradGuard no_grad;
   Tensor g = gradient;
   if (args.zero_nonfinite) g = at::nan_to_num(g, 0.0, 1e5, -1e5);

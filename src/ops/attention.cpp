@@ -1,4 +1,5 @@
 #include "edmund/ops/ops.h"
+#include "fast.h"
 
 #include <algorithm>
 #include <ATen/ops/bmm.h>
@@ -10,6 +11,13 @@ namespace edmund::ops {
 Tensor attention(const Tensor& qkv, std::int64_t heads) {
   TORCH_CHECK(qkv.dim() == 4 && heads > 0 && qkv.size(1) % (3 * heads) == 0, "attention: ", qkv.sizes(),
               " does not split into ", heads, " heads");
+  const Timed timed([&] {
+    OperatorTime out = described("attention", qkv, qkv.size(1) / 3);
+    const auto L = static_cast<double>(qkv.size(2) * qkv.size(3));
+    out.flops = 4.0 * static_cast<double>(qkv.size(0) * qkv.size(1) / 3) * L * L;
+    return out;
+  });
+  if (fast(qkv)) return cpu::attention(qkv, heads);
   const std::int64_t B = qkv.size(0), d = qkv.size(1) / (3 * heads), L = qkv.size(2) * qkv.size(3);
   const auto parts = qkv.reshape({B * heads, d, 3, L}).unbind(2);  // q, k, v [B·heads, d, L]
   const auto dtype = qkv.scalar_type();

@@ -1,4 +1,6 @@
+#include "edmund/core/format.h"
 #include "edmund/ops/ops.h"
+#include "fast.h"
 
 #include <ATen/ops/conv2d.h>
 
@@ -8,6 +10,11 @@ Tensor conv2d(const Tensor& x, const Conv2d& args) {
   const auto& w = args.weight;
   TORCH_CHECK(x.dim() == 4 && w.dim() == 4 && x.size(1) == w.size(1), "conv2d: x ", x.sizes(), " does not fit weight ",
               w.sizes());
+  const Timed timed([&] {
+    return described(format("conv {}x{}", w.size(2), w.size(3)), x, w.size(0),
+                     static_cast<double>(w.size(2) * w.size(3)));
+  });
+  if (fast(x) && w.scalar_type() == at::kFloat) return cpu::conv2d(x, args);
   const std::int64_t padding = args.padding.value_or(w.size(2) / 2);
   Tensor y =
       at::conv2d(x, w, args.bias.defined() ? std::optional(args.bias) : std::nullopt, 1, padding);  // [B, K, H, W]

@@ -1,4 +1,5 @@
 #include "edmund/ops/ops.h"
+#include "fast.h"
 #include "words.h"
 
 #include <ATen/ops/empty.h>
@@ -11,8 +12,6 @@ namespace {
 
 // 0 or 1/(1-p) for each element of x: element n of image i is kept if word n of (seed, kDropout, samples[i], layer) is at least p·2^32.
 Tensor dropout_factors(const Tensor& x, const GroupNorm& args) {
-  TORCH_CHECK(static_cast<std::int64_t>(args.key->samples.size()) == x.size(0), "dropout: ", args.key->samples.size(),
-              " keys for a batch of ", x.size(0));
   const Tensor mask = at::empty(x.sizes(), at::kFloat);
   auto* data = mask.data_ptr<float>();
   const std::int64_t count = x.size(0) == 0 ? 0 : x.numel() / x.size(0);
@@ -32,6 +31,11 @@ Tensor group_norm_silu(const Tensor& x, const GroupNorm& args) {
   TORCH_CHECK(x.dim() == 4 && args.groups > 0 && x.size(1) % args.groups == 0, "group_norm_silu: ", x.sizes(), " in ",
               args.groups, " groups");
   TORCH_CHECK(args.dropout >= 0.0 && args.dropout < 1.0, "group_norm_silu: dropout ", args.dropout);
+  TORCH_CHECK(
+      args.key == nullptr || args.dropout == 0.0 || static_cast<std::int64_t>(args.key->samples.size()) == x.size(0),
+      "dropout: ", args.key->samples.size(), " keys for a batch of ", x.size(0));
+  const Timed timed([&] { return described(args.silu ? "group norm + silu" : "group norm", x, x.size(1)); });
+  if (fast(x)) return cpu::group_norm_silu(x, args);
   const auto dtype = x.scalar_type();
   const auto wide = dtype == at::kDouble ? at::kDouble : at::kFloat;
   Tensor y = at::group_norm(x.to(wide), args.groups, args.weight.to(wide), args.bias.to(wide), args.eps).to(dtype);

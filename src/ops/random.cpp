@@ -1,5 +1,6 @@
 #include "edmund/ops/random.h"
 
+#include "cpu/kernels.h"
 #include "words.h"
 
 #include <algorithm>
@@ -14,34 +15,6 @@ namespace edmund::ops {
 namespace {
 
 constexpr std::int64_t kRun = 1024;  // elements that one task draws at once
-constexpr int kLanes = 16;           // blocks side by side, so that the compiler makes vectors of them
-
-// Philox4x32-10 of kLanes consecutive blocks: the same arithmetic as philox(), word for word.
-void philox_lanes(const RandomKey& key, std::uint32_t first, std::uint32_t* out) {
-  const auto high = static_cast<std::uint32_t>(key.sample >> 32) ^ (static_cast<std::uint32_t>(key.stream) << 24);
-  std::array<std::uint32_t, kLanes> c0, c1, c2, c3;
-  for (int i = 0; i < kLanes; ++i) c0[i] = first + static_cast<std::uint32_t>(i);
-  c1.fill(key.draw);
-  c2.fill(static_cast<std::uint32_t>(key.sample));
-  c3.fill(high);
-  auto k0 = static_cast<std::uint32_t>(key.seed), k1 = static_cast<std::uint32_t>(key.seed >> 32);
-  for (int round = 0; round < 10; ++round, k0 += 0x9E3779B9, k1 += 0xBB67AE85) {
-    for (int i = 0; i < kLanes; ++i) {
-      const std::uint64_t p0 = std::uint64_t{0xD2511F53} * c0[i], p1 = std::uint64_t{0xCD9E8D57} * c2[i];
-      c0[i] = static_cast<std::uint32_t>(p1 >> 32) ^ c1[i] ^ k0;
-      c1[i] = static_cast<std::uint32_t>(p1);
-      c2[i] = static_cast<std::uint32_t>(p0 >> 32) ^ c3[i] ^ k1;
-      c3[i] = static_cast<std::uint32_t>(p0);
-    }
-  }
-  for (int i = 0; i < kLanes; ++i) {
-    out[4 * i] = c0[i];
-    out[4 * i + 1] = c1[i];
-    out[4 * i + 2] = c2[i];
-    out[4 * i + 3] = c3[i];
-  }
-}
-
 // Box-Muller: two words → two normal numbers.
 void normal_pair(std::uint32_t first, std::uint32_t second, double& a, double& b) {
   const double radius = std::sqrt(-2.0 * std::log(open_unit(first)));
@@ -99,9 +72,13 @@ void for_each_run(std::uint64_t seed, Stream stream, std::span<const std::int64_
         for (std::int64_t task = begin; task < end; ++task) {
           const std::int64_t row = task / runs, first = task % runs * kRun;
           const std::int64_t size = std::min(kRun, (count - first + 3) / 4 * 4);
-          const RandomKey key{seed, stream, static_cast<std::uint64_t>(samples[static_cast<std::size_t>(row)]), draw};
-          for (std::int64_t at = 0; at < size; at += 4 * kLanes)
-            philox_lanes(key, static_cast<std::uint32_t>((first + at) / 4), words.data() + at);
+          const auto sample = static_cast<std::uint64_t>(samples[static_cast<std::size_t>(row)]);
+          // The layout of RandomKey::words().
+          const std::uint32_t key[2] = {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)};
+          const std::uint32_t counter[3] = {
+              draw, static_cast<std::uint32_t>(sample),
+              static_cast<std::uint32_t>(sample >> 32) ^ (static_cast<std::uint32_t>(stream) << 24)};
+          cpu::kernel_table().philox(key, counter, static_cast<std::uint32_t>(first / 4), size / 4, words.data());
           body(row, first, std::span(words).first(static_cast<std::size_t>(size)));
         }
       });

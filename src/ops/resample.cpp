@@ -1,6 +1,8 @@
 #include "edmund/ops/ops.h"
+#include "fast.h"
 
 #include <ATen/ops/avg_pool2d.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/conv_transpose2d.h>
 #include <ATen/ops/outer.h>
@@ -11,6 +13,7 @@ namespace {
 
 // Two equal taps: mean of 2×2 pixels down, copies up. The general filter gives the same numbers, several times slower.
 Tensor box(const Tensor& x, Resample direction) {
+  if (fast(x)) return cpu::resample_box(x, direction);
   if (direction == Resample::kDown) return at::avg_pool2d(x, 2);
   const auto B = x.size(0), C = x.size(1), H = x.size(2), W = x.size(3);
   return x.reshape({B, C, H, 1, W, 1}).expand({B, C, H, 2, W, 2}).reshape({B, C, 2 * H, 2 * W});
@@ -28,6 +31,7 @@ Tensor resample(const Tensor& x, Resample direction, const std::vector<double>& 
                 std::optional<std::int64_t> padding) {
   TORCH_CHECK(x.dim() == 4 && taps.size() % 2 == 0 && !taps.empty(),
               "resample: needs [B, C, H, W] and an even number of taps");
+  const Timed timed([&] { return described(direction == Resample::kUp ? "double" : "halve", x, x.size(1)); });
   const auto size = static_cast<std::int64_t>(taps.size());
   const std::int64_t pad = padding.value_or((size - 1) / 2);
   const bool even = x.size(2) % 2 == 0 && x.size(3) % 2 == 0;
@@ -36,6 +40,14 @@ Tensor resample(const Tensor& x, Resample direction, const std::vector<double>& 
   const Tensor f = resample_filter(taps).to(x.options()).expand({C, 1, size, size});
   if (direction == Resample::kDown) return at::conv2d(x, f, {}, 2, pad, 1, C);
   return at::conv_transpose2d(x, f * 4, {}, 2, pad, 0, C);
+}
+
+Tensor concat(const Tensor& a, const Tensor& b) {
+  TORCH_CHECK(
+      a.dim() == 4 && b.dim() == 4 && a.size(0) == b.size(0) && a.size(2) == b.size(2) && a.size(3) == b.size(3),
+      "concat: ", a.sizes(), " and ", b.sizes(), " differ in more than channels");
+  const Timed timed([&] { return described("join", a, a.size(1) + b.size(1)); });
+  return fast(a) && fast(b) ? cpu::concat(a, b) : at::cat({a, b}, 1);
 }
 
 }  // namespace edmund::ops

@@ -3,6 +3,7 @@
 #include "edmund/networks/unet_block.h"
 #include "support/catch.h"
 #include "support/golden.h"
+#include "support/kernels.h"
 #include "support/state.h"
 
 #include <ATen/ATen.h>
@@ -97,9 +98,12 @@ TEST_CASE("Blocks, convolutions, norms and embeddings equal NVlabs/edm's", "[net
     for (const auto& [name, settings] : golden.settings().items())
       require(std::count(blocks.begin(), blocks.end(), name) + std::count(convs.begin(), convs.end(), name) == 1,
               "case '{}' is of an unknown kind", name);
-    for (const auto& name : blocks) check_block(golden, name, tolerance);
-    for (const auto& name : convs) check_conv(golden, name, tolerance);
-    for (const auto& name : golden.parts("groupnorm.")) check_norm(golden, name, tolerance);
-    for (const auto& name : golden.names("embedding.")) check_embedding(golden, name, tolerance);
+    testing::for_each_backend([&](const std::string& backend) {
+      INFO("backend " << backend);
+      for (const auto& name : blocks) check_block(golden, name, tolerance);
+      for (const auto& name : convs) check_conv(golden, name, tolerance);
+      for (const auto& name : golden.parts("groupnorm.")) check_norm(golden, name, tolerance);
+      for (const auto& name : golden.names("embedding.")) check_embedding(golden, name, tolerance);
+    });
   });
 }

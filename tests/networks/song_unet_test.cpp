@@ -3,6 +3,7 @@
 #include "edmund/core/error.h"
 #include "support/catch.h"
 #include "support/formula_weights.h"
+#include "support/kernels.h"
 #include "support/state.h"
 
 #include <ATen/ATen.h>
@@ -147,4 +148,36 @@ TEST_CASE("Images of another shape are refused", "[networks]") {
   config.resolution = 6;
   config.multipliers = {1, 1, 1};
   CHECK_THROWS_AS(SongUNet(config), Error);
+}
+
+TEST_CASE("A whole network in float32 is near its values in double precision, whatever the kernels", "[networks]") {
+  auto config = small();
+  config.resolution = GENERATE(8, 14);  // tiles of 4×4 pixels stand over at 14 and 7
+  config.attention = {config.resolution / 2};
+  config.channels = GENERATE(16, 24);
+  const std::int64_t B = GENERATE(1, 3);
+  const auto exact = build(config, at::kFloat), single = build(config, at::kFloat);
+  exact->to(at::kDouble);  // the very weights
+  const ops::DropoutKey key{.seed = 3, .samples = {4, 5, 6}};
+  const ops::DropoutKey rows{.seed = key.seed, .samples = {key.samples.begin(), key.samples.begin() + B}};
+  const Condition condition{
+      .labels = classes({0, 3, 1}).narrow(0, 0, B), .augment = torch::ones({B, 2}, at::kDouble), .dropout = &rows};
+  const Tensor x = images(B, 3, config.resolution), weight = torch::cos(x * 5);
+  const auto run = [&](SongUNet& network, at::ScalarType dtype) {
+    network.zero_grad();
+    const Tensor y = network.forward(x.to(dtype), levels(B), condition);
+    (y * weight.to(dtype)).sum().backward();
+    std::vector<Tensor> out{y.detach().to(at::kDouble)};
+    for (const auto& parameter : network.parameters()) out.push_back(parameter.grad().to(at::kDouble));
+    return out;
+  };
+  const auto truth = run(*exact, at::kDouble);
+  testing::for_each_backend([&](const std::string& backend) {
+    INFO(backend << ", " << config.resolution << " pixels, " << config.channels << " channels, batch " << B);
+    const auto found = run(*single, at::kFloat);
+    const bool winograd = backend == "winograd";
+    CHECK(gap(found[0], truth[0]) < (winograd ? 2e-5 : 5e-6) * truth[0].abs().max().item<double>());
+    for (std::size_t i = 1; i < found.size(); ++i)
+      CHECK((found[i] - truth[i]).norm().item<double>() < 1e-4 * truth[i].norm().item<double>());
+  });
 }

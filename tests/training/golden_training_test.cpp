@@ -6,6 +6,7 @@
 #include "support/catch.h"
 #include "support/formula_weights.h"
 #include "support/golden.h"
+#include "support/kernels.h"
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/linalg_vector_norm.h>
@@ -260,7 +261,10 @@ class Replay {
 
 TEST_CASE("training steps are those of the reference's loop", "[training][golden]") {
   for_each_golden({"training_"}, [](Golden& golden) {
-    Replay(golden, "fp32", at::kFloat).run();
+    testing::for_each_backend([&](const std::string& backend) {
+      INFO("backend " << backend);
+      Replay(golden, "fp32", at::kFloat).run();
+    });
     Replay(golden, "fp64", at::kDouble).run();
   });
 }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,6 +18,18 @@ enum class Kernels { kReference, kFast };
 /// Process-wide choice (`kernels: reference|fast`); fast falls back to reference where there is no fast kernel.
 void set_kernels(Kernels kernels);
 Kernels kernels();
+
+/// How the fast kernels convolve 3×3 with stride 1 on the CPU (`conv: winograd|exact`): by Winograd's F(4×4, 3×3), 1 to 3e-6 from the exact sum
+/// relative to the largest, or directly (ATen), within 2e-7.
+enum class Conv { kWinograd, kExact };
+void set_conv(Conv conv);
+Conv conv();
+/// What is chosen, for logs: "fast (avx512), 3x3 convolutions by winograd".
+std::string kernels_text();
+
+/// To be called by whoever writes a network's weights other than by an operation on the parameter itself (through flat memory that it is a view
+/// of): forms of the weights that the kernels keep are made anew. adam_ema() calls it.
+void weights_changed();
 
 /// Where a network's dropout takes its random bits from: sample i of the batch, layer `draw`.
 struct DropoutKey {
@@ -62,6 +75,9 @@ Tensor resample_filter(const std::vector<double>& taps);
 enum class Resample { kDown, kUp };
 Tensor resample(const Tensor& x, Resample direction, const std::vector<double>& taps,
                 std::optional<std::int64_t> padding = std::nullopt);
+
+/// Channels of a, then those of b: [B, C1, H, W], [B, C2, H, W] → [B, C1 + C2, H, W].
+Tensor concat(const Tensor& a, const Tensor& b);
 
 /// x [B, I] · weightᵀ [O, I] + bias.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);

@@ -1,0 +1,176 @@
+#include "bench_cases.h"
+
+#include "edmund/app/generate.h"
+#include "edmund/core/error.h"
+#include "edmund/data/loader.h"
+#include "edmund/evaluation/features.h"
+#include "edmund/ops/random.h"
+#include "edmund/training/trainer.h"
+
+#include <algorithm>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/mm.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/zeros.h>
+#include <c10/core/InferenceMode.h>
+#include <chrono>
+#include <numeric>
+
+namespace edmund {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point began) { return std::chrono::duration<double>(Clock::now() - began).count(); }
+
+void choose(const std::string& kernels) {
+  require(kernels == "reference" || kernels == "fast" || kernels == "exact",
+          "--kernels: expected reference, fast or exact, found '{}'", kernels);
+  ops::set_kernels(kernels == "reference" ? ops::Kernels::kReference : ops::Kernels::kFast);
+  ops::set_conv(kernels == "exact" ? ops::Conv::kExact : ops::Conv::kWinograd);
+}
+
+std::vector<std::int64_t> range(std::int64_t first, std::int64_t count) {
+  std::vector<std::int64_t> out(static_cast<std::size_t>(count));
+  std::iota(out.begin(), out.end(), first);
+  return out;
+}
+
+// Noise that stands for images; speed does not depend on what they show.
+Tensor noise_images(const ImageShape& shape, std::int64_t batch) {
+  return ops::normal(1, Stream::kEvaluation, range(0, batch), 0, {shape.channels, shape.height, shape.width},
+                     at::kFloat, at::kCPU);
+}
+
+Tensor byte_images(const ImageShape& shape, std::int64_t batch) {
+  return (noise_images(shape, batch) * 64 + 128).clamp(0, 255).to(at::kByte);
+}
+
+std::function<void()> forward(const std::shared_ptr<Experiment>& experiment, std::int64_t batch) {
+  const Tensor x = noise_images(experiment->shape.image, batch), sigma = at::full({batch}, 1.7, at::kFloat);
+  const Condition condition{.labels = balanced_labels(experiment->shape, range(0, batch))};
+  return [=] {
+    const c10::InferenceMode inference;
+    static_cast<void>(experiment->model.denoise(x, sigma, condition));
+  };
+}
+
+std::function<void()> training(const std::shared_ptr<Experiment>& experiment, std::int64_t batch) {
+  const DenoisingModel model = model_like(*experiment), ema = model_like(*experiment);
+  model.shared_network()->initialize(experiment->seed);
+  const auto trainer = std::make_shared<Trainer>(model, ema, experiment->levels, experiment->ema, experiment->training);
+  const Tensor images = byte_images(experiment->shape.image, batch);
+  const Tensor labels = experiment->shape.num_classes > 0 ? balanced_labels(experiment->shape, range(0, batch))
+                                                          : at::zeros({batch}, at::kLong);
+  return [=] { trainer->step({.images = images, .labels = labels, .positions = range(trainer->images(), batch)}); };
+}
+
+std::function<void()> optimizer(const std::shared_ptr<Experiment>& experiment) {
+  std::int64_t size = 0;
+  for (const auto& parameter : experiment->model.network().parameters()) size += parameter.numel();
+  struct Memory {
+    Tensor p, g, m, v;
+    std::vector<Tensor> ema;
+  };
+  const auto flat = [size](double value) { return at::full({size}, value, at::kFloat); };
+  const auto memory = std::make_shared<Memory>(Memory{flat(0.1), flat(1e-3), flat(0.0), flat(1e-6), {flat(0.1)}});
+  return [=] {
+    ops::adam_ema(memory->p, memory->g, memory->m, memory->v, memory->ema,
+                  {.zero_nonfinite = true, .ema_beta = {0.999}});
+  };
+}
+
+void sampling(BenchCase& out, const std::shared_ptr<Experiment>& experiment, std::int64_t batch) {
+  const auto inside = std::make_shared<double>(0.0);
+  const auto evaluations = std::make_shared<std::int64_t>(0);
+  const Denoiser model =
+      conditioned(experiment->model, {.labels = balanced_labels(experiment->shape, range(0, batch))});
+  const Denoiser D = [=](const Tensor& z, double sigma) {
+    const auto began = Clock::now();
+    Tensor denoised = model(z, sigma);
+    *inside += seconds_since(began);
+    ++*evaluations;
+    return denoised;
+  };
+  const auto draw = [=] {
+    const c10::InferenceMode inference;
+    *inside = 0.0;
+    *evaluations = 0;
+    const Sampling& sampling = experiment->sampling;
+    const ImageShape& image = experiment->shape.image;
+    PhiloxNoise noise(experiment->seed, range(0, batch), at::kDouble, at::kCPU);
+    const Tensor x = initial_state(*sampling.path, sampling.grid, noise, {image.channels, image.height, image.width});
+    static_cast<void>(sampling.sampler(D, *sampling.path, sampling.grid, x, noise));
+  };
+  out.run = draw;
+  out.inside = [=] { return *inside; };
+  draw();
+  out.evaluations = *evaluations;
+}
+
+std::function<void()> loading(const std::shared_ptr<Experiment>& experiment, std::int64_t batch) {
+  LoaderSettings settings = experiment->loader;
+  settings.batch_size = batch;
+  const auto loader = std::make_shared<Loader>(*experiment->data, settings);
+  return [=] { static_cast<void>(loader->next()); };
+}
+
+std::function<void()> features(const std::shared_ptr<Experiment>& experiment, std::int64_t batch) {
+  Options evaluation = experiment->options.child("evaluation"), options = evaluation.child("features");
+  const std::shared_ptr<FeatureExtractor> extractor =
+      make_features(options, {.labeled = *experiment->data, .seed = experiment->evaluation_seed});
+  const Tensor images = byte_images(experiment->shape.image, batch);
+  return [=] {
+    const c10::InferenceMode inference;
+    static_cast<void>(extractor->extract(images));
+  };
+}
+
+}  // namespace
+
+BenchCase make_bench_case(const std::shared_ptr<Experiment>& experiment, const std::string& phase,
+                          const std::string& kernels, std::int64_t batch) {
+  choose(kernels);
+  BenchCase out{.name = "edmund-" + experiment->name + ":" + phase + ":" + kernels, .batch = batch, .run = nullptr};
+  std::function<void()> body;
+  if (phase == "fwd") {
+    body = forward(experiment, batch);
+  } else if (phase == "train") {
+    body = training(experiment, batch);
+  } else if (phase == "optim") {
+    body = optimizer(experiment);
+  } else if (phase == "sample") {
+    sampling(out, experiment, batch);
+    body = out.run;
+  } else if (phase == "loader") {
+    body = loading(experiment, batch);
+  } else if (phase == "fid") {
+    body = features(experiment, batch);
+  }
+  out.run = [=] {
+    choose(kernels);
+    body();
+  };
+  return out;
+}
+
+MachineRates measured_rates() {
+  const c10::InferenceMode inference;
+  constexpr std::int64_t kSide = 1536, kLarge = std::int64_t{1} << 24;
+  const Tensor a = at::ones({kSide, kSide}), b = at::ones({kSide, kSide}), from = at::ones({kLarge}),
+               to = at::empty({kLarge});
+  Tensor c = at::empty({kSide, kSide});
+  MachineRates best;
+  for (int i = 0; i < 5; ++i) {
+    auto began = Clock::now();
+    at::mm_out(c, a, b);
+    best.flops = std::max(best.flops, 2.0 * kSide * kSide * kSide / seconds_since(began));
+    began = Clock::now();
+    to.copy_(from);
+    best.bytes = std::max(best.bytes, 2.0 * 4.0 * kLarge / seconds_since(began));
+  }
+  return best;
+}
+
+}  // namespace edmund

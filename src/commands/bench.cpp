@@ -1,0 +1,217 @@
+// bench: how fast a config's network and everything around it run here.
+//
+//   edmund bench CONFIG [key=value…] [--phase forward|train|sample|optimizer|loader|features]… [--kernels fast,reference,exact] [--batch N]
+//                [--rounds N] [--min-time S] [--threads N] [--json] [--profile]
+//
+// All cases are built first and then timed in interleaved rounds, so that ratios between lines of one call hold on a busy machine. Each JSON line has
+// case, threads, batch, ms (median of a call), ms_min, ms_img, img_s. Images are noise: no data is read but by the phases loader and features.
+
+#include "../app/bench_cases.h"
+#include "edmund/app/command.h"
+#include "edmund/ops/profile.h"
+
+#include <algorithm>
+#include <ATen/Parallel.h>
+#include <chrono>
+#include <cmath>
+#include <iomanip>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+namespace edmund {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using nlohmann::ordered_json;
+
+struct BenchFlags {
+  Target target;
+  std::vector<std::string> phases = {"forward"}, kernels = {"fast"};
+  std::int64_t batch = 8, rounds = 7;
+  int threads = 0;
+  double min_time = 0.25;
+  bool json = false, profile = false;
+};
+
+// Phases by name, and what peers' benchmarks call them.
+constexpr std::pair<const char*, const char*> kPhases[] = {{"forward", "fwd"},   {"train", "train"},
+                                                           {"sample", "sample"}, {"optimizer", "optim"},
+                                                           {"loader", "loader"}, {"features", "fid"}};
+
+std::string short_phase(const std::string& phase) {
+  std::string known;
+  for (const auto& [name, text] : kPhases) {
+    if (phase == name || phase == text) return text;
+    known += (known.empty() ? "" : ", ") + std::string(name);
+  }
+  fail("--phase: expected one of {}, found '{}'", known, phase);
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values.empty() ? 0.0 : values[values.size() / 2];
+}
+
+double timed(const std::function<void()>& run, std::int64_t calls) {
+  const auto began = Clock::now();
+  for (std::int64_t i = 0; i < calls; ++i) run();
+  return std::chrono::duration<double>(Clock::now() - began).count() / static_cast<double>(calls);
+}
+
+double rounded(double x, int digits) { return std::round(x * std::pow(10.0, digits)) / std::pow(10.0, digits); }
+
+// FLOP that one call asks for, by the direct algorithms.
+double flops_of(const BenchCase& bench) {
+  ops::start_profile();
+  bench.run();
+  double sum = 0.0;
+  for (const auto& time : ops::stop_profile()) sum += time.flops;
+  return sum;
+}
+
+ordered_json line_of(const BenchCase& bench, double flops, int threads) {
+  const double m = median(bench.seconds), batch = static_cast<double>(bench.batch);
+  ordered_json out = {{"case", bench.name},
+                      {"threads", threads},
+                      {"batch", bench.batch},
+                      {"ms", rounded(m * 1e3, 3)},
+                      {"ms_min", rounded(*std::min_element(bench.seconds.begin(), bench.seconds.end()) * 1e3, 3)},
+                      {"ms_img", rounded(m * 1e3 / batch, 3)},
+                      {"img_s", rounded(batch / m, 2)}};
+  if (flops > 0.0) {
+    out["gflop_img"] = rounded(flops / batch * 1e-9, 3);
+    out["gflop_s"] = rounded(flops / m * 1e-9, 1);
+  }
+  if (bench.evaluations > 0) {
+    out["evaluations"] = bench.evaluations;
+    out["nfe_s"] = rounded(static_cast<double>(bench.evaluations) * batch / m, 1);
+    out["outside_network_percent"] = rounded(100 * median(bench.outside), 3);
+  }
+  return out;
+}
+
+// Ratios within each round: noise that lasts longer than a round drops out.
+double ratio(const BenchCase& base, const BenchCase& other) {
+  std::vector<double> ratios;
+  for (std::size_t i = 0; i < base.seconds.size(); ++i) ratios.push_back(base.seconds[i] / other.seconds[i]);
+  return median(ratios);
+}
+
+std::string column(const std::string& text, int width) {
+  std::ostringstream out;
+  out << std::left << std::setw(width) << text;
+  return out.str();
+}
+
+std::string number(double value, int digits, int width) {
+  std::ostringstream out;
+  out << std::right << std::setw(width) << std::fixed << std::setprecision(digits) << value;
+  return out.str();
+}
+
+void print_profile(const BenchCase& bench) {
+  constexpr int kCalls = 5;
+  ops::start_profile();
+  const double total = timed(bench.run, kCalls);
+  const auto times = ops::stop_profile();
+  std::cout << bench.name << ": " << number(total * 1e3, 2, 0) << " ms a call\n"
+            << "  " << column("operator", 48) << "   calls      ms    %   GFLOP/s    GB/s\n";
+  double rest = total;
+  for (const auto& time : times) {
+    const double each = time.seconds / kCalls;
+    rest -= each;
+    std::cout << "  " << column(time.name, 48) << number(static_cast<double>(time.calls) / kCalls, 0, 8)
+              << number(each * 1e3, 3, 8) << number(100 * each / total, 1, 5)
+              << number(time.flops / time.seconds * 1e-9, 1, 10) << number(time.bytes / time.seconds * 1e-9, 1, 8)
+              << '\n';
+  }
+  std::cout << "  " << column("all else (autograd, views, losses, allocation)", 48) << number(0, 0, 8)
+            << number(rest * 1e3, 3, 8) << number(100 * rest / total, 1, 5) << '\n';
+}
+
+void measure(std::vector<BenchCase>& cases, const BenchFlags& flags) {
+  std::vector<std::int64_t> calls;
+  for (const auto& bench : cases) {
+    bench.run();
+    const double once = timed(bench.run, 1);
+    calls.push_back(std::clamp<std::int64_t>(static_cast<std::int64_t>(std::ceil(flags.min_time / once)), 1, 200));
+  }
+  for (std::int64_t round = 0; round < flags.rounds; ++round)
+    for (std::size_t i = 0; i < cases.size(); ++i) {
+      const double seconds = timed(cases[i].run, calls[i]);
+      cases[i].seconds.push_back(seconds);
+      if (!cases[i].inside) continue;
+      const double own = timed(cases[i].run, 1);
+      cases[i].outside.push_back(1.0 - cases[i].inside() / own);
+    }
+}
+
+ExitCode bench(const BenchFlags& flags) {
+  if (flags.threads > 0) at::set_num_threads(flags.threads);
+  std::vector<std::string> phases;
+  for (const auto& phase : flags.phases) phases.push_back(short_phase(phase));
+  const bool data =
+      std::any_of(phases.begin(), phases.end(), [](const auto& p) { return p == "loader" || p == "fid"; });
+  const auto experiment = std::make_shared<Experiment>(
+      build(Options::read_file(flags.target.path, flags.target.overrides), data ? Needs::kData : Needs::kModel));
+  experiment->model.network().eval();
+
+  std::vector<BenchCase> cases;
+  for (const auto& phase : phases)
+    for (const auto& kernels : flags.kernels) cases.push_back(make_bench_case(experiment, phase, kernels, flags.batch));
+  measure(cases, flags);
+
+  const int threads = at::get_num_threads();
+  const MachineRates rates = flags.json ? MachineRates{} : measured_rates();
+  if (!flags.json)
+    std::cout << "this machine, " << threads << " threads: matrix product " << number(rates.flops * 1e-9, 0, 0)
+              << " GFLOP/s, copy " << number(rates.bytes * 1e-9, 1, 0) << " GB/s\n";
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const BenchCase& one = cases[i];
+    const double flops = flops_of(one);
+    const ordered_json line = line_of(one, flops, threads);
+    if (flags.json) {
+      std::cout << line.dump() << '\n';
+      continue;
+    }
+    const BenchCase& base = cases[i - i % flags.kernels.size()];
+    std::cout << column(one.name, 36) << number(line["ms"], 2, 10) << " ms" << number(line["img_s"], 1, 10)
+              << " images/s";
+    if (&base != &one) std::cout << "   " << number(ratio(base, one), 2, 0) << " x " << base.name;
+    if (flops > 0.0)
+      std::cout << "   " << line["gflop_img"] << " GFLOP/image, " << line["gflop_s"]
+                << " GFLOP/s = " << number(100 * flops / median(one.seconds) / rates.flops, 0, 0)
+                << " % of the matrix product";
+    if (one.evaluations > 0)
+      std::cout << "   " << one.evaluations << " evaluations, " << line["outside_network_percent"]
+                << " % outside the network";
+    std::cout << '\n';
+  }
+  if (flags.profile)
+    for (const auto& one : cases) print_profile(one);
+  return ExitCode::kDone;
+}
+
+}  // namespace
+
+Action make_bench(CLI::App& arguments) {
+  const auto flags = std::make_shared<BenchFlags>();
+  add_target(arguments, flags->target, "CONFIG");
+  arguments
+      .add_option("--phase", flags->phases, "forward, train, sample, optimizer, loader, features; several if asked")
+      ->delimiter(',');
+  arguments.add_option("--kernels", flags->kernels, "fast, reference, exact: the first is what others are compared to")
+      ->delimiter(',');
+  arguments.add_option("--batch", flags->batch, "images a call")->check(CLI::Range(1, 1 << 20));
+  arguments.add_option("--rounds", flags->rounds, "interleaved rounds")->check(CLI::Range(1, 10'000));
+  arguments.add_option("--min-time", flags->min_time, "seconds of each case in a round")
+      ->check(CLI::Range(0.0, 3600.0));
+  arguments.add_option("--threads", flags->threads, "0: as many as cores")->check(CLI::Range(0, 1024));
+  arguments.add_flag("--json", flags->json, "a JSON line for each case");
+  arguments.add_flag("--profile", flags->profile, "times of the operators too");
+  return [=] { return bench(*flags); };
+}
+
+}  // namespace edmund

@@ -1,0 +1,143 @@
+// Matrix products whose sums stay in registers: kRows × kPanel of them at once.
+#include "isa.h"
+#include "vector.h"
+
+namespace edmund::ops::cpu::EDMUND_ISA {
+namespace {
+
+struct Sums {
+  const float* a;
+  long a_row, a_step;  // element (row i, depth d) at a + i·a_row + d·a_step
+  const float* b;      // rows of kPanel (or kWidth) columns, ldb apart
+  long ldb, depth;
+};
+
+// acc = A·B for R rows and N vectors of columns. The compiler unrolls all but the outermost loop, so that acc lies in registers.
+template <int R, int N>
+EDMUND_INLINE void multiply(const Sums& s, Vec (&acc)[R][N]) {
+  const float *a = s.a, *b = s.b;
+#pragma GCC unroll 16
+  for (int i = 0; i < R; ++i)
+#pragma GCC unroll 2
+    for (int j = 0; j < N; ++j) acc[i][j] = Vec{};
+  for (long d = 0; d < s.depth; ++d, a += s.a_step, b += s.ldb) {
+    Vec column[N];
+#pragma GCC unroll 2
+    for (int j = 0; j < N; ++j) column[j] = load(b + j * kWidth);
+#pragma GCC unroll 16
+    for (int i = 0; i < R; ++i) {
+      const float x = a[i * s.a_row];
+#pragma GCC unroll 2
+      for (int j = 0; j < N; ++j) acc[i][j] += x * column[j];
+    }
+  }
+}
+
+template <int R, int N>
+void block_output(const Sums& s, const Output& out, long ldy, long columns) {
+  Vec acc[R][N];
+  multiply(s, acc);
+#pragma GCC unroll 2
+  for (int j = 0; j < N; ++j) {
+    const long at = j * kWidth, n = columns - at;
+    if (n <= 0) break;
+    const Vec add = out.add != nullptr ? load(out.add + at, n) : Vec{};
+#pragma GCC unroll 16
+    for (int i = 0; i < R; ++i) {
+      Vec y = acc[i][j] * out.scale + add;
+      if (out.residual != nullptr) y += load(out.residual + i * ldy + at, n) * out.scale;
+      store(out.y + i * ldy + at, y, n);
+    }
+  }
+}
+
+template <int R, int N>
+void block_plain(const Sums& s, float* c, long ldc, bool accumulate) {
+  Vec acc[R][N];
+  multiply(s, acc);
+#pragma GCC unroll 16
+  for (int i = 0; i < R; ++i)
+#pragma GCC unroll 2
+    for (int j = 0; j < N; ++j) {
+      float* to = c + i * ldc + j * kWidth;
+      store(to, accumulate ? load(to) + acc[i][j] : acc[i][j]);
+    }
+}
+
+template <int N>
+struct Rows {
+  // Calls the kernel for exactly `rows` rows, 1 to kRows.
+  template <int R = kRows>
+  static void output(long rows, const Sums& s, const Output& out, long ldy, long columns) {
+    if (rows == R) return block_output<R, N>(s, out, ldy, columns);
+    if constexpr (R > 1) output<R - 1>(rows, s, out, ldy, columns);
+  }
+  template <int R = kRows>
+  static void plain(long rows, const Sums& s, float* c, long ldc, bool accumulate) {
+    if (rows == R) return block_plain<R, N>(s, c, ldc, accumulate);
+    if constexpr (R > 1) plain<R - 1>(rows, s, c, ldc, accumulate);
+  }
+};
+
+// Rows of one block, so that all blocks are about as high.
+EDMUND_INLINE long block_rows(long rows) {
+  const long blocks = (rows + kRows - 1) / kRows;
+  return (rows + blocks - 1) / blocks;
+}
+
+}  // namespace
+
+void pack(const float* b, long depth, long columns, long d_stride, long n_stride, float* packed) {
+  for (long n = 0; n < columns; n += kPanel)
+    for (long d = 0; d < depth; ++d)
+      for (long j = 0; j < kPanel; ++j) *packed++ = n + j < columns ? b[d * d_stride + (n + j) * n_stride] : 0.0F;
+}
+
+void gemm(const float* a, long lda, long rows, long depth, long columns, const float* packed, const Output& out) {
+  const long step = rows > 0 ? block_rows(rows) : 1;
+  for (long n = 0; n < columns; n += kPanel, packed += depth * kPanel) {
+    const long width = smaller(columns - n, kPanel);
+    for (long i = 0; i < rows; i += step) {
+      const long height = smaller(rows - i, step);
+      const Sums sums{a + i * lda, lda, 1, packed, kPanel, depth};
+      const long at = i * columns + n;
+      const Output part{out.y + at, out.add != nullptr ? out.add + n : nullptr,
+                        out.residual != nullptr ? out.residual + at : nullptr, out.scale};
+      if (width > kWidth) {
+        Rows<2>::output(height, sums, part, columns, width);
+      } else {
+        Rows<1>::output(height, sums, part, columns, width);
+      }
+    }
+  }
+}
+
+void gemm_plane(const float* a, long lda, long rows, long depth, const float* packed, long columns, float* c,
+                long ldc) {
+  const long step = block_rows(rows);
+  for (long n = 0; n < columns; n += kPanel, packed += depth * kPanel)
+    for (long i = 0; i < rows; i += step) {
+      const Sums sums{a + i * lda, lda, 1, packed, kPanel, depth};
+      if (columns - n > kWidth) {
+        Rows<2>::plain(smaller(rows - i, step), sums, c + i * ldc + n, ldc, false);
+      } else {
+        Rows<1>::plain(smaller(rows - i, step), sums, c + i * ldc + n, ldc, false);
+      }
+    }
+}
+
+void gemm_transposed(const float* a, long lda, const float* b, long ldb, long depth, long m, long n, float* c, long ldc,
+                     bool accumulate) {
+  const long step = m > 0 ? block_rows(m) : 1;
+  for (long j = 0; j < n; j += kPanel)
+    for (long i = 0; i < m; i += step) {
+      const Sums sums{a + i, 1, lda, b + j, ldb, depth};
+      if (n - j > kWidth) {
+        Rows<2>::plain(smaller(m - i, step), sums, c + i * ldc + j, ldc, accumulate);
+      } else {
+        Rows<1>::plain(smaller(m - i, step), sums, c + i * ldc + j, ldc, accumulate);
+      }
+    }
+}
+
+}  // namespace edmund::ops::cpu::EDMUND_ISA

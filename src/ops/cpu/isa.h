@@ -1,0 +1,40 @@
+#pragma once
+
+#include "kernels.h"
+
+/// The kernels of one instruction set (EDMUND_ISA names it); KernelTable says what each does.
+namespace edmund::ops::cpu::EDMUND_ISA {
+
+void pack(const float* b, long depth, long columns, long d_stride, long n_stride, float* packed);
+void gemm(const float* a, long lda, long rows, long depth, long columns, const float* packed, const Output& out);
+/// c = A·packed B, nothing added; columns are written up to a multiple of the vector's width.
+void gemm_plane(const float* a, long lda, long rows, long depth, const float* packed, long columns, float* c, long ldc);
+void gemm_transposed(const float* a, long lda, const float* b, long ldb, long depth, long m, long n, float* c, long ldc,
+                     bool accumulate);
+void winograd_weights(const Weight3x3& weight, long first, long last, float* packed);
+long winograd_scratch(long tiles, long C, long K);
+void winograd_tiles(const Winograd& conv, long t0, long t1, long n0, long n1, float* scratch);
+void winograd_input(const float* x, long H, long W, long C, long t0, long t1, float* v, long plane, long row);
+void winograd_gradient(const float* dy, long H, long W, long K, long t0, long t1, float* v, long plane, long row);
+void winograd_weight_gradient(const float* du, long plane, long row, long K, long C, long first, long last, float scale,
+                              float* dw);
+void moments(const float* x, long pixels, long C, const float* shift, double* sum, double* squares);
+void norm_apply(const float* x, float* y, long pixels, long C, const Affine& f, const float* factors);
+void norm_backward(const float* x, const float* dy, float* dz, long pixels, long C, const Affine& f,
+                   const float* factors, const float* mean, const float* rstd, double* sums, double* products);
+void norm_gradient(const float* x, float* dz, long pixels, long C, const float* a, const float* p, const float* q);
+void dropout_factors(const DropoutBits& bits, long image_pixels, long C, long first, long last, float* factors);
+void philox(const std::uint32_t* key, const std::uint32_t* counter, std::uint32_t first, long blocks,
+            std::uint32_t* out);
+void epilogue(float* y, long pixels, long C, const float* add, const float* residual, float scale);
+void scaled_sums(const float* dy, long pixels, long C, float scale, float* scaled, float* sums);
+void shrink(const float* top, const float* bottom, long width, long C, float factor, float* out);
+void grow(const float* row, long width, long C, float factor, float* top, float* bottom);
+void split_qkv(const float* qkv, long rows, long C, float* q, float* k, float* v);
+void merge_qkv(const float* q, const float* k, const float* v, long rows, long C, float* qkv);
+void adam(float* p, float* g, float* m, float* v, float* const* ema, const float* ema_beta, long copies, long size,
+          const AdamTerms& terms);
+
+extern const KernelTable kTable;
+
+}  // namespace edmund::ops::cpu::EDMUND_ISA

@@ -1,0 +1,122 @@
+#pragma once
+
+#include <cstdint>
+
+/// Loops over plain memory that the fast operators are made of, one table of them for each instruction set. All numbers are float32, all images
+/// channels-last: [pixels, channels]. A kernel runs on the thread that calls it.
+namespace edmund::ops::cpu {
+
+/// What follows a convolution, applied as its sums leave the registers: y = sum·scale + add + residual·scale.
+struct Output {
+  float* y = nullptr;               // [pixels, columns]
+  const float* add = nullptr;       // [columns], or null
+  const float* residual = nullptr;  // [pixels, columns], or null
+  float scale = 1.0F;
+};
+
+/// 3×3 convolution, stride 1, one zero around: Winograd's F(4×4, 3×3) (Lavin & Gray 2016). Tiles of 4×4 pixels of the result are numbered
+/// through all images, row by row.
+struct Winograd {
+  const float* x = nullptr;       // [B, H, W, C]
+  const float* packed = nullptr;  // winograd_weights()
+  long H = 0, W = 0, C = 0, K = 0;
+  const float* add = nullptr;  // [K] at add + image·add_stride, or null
+  long add_stride = 0;
+  const float* residual = nullptr;  // [B, H, W, K] or null
+  float scale = 1.0F;
+  float* y = nullptr;  // [B, H, W, K]
+};
+
+/// Where a weight [out, in, 3, 3] lies, seen as the convolution needs it: element (k, c, r, s) at w + k·k_stride + c·c_stride + 3r + s,
+/// turned by 180° if `rotated` (the gradient for the input is a convolution with the rotated weight, out and in exchanged).
+struct Weight3x3 {
+  const float* w = nullptr;
+  long K = 0, C = 0, k_stride = 0, c_stride = 0;
+  bool rotated = false;
+};
+
+/// Random numbers of dropout for one image: element n = channel·pixels + pixel is kept if word n of the key is at least `limit`.
+struct DropoutBits {
+  std::uint32_t key[2] = {}, counter[3] = {};  // counter: words 1 to 3; word 0 counts groups of four elements
+  std::uint32_t limit = 0;
+  float kept = 1.0F;  // what survivors are multiplied by
+};
+
+/// Normalization of one image seen by its channels: z = x·a + b, then SiLU, then factors.
+struct Affine {
+  const float *a = nullptr, *b = nullptr;  // [C]
+  bool silu = true;
+};
+
+struct AdamTerms {
+  float beta1, one_minus_beta1, beta2, one_minus_beta2, eps, decay, inverse_root_correction2, step_size;
+  float gradient_scale;
+  bool zero_nonfinite;
+};
+
+struct KernelTable {
+  const char* name;
+  long panel;  // columns that packed matrices are padded to
+
+  /// B [depth, columns], element (d, n) at b + d·d_stride + n·n_stride, into panels [⌈columns/panel⌉, depth, panel].
+  void (*pack)(const float* b, long depth, long columns, long d_stride, long n_stride, float* packed);
+  /// y [rows, columns] (rows `ldy` apart) = A [rows, depth] · packed B, with what follows.
+  void (*gemm)(const float* a, long lda, long rows, long depth, long columns, const float* packed, const Output& out);
+  /// C [m, n] (+)= Aᵀ·B, A [depth, m], B [depth, n]; rows lda, ldb, ldc apart. B and C may be read and written up to n rounded up to panel.
+  void (*gemm_transposed)(const float* a, long lda, const float* b, long ldb, long depth, long m, long n, float* c,
+                          long ldc, bool accumulate);
+
+  /// Input channels [first, last) of U = G g Gᵀ as panels: [36, ⌈K/panel⌉, C, panel].
+  void (*winograd_weights)(const Weight3x3& weight, long first, long last, float* packed);
+  /// Floats of scratch that winograd_tiles() needs.
+  long (*winograd_scratch)(long tiles, long C, long K);
+  /// Tiles [t0, t1), output columns [n0, n1) (n0 a multiple of panel).
+  void (*winograd_tiles)(const Winograd& conv, long t0, long t1, long n0, long n1, float* scratch);
+  /// V = Bᵀ d B of tiles [t0, t1) of x [B, H, W, C]: element (p, t, c) at v + p·plane + t·row + c; zeros from C to row.
+  void (*winograd_input)(const float* x, long H, long W, long C, long t0, long t1, float* v, long plane, long row);
+  /// A dY Aᵀ likewise, of the gradient dy [B, H, W, K].
+  void (*winograd_gradient)(const float* dy, long H, long W, long K, long t0, long t1, float* v, long plane, long row);
+  /// dw [K, C, 3, 3] = scale · Gᵀ dU G for input channels [first, last); dU (p, c, k) at du + p·plane + c·row + k.
+  void (*winograd_weight_gradient)(const float* du, long plane, long row, long K, long C, long first, long last,
+                                   float scale, float* dw);
+
+  /// sum[c], squares[c] += Σ (x - shift[c]), Σ (x - shift[c])².
+  void (*moments)(const float* x, long pixels, long C, const float* shift, double* sum, double* squares);
+  /// y = f(x·a + b)·factors; factors may be null.
+  void (*norm_apply)(const float* x, float* y, long pixels, long C, const Affine& f, const float* factors);
+  /// dz = dy·factors·f'(x·a + b), and sums[c] += Σ dz, products[c] += Σ dz·(x - mean[c])·rstd[c].
+  void (*norm_backward)(const float* x, const float* dy, float* dz, long pixels, long C, const Affine& f,
+                        const float* factors, const float* mean, const float* rstd, double* sums, double* products);
+  /// dx = dz·a + x·p + q, in place of dz.
+  void (*norm_gradient)(const float* x, float* dz, long pixels, long C, const float* a, const float* p, const float* q);
+  /// 0 or `kept` for pixels [first, last) of an image: [last - first, C].
+  void (*dropout_factors)(const DropoutBits& bits, long image_pixels, long C, long first, long last, float* factors);
+  /// Words of Philox4x32-10 blocks first, first + 1, …: 4·blocks words. counter: words 1 to 3.
+  void (*philox)(const std::uint32_t* key, const std::uint32_t* counter, std::uint32_t first, long blocks,
+                 std::uint32_t* out);
+
+  /// y = y·scale + add + residual·scale, in place; add and residual may be null.
+  void (*epilogue)(float* y, long pixels, long C, const float* add, const float* residual, float scale);
+  /// sums[c] += Σ dy·scale; scaled = dy·scale unless null.
+  void (*scaled_sums)(const float* dy, long pixels, long C, float scale, float* scaled, float* sums);
+  /// One row of the half image: factor · (sum of 2×2 pixels), from two rows of `width` pixels.
+  void (*shrink)(const float* top, const float* bottom, long width, long C, float factor, float* out);
+  /// Two rows of the double image from one row of `width` pixels: factor · copies.
+  void (*grow)(const float* row, long width, long C, float factor, float* top, float* bottom);
+  /// rows of (c, {q, k, v}) ↔ q, k, v [rows, C]. q is multiplied by q_scale either way.
+  void (*split_qkv)(const float* qkv, long rows, long C, float* q, float* k, float* v);
+  void (*merge_qkv)(const float* q, const float* k, const float* v, long rows, long C, float* qkv);
+
+  /// Elements of the flat memory, all in one pass; `ema` copies with `ema_beta`.
+  void (*adam)(float* p, float* g, float* m, float* v, float* const* ema, const float* ema_beta, long copies, long size,
+               const AdamTerms& terms);
+};
+
+/// Table of the best instruction set that this machine has.
+const KernelTable& kernel_table();
+/// All tables that this machine can run, the best first (tests compare them).
+const KernelTable* const* kernel_tables(long& count);
+/// Makes another of them the one to use (tests).
+void use_kernel_table(const KernelTable& table);
+
+}  // namespace edmund::ops::cpu

@@ -1,0 +1,106 @@
+// Passes over channels-last images that do no more than a few operations for each number, and Adam over flat memory.
+#include "isa.h"
+#include "vector.h"
+
+namespace edmund::ops::cpu::EDMUND_ISA {
+
+void epilogue(float* y, long pixels, long C, const float* add, const float* residual, float scale) {
+  for (long i = 0; i < pixels; ++i, y += C, residual += residual != nullptr ? C : 0)
+    for (long c = 0; c < C; c += kWidth) {
+      const long n = C - c;
+      Vec out = load(y + c, n) * scale;
+      if (add != nullptr) out += load(add + c, n);
+      if (residual != nullptr) out += load(residual + c, n) * scale;
+      store(y + c, out, n);
+    }
+}
+
+void scaled_sums(const float* dy, long pixels, long C, float scale, float* scaled, float* sums) {
+  constexpr long kChunk = 64;  // pixels summed before they join the others: sums of thousands lose fewer digits
+  for (long begin = 0; begin < pixels; begin += kChunk)
+    for (long c = 0; c < C; c += kWidth) {
+      const long n = smaller(kWidth, C - c), end = smaller(begin + kChunk, pixels);
+      Vec sum{};
+      for (long i = begin; i < end; ++i) {
+        const Vec d = load(dy + i * C + c, n) * scale;
+        sum += d;
+        if (scaled != nullptr) store(scaled + i * C + c, d, n);
+      }
+      store(sums + c, load(sums + c, n) + sum, n);
+    }
+}
+
+void shrink(const float* top, const float* bottom, long width, long C, float factor, float* out) {
+  for (long i = 0; i + 1 < width; i += 2, top += 2 * C, bottom += 2 * C, out += C)
+    for (long c = 0; c < C; c += kWidth) {
+      const long n = C - c;
+      store(out + c,
+            ((load(top + c, n) + load(top + C + c, n)) + (load(bottom + c, n) + load(bottom + C + c, n))) * factor, n);
+    }
+}
+
+void grow(const float* row, long width, long C, float factor, float* top, float* bottom) {
+  for (long i = 0; i < width; ++i, row += C, top += 2 * C, bottom += 2 * C)
+    for (long c = 0; c < C; c += kWidth) {
+      const long n = C - c;
+      const Vec x = load(row + c, n) * factor;
+      store(top + c, x, n);
+      store(top + C + c, x, n);
+      store(bottom + c, x, n);
+      store(bottom + C + c, x, n);
+    }
+}
+
+void split_qkv(const float* qkv, long rows, long C, float* q, float* k, float* v) {
+  for (long i = 0; i < rows * C; ++i) {
+    q[i] = qkv[3 * i];
+    k[i] = qkv[3 * i + 1];
+    v[i] = qkv[3 * i + 2];
+  }
+}
+
+void merge_qkv(const float* q, const float* k, const float* v, long rows, long C, float* qkv) {
+  for (long i = 0; i < rows * C; ++i) {
+    qkv[3 * i] = q[i];
+    qkv[3 * i + 1] = k[i];
+    qkv[3 * i + 2] = v[i];
+  }
+}
+
+void adam(float* __restrict p, float* __restrict g, float* __restrict m, float* __restrict v, float* const* ema,
+          const float* ema_beta, long copies, long size, const AdamTerms& terms) {
+  const AdamTerms t = terms;
+  constexpr long kBlock = 1024;  // what the EMA copies read again is still in the first-level cache
+  for (long begin = 0; begin < size; begin += kBlock) {
+    const long end = smaller(begin + kBlock, size);
+#pragma GCC ivdep
+    for (long i = begin; i < end; ++i) {
+      float d = g[i];
+      if (t.zero_nonfinite) {
+        d = d != d ? 0.0F : d;
+        d = d > 3.402823466e38F ? 1e5F : d;
+        d = d < -3.402823466e38F ? -1e5F : d;
+      }
+      d *= t.gradient_scale;
+      m[i] += (d - m[i]) * t.one_minus_beta1;
+      v[i] = v[i] * t.beta2 + d * d * t.one_minus_beta2;
+      const float denominator = __builtin_sqrtf(v[i]) * t.inverse_root_correction2 + t.eps;
+      p[i] = p[i] * t.decay - t.step_size * (m[i] / denominator);
+      g[i] = 0.0F;
+    }
+    for (long copy = 0; copy < copies; ++copy) {
+      float* __restrict e = ema[copy];
+      const float beta = ema_beta[copy];
+      if (beta < 0.5F) {
+#pragma GCC ivdep
+        for (long i = begin; i < end; ++i) e[i] = p[i] + beta * (e[i] - p[i]);
+      } else {
+        const float rest = 1.0F - beta;
+#pragma GCC ivdep
+        for (long i = begin; i < end; ++i) e[i] = e[i] - rest * (e[i] - p[i]);
+      }
+    }
+  }
+}
+
+}  // namespace edmund::ops::cpu::EDMUND_ISA

@@ -1,0 +1,36 @@
+#include "isa.h"
+#include "vector.h"
+
+namespace edmund::ops::cpu::EDMUND_ISA {
+
+#define EDMUND_TEXT2(x) #x
+#define EDMUND_TEXT(x) EDMUND_TEXT2(x)
+
+const KernelTable kTable = {
+    .name = EDMUND_TEXT(EDMUND_ISA),
+    .panel = kPanel,
+    .pack = pack,
+    .gemm = gemm,
+    .gemm_transposed = gemm_transposed,
+    .winograd_weights = winograd_weights,
+    .winograd_scratch = winograd_scratch,
+    .winograd_tiles = winograd_tiles,
+    .winograd_input = winograd_input,
+    .winograd_gradient = winograd_gradient,
+    .winograd_weight_gradient = winograd_weight_gradient,
+    .moments = moments,
+    .norm_apply = norm_apply,
+    .norm_backward = norm_backward,
+    .norm_gradient = norm_gradient,
+    .dropout_factors = dropout_factors,
+    .philox = philox,
+    .epilogue = epilogue,
+    .scaled_sums = scaled_sums,
+    .shrink = shrink,
+    .grow = grow,
+    .split_qkv = split_qkv,
+    .merge_qkv = merge_qkv,
+    .adam = adam,
+};
+
+}  // namespace edmund::ops::cpu::EDMUND_ISA

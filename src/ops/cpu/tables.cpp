@@ -1,0 +1,59 @@
+#include "kernels.h"
+
+#include <array>
+#include <atomic>
+
+namespace edmund::ops::cpu {
+
+#define EDMUND_DECLARE(isa)        \
+  namespace isa {                  \
+  extern const KernelTable kTable; \
+  }
+#ifdef EDMUND_X86
+EDMUND_DECLARE(avx512)
+EDMUND_DECLARE(avx2)
+#endif
+EDMUND_DECLARE(portable)
+#undef EDMUND_DECLARE
+
+namespace {
+
+struct Usable {
+  std::array<const KernelTable*, 3> tables = {};
+  long count = 0;
+
+  Usable() {
+#ifdef EDMUND_X86
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl"))
+      add(avx512::kTable);
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) add(avx2::kTable);
+#endif
+    add(portable::kTable);
+  }
+  void add(const KernelTable& table) { tables[static_cast<std::size_t>(count++)] = &table; }
+};
+
+const Usable& usable() {
+  static const Usable tables;
+  return tables;
+}
+
+std::atomic<const KernelTable*>& chosen() {
+  static std::atomic<const KernelTable*> table = usable().tables[0];
+  return table;
+}
+
+}  // namespace
+
+const KernelTable& kernel_table() { return *chosen(); }
+
+const KernelTable* const* kernel_tables(long& count) {
+  count = usable().count;
+  return usable().tables.data();
+}
+
+void use_kernel_table(const KernelTable& table) { chosen() = &table; }
+
+}  // namespace edmund::ops::cpu

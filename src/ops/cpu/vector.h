@@ -1,0 +1,81 @@
+#pragma once
+
+// Vectors of float32 of the width that the instruction set has. Only for files that are compiled once for each instruction set
+// (EDMUND_ISA): everything is inline and local to the file, and no header with inline functions of others is included, since the
+// linker would be free to use an AVX-512 copy of those everywhere.
+#include <cstdint>
+
+#if defined(__AVX512F__) || defined(__AVX2__) || defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+namespace edmund::ops::cpu::EDMUND_ISA {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr long kWidth = 16;
+constexpr int kRows = 12;  // rows of a matrix product that stay in registers, beside kPanel columns
+#elif defined(__AVX2__)
+constexpr long kWidth = 8;
+constexpr int kRows = 6;
+#else
+constexpr long kWidth = 4;
+constexpr int kRows = 6;
+#endif
+constexpr long kPanel = 2 * kWidth;
+
+using Vec = float __attribute__((vector_size(4 * kWidth)));
+using Bits = std::uint32_t __attribute__((vector_size(4 * kWidth)));
+using LooseVec = float __attribute__((vector_size(4 * kWidth), aligned(4), may_alias));
+
+#define EDMUND_INLINE inline __attribute__((always_inline))
+
+EDMUND_INLINE Vec load(const float* from) { return *reinterpret_cast<const LooseVec*>(from); }
+EDMUND_INLINE void store(float* to, Vec v) { *reinterpret_cast<LooseVec*>(to) = v; }
+EDMUND_INLINE Vec splat(float x) { return x - Vec{}; }
+
+/// The first n of a vector (all if n >= kWidth), zeros after them.
+EDMUND_INLINE Vec load(const float* from, long n) {
+  if (n >= kWidth) return load(from);
+#if defined(__AVX512F__)
+  return (Vec)_mm512_maskz_loadu_ps(static_cast<__mmask16>((1U << n) - 1), from);
+#else
+  Vec v{};
+  for (long i = 0; i < n; ++i) v[i] = from[i];
+  return v;
+#endif
+}
+
+EDMUND_INLINE void store(float* to, Vec v, long n) {
+  if (n >= kWidth) return store(to, v);
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1U << n) - 1), (__m512)v);
+#else
+  for (long i = 0; i < n; ++i) to[i] = v[i];
+#endif
+}
+
+EDMUND_INLINE long smaller(long a, long b) { return a < b ? a : b; }
+
+/// e^x within 2 units in the last place; x beyond ±87 as ±87.
+EDMUND_INLINE Vec exponential(Vec x) {
+  x = x < -87.0F ? splat(-87.0F) : x;
+  x = x > 87.0F ? splat(87.0F) : x;
+  // x = n·ln 2 + r, |r| <= ln(2)/2; adding 1.5·2^23 rounds to the integer n and leaves it in the lowest bits.
+  const float magic = 12582912.0F;
+  const Vec shifted = x * 1.44269504F + magic, n = shifted - magic;
+  const Vec r = (x - n * 0.693359375F) + n * 2.12194440e-4F;
+  Vec p = splat(1.9875691500e-4F);
+  p = p * r + 1.3981999507e-3F;
+  p = p * r + 8.3334519073e-3F;
+  p = p * r + 4.1665795894e-2F;
+  p = p * r + 1.6666665459e-1F;
+  p = p * r + 5.0000001201e-1F;
+  p = p * (r * r) + r + 1.0F;
+  return (Vec)((Bits)p + ((Bits)shifted << 23));
+}
+
+EDMUND_INLINE Vec sigmoid(Vec x) { return 1.0F / (1.0F + exponential(-x)); }
+
+}  // namespace
+}  // namespace edmund::ops::cpu::EDMUND_ISA

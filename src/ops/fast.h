@@ -1,0 +1,62 @@
+#pragma once
+
+#include "edmund/ops/ops.h"
+#include "edmund/ops/profile.h"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+/// The fast CPU operators: float32 only, results channels-last. ops.h states what each computes; fast() says when they are taken.
+namespace edmund::ops {
+
+/// Whether set_kernels() asks for the fast operators and x is something that they take.
+bool fast(const Tensor& x);
+
+/// What the profile says of an operator on x that makes K channels by `taps` multiplications of each input channel.
+OperatorTime described(std::string_view name, const Tensor& x, std::int64_t K, double taps = 0.0);
+
+namespace cpu {
+
+Tensor conv2d(const Tensor& x, const Conv2d& args);
+Tensor group_norm_silu(const Tensor& x, const GroupNorm& args);
+Tensor attention(const Tensor& qkv, std::int64_t heads);
+Tensor resample_box(const Tensor& x, Resample direction);
+Tensor concat(const Tensor& a, const Tensor& b);
+void adam_ema(Tensor& parameters, Tensor& gradient, Tensor& first_moment, Tensor& second_moment,
+              std::vector<Tensor>& ema, const AdamStep& args);
+
+/// Gradient of the weight [K, C, 3, 3] times `scale`, of a 3×3 convolution of x that had the gradient dy; both channels-last.
+Tensor winograd_weight_gradient(const Tensor& x, const Tensor& dy, float scale);
+
+/// x with its memory in the order [B, H, W, C].
+Tensor channels_last(const Tensor& x);
+/// Memory for [B, C, H, W] in that order.
+Tensor empty_image(std::int64_t B, std::int64_t C, std::int64_t H, std::int64_t W);
+/// A contiguous row, or null if undefined.
+const float* data_or_null(const Tensor& x);
+/// Whether autograd wants to hear of an operation on these.
+bool wants_gradient(std::initializer_list<const Tensor*> inputs);
+/// autograd::Function takes a tensor that may be undefined as an optional, and numbers only those that are there; so each function notes itself
+/// which of its inputs want gradients: bit i for input i.
+std::optional<Tensor> if_defined(const Tensor& x);
+std::int64_t wanted_gradients(std::initializer_list<const std::optional<Tensor>*> inputs);
+
+/// Memory of the calling thread, at least `floats`, aligned to a cache line; valid until the next call with the same slot.
+enum class Scratch { kTiles, kFactors };
+float* scratch(Scratch slot, std::int64_t floats);
+
+/// Splits the pixels of B images into tasks so that all threads have work, and runs task(image, first pixel, last pixel). Parts are multiples of
+/// four pixels.
+struct PixelTasks {
+  std::int64_t images, pixels, parts;
+
+  PixelTasks(std::int64_t images, std::int64_t pixels);
+  void run(const std::function<void(std::int64_t image, std::int64_t part, std::int64_t first, std::int64_t last)>&
+               task) const;
+};
+
+}  // namespace cpu
+}  // namespace edmund::ops

@@ -1,0 +1,216 @@
+// conv2d on the CPU: 3×3 by Winograd's F(4×4, 3×3) or ATen's direct convolution (set_conv), 1×1 as a matrix product, others by ATen.
+#include "cpu/kernels.h"
+#include "edmund/core/format.h"
+#include "fast.h"
+#include "packed_weights.h"
+
+#include <algorithm>
+#include <array>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/conv2d.h>
+#include <ATen/ops/convolution_backward.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/mm.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/Parallel.h>
+#include <optional>
+#include <torch/csrc/autograd/custom_function.h>
+#include <tuple>
+
+namespace edmund::ops::cpu {
+namespace {
+
+enum class Method { kMatrix, kWinograd, kDirect };
+
+Method method_of(const Tensor& weight, std::int64_t padding) {
+  const auto R = weight.size(2);
+  if (R == 1 && padding == 0 && weight.size(3) == 1) return Method::kMatrix;
+  if (R == 3 && padding == 1 && weight.size(3) == 3 && conv() == Conv::kWinograd) return Method::kWinograd;
+  return Method::kDirect;
+}
+
+// What follows a convolution, with the addends of one image as one row: (bias + per_sample)·scale.
+struct Tail {
+  Tensor add;  // [B or 1, K] or undefined
+  Tensor residual;
+  float scale;
+
+  Tail(const Tensor& bias, const Tensor& per_sample, const Tensor& residual_, double scale_)
+      : residual(residual_.defined() ? channels_last(residual_) : Tensor()), scale(static_cast<float>(scale_)) {
+    if (per_sample.defined()) {
+      add = bias.defined() ? per_sample + bias : per_sample;
+      add = (scale_ == 1.0 ? add : add * scale_).contiguous();
+    } else if (bias.defined()) {
+      add = (scale_ == 1.0 ? bias : bias * scale_).contiguous().unsqueeze(0);
+    }
+  }
+  std::int64_t stride() const { return add.defined() && add.size(0) > 1 ? add.size(1) : 0; }
+  const float* row(std::int64_t image) const {
+    return add.defined() ? add.const_data_ptr<float>() + image * stride() : nullptr;
+  }
+};
+
+Tensor matrix(const Tensor& x, const Tensor& packed, std::int64_t K, const Tail& tail) {
+  const std::int64_t B = x.size(0), C = x.size(1), H = x.size(2), W = x.size(3);
+  const Tensor y = empty_image(B, K, H, W);
+  const float *from = x.const_data_ptr<float>(), *b = packed.const_data_ptr<float>();
+  const float* residual = data_or_null(tail.residual);
+  float* to = y.data_ptr<float>();
+  const auto& table = kernel_table();
+  PixelTasks(B, H * W).run([&](std::int64_t image, std::int64_t, std::int64_t first, std::int64_t last) {
+    const std::int64_t at = image * H * W + first;
+    const Output out{.y = to + at * K,
+                     .add = tail.row(image),
+                     .residual = residual != nullptr ? residual + at * K : nullptr,
+                     .scale = tail.scale};
+    table.gemm(from + at * C, C, last - first, C, K, b, out);
+  });
+  return y;
+}
+
+Tensor winograd(const Tensor& x, const Tensor& packed, std::int64_t K, const Tail& tail) {
+  const std::int64_t B = x.size(0), C = x.size(1), H = x.size(2), W = x.size(3);
+  const Tensor y = empty_image(B, K, H, W);
+  const Winograd task{.x = x.const_data_ptr<float>(),
+                      .packed = packed.const_data_ptr<float>(),
+                      .H = H,
+                      .W = W,
+                      .C = C,
+                      .K = K,
+                      .add = tail.row(0),
+                      .add_stride = tail.stride(),
+                      .residual = data_or_null(tail.residual),
+                      .scale = tail.scale,
+                      .y = y.data_ptr<float>()};
+  const auto& table = kernel_table();
+  const std::int64_t tiles = B * ((H + 3) / 4) * ((W + 3) / 4), threads = at::get_num_threads();
+  // A block's transformed tiles and products should fill half of a second-level cache of 1 to 2 MB, but be high enough to use each weight often.
+  const std::int64_t most = std::max<std::int64_t>(24, std::int64_t{160'000} / (36 * (C + K)) / 12 * 12);
+  // With few tiles the threads share the output's channels instead: each weight is then read by one thread only.
+  const std::int64_t panels = (K + table.panel - 1) / table.panel;
+  const std::int64_t shares = tiles < 8 * threads ? std::min(threads, panels) : 1;
+  const std::int64_t rounds = std::max<std::int64_t>(1, (tiles + most - 1) / most);
+  const std::int64_t blocks = std::min(tiles, shares > 1 ? rounds : (rounds + threads - 1) / threads * threads);
+  at::parallel_for(0, blocks * shares, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t block = i / shares, share = i % shares;
+      const std::int64_t t0 = tiles * block / blocks, t1 = tiles * (block + 1) / blocks;
+      const std::int64_t n0 = panels * share / shares * table.panel, n1 = panels * (share + 1) / shares * table.panel;
+      table.winograd_tiles(task, t0, t1, n0, n1, scratch(Scratch::kTiles, table.winograd_scratch(t1 - t0, C, K)));
+    }
+  });
+  return y;
+}
+
+void add_tail(const Tensor& y, const Tail& tail) {
+  if (!tail.add.defined() && !tail.residual.defined() && tail.scale == 1.0F) return;
+  const std::int64_t B = y.size(0), K = y.size(1), pixels = y.size(2) * y.size(3);
+  const float* residual = data_or_null(tail.residual);
+  float* data = y.data_ptr<float>();
+  PixelTasks(B, pixels).run([&](std::int64_t image, std::int64_t, std::int64_t first, std::int64_t last) {
+    const std::int64_t at = (image * pixels + first) * K;
+    kernel_table().epilogue(data + at, last - first, K, tail.row(image), residual != nullptr ? residual + at : nullptr,
+                            tail.scale);
+  });
+}
+
+Tensor forward(const Tensor& input, const Tensor& weight, const Tail& tail, std::int64_t padding, Use use) {
+  const Tensor x = channels_last(input);
+  switch (method_of(weight, padding)) {
+    case Method::kMatrix: return matrix(x, packed_weight(weight, Packing::kMatrix, use), weight.size(0), tail);
+    case Method::kWinograd: return winograd(x, packed_weight(weight, Packing::kWinograd, use), weight.size(0), tail);
+    case Method::kDirect: break;
+  }
+  const Tensor y = channels_last(at::conv2d(x, weight, std::nullopt, 1, padding));
+  add_tail(y, tail);
+  return y;
+}
+
+// Gradients for what was added: dy·scale (the residual's), and its sums over the pixels of each image [B, K].
+Tensor tail_gradients(const Tensor& dy, double scale, bool residual, bool sums, Tensor& per_image) {
+  if (!sums) return residual ? (scale == 1.0 ? dy : dy * scale) : Tensor();
+  const std::int64_t B = dy.size(0), K = dy.size(1), pixels = dy.size(2) * dy.size(3);
+  const bool scaled = residual && scale != 1.0;
+  const Tensor out = scaled ? at::empty_like(dy) : dy;
+  const PixelTasks tasks(B, pixels);
+  const Tensor parts = at::zeros({B, tasks.parts, K}, at::kFloat);
+  const float* from = dy.const_data_ptr<float>();
+  float *to = scaled ? out.data_ptr<float>() : nullptr, *rows = parts.data_ptr<float>();
+  tasks.run([&](std::int64_t image, std::int64_t part, std::int64_t first, std::int64_t last) {
+    const std::int64_t at = (image * pixels + first) * K;
+    kernel_table().scaled_sums(from + at, last - first, K, static_cast<float>(scale), to != nullptr ? to + at : nullptr,
+                               rows + (image * tasks.parts + part) * K);
+  });
+  per_image = tasks.parts == 1 ? parts.squeeze(1) : parts.sum(1);
+  return residual ? out : Tensor();
+}
+
+Tensor matrix_weight_gradient(const Tensor& x, const Tensor& dy, double scale) {
+  const std::int64_t C = x.size(1), K = dy.size(1);
+  const Tensor rows = x.permute({0, 2, 3, 1}).reshape({-1, C}), gradients = dy.permute({0, 2, 3, 1}).reshape({-1, K});
+  return at::mm(gradients.t(), rows).mul_(scale).reshape({K, C, 1, 1});
+}
+
+class Function : public torch::autograd::Function<Function> {
+ public:
+  using Context = torch::autograd::AutogradContext;
+
+  using Maybe = std::optional<Tensor>;
+
+  static Tensor forward(Context* ctx, const Maybe& input, const Maybe& weights, const Maybe& bias,
+                        const Maybe& per_sample, const Maybe& residual, double scale, std::int64_t padding) {
+    const Tensor x = channels_last(*input), weight = *weights;
+    ctx->save_for_backward({x, weight});
+    ctx->saved_data["needs"] = wanted_gradients({&input, &weights, &bias, &per_sample, &residual});
+    ctx->saved_data["scale"] = scale;
+    ctx->saved_data["padding"] = padding;
+    return cpu::forward(
+        x, weight, Tail(bias.value_or(Tensor()), per_sample.value_or(Tensor()), residual.value_or(Tensor()), scale),
+        padding, Use::kOnce);
+  }
+
+  static torch::autograd::variable_list backward(Context* ctx, torch::autograd::variable_list gradients) {
+    const at::NoGradGuard no_grad;
+    const auto saved = ctx->get_saved_variables();
+    const Tensor &x = saved[0], &weight = saved[1], dy = channels_last(gradients[0]);
+    const Timed timed([&] {
+      const auto taps = static_cast<double>(weight.size(2) * weight.size(3));
+      return described(format("conv {}x{} backward", weight.size(2), weight.size(3)), x, weight.size(0), 2.0 * taps);
+    });
+    const double scale = ctx->saved_data["scale"].toDouble();
+    const std::int64_t padding = ctx->saved_data["padding"].toInt();
+    const std::int64_t wanted = ctx->saved_data["needs"].toInt();
+    const auto needs = [&](int i) { return (wanted >> i & 1) != 0; };
+    Tensor per_image;
+    const Tensor residual = tail_gradients(dy, scale, needs(4), needs(2) || needs(3), per_image);
+    Tensor dx, dw;
+    const Tail tail({}, {}, {}, scale);
+    switch (method_of(weight, padding)) {
+      case Method::kMatrix:
+        if (needs(0)) dx = matrix(dy, packed_weight(weight, Packing::kMatrixBackward, Use::kOnce), x.size(1), tail);
+        if (needs(1)) dw = matrix_weight_gradient(x, dy, scale);
+        break;
+      case Method::kWinograd:
+        if (needs(0)) dx = winograd(dy, packed_weight(weight, Packing::kWinogradBackward, Use::kOnce), x.size(1), tail);
+        if (needs(1)) dw = winograd_weight_gradient(x, dy, tail.scale);
+        break;
+      case Method::kDirect:
+        std::tie(dx, dw, std::ignore) =
+            at::convolution_backward(scale == 1.0 ? dy : dy * scale, x, weight, std::nullopt, {1, 1},
+                                     {padding, padding}, {1, 1}, false, {0, 0}, 1, {needs(0), needs(1), false});
+    }
+    return {dx, dw, needs(2) ? per_image.sum(0) : Tensor(), needs(3) ? per_image : Tensor(), residual, {}, {}};
+  }
+};
+
+}  // namespace
+
+Tensor conv2d(const Tensor& x, const Conv2d& args) {
+  const std::int64_t padding = args.padding.value_or(args.weight.size(2) / 2);
+  if (wants_gradient({&x, &args.weight, &args.bias, &args.per_sample, &args.residual}))
+    return Function::apply(if_defined(x), if_defined(args.weight), if_defined(args.bias), if_defined(args.per_sample),
+                           if_defined(args.residual), args.scale, padding);
+  return forward(x, args.weight, Tail(args.bias, args.per_sample, args.residual, args.scale), padding, Use::kKeep);
+}
+
+}  // namespace edmund::ops::cpu

@@ -1,0 +1,270 @@
+// group_norm_silu on the CPU: one pass for the statistics, one for everything that follows; backward likewise. Dropout's factors are drawn again
+// in backward rather than stored.
+#include "cpu/kernels.h"
+#include "edmund/core/philox.h"
+#include "fast.h"
+
+#include <algorithm>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/zeros.h>
+#include <cmath>
+#include <torch/csrc/autograd/custom_function.h>
+
+namespace edmund::ops::cpu {
+namespace {
+
+constexpr std::int64_t kFactors = 8192;  // dropout factors drawn at a time
+
+// Rows of a [B, kRows, C] tensor: what normalization is for each channel of an image, z = x·a + b.
+enum Row { kA, kB, kMean, kRstd, kRows };
+
+struct Norm {
+  std::int64_t groups = 1;
+  double eps = 0.0;
+  bool silu = true;
+  double dropout = 0.0;
+  std::uint64_t seed = 0;
+  std::vector<std::int64_t> samples = {};
+  std::uint32_t layer = 0;
+
+  explicit Norm(const GroupNorm& args) : groups(args.groups), eps(args.eps), silu(args.silu) {
+    if (args.key == nullptr || args.dropout == 0.0) return;
+    dropout = args.dropout;
+    seed = args.key->seed;
+    samples = args.key->samples;
+    layer = args.layer;
+  }
+
+  // The key of element words that the reference uses: (seed, kDropout, sample, layer).
+  DropoutBits bits(std::int64_t image) const {
+    const auto sample = static_cast<std::uint64_t>(samples[static_cast<std::size_t>(image)]);
+    const auto stream = static_cast<std::uint32_t>(Stream::kDropout) << 24;
+    return {.key = {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)},
+            .counter = {layer, static_cast<std::uint32_t>(sample), static_cast<std::uint32_t>(sample >> 32) ^ stream},
+            .limit = static_cast<std::uint32_t>(std::ldexp(dropout, 32)),
+            .kept = static_cast<float>(1.0 / (1.0 - dropout))};
+  }
+
+  // Runs body(first, last, factors) over pixels [first, last) of an image, with factors in the thread's scratch or null.
+  template <typename Body>
+  void with_factors(std::int64_t image, std::int64_t pixels, std::int64_t C, std::int64_t first, std::int64_t last,
+                    const Body& body) const {
+    if (dropout == 0.0) return body(first, last, nullptr);
+    const DropoutBits key = bits(image);
+    const std::int64_t step = std::max<std::int64_t>(4, kFactors / C / 4 * 4);
+    float* factors = scratch(Scratch::kFactors, step * C);
+    for (std::int64_t at = first; at < last; at += step) {
+      const std::int64_t end = std::min(last, at + step);
+      kernel_table().dropout_factors(key, pixels, C, at, end, factors);
+      body(at, end, factors);
+    }
+  }
+};
+
+struct Parameters {
+  const float *weight, *bias, *scale, *shift;  // [C], [C]; [B, C] or null
+};
+
+// Merges the channels' sums about their own origins into mean and variance of each group (Chan et al. 1983), and these with the parameters.
+void fill_rows(const Norm& norm, std::int64_t pixels, std::int64_t C, const float* origin, const double* sum,
+               const double* squares, const Parameters& p, std::int64_t image, float* rows) {
+  const std::int64_t width = C / norm.groups;
+  const auto n = static_cast<double>(pixels), count = n * static_cast<double>(width);
+  for (std::int64_t first = 0; first < C; first += width) {
+    double mean = 0.0, variance = 0.0;
+    for (std::int64_t c = first; c < first + width; ++c)
+      mean += (static_cast<double>(origin[c]) + sum[c] / n) / static_cast<double>(width);
+    for (std::int64_t c = first; c < first + width; ++c) {
+      const double own = static_cast<double>(origin[c]) + sum[c] / n;
+      variance += squares[c] - sum[c] * sum[c] / n + n * (own - mean) * (own - mean);
+    }
+    const double rstd = 1.0 / std::sqrt(std::max(variance, 0.0) / count + norm.eps);
+    for (std::int64_t c = first; c < first + width; ++c) {
+      const double adapt = p.scale != nullptr ? 1.0 + static_cast<double>(p.scale[image * C + c]) : 1.0;
+      const double shift = p.shift != nullptr ? static_cast<double>(p.shift[image * C + c]) : 0.0;
+      const double a = rstd * static_cast<double>(p.weight[c]) * adapt;
+      rows[kA * C + c] = static_cast<float>(a);
+      rows[kB * C + c] = static_cast<float>(static_cast<double>(p.bias[c]) * adapt + shift - mean * a);
+      rows[kMean * C + c] = static_cast<float>(mean);
+      rows[kRstd * C + c] = static_cast<float>(rstd);
+    }
+  }
+}
+
+Tensor forward(const Tensor& x, const Norm& norm, const Parameters& parameters, Tensor& rows) {
+  const auto& table = kernel_table();
+  const std::int64_t B = x.size(0), C = x.size(1), pixels = x.size(2) * x.size(3);
+  const Tensor y = empty_image(B, C, x.size(2), x.size(3));
+  rows = at::empty({B, kRows, C}, at::kFloat);
+  const PixelTasks tasks(B, pixels);
+  const Tensor moments = at::zeros({B, tasks.parts, 2, C}, at::kDouble);
+  const float* from = x.const_data_ptr<float>();
+  float *to = y.data_ptr<float>(), *row = rows.data_ptr<float>();
+  double* sums = moments.data_ptr<double>();
+
+  const auto measure = [&](std::int64_t image, std::int64_t part, std::int64_t first, std::int64_t last) {
+    double* out = sums + (image * tasks.parts + part) * 2 * C;
+    const float* origin = from + image * pixels * C;
+    table.moments(origin + first * C, last - first, C, origin, out, out + C);
+  };
+  const auto finish = [&](std::int64_t image) {
+    double* total = sums + image * tasks.parts * 2 * C;
+    for (std::int64_t part = 1; part < tasks.parts; ++part)
+      for (std::int64_t i = 0; i < 2 * C; ++i) total[i] += total[part * 2 * C + i];
+    fill_rows(norm, pixels, C, from + image * pixels * C, total, total + C, parameters, image, row + image * kRows * C);
+  };
+  const auto apply = [&](std::int64_t image, std::int64_t, std::int64_t first, std::int64_t last) {
+    const float* r = row + image * kRows * C;
+    norm.with_factors(image, pixels, C, first, last, [&](std::int64_t begin, std::int64_t end, const float* factors) {
+      const std::int64_t at = (image * pixels + begin) * C;
+      table.norm_apply(from + at, to + at, end - begin, C, {r + kA * C, r + kB * C, norm.silu}, factors);
+    });
+  };
+  if (tasks.parts == 1) {
+    tasks.run([&](std::int64_t image, std::int64_t part, std::int64_t first, std::int64_t last) {
+      measure(image, part, first, last);
+      finish(image);
+      apply(image, part, first, last);
+    });
+  } else {
+    tasks.run(measure);
+    for (std::int64_t image = 0; image < B; ++image) finish(image);
+    tasks.run(apply);
+  }
+  return y;
+}
+
+// dx, and sums over the pixels of each image: [B, 2, C] of dz and of dz·(x - mean)·rstd.
+Tensor backward(const Tensor& x, const Tensor& dy, const Tensor& rows, const Norm& norm, Tensor& totals) {
+  const auto& table = kernel_table();
+  const std::int64_t B = x.size(0), C = x.size(1), pixels = x.size(2) * x.size(3), width = C / norm.groups;
+  const Tensor dx = empty_image(B, C, x.size(2), x.size(3));
+  const PixelTasks tasks(B, pixels);
+  const Tensor parts = at::zeros({B, tasks.parts, 2, C}, at::kDouble), terms = at::empty({B, 2, C}, at::kFloat);
+  const float *from = x.const_data_ptr<float>(), *gradient = dy.const_data_ptr<float>(),
+              *row = rows.const_data_ptr<float>();
+  float *to = dx.data_ptr<float>(), *term = terms.data_ptr<float>();
+  double* sums = parts.data_ptr<double>();
+
+  const auto measure = [&](std::int64_t image, std::int64_t part, std::int64_t first, std::int64_t last) {
+    const float* r = row + image * kRows * C;
+    double* out = sums + (image * tasks.parts + part) * 2 * C;
+    norm.with_factors(image, pixels, C, first, last, [&](std::int64_t begin, std::int64_t end, const float* factors) {
+      const std::int64_t at = (image * pixels + begin) * C;
+      table.norm_backward(from + at, gradient + at, to + at, end - begin, C, {r + kA * C, r + kB * C, norm.silu},
+                          factors, r + kMean * C, r + kRstd * C, out, out + C);
+    });
+  };
+  // dx = a·dz - rstd·(m1 + (x - mean)·rstd·m2), m1 and m2 the group's means of u·dz and u·dz·(x - mean)·rstd, u = a/rstd.
+  const auto finish = [&](std::int64_t image) {
+    double* total = sums + image * tasks.parts * 2 * C;
+    for (std::int64_t part = 1; part < tasks.parts; ++part)
+      for (std::int64_t i = 0; i < 2 * C; ++i) total[i] += total[part * 2 * C + i];
+    const float* r = row + image * kRows * C;
+    for (std::int64_t first = 0; first < C; first += width) {
+      const double mean = r[kMean * C + first], rstd = r[kRstd * C + first];
+      double m1 = 0.0, m2 = 0.0;
+      for (std::int64_t c = first; c < first + width; ++c) {
+        m1 += static_cast<double>(r[kA * C + c]) / rstd * total[c];
+        m2 += static_cast<double>(r[kA * C + c]) / rstd * total[C + c];
+      }
+      m1 /= static_cast<double>(pixels * width);
+      m2 /= static_cast<double>(pixels * width);
+      for (std::int64_t c = first; c < first + width; ++c) {
+        term[image * 2 * C + c] = static_cast<float>(-rstd * rstd * m2);
+        term[image * 2 * C + C + c] = static_cast<float>(-rstd * m1 + rstd * rstd * mean * m2);
+      }
+    }
+  };
+  const auto apply = [&](std::int64_t image, std::int64_t, std::int64_t first, std::int64_t last) {
+    const std::int64_t at = (image * pixels + first) * C;
+    const float* p = term + image * 2 * C;
+    table.norm_gradient(from + at, to + at, last - first, C, row + image * kRows * C + kA * C, p, p + C);
+  };
+  if (tasks.parts == 1) {
+    tasks.run([&](std::int64_t image, std::int64_t part, std::int64_t first, std::int64_t last) {
+      measure(image, part, first, last);
+      finish(image);
+      apply(image, part, first, last);
+    });
+  } else {
+    tasks.run(measure);
+    for (std::int64_t image = 0; image < B; ++image) finish(image);
+    tasks.run(apply);
+  }
+  totals = parts.select(1, 0);
+  return dx;
+}
+
+Tensor plain(const Tensor& x) { return x.defined() ? x.to(at::kFloat).contiguous() : x; }
+
+struct Inputs {
+  Tensor weight, bias, scale, shift;
+
+  Inputs(const Tensor& weight_, const Tensor& bias_, const Tensor& scale_, const Tensor& shift_)
+      : weight(plain(weight_)), bias(plain(bias_)), scale(plain(scale_)), shift(plain(shift_)) {}
+  Parameters pointers() const {
+    return {data_or_null(weight), data_or_null(bias), data_or_null(scale), data_or_null(shift)};
+  }
+};
+
+class Function : public torch::autograd::Function<Function> {
+ public:
+  using Context = torch::autograd::AutogradContext;
+
+  struct Settings : torch::CustomClassHolder {
+    explicit Settings(Norm norm_) : norm(std::move(norm_)) {}
+    Norm norm;
+  };
+
+  using Maybe = std::optional<Tensor>;
+
+  static Tensor forward(Context* ctx, const Maybe& input, const Maybe& weight, const Maybe& bias, const Maybe& scale,
+                        const Maybe& shift, const Norm& norm) {
+    const Tensor x = channels_last(*input);
+    const Inputs inputs(*weight, *bias, scale.value_or(Tensor()), shift.value_or(Tensor()));
+    ctx->saved_data["needs"] = wanted_gradients({&input, &weight, &bias, &scale, &shift});
+    Tensor rows;
+    Tensor y = cpu::forward(x, norm, inputs.pointers(), rows);
+    ctx->save_for_backward({x, rows, inputs.weight, inputs.bias, inputs.scale});
+    ctx->saved_data["settings"] = c10::IValue::make_capsule(c10::make_intrusive<Settings>(norm));
+    return y;
+  }
+
+  static torch::autograd::variable_list backward(Context* ctx, torch::autograd::variable_list gradients) {
+    const at::NoGradGuard no_grad;
+    const auto saved = ctx->get_saved_variables();
+    const auto settings = c10::static_intrusive_pointer_cast<Settings>(ctx->saved_data["settings"].toCapsule());
+    const Tensor &x = saved[0], &rows = saved[1], &weight = saved[2], &bias = saved[3], &scale = saved[4];
+    const Timed timed([&] { return described("group norm backward", x, x.size(1)); });
+    Tensor totals;
+    Tensor dx = cpu::backward(x, channels_last(gradients[0]), rows, settings->norm, totals);
+    const Tensor sums = totals.select(1, 0), products = totals.select(1, 1);  // [B, C] each, double
+    const std::int64_t wanted = ctx->saved_data["needs"].toInt();
+    const auto needs = [&](int i) { return (wanted >> i & 1) != 0; };
+    const Tensor adapt = scale.defined() ? scale + 1.0 : Tensor();
+    const auto over_images = [&](const Tensor& s) { return (adapt.defined() ? s * adapt : s).sum(0).to(at::kFloat); };
+    return {dx,
+            needs(1) ? over_images(products) : Tensor(),
+            needs(2) ? over_images(sums) : Tensor(),
+            needs(3) ? (products * weight + sums * bias).to(at::kFloat) : Tensor(),
+            needs(4) ? sums.to(at::kFloat) : Tensor(),
+            {}};
+  }
+};
+
+}  // namespace
+
+Tensor group_norm_silu(const Tensor& x, const GroupNorm& args) {
+  const Norm norm(args);
+  if (wants_gradient({&x, &args.weight, &args.bias, &args.scale, &args.shift}))
+    return Function::apply(if_defined(x), if_defined(args.weight), if_defined(args.bias), if_defined(args.scale),
+                           if_defined(args.shift), norm);
+  const Inputs inputs(args.weight, args.bias, args.scale, args.shift);
+  Tensor rows;
+  return forward(channels_last(x), norm, inputs.pointers(), rows);
+}
+
+}  // namespace edmund::ops::cpu

@@ -1,0 +1,25 @@
+#pragma once
+
+#include "edmund/ops/tensor.h"
+
+#include <cstddef>
+
+namespace edmund::ops::cpu {
+
+/// Forms that a convolution's weight [K, C, R, R] takes for the kernels: panels of columns, see KernelTable.
+enum class Packing {
+  kMatrix,           // 1×1: C deep, K columns
+  kMatrixBackward,   // 1×1: K deep, C columns
+  kWinograd,         // 3×3
+  kWinogradBackward  // 3×3 rotated, K and C exchanged: the gradient for the input
+};
+
+/// kKeep, for sampling: the form is kept until the weight changes, be it by an operation that counts its version, by set_data, or by whoever calls
+/// weights_changed(). kOnce, for training, where weights change each step.
+enum class Use { kOnce, kKeep };
+Tensor packed_weight(const Tensor& weight, Packing packing, Use use);
+
+/// How often packed_weight() has made a form (tests).
+std::size_t packed_weight_count();
+
+}  // namespace edmund::ops::cpu

@@ -1,0 +1,307 @@
+// The fast CPU operators against the reference in double precision, gradients included: every instruction set that this machine has, one thread and
+// two, sizes that fill no vector and no tile.
+#include "../../src/ops/cpu/kernels.h"
+#include "../../src/ops/packed_weights.h"
+#include "edmund/ops/ops.h"
+#include "support/catch.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Parallel.h>
+#include <functional>
+#include <limits>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <torch/torch.h>
+#include <vector>
+
+using namespace edmund;
+
+namespace {
+
+constexpr std::int64_t kSizes[][4] = {{2, 16, 8, 8},  {1, 3, 32, 32}, {3, 20, 7, 7}, {1, 32, 28, 28},
+                                      {2, 48, 5, 12}, {5, 8, 1, 1},   {1, 64, 4, 4}, {2, 33, 14, 14}};
+
+Tensor random(at::IntArrayRef shape, std::int64_t seed) {
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(static_cast<std::uint64_t>(seed));
+  return torch::randn(shape, generator, at::kDouble);
+}
+
+double gap(const Tensor& a, const Tensor& exact) {
+  return ((a.to(at::kDouble) - exact).abs().max() / exact.abs().max().clamp_min(1e-30)).item<double>();
+}
+
+using Operation = std::function<Tensor(const std::vector<Tensor>&)>;
+
+// Results and all gradients of a weighted sum, in this precision.
+std::vector<Tensor> run(const Operation& operation, const std::vector<Tensor>& inputs, at::ScalarType dtype) {
+  std::vector<Tensor> leaves;
+  for (const auto& input : inputs)
+    leaves.push_back(input.defined() ? input.to(dtype).detach().clone().requires_grad_() : Tensor());
+  const Tensor y = operation(leaves);
+  (y * random(y.sizes(), 99).to(dtype)).sum().backward();
+  std::vector<Tensor> out{y.detach()};
+  for (const auto& leaf : leaves)
+    if (leaf.defined()) out.push_back(leaf.grad());
+  const torch::NoGradGuard no_grad;
+  out.push_back(operation(leaves));
+  return out;
+}
+
+// Restores what a test switches.
+struct Switches {
+  const ops::cpu::KernelTable& table = ops::cpu::kernel_table();
+  int threads = at::get_num_threads();
+  Switches() { ops::set_kernels(ops::Kernels::kFast); }
+  ~Switches() {
+    ops::set_kernels(ops::Kernels::kReference);
+    ops::set_conv(ops::Conv::kWinograd);
+    ops::cpu::use_kernel_table(table);
+    at::set_num_threads(threads);
+  }
+};
+
+// In double precision every operator is the reference's.
+void compare(const Operation& operation, const std::vector<Tensor>& inputs, double tolerance) {
+  const Switches switches;
+  const auto exact = run(operation, inputs, at::kDouble);
+  long count = 0;
+  const auto* tables = ops::cpu::kernel_tables(count);
+  for (long i = 0; i < count; ++i)
+    for (const int threads : {1, 2}) {
+      ops::cpu::use_kernel_table(*tables[i]);
+      at::set_num_threads(threads);
+      const auto found = run(operation, inputs, at::kFloat);
+      REQUIRE(found.size() == exact.size());
+      for (std::size_t k = 0; k < found.size(); ++k) {
+        INFO(tables[i]->name << ", " << threads << " threads, result " << k << " of " << found.size());
+        REQUIRE(found[k].sizes() == exact[k].sizes());
+        CHECK(gap(found[k], exact[k]) < tolerance);
+      }
+    }
+}
+
+}  // namespace
+
+TEST_CASE("Fast convolutions equal the reference", "[ops][fast]") {
+  const auto conv = GENERATE(ops::Conv::kWinograd, ops::Conv::kExact);
+  const std::int64_t R = GENERATE(1, 3, 5);
+  const bool all = GENERATE(true, false);
+  for (const auto& s : kSizes) {
+    const std::int64_t B = s[0], C = s[1], H = s[2], W = s[3], K = C == 3 ? 32 : C == 32 ? 3 : C + 5;
+    INFO("B " << B << " C " << C << " H " << H << " W " << W << " R " << R);
+    std::vector<Tensor> inputs{random({B, C, H, W}, 1), random({K, C, R, R}, 2)};
+    if (all) {
+      inputs.push_back(random({K}, 3));
+      inputs.push_back(random({B, K}, 4));
+      inputs.push_back(random({B, K, H, W}, 5));
+    }
+    // Winograd's transforms amplify rounding by about 10; the weights' gradient sums all pixels.
+    compare(
+        [&](const std::vector<Tensor>& in) {
+          if (in[0].scalar_type() == at::kFloat) ops::set_conv(conv);
+          if (!all) return ops::conv2d(in[0], {.weight = in[1]});
+          return ops::conv2d(in[0],
+                             {.weight = in[1], .bias = in[2], .per_sample = in[3], .residual = in[4], .scale = 0.7});
+        },
+        inputs, conv == ops::Conv::kWinograd ? 2e-5 : 2e-6);
+  }
+}
+
+TEST_CASE("Fast normalization equals the reference, with and without what follows it", "[ops][fast]") {
+  const bool silu = GENERATE(true, false), adaptive = GENERATE(true, false);
+  const double dropout = GENERATE(0.0, 0.3), mean = GENERATE(0.0, 30.0);
+  for (const auto& s : kSizes) {
+    const std::int64_t B = s[0], C = s[1], H = s[2], W = s[3];
+    INFO("B " << B << " C " << C << " H " << H << " W " << W << " dropout " << dropout << " mean " << mean);
+    if (H * W == 1) continue;  // groups of few elements have no digits left
+    std::vector<Tensor> inputs{random({B, C, H, W}, 1) + mean, random({C}, 2), random({C}, 3)};
+    if (adaptive) {
+      inputs.push_back(random({B, C}, 4));
+      inputs.push_back(random({B, C}, 5));
+    }
+    ops::DropoutKey key{.seed = 5};
+    for (std::int64_t i = 0; i < B; ++i) key.samples.push_back(i * (std::int64_t{1} << 35) + 7);
+    compare(
+        [&](const std::vector<Tensor>& in) {
+          return ops::group_norm_silu(in[0], {.groups = C % 4 == 0   ? C / 4
+                                                        : C % 3 == 0 ? 3
+                                                                     : 1,
+                                              .eps = 1e-5,
+                                              .weight = in[1],
+                                              .bias = in[2],
+                                              .scale = adaptive ? in[3] : Tensor(),
+                                              .shift = adaptive ? in[4] : Tensor(),
+                                              .silu = silu,
+                                              .dropout = dropout,
+                                              .key = &key,
+                                              .layer = 3});
+        },
+        inputs, mean == 0.0 ? 1e-5 : 3e-4);  // a mean of 30 takes 1.5 digits of x's own
+  }
+}
+
+TEST_CASE("Fast attention equals the reference", "[ops][fast]") {
+  const std::int64_t heads = GENERATE(1, 2);
+  for (const std::int64_t size : {1, 4, 7, 16})
+    compare([&](const std::vector<Tensor>& in) { return ops::attention(in[0], heads); },
+            {random({2, 3 * 24, size, size}, 1)}, 2e-5);
+}
+
+TEST_CASE("Fast resampling and joining equal the reference", "[ops][fast]") {
+  for (const auto& s : kSizes) {
+    const Tensor x = random({s[0], s[1], s[2] * 2, s[3] * 2}, 1);
+    for (const auto direction : {ops::Resample::kUp, ops::Resample::kDown})
+      compare([&](const std::vector<Tensor>& in) { return ops::resample(in[0], direction, {1, 1}); }, {x}, 1e-6);
+    compare([&](const std::vector<Tensor>& in) { return ops::concat(in[0], in[1]); },
+            {x, random({s[0], 7, s[2] * 2, s[3] * 2}, 2)}, 1e-7);
+  }
+}
+
+TEST_CASE("Fast dropout drops the very elements that the reference drops", "[ops][fast]") {
+  const Switches switches;
+  const ops::DropoutKey key{.seed = 11, .samples = {3, (std::int64_t{1} << 40) + 5}};
+  const std::int64_t H = GENERATE(8, 7, 6, 1), C = 20;
+  const auto mask = [&] {
+    return ops::group_norm_silu(torch::zeros({2, C, H, H + 1}), {.groups = 1,
+                                                                 .weight = torch::zeros({C}),
+                                                                 .bias = torch::ones({C}),
+                                                                 .silu = false,
+                                                                 .dropout = 0.3,
+                                                                 .key = &key,
+                                                                 .layer = 9});
+  };
+  ops::set_kernels(ops::Kernels::kReference);
+  const Tensor reference = mask();
+  ops::set_kernels(ops::Kernels::kFast);
+  long count = 0;
+  const auto* tables = ops::cpu::kernel_tables(count);
+  for (long i = 0; i < count; ++i) {
+    ops::cpu::use_kernel_table(*tables[i]);
+    CHECK(mask().equal(reference));
+  }
+}
+
+TEST_CASE("Every instruction set draws Philox's words", "[ops][fast]") {
+  const RandomKey key{0x123456789abcdef0, Stream::kLatent, (std::uint64_t{1} << 40) + 5, 9};
+  const std::uint32_t seed[2] = {0x9abcdef0, 0x12345678};
+  const std::uint32_t counter[3] = {9, 5, (1U << 8) ^ (static_cast<std::uint32_t>(Stream::kLatent) << 24)};
+  long count = 0;
+  const auto* tables = ops::cpu::kernel_tables(count);
+  for (long i = 0; i < count; ++i) {
+    std::vector<std::uint32_t> words(4 * 37);
+    tables[i]->philox(seed, counter, 0xfffffff0, 37, words.data());  // the counter wraps
+    for (std::uint32_t block = 0; block < 37; ++block)
+      for (std::uint32_t lane = 0; lane < 4; ++lane)
+        REQUIRE(words[4 * block + lane] == key.words(0xfffffff0 + block)[lane]);
+  }
+}
+
+TEST_CASE("The fast optimizer step equals the reference", "[ops][fast]") {
+  const Switches switches;
+  const ops::AdamStep args{.learning_rate = 3e-2,
+                           .beta1 = 0.8,
+                           .beta2 = 0.95,
+                           .weight_decay = 0.05,
+                           .step = 3,
+                           .zero_nonfinite = true,
+                           .gradient_scale = 0.5,
+                           .ema_beta = {0.1, 0.9}};
+  const std::int64_t size = 20'011;
+  const auto state = [&](at::ScalarType dtype) {
+    std::vector<Tensor> out;
+    for (std::int64_t i = 0; i < 6; ++i) out.push_back(random({size}, i).to(dtype));
+    out[3].square_();
+    out[1][0] = std::numeric_limits<double>::infinity();
+    out[1][1] = -std::numeric_limits<double>::infinity();
+    out[1][2] = std::numeric_limits<double>::quiet_NaN();
+    std::vector<Tensor> ema{out[4], out[5]};
+    ops::adam_ema(out[0], out[1], out[2], out[3], ema, args);
+    return out;
+  };
+  const auto exact = state(at::kDouble);
+  long count = 0;
+  const auto* tables = ops::cpu::kernel_tables(count);
+  for (long i = 0; i < count; ++i)
+    for (const int threads : {1, 2}) {
+      ops::cpu::use_kernel_table(*tables[i]);
+      at::set_num_threads(threads);
+      const auto found = state(at::kFloat);
+      for (std::size_t k = 0; k < found.size(); ++k) {
+        INFO(tables[i]->name << ", tensor " << k);
+        CHECK(((found[k].to(at::kDouble) - exact[k]).abs() <= 2e-6 * (1 + exact[k].abs())).all().item<bool>());
+      }
+    }
+}
+
+TEST_CASE("Forms of a weight are kept until the weight changes, whatever changes it", "[ops][fast]") {
+  const Switches switches;
+  const torch::NoGradGuard no_grad;
+  const std::int64_t R = GENERATE(1, 3);
+  const Tensor x = random({1, 16, 8, 8}, 1).to(at::kFloat);
+  Tensor w = random({16, 16, R, R}, 2).to(at::kFloat).requires_grad_();
+  const auto right = [&] {
+    return gap(ops::conv2d(x, {.weight = w}), torch::conv2d(x.to(at::kDouble), w.to(at::kDouble), {}, 1, R / 2)) < 1e-5;
+  };
+  REQUIRE(right());
+  const auto made = ops::cpu::packed_weight_count();
+  REQUIRE(right());
+  CHECK(ops::cpu::packed_weight_count() == made);
+
+  w.copy_(random(w.sizes(), 3));  // load_state
+  CHECK(right());
+  w.set_data(random(w.sizes(), 4).to(at::kFloat));  // flat memory adopts it
+  CHECK(right());
+  w.view(-1)[5] += 1.0;
+  CHECK(right());
+
+  // The optimizer writes through flat memory, of which the parameter is a view that counts versions for itself.
+  Tensor flat = random({w.numel()}, 5).to(at::kFloat), g = torch::ones_like(flat), m = torch::zeros_like(flat),
+         v = torch::zeros_like(flat);
+  w.set_data(flat.view(w.sizes()));
+  CHECK(right());
+  std::vector<Tensor> none;
+  ops::adam_ema(flat, g, m, v, none, {.learning_rate = 0.1});
+  CHECK(right());
+  flat.data_ptr<float>()[7] += 1.0F;
+  ops::weights_changed();
+  CHECK(right());
+
+  // A weight of a training step is not kept.
+  const auto before = ops::cpu::packed_weight_count();
+  const torch::AutoGradMode grad(true);
+  for (int i = 0; i < 2; ++i) static_cast<void>(ops::conv2d(x, {.weight = w}));
+  CHECK(ops::cpu::packed_weight_count() == before + 2);
+}
+
+TEST_CASE("A weight that takes the place of a dead one is packed anew", "[ops][fast]") {
+  const Switches switches;
+  const torch::NoGradGuard no_grad;
+  const Tensor x = random({1, 16, 4, 4}, 1).to(at::kFloat);
+  for (std::int64_t i = 0; i < 20; ++i) {
+    const Tensor w = random({16, 16, 3, 3}, i).to(at::kFloat);
+    REQUIRE(gap(ops::conv2d(x, {.weight = w}), torch::conv2d(x.to(at::kDouble), w.to(at::kDouble), {}, 1, 1)) < 1e-5);
+  }
+}
+
+TEST_CASE("Fast operators take what lies in any order and leave it channels-last", "[ops][fast]") {
+  const Switches switches;
+  const Tensor x = random({2, 16, 8, 8}, 1).to(at::kFloat), w = random({16, 16, 3, 3}, 2).to(at::kFloat);
+  const Tensor plain = ops::conv2d(x, {.weight = w});
+  CHECK(plain.is_contiguous(at::MemoryFormat::ChannelsLast));
+  CHECK(ops::conv2d(x.contiguous(at::MemoryFormat::ChannelsLast), {.weight = w}).equal(plain));
+  const Tensor turned = x.transpose(2, 3).contiguous().transpose(2, 3);
+  CHECK(ops::conv2d(turned, {.weight = w}).equal(plain));
+}
+
+TEST_CASE("at::parallel_for in our files uses more than one thread", "[ops][fast]") {
+  const Switches switches;
+  at::set_num_threads(2);
+  std::mutex mutex;
+  std::set<std::thread::id> seen;
+  at::parallel_for(0, 64, 1, [&](std::int64_t, std::int64_t) {
+    const std::scoped_lock lock(mutex);
+    seen.insert(std::this_thread::get_id());
+  });
+  CHECK(seen.size() == 2);
+}

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "edmund/ops/ops.h"
+
+#include <string>
+
+namespace edmund::testing {
+
+/// A backend of the operators, for as long as this lives; then the reference again.
+class UseKernels {
+ public:
+  explicit UseKernels(ops::Kernels kernels, ops::Conv conv = ops::Conv::kWinograd) {
+    ops::set_kernels(kernels);
+    ops::set_conv(conv);
+  }
+  ~UseKernels() {
+    ops::set_kernels(ops::Kernels::kReference);
+    ops::set_conv(ops::Conv::kWinograd);
+  }
+  UseKernels(const UseKernels&) = delete;
+  UseKernels& operator=(const UseKernels&) = delete;
+};
+
+/// Runs body(name) with the reference, with fast kernels and direct convolutions, and with Winograd's.
+template <typename Body>
+void for_each_backend(const Body& body) {
+  const auto with = [&](ops::Kernels kernels, ops::Conv conv, const std::string& name) {
+    const UseKernels use(kernels, conv);
+    body(name);
+  };
+  with(ops::Kernels::kReference, ops::Conv::kExact, "reference");
+  with(ops::Kernels::kFast, ops::Conv::kExact, "exact");
+  with(ops::Kernels::kFast, ops::Conv::kWinograd, "winograd");
+}
+
+}  // namespace edmund::testing
