@@ -6,6 +6,8 @@
 //   eta      0         0 deterministic … 1 ancestral; no draws at 0; 1 for euler_ancestral
 //   S_noise  1         factor on the standard deviation of the noise
 //   clip     []        [low, high]: cuts D but not the direction (z - D)/σ, as some codes do; a clipped denoiser changes both
+//   renoise  false     z' = D + σ'·n: all noise is drawn anew (Song et al. 2023, algorithm 1, for consistency models; diffusers'
+//                      stochastic flow matching). With the D of a diffusion model the samples are too alike: D is a mean
 //   final    denoise   or euler, none
 #include "edmund/samplers/posterior.h"
 #include "edmund/samplers/sampler.h"
@@ -22,15 +24,18 @@ Sampler ddim(Options& options, double usual_eta) {
   const std::vector<double> clip = options.reals("clip", {});
   const bool ordered = clip.size() == 2 && clip[0] < clip[1];
   options.check(clip.empty() || ordered, "clip", "expected [low, high] with low < high");
+  const bool renoise = options.flag("renoise", false);
+  options.check(!renoise || !options.has("eta"), "renoise",
+                "eta has no meaning where all noise is drawn anew; give one");
   const Final final = final_step(options);
   return [=](const Denoiser& D, const NoiseSchedule& path, const TimeGrid& grid, Tensor x, NoiseSource& noise) {
     for (const auto& [t, u] : steps(grid)) {
       const double sigma = path.sigma(t), s_u = path.scale(u);
-      const auto [down, up] = ancestral_step(sigma, path.sigma(u), eta);
+      const auto [down, up] = renoise ? AncestralStep{0.0, path.sigma(u)} : ancestral_step(sigma, path.sigma(u), eta);
       const Tensor z = x / path.scale(t);
       const Tensor denoised = D(z, sigma);
       x = s_u * ((ordered ? denoised.clamp(clip[0], clip[1]) : denoised) + (down / sigma) * (z - denoised));
-      if (eta > 0) x = x + (s_u * up * S_noise) * noise.normal(x.sizes().slice(1)).to(x.dtype());
+      if (up > 0) x = x + (s_u * up * S_noise) * noise.normal(x.sizes().slice(1)).to(x.dtype());
     }
     return finish(ordered ? clipped(D, {clip[0], clip[1]}) : D, path, x, grid.t.back(), final);
   };

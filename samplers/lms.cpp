@@ -5,12 +5,11 @@
 //   N evaluations.
 //
 //   order    4         1 to 4; 1 is `ddim`
-//   warm_up, ending    see exponential.h
+//   warm_up, lower_order_final (never), final   see multistep.h
 //   to_zero  false     true: the step to σ = 0 is one of these too (k-diffusion); `final` is then not used
-//   final    denoise   or euler, none
 #include "edmund/samplers/sampler.h"
 #include "edmund/samplers/velocity.h"
-#include "exponential.h"
+#include "multistep.h"
 
 #include <ATen/TensorOperators.h>
 #include <cmath>
@@ -39,7 +38,6 @@ Sampler make_lms(Options& options) {
   const OrderPolicy policy = read_order_policy(options, options.integer("order", 4, between(1, 4)));
   const bool to_zero = options.flag("to_zero", false);
   options.check(!(to_zero && options.has("final")), "to_zero", "to_zero: true is a final step; leave out final");
-  const Final final = final_step(options);
   return [=](const Denoiser& D, const NoiseSchedule& path, const TimeGrid& grid, Tensor x, NoiseSource&) {
     const std::size_t N = grid.t.size(), count = to_zero ? N : N - 1;
     Tensor z = x / path.scale(grid.t.front());
@@ -55,10 +53,10 @@ Sampler make_lms(Options& options) {
         z = runge_kutta_step(D, z, sigma.back(), next, denoised);
         continue;
       }
-      const auto order = static_cast<std::size_t>(policy.at(i, N - 1, final));
+      const std::size_t order = policy.at(i, N - 1);
       for (std::size_t j = 0; j < order; ++j) z = z + weight(sigma, order, j, next) * eps[j];
     }
-    return to_zero ? z : finish(D, path, path.scale(grid.t.back()) * z, grid.t.back(), final);
+    return to_zero ? z : finish(D, path, path.scale(grid.t.back()) * z, grid.t.back(), policy.final);
   };
 }
 

@@ -13,6 +13,7 @@ SamplerFactory make_dpmpp_2m, make_dpmpp_2m_sde, make_dpmpp_3m, make_dpmpp_3m_sd
 SamplerFactory make_lms;
 SamplerFactory make_dpm_adaptive;
 SamplerFactory make_rk45;
+SamplerFactory make_deis, make_dpm_solver_multistep, make_ipndm, make_predictor_corrector, make_unipc;
 
 }  // namespace samplers
 namespace {
@@ -36,6 +37,15 @@ constexpr Entry<SamplerFactory> kSamplers[] = {
     {"lms", "Adams-Bashforth in σ, orders 1-4", "Hairer et al. 1993, III.1; k-diffusion", samplers::make_lms},
     {"dpm_adaptive", "DPM-Solver-12 and -23, adaptive", "Lu et al. 2022, appendix C", samplers::make_dpm_adaptive},
     {"rk45", "Dormand-Prince 5(4), adaptive by image", "Dormand & Prince 1980", samplers::make_rk45},
+    {"dpm_solver_multistep", "multistep DPM-Solver and DPM-Solver++, orders 1-3, ODE or SDE", "Lu et al. 2022",
+     samplers::make_dpm_solver_multistep},
+    {"unipc", "multistep predictor-corrector, orders 1-3, bh1 or bh2", "Zhao et al. 2023, algorithms 1-2",
+     samplers::make_unipc},
+    {"deis", "exponential Adams-Bashforth in t, σ or ln σ, degrees 0-3", "Zhang & Chen 2023", samplers::make_deis},
+    {"ipndm", "Adams-Bashforth with fixed coefficients, orders 1-4", "Liu et al. 2022; Zhang & Chen 2023",
+     samplers::make_ipndm},
+    {"predictor_corrector", "reverse SDE with Langevin steps at each time", "Song et al. 2021, algorithms 1-5",
+     samplers::make_predictor_corrector},
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include "edmund/app/config.h"
+#include "edmund/app/presets.h"
 #include "edmund/core/error.h"
 #include "edmund/diffusion/preconditioning.h"
 
@@ -47,6 +48,7 @@ void check_singular(Options& options, const Sampling& sampling, const Preconditi
 
 Sampling make_sampling(Options& options, const Preconditioning& preconditioning) {
   Sampling sampling;
+  apply_preset(options);
   Options schedule = options.child("schedule");
   std::unique_ptr<NoiseSchedule> path = make_schedule(schedule);
   if (!preconditioning.levels.empty()) path = snapped(std::move(path), preconditioning.levels);

@@ -3,6 +3,7 @@
 //   edmund list [FAMILY] [--json]
 
 #include "edmund/app/command.h"
+#include "edmund/app/presets.h"
 #include "edmund/core/text.h"
 #include "edmund/data/dataset.h"
 #include "edmund/diffusion/loss_weight.h"
@@ -32,9 +33,12 @@ struct Family {
 
 std::vector<Family> families() {
   const auto noise_inputs = noise_input_table();
+  std::vector<Description> presets;
+  for (const auto& preset : preset_table()) presets.push_back({preset.name, preset.about, preset.source});
   return {{"schedules", "sampling.schedule.type", describe(schedule_table())},
           {"samplers", "sampling.sampler.type", describe(sampler_table())},
           {"grids", "sampling.grid.type", describe(grid_table())},
+          {"presets", "sampling.preset", presets},
           {"preconditionings", "preconditioning.type", describe(preconditioning_table())},
           {"noise-inputs", "preconditioning.noise_input", {noise_inputs.begin(), noise_inputs.end()}},
           {"noise-levels", "noise_levels.type", describe(noise_levels_table())},

@@ -27,6 +27,7 @@ struct Options::Node {
   std::vector<Record> records;
   yaml::Value from_word;  // what `value` shows if a word stood here
   bool is_word = false;
+  yaml::Value layered;  // what `value` shows if a text was laid below
 
   /// Value of a key; null when missing or null in the document.
   const yaml::Value* find(std::string_view key) const;

@@ -19,8 +19,8 @@ bool has_type(const Value& value) {
   return value.kind == Kind::kMapping && type && type->kind == Kind::kScalar;
 }
 
-/// Lays `upper` over `lower`, mappings key by key, all else as a whole. A mapping of another type starts anew: the keys below
-/// belong to another plugin. A word is {type: word} where it meets a mapping.
+}  // namespace
+
 void merge(Value& lower, Value upper) {
   if (upper.kind == Kind::kMapping && is_word(lower)) lower = mapping_of(lower);
   if (has_type(lower) && is_word(upper)) upper = mapping_of(upper);
@@ -41,6 +41,8 @@ void merge(Value& lower, Value upper) {
     }
   }
 }
+
+namespace {
 
 /// The top of a config: nothing counts as an empty mapping.
 Value parse_top(std::string_view text, int source, Tree& tree) {
@@ -151,6 +153,10 @@ void apply(std::span<const std::string> overrides, Tree& tree) {
 }
 
 }  // namespace
+
+Value parse_more(std::string_view text, std::string_view name, Tree& tree) {
+  return parse_top(text, add_source(tree, {std::string(name)}), tree);
+}
 
 Tree load_file(const fs::path& path, std::span<const std::string> overrides) {
   Tree tree;

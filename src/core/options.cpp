@@ -206,6 +206,13 @@ void Options::defer(std::string_view key) {
   if (const Value* value = node_->find(key); value && record.nodes.empty()) record.yaml = yaml::flow(*value);
 }
 
+void Options::stand_on(std::string_view text, std::string_view name) {
+  yaml::Value below = yaml::parse_more(text, name, document_->tree);
+  if (node_->value) yaml::merge(below, *node_->value);
+  node_->layered = std::move(below);
+  node_->value = &node_->layered;
+}
+
 std::vector<std::string> Options::keys() const {
   std::vector<std::string> out;
   if (node_->value)

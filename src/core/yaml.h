@@ -81,6 +81,12 @@ Value mapping_of(const Value& word);
 /// The value on one line of YAML, as it stands in the document.
 std::string flow(const Value& value);
 
+/// Lays `upper` over `lower`, mappings key by key, all else as a whole. A mapping of another type starts anew: the keys below
+/// belong to another plugin. A word is {type: word} where it meets a mapping.
+void merge(Value& lower, Value upper);
+/// A mapping from text as a further source, `name`, of `tree`; it is not put into the root.
+Value parse_more(std::string_view text, std::string_view name, Tree& tree);
+
 /// File with its bases below it and the overrides on top.
 Tree load_file(const std::filesystem::path& path, std::span<const std::string> overrides);
 Tree load_text(std::string_view text, std::string_view name, std::span<const std::string> overrides);

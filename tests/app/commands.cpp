@@ -23,7 +23,8 @@ TEST_CASE("help and version answer without a config", "[app]") {
 
 TEST_CASE("What edmund answers by itself is what edmund-core answers", "[app]") {
   const TempFolder folder;
-  for (const std::string arguments : {"--version", "--help", "-h", "help", "list", "list --json", "list samplers", ""}) {
+  for (const std::string arguments :
+       {"--version", "--help", "-h", "help", "list", "list --json", "list samplers", ""}) {
     const Outcome ours = edmund_run(folder.path(), arguments);
     const Outcome core = edmund_run(folder.path(), arguments, EDMUND_BINARY "-core");
     INFO(arguments);

@@ -18,8 +18,7 @@ struct Outcome {
 /// Runs the edmund binary in `folder` with these arguments (shell words).
 inline Outcome edmund_run(const std::filesystem::path& folder, const std::string& arguments,
                           const std::string& binary = EDMUND_BINARY) {
-  const std::string command =
-      "cd '" + folder.string() + "' || exit; " + binary + " " + arguments + " 2>&1 </dev/null";
+  const std::string command = "cd '" + folder.string() + "' || exit; " + binary + " " + arguments + " 2>&1 </dev/null";
   Outcome outcome;
   std::FILE* pipe = popen(command.c_str(), "r");
   if (pipe == nullptr) return outcome;

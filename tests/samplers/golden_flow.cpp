@@ -2,6 +2,7 @@
 #include "edmund/diffusion/noise_levels.h"
 #include "edmund/samplers/sampler.h"
 #include "edmund/samplers/velocity.h"
+#include "samplers/integrated.h"
 #include "samplers/noise.h"
 #include "schedules/cases.h"
 #include "support/catch.h"
@@ -62,23 +63,6 @@ void check_states(Golden& golden, const std::string& name, const std::string& sa
   golden.check_max(name, at::stack(states), 1e-9);
 }
 
-// Classical Runge-Kutta steps of the ODE, evenly in ln σ: error about 1e-11.
-Tensor integrated(const Denoiser& D, const NoiseSchedule& path, Tensor x, int N) {
-  const Interval ends = path.sigmas();
-  for (int i = 0; i < N; ++i) {
-    const auto time = [&](int k) {
-      return k == 0   ? path.times().high
-             : k == N ? path.times().low
-                      : path.time(ends.high * std::pow(ends.low / ends.high, static_cast<double>(k) / N));
-    };
-    const double t = time(i), u = time(i + 1), h = u - t;
-    const Tensor k1 = velocity(D, path, x, t), k2 = velocity(D, path, x + 0.5 * h * k1, t + 0.5 * h);
-    const Tensor k3 = velocity(D, path, x + 0.5 * h * k2, t + 0.5 * h), k4 = velocity(D, path, x + h * k3, u);
-    x = x + (h / 6) * (k1 + 2 * k2 + 2 * k3 + k4);
-  }
-  return x;
-}
-
 }  // namespace
 
 TEST_CASE("flow is rectified flow, with time running from noise to data", "[golden][samplers]") {
@@ -99,8 +83,9 @@ TEST_CASE("flow is rectified flow, with time running from noise to data", "[gold
                       golden.check_each(name, times, 1e-9);
                     }
                     const auto ends = golden.reals("sample.t_start_end");
-                    const Tensor exact = integrated(Mixture::from(golden).denoiser(), *flow(ends[1], ends[0]),
-                                                    golden.real("sample.z"), 1200);
+                    const auto path = flow(ends[1], ends[0]);
+                    const Tensor exact = integrated(Mixture::from(golden).denoiser(), *path, golden.real("sample.z"),
+                                                    path->times(), 1200);
                     golden.check_max("sample.exact", exact, 1e-9);
                     golden.check_max("sample.rk45", exact, 1e-3);
                   },

@@ -2,10 +2,8 @@
 #include "edmund/core/error.h"
 #include "edmund/samplers/posterior.h"
 #include "edmund/samplers/sampler.h"
-#include "edmund/schedules/betas.h"
 #include "samplers/noise.h"
-#include "schedules/cases.h"
-#include "schedules/float_tables.h"
+#include "samplers/scheduler.h"
 #include "support/catch.h"
 #include "support/golden.h"
 #include "support/mixture.h"
@@ -19,52 +17,24 @@ namespace {
 
 // A scheduler's configuration under the reference's names and defaults.
 struct Config {
-  std::string beta_schedule = "linear", prediction_type = "epsilon", variance_type = "fixed_small",
-              timestep_spacing = "leading";
-  std::int64_t num_train_timesteps = 1000, steps_offset = 0, num_inference_steps = 0;
-  double beta_start = 1e-4, beta_end = 0.02, clip_sample_range = 1.0, eta = 0.0;
-  bool clip_sample = true, set_alpha_to_one = true, rescale_betas_zero_snr = false, use_clipped_model_output = false;
+  BetaTable table;
+  std::string prediction_type = "epsilon", variance_type = "fixed_small", timestep_spacing = "leading";
+  std::int64_t steps_offset = 0, num_inference_steps = 0;
+  double clip_sample_range = 1.0, eta = 0.0;
+  bool clip_sample = true, set_alpha_to_one = true, use_clipped_model_output = false;
 
   explicit Config(const nlohmann::json& settings) {
     num_inference_steps = settings.at("num_inference_steps").get<std::int64_t>();
     nlohmann::json config = settings.at("config"), step = settings.value("step", nlohmann::json::object());
-    const auto take = [](nlohmann::json& from, const char* key, auto& value) {
-      if (from.contains(key)) from.at(key).get_to(value);
-      from.erase(key);
-    };
-    take(config, "beta_schedule", beta_schedule), take(config, "prediction_type", prediction_type),
-        take(config, "variance_type", variance_type);
-    take(config, "timestep_spacing", timestep_spacing), take(config, "num_train_timesteps", num_train_timesteps),
-        take(config, "steps_offset", steps_offset);
-    take(config, "beta_start", beta_start), take(config, "beta_end", beta_end),
-        take(config, "clip_sample", clip_sample);
+    table.take_from(config);
+    take(config, "prediction_type", prediction_type), take(config, "variance_type", variance_type);
+    take(config, "timestep_spacing", timestep_spacing), take(config, "steps_offset", steps_offset);
+    take(config, "clip_sample", clip_sample);
     take(config, "clip_sample_range", clip_sample_range), take(config, "set_alpha_to_one", set_alpha_to_one);
-    take(config, "rescale_betas_zero_snr", rescale_betas_zero_snr);
     take(step, "eta", eta), take(step, "use_clipped_model_output", use_clipped_model_output);
-    require(config.empty() && step.empty(), "golden: unknown settings of a scheduler: {} {}", config.dump(),
-            step.dump());
-  }
-
-  std::string beta_kind() const { return beta_schedule == "squaredcos_cap_v2" ? "cosine" : beta_schedule; }
-  std::unique_ptr<NoiseSchedule> path() const {
-    std::string yaml = "{type: ddpm, N: " + std::to_string(num_train_timesteps) + ", betas: " + beta_kind();
-    if (beta_kind() != "cosine")
-      yaml += ", beta_start: " + number_text(beta_start) + ", beta_end: " + number_text(beta_end);
-    return schedule(yaml + (rescale_betas_zero_snr ? ", zero_terminal_snr: true}" : "}"));
-  }
-  std::vector<double> betas() const {
-    return make_betas(beta_kind(), num_train_timesteps, beta_start, beta_end);  // before they are rescaled
+    require_empty(config, step);
   }
 };
-
-// D that a model output stands for.
-Tensor predicted(const Config& config, const NoiseSchedule& path, const Tensor& x, const Tensor& output, double t) {
-  const double s = path.scale(t), sigma = path.sigma(t);
-  if (config.prediction_type == "epsilon") return x / s - sigma * output;
-  if (config.prediction_type == "v_prediction") return s * x - s * sigma * output;
-  require(config.prediction_type == "sample", "golden: unknown prediction type '{}'", config.prediction_type);
-  return output;
-}
 
 // The sampler that the scheduler is, with the given last step.
 Sampler sampler_of(const Config& config, bool ddim, const char* last) {
@@ -98,19 +68,11 @@ Tensor stepped(const Config& config, bool ddim, const NoiseSchedule& path, Denoi
 
 void check_case(Golden& golden, const std::string& name, bool ddim) {
   const Config config(golden.settings().at(name));
-  const auto path = config.path();
+  const auto path = config.table.path();
   const auto timesteps = golden.reals(name + ".timesteps");
-  if (golden.has(name + ".betas")) check_betas(golden, name + ".betas", config.betas(), config.rescale_betas_zero_snr);
-  if (golden.has(name + ".alphas_cumprod"))
-    check_alpha_bar(
-        golden, name + ".alphas_cumprod",
-        alphas_cumprod(config.rescale_betas_zero_snr ? with_zero_terminal_snr(config.betas()) : config.betas()),
-        config.betas(), config.rescale_betas_zero_snr, 2e-5);
+  config.table.check(golden, name);
 
-  const TimeGrid grid = made(make_grid,
-                             "{type: native, steps: " + std::to_string(config.num_inference_steps) + ", spacing: " +
-                                 config.timestep_spacing + ", offset: " + std::to_string(config.steps_offset) + "}",
-                             *path, Interval{0.0, 1e300});
+  const TimeGrid grid = native(*path, config.num_inference_steps, config.timestep_spacing, config.steps_offset);
   std::vector<double> ours;
   for (const double t : grid.t) ours.push_back(t - 1);  // the reference counts from 0
   golden.check_each(name + ".timesteps", ours, 0.0);
@@ -122,13 +84,15 @@ void check_case(Golden& golden, const std::string& name, bool ddim) {
   for (std::int64_t i = 0; i < std::ssize(timesteps); ++i) {
     const double from = timesteps[static_cast<std::size_t>(i)] + 1;
     // DDIM steps down by N / steps, DDPM to the next entry of its grid.
-    double to = ddim ? from - static_cast<double>(config.num_train_timesteps / config.num_inference_steps)
+    double to = ddim ? from - static_cast<double>(config.table.num_train_timesteps / config.num_inference_steps)
                      : (i + 1 < std::ssize(timesteps) ? timesteps[static_cast<std::size_t>(i) + 1] + 1 : 0.0);
     if (to <= 0) to = ddim && !config.set_alpha_to_one ? 1.0 : 0.0;
     const bool drawn = ddim ? config.eta > 0 : from > 1;
     const Tensor n = drawn ? draws[draw++] : at::zeros_like(samples[i]);
     const Tensor x = samples[i];
-    const Denoiser stored = [&](const Tensor&, double) { return predicted(config, *path, x, outputs[i], from); };
+    const Denoiser stored = [&](const Tensor& z, double sigma) {
+      return predicted(config.prediction_type, z, sigma, outputs[i]);
+    };
     const std::string label = name + " step " + std::to_string(i);
     golden.check_max_of(label + ", stored output", stepped(config, ddim, *path, stored, x, from, to, n), samples[i + 1],
                         1e-4);

@@ -142,13 +142,14 @@ TEST_CASE("samplers that are one by their formulas are one on every schedule", "
 
 TEST_CASE("the order at the end of a multistep run is that of the steps left", "[samplers]") {
   const auto edm = schedule("{type: edm}");
-  // Two grid steps: at the second, `lower` allows order 1 if it is the last one, order 2 if that to 0 follows.
+  // Two grid steps: at the second, `always` allows order 1 if it is the last one, order 2 if that to 0 follows.
   const TimeGrid grid = on(*edm, "[7, 3, 1]");
   const auto run = [&](std::string_view sampler) { return sampled(sampler, *edm, grid, images(0, 4)); };
-  CHECK(at::equal(run("{type: lms, order: 2, ending: lower}"), run("{type: lms, order: 2}")));
+  CHECK(at::equal(run("{type: lms, order: 2, lower_order_final: always}"), run("{type: lms, order: 2}")));
   CHECK_FALSE(at::equal(run("{type: lms, order: 2, final: none}"), run("{type: lms, order: 1, final: none}")));
-  CHECK(at::equal(run("{type: lms, order: 2, ending: lower, final: none}"), run("{type: lms, order: 1, final: none}")));
-  check_close(run("{type: dpmpp_2m, ending: lower, final: none}"), run("{type: ddim, final: none}"), 1e-12);
+  CHECK(at::equal(run("{type: lms, order: 2, lower_order_final: always, final: none}"),
+                  run("{type: lms, order: 1, final: none}")));
+  check_close(run("{type: dpmpp_2m, lower_order_final: always, final: none}"), run("{type: ddim, final: none}"), 1e-12);
 }
 
 TEST_CASE("an image is the same in any batch, with every sampler", "[samplers]") {

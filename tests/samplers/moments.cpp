@@ -1,8 +1,7 @@
 // Mean and covariance of what the stochastic samplers give on Gaussian data.
 #include "edmund/diffusion/noise_source.h"
 #include "edmund/samplers/sampler.h"
-#include "samplers/gaussian.h"
-#include "samplers/noise.h"
+#include "samplers/bias.h"
 #include "support/catch.h"
 
 #include <ATen/Functions.h>
@@ -27,29 +26,14 @@ const char* const kStochastic[] = {"{type: ddim, eta: 0.5, final: none}",
                                    "{type: dpmpp_sde, final: none}",
                                    "{type: dpmpp_sde, draws: brownian, r: 0.7, final: none}",
                                    "{type: dpmpp_2m_sde, final: none}",
-                                   "{type: dpmpp_2m_sde, solver: heun, eta: 0.5, final: none}",
+                                   "{type: dpmpp_2m_sde, variant: heun, eta: 0.5, final: none}",
                                    "{type: dpmpp_3m_sde, final: none}",
-                                   "{type: dpmpp_3m_sde, weights: taylor, final: none}"};
-
-// Errors of mean (its size) and variance (with its sign) of z at the last time, relative to its standard deviation and variance. Nothing is drawn: with linear D
-// a sampler is x' = A·x + Σ B_k n_k + C, and images of zeros and ones show A, B and C.
-struct Bias {
-  double mean, variance;
-};
-Bias bias(std::string_view sampler, const NoiseSchedule& path, int N) {
-  const Gaussian data;
-  const TimeGrid grid = smooth_grid(path, N);
-  const double t = grid.t.front(), u = grid.t.back(), s = path.scale(t);
-  Tensor x = at::zeros({2 + 2 * std::ssize(grid.t), 1, 1, 1}, at::kDouble);  // two draws a step at most
-  x[1] = 1.0;
-  UnitDraws noise(x.size(0), 2);
-  const Tensor out = made(make_sampler, sampler)(data.denoiser(), path, grid, x, noise).flatten() / path.scale(u);
-  const Tensor effect = out - out[0];
-  const double A = effect[1].item<double>() * s, C = out[0].item<double>();
-  const double drawn = effect.slice(0, 2).square().sum().item<double>();
-  const double start = data.variance(path.sigma(t)), end = data.variance(path.sigma(u));
-  return {std::abs(A * data.mean + C - data.mean) / std::sqrt(end), (A * A * start + drawn - end) / end};
-}
+                                   "{type: dpmpp_3m_sde, variant: exact, final: none}",
+                                   "{type: dpm_solver_multistep, eta: 1, final: none}",
+                                   "{type: dpm_solver_multistep, algorithm: plain, eta: 1, final: none}",
+                                   "{type: dpm_solver_multistep, algorithm: plain, order: 3, eta: 0.5, final: none}",
+                                   "{type: predictor_corrector, corrector: none, final: none}",
+                                   "{type: predictor_corrector, corrector: none, predictor: ancestral, final: none}"};
 
 }  // namespace
 

@@ -41,6 +41,19 @@ struct Sde {
                     ", beta_end: " + number_text(high / static_cast<double>(N)) + "}");
   }
 
+  /// Where the N-step discretization walks: the VP table, or the continuous path at the times entry(k).
+  std::unique_ptr<NoiseSchedule> discrete(std::int64_t N) const { return name == "vp" ? table(N) : path(0.0); }
+  /// Time of entry k, counted from 0, of discrete(N).
+  double entry(std::int64_t k, std::int64_t N) const {
+    return static_cast<double>(name == "vp" ? k + 1 : k) / static_cast<double>(name == "vp" ? 1 : N - 1);
+  }
+  /// β of entry k of the VP table; 0 on VE, which does not shrink the signal.
+  double beta(std::int64_t k, std::int64_t N) const {
+    return name == "ve"
+               ? 0.0
+               : std::lerp(low, high, static_cast<double>(k) / static_cast<double>(N - 1)) / static_cast<double>(N);
+  }
+
   /// Standard deviation of the prior: the VP SDEs are taken to end in N(0, I).
   double prior_std() const { return name == "ve" ? high : 1.0; }
 };

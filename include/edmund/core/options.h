@@ -72,6 +72,10 @@ class Options {
   /// Leaves what stands below `key` to a later reader: nothing unknown is reported there, and resolved() gives it as it stands.
   void defer(std::string_view key);
 
+  /// Lays YAML text, a mapping called `name` in messages, below this mapping: keys that stand here keep their values, mappings are merged
+  /// key by key (one of another `type` starts anew), the others come from the text. To be called before mappings here are read.
+  void stand_on(std::string_view text, std::string_view name);
+
   /// Keys that stand in the document here, in its order.
   std::vector<std::string> keys() const;
   /// "file:line:column: path.to.key" of a key, or of this mapping when the key is missing or empty.

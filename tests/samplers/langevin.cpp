@@ -1,0 +1,81 @@
+// Mean and covariance of what Langevin steps give on Gaussian data.
+#include "edmund/diffusion/noise_source.h"
+#include "edmund/samplers/sampler.h"
+#include "samplers/gaussian.h"
+#include "support/catch.h"
+
+#include <ATen/Functions.h>
+#include <numeric>
+
+namespace edmund::testing {
+TEST_CASE("Langevin steps leave the distribution at a time as it is", "[samplers]") {
+  // Steps of ratio r have a stationary variance that is off by r²·(share of the noise in it) < r² = 0.0025, and norms of one image of d
+  // pixels, which depend on its noise, by some 2/d: together below 5 standard errors. Half the noise would show as a third.
+  constexpr std::int64_t n = 64, d = 256, steps = 100;
+  const Gaussian data;
+  std::vector<std::int64_t> images(n);
+  std::iota(images.begin(), images.end(), 0);
+  for (const auto& entry : schedule_table()) {
+    const auto path = schedule("{type: " + std::string(entry.name) + "}");
+    std::vector<std::string> correctors{"langevin"};
+    if (entry.name == "vp") correctors = {"langevin", "langevin, norms: batch", "ald"};
+    for (const auto& corrector : correctors) {
+      INFO(corrector << " on " << entry.name);
+      const double t = path->time(1.0), u = path->time(0.99), s = path->scale(t);
+      PhiloxNoise noise(7, images, at::kDouble, at::kCPU);
+      const double spread = std::sqrt(data.variance(1.0));
+      const Tensor x = s * (data.mean + spread * noise.normal({1, 16, 16}));
+      const Tensor out =
+          made(make_sampler, "{type: predictor_corrector, predictor: none, final: none, snr: 0.05, corrector_steps: " +
+                                 std::to_string(steps) + ", corrector: " + corrector +
+                                 "}")(data.denoiser(), *path, {{t, u}}, x, noise);
+      const Tensor standard = (out / s - data.mean) / spread;
+      CHECK_FALSE(at::allclose(out, x, 0.1, 0.1));  // it moved
+      CHECK(std::abs(standard.mean().item<double>()) <= 5 / std::sqrt(n * d));
+      CHECK(std::abs(standard.square().mean().item<double>() - 1) <= 5 * std::sqrt(2.0 / (n * d)));
+    }
+  }
+}
+
+TEST_CASE("Langevin corrections keep mean and covariance within 5 standard errors", "[samplers]") {
+  // Independent pixels of many widths. At snr 0.05 what the steps are off by, see above, is little beside 5 standard errors.
+  constexpr std::int64_t n = 1024, pixels = 16;
+  const Tensor mean = at::linspace(-0.8, 0.8, pixels, at::kDouble),
+               variance = at::linspace(0.1, 0.4, pixels, at::kDouble);
+  const Denoiser D = [&](const Tensor& z, double sigma) {
+    return (mean + variance / (variance + sigma * sigma) * (z.flatten(1) - mean)).view(z.sizes());
+  };
+  std::vector<std::int64_t> images(n);
+  std::iota(images.begin(), images.end(), 0);
+  for (const auto& entry : schedule_table()) {
+    const auto path = schedule("{type: " + std::string(entry.name) + "}");
+    std::vector<std::string> cases{"corrector: langevin"};
+    if (entry.name == "vp")
+      for (const char* more : {"norms: batch", "corrector: ald, predictor: euler_maruyama",
+                               "predictor: ancestral, corrector_steps: 2", "probability_flow: true"})
+        cases.emplace_back(more);
+    for (const auto& options : cases) {
+      INFO(options << " on " << entry.name);
+      const double low = std::max(path->sigmas().low, 0.02);
+      const TimeGrid grid =
+          made(make_grid, "{type: log_snr, steps: 150, sigma_max: 40, sigma_min: " + number_text(low) + "}", *path,
+               Interval{0.0, 1e300});
+      PhiloxNoise noise(7, images, at::kDouble, at::kCPU);
+      const Tensor x = initial_state(*path, grid, noise, {1, 4, 4});
+      const Tensor out = made(make_sampler, std::string("{type: predictor_corrector, snr: 0.05, ") + options + "}")(
+                             D, *path, grid, x, noise)
+                             .flatten(1);
+      const Tensor found_mean = out.mean(0), centered = out - found_mean,
+                   found = at::matmul(centered.t(), centered) / (n - 1);
+      const Tensor covariance = at::diag(variance);
+      const Tensor covariance_error =
+          ((variance.unsqueeze(0) * variance.unsqueeze(1) + covariance.square()) / n).sqrt();
+      INFO("mean off by " << ((found_mean - mean).abs() / (variance / n).sqrt()).max() << ", covariance by "
+                          << ((found - covariance).abs() / covariance_error).max() << " standard errors");
+      CHECK(((found_mean - mean).abs() <= 5 * (variance / n).sqrt()).all().item<bool>());
+      CHECK(((found - covariance).abs() <= 5 * covariance_error).all().item<bool>());
+    }
+  }
+}
+
+}  // namespace edmund::testing
