@@ -16,7 +16,7 @@ std::string help() {
       "--help)\n\n",
       kVersion);
   for (const auto& command : command_table())
-    out += format("  {}{}{}\n", command.name, std::string(12 - command.name.size(), ' '), command.about);
+    out += format("  {}{}{}\n", command.name, std::string(15 - command.name.size(), ' '), command.about);
   return out += "\nexit codes: 0 done, 2 bad input, 75 interrupted and saved, 1 anything else\n";
 }
 

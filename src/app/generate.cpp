@@ -13,11 +13,8 @@
 #include <utility>
 
 namespace edmund {
-namespace {
-
-// The model as the sampler sees it: classes bound, guided, clipped.
-Denoiser denoiser(const DenoisingModel& model, const Sampling& sampling, const ModelShape& shape,
-                  const Tensor& labels) {
+Denoiser sampling_denoiser(const DenoisingModel& model, const Sampling& sampling, const ModelShape& shape,
+                           const Tensor& labels) {
   Denoiser D = conditioned(model, {.labels = labels});
   if (sampling.guidance != 1.0 && labels.defined()) {
     const Denoiser none = conditioned(model, {.labels = at::full_like(labels, shape.num_classes)});
@@ -25,8 +22,6 @@ Denoiser denoiser(const DenoisingModel& model, const Sampling& sampling, const M
   }
   return sampling.clip ? clipped(D, *sampling.clip) : D;
 }
-
-}  // namespace
 
 Tensor balanced_labels(const ModelShape& shape, std::span<const std::int64_t> images) {
   if (shape.num_classes == 0) return {};
@@ -50,7 +45,7 @@ Generated generate(const DenoisingModel& model, const Sampling& sampling, const 
     const Tensor classes = labels.defined() ? labels.narrow(0, static_cast<std::int64_t>(first), size) : Tensor();
     PhiloxNoise noise(seed, {part.begin(), part.end()}, at::kDouble, at::kCPU);
     *evaluations = 0;
-    const Denoiser D = counted(denoiser(model, sampling, shape, classes), evaluations);
+    const Denoiser D = counted(sampling_denoiser(model, sampling, shape, classes), evaluations);
     const Tensor x = initial_state(*sampling.path, sampling.grid, noise,
                                    {shape.image.channels, shape.image.height, shape.image.width});
     parts.push_back(to_uint8(sampling.sampler(D, *sampling.path, sampling.grid, x, noise)));
@@ -68,7 +63,7 @@ Tensor trajectory(const DenoisingModel& model, const Sampling& sampling, const M
   for (std::int64_t i = 0; i < rows; ++i) images[static_cast<std::size_t>(i)] = i;
   const auto trace = std::make_shared<std::vector<Evaluation>>();
   PhiloxNoise noise(seed, images, at::kDouble, at::kCPU);
-  const Denoiser D = recorded(denoiser(model, sampling, shape, balanced_labels(shape, images)), trace);
+  const Denoiser D = recorded(sampling_denoiser(model, sampling, shape, balanced_labels(shape, images)), trace);
   const Tensor x = initial_state(*sampling.path, sampling.grid, noise,
                                  {shape.image.channels, shape.image.height, shape.image.width});
   const Tensor last = sampling.sampler(D, *sampling.path, sampling.grid, x, noise);

@@ -29,14 +29,21 @@ namespace {
 struct Family {
   std::string_view name, key;
   std::vector<Description> entries;
+  std::vector<std::string> more = {};  // a word on each entry
 };
+
+std::vector<std::string> orders() {
+  std::vector<std::string> out;
+  for (const auto& entry : sampler_table()) out.push_back(stated_order(entry.order, entry.with));
+  return out;
+}
 
 std::vector<Family> families() {
   const auto noise_inputs = noise_input_table();
   std::vector<Description> presets;
   for (const auto& preset : preset_table()) presets.push_back({preset.name, preset.about, preset.source});
   return {{"schedules", "sampling.schedule.type", describe(schedule_table())},
-          {"samplers", "sampling.sampler.type", describe(sampler_table())},
+          {"samplers", "sampling.sampler.type", describe(sampler_table()), orders()},
           {"grids", "sampling.grid.type", describe(grid_table())},
           {"presets", "sampling.preset", presets},
           {"preconditionings", "preconditioning.type", describe(preconditioning_table())},
@@ -53,9 +60,12 @@ void print(const Family& family) {
   std::cout << family.name << "  (" << family.key << ")\n";
   std::size_t width = 0;
   for (const auto& entry : family.entries) width = std::max(width, entry.name.size());
-  for (const auto& entry : family.entries)
+  for (std::size_t i = 0; i < family.entries.size(); ++i) {
+    const Description& entry = family.entries[i];
     std::cout << "  " << entry.name << std::string(width + 2 - entry.name.size(), ' ') << entry.about
+              << (family.more.empty() ? "" : ", " + family.more[i])
               << (entry.source == "-" ? "" : format("  [{}]", entry.source)) << '\n';
+  }
 }
 
 }  // namespace
@@ -76,9 +86,12 @@ Action make_list(CLI::App& arguments) {
     }
     nlohmann::ordered_json out;
     for (const auto& family : all) {
-      for (const auto& entry : family.entries)
-        out[std::string(family.name)].push_back(
-            {{"name", entry.name}, {"about", entry.about}, {"source", entry.source}});
+      for (std::size_t i = 0; i < family.entries.size(); ++i) {
+        const Description& entry = family.entries[i];
+        nlohmann::ordered_json row = {{"name", entry.name}, {"about", entry.about}, {"source", entry.source}};
+        if (!family.more.empty()) row["order"] = family.more[i];
+        out[std::string(family.name)].push_back(row);
+      }
       if (!*json) print(family);
     }
     if (*json) std::cout << out.dump(2) << '\n';

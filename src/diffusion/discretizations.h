@@ -21,6 +21,7 @@ GridRange grid_range(Options& options, const NoiseSchedule& path, Interval netwo
 std::vector<double> times(const NoiseSchedule& path, const GridRange& range,
                           const std::function<double(double fraction)>& sigma);
 
-GridFactory make_edm_vp, make_edm_ve, make_edm_iddpm;
+GridFactory make_edm_vp, make_edm_ve, make_edm_iddpm;  // discretizations.cpp
+GridFactory make_file;                                 // grid_file.cpp
 
 }  // namespace edmund::grids

@@ -151,6 +151,7 @@ constexpr Entry<GridFactory> kGrids[] = {
     {"edm_ve", "σ² geometric", "Karras et al. 2022, table 1", grids::make_edm_ve},
     {"edm_iddpm", "entries of iDDPM's cosine levels", "Karras et al. 2022, table 1", grids::make_edm_iddpm},
     {"explicit", "the σ's or times of a list", "-", grids::make_explicit},
+    {"file", "the σ's of a grid file (edmund optimize-grid)", "-", grids::make_file},
 };
 
 }  // namespace

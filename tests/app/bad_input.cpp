@@ -59,6 +59,8 @@ const std::vector<BadInput>& bad_inputs() {
       {"unknown network", "network: {type: transformer}", "", {"network.type", "transformer"}},
       {"unknown data set", "data: {type: imagenet}", "", {"config.yaml:2:", "imagenet", "cifar10"}},
       {"unknown preconditioning", "preconditioning: {type: edn}", "", {"preconditioning.type", "did you mean 'edm'"}},
+      {"grid file that is not there", "sampling: {grid: {type: file, file: no-grid.yaml}}", "", {"no-grid.yaml"}},
+      {"grid file that is none", "sampling: {grid: {type: file, file: list.yaml}}", "", {"list.yaml"}},
       // Config: what does not go together
       {"final step without a clean time",
        "sampling: {schedule: {type: ve, clock: geometric}, sampler: {type: heun, final: euler}}",
@@ -96,6 +98,9 @@ const std::vector<BadInput>& bad_inputs() {
       {"unknown flag", "", "train config.yaml --rnu x", {"--rnu", "did you mean '--run'"}},
       {"missing argument", "", "train", {"target"}},
       {"flag without value", "", "train config.yaml --run", {"--run"}},
+      {"no steps to optimize", "", "optimize-grid empty", {"--steps"}},
+      {"optimizing from nowhere", "", "optimize-grid nowhere --steps 8", {"nowhere"}},
+      {"absurd threads", "", "matrix --threads -3", {"--threads"}},
       {"sampling from nowhere", "", "sample nowhere", {"nowhere"}},
       {"sampling from an empty folder", "", "sample empty", {"empty", "checkpoint"}},
       {"unknown family", "", "list samlpers", {"samlpers", "did you mean 'samplers'"}},

@@ -15,7 +15,8 @@ TEST_CASE("help and version answer without a config", "[app]") {
   CHECK(edmund_run(folder.path(), "--version").code == 0);
   const Outcome help = edmund_run(folder.path(), "--help");
   CHECK(help.code == 0);
-  for (const std::string command : {"train", "sample", "evaluate", "list", "inspect", "config", "doctor", "bench"}) {
+  for (const std::string command :
+       {"train", "sample", "evaluate", "list", "inspect", "config", "doctor", "bench", "matrix", "optimize-grid"}) {
     CHECK(help.output.find(command) != std::string::npos);
     CHECK(edmund_run(folder.path(), command + " --help").code == 0);
   }
@@ -136,6 +137,27 @@ TEST_CASE("train, sample and evaluate go through on a small data set", "[app]") 
     }
     std::ifstream scores(run / "scores.json");
     CHECK(json::parse(scores).size() == 2);
+  }
+  SECTION("optimize-grid writes a grid file that sampling takes") {
+    const Outcome found = edmund_run(
+        folder.path(), "optimize-grid runs/small --steps 3 --images 8 --held-out 8 --iterations 2 --json --quiet");
+    INFO(found.output);
+    REQUIRE(found.code == 0);
+    const json facts = json::parse(found.output);
+    CHECK(facts["optimized"]["sigmas"].size() == 3);
+    CHECK(facts["evaluations"] == 5);
+    CHECK(facts["standard"].size() > 10);
+    CHECK(std::filesystem::exists(run / "grid-3.json"));
+    const Outcome drawn = edmund_run(
+        folder.path(),
+        "sample runs/small --images 4 --json --quiet 'sampling.grid={type: file, file: runs/small/grid-3.yaml}'");
+    INFO(drawn.output);
+    REQUIRE(drawn.code == 0);
+    CHECK(json::parse(drawn.output)["evaluations_per_image"] == 5);
+    const Outcome stochastic =
+        edmund_run(folder.path(), "optimize-grid runs/small --steps 3 sampling.sampler=ancestral");
+    CHECK(stochastic.code == 2);
+    CHECK(stochastic.output.find("no noise") != std::string::npos);
   }
   SECTION("training goes on from the newest checkpoint and refuses another training") {
     CHECK(edmund_run(folder.path(), "train config.yaml training.images=128").code == 0);

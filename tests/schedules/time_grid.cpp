@@ -1,5 +1,6 @@
 #include "edmund/diffusion/time_grid.h"
 
+#include "core/helpers.h"
 #include "edmund/core/error.h"
 #include "schedules/cases.h"
 #include "support/catch.h"
@@ -45,6 +46,7 @@ TEST_CASE("every grid falls strictly inside every schedule", "[schedules]") {
         if (entry.name == "explicit")
           text = "{type: explicit, times: [" + number_text(path->times().high) + ", " + number_text(path->times().low) +
                  "]}";
+        if (entry.name == "file") continue;  // it has a test of its own
         if (entry.name == "native" && std::ssize(path->levels()) < 37) continue;
         if (entry.name == "edm_iddpm" && path->sigmas().high < 4) continue;
         INFO(yaml << " " << text);
@@ -184,6 +186,46 @@ TEST_CASE("wrong options of grids are recorded and a valid grid comes back", "[s
   CHECK(has_message("{type: explicit, sigmas: [200, 2]}", *edm, "sigmas"));
   CHECK(has_message("{type: explicit, sigmas: [20, 2], times: [1]}", *edm, "either"));
   CHECK(has_message("{type: edm_iddpm, M: 2}", *edm, "none of the 2 levels", {0.01, 0.02}));
+}
+
+TEST_CASE("a grid file gives its noise levels on every schedule that spans them", "[schedules]") {
+  const test::Folder folder;
+  const std::vector<double> sigmas{60, 21.123456789012345, 6.1, 0.9, 0.05};
+  const auto file = (folder / "grid.yaml").string();
+  write_grid_file(file, sigmas, "first line\nsecond line");
+  for (const char* yaml :
+       {"{type: edm}", "{type: vp}", "{type: ve}", "{type: cosine}", "{type: flow}", "{type: ddpm}"}) {
+    const auto path = schedule(yaml);
+    const TimeGrid read = grid("{type: file, file: '" + file + "'}", *path);
+    REQUIRE(read.t.size() == sigmas.size());
+    for (std::size_t i = 0; i < sigmas.size(); ++i) CHECK_THAT(path->sigma(read.t[i]), WithinRel(sigmas[i], 1e-12));
+  }
+}
+
+TEST_CASE("a grid file that is missing, damaged or out of range is named with its mistake", "[schedules]") {
+  const auto edm = schedule("{type: edm}");
+  const test::Folder folder;
+  const auto told = [&](const std::string& content, const std::string& part, Interval network = {0.0, 1e300}) {
+    const auto file = folder.put("bad.yaml", content);
+    INFO(content);
+    CHECK(has_message("{type: file, file: '" + file.string() + "'}", *edm, part, network));
+    CHECK(has_message("{type: file, file: '" + file.string() + "'}", *edm, "bad.yaml", network));
+  };
+  CHECK(has_message("{type: file}", *edm, "file"));
+  CHECK(has_message("{type: file, file: /nowhere/grid.yaml}", *edm, "/nowhere/grid.yaml"));
+  told("", "strictly decreasing");
+  told("sigmas: [", "bad.yaml");
+  told("sigmas: 3", "sigmas");
+  told("sigmas: []", "strictly decreasing");
+  told("sigmas: [1, 1]", "strictly decreasing");
+  told("sigmas: [0.1, 1]", "strictly decreasing");
+  told("sigmas: [1, 0]", "above 0");
+  told("sigmas: [1, many]", "many");
+  told("sigmas: [1, .nan]", "sigmas");
+  told("sigma: [2, 1]", "did you mean 'sigmas'");
+  told("sigmas: [900, 1]", "span");
+  told("sigmas: [2, 1e-9]", "span");
+  told("sigmas: [2, 1]", "span", {1.5, 3});
 }
 
 TEST_CASE("steps pairs each time with the next", "[schedules]") {

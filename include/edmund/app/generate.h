@@ -24,6 +24,10 @@ struct Generated {
 /// Class of image i unless asked otherwise: i mod classes, so that each class comes equally often. int64 [N]; undefined if unconditional.
 Tensor balanced_labels(const ModelShape& shape, std::span<const std::int64_t> images);
 
+/// The model as the sampler sees it: classes bound (`labels` [B] or undefined), guided, clipped.
+Denoiser sampling_denoiser(const DenoisingModel& model, const Sampling& sampling, const ModelShape& shape,
+                           const Tensor& labels);
+
 /// Draws the images with these numbers: each is a function of (seed, its number, its class), whatever the batch. `labels` [N] or undefined.
 /// `progress` hears of finished images.
 Generated generate(const DenoisingModel& model, const Sampling& sampling, const ModelShape& shape,

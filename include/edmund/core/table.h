@@ -22,23 +22,25 @@ struct Description {
   std::string_view name, about, source;
 };
 
-template <typename Factory>
-std::vector<std::string_view> names(std::span<const Entry<Factory>> table) {
+// The functions below take tables of Entry or of a struct with the same four members and more.
+
+template <typename Row>
+std::vector<std::string_view> names(std::span<const Row> table) {
   std::vector<std::string_view> out;
   for (const auto& entry : table) out.push_back(entry.name);
   return out;
 }
 
-template <typename Factory>
-std::vector<Description> describe(std::span<const Entry<Factory>> table) {
+template <typename Row>
+std::vector<Description> describe(std::span<const Row> table) {
   std::vector<Description> out;
   for (const auto& entry : table) out.push_back({entry.name, entry.about, entry.source});
   return out;
 }
 
 /// Entry that `type` names in `options`; records an error there (and answers the default) for an unknown name.
-template <typename Factory>
-const Entry<Factory>& chosen(std::span<const Entry<Factory>> table, Options& options, std::string_view fallback) {
+template <typename Row>
+const Row& chosen(std::span<const Row> table, Options& options, std::string_view fallback) {
   const auto list = names(table);
   const auto name = options.choice("type", fallback, list);
   for (const auto& entry : table)

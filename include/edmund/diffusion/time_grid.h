@@ -5,6 +5,7 @@
 #include "edmund/schedules/noise_schedule.h"
 
 #include <cstdint>
+#include <filesystem>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -31,6 +32,10 @@ std::span<const Entry<GridFactory>> grid_table();
 /// once, so that the grid may be shorter than N (a warning says so).
 /// Wrong options are recorded, not thrown; the result is valid in any case.
 TimeGrid make_grid(Options& options, const NoiseSchedule& path, Interval network_sigmas = {0.0, 1e300});
+
+/// Writes the noise levels as a file that the grid `file` reads: YAML with the one key `sigmas`, below `about`, which becomes a comment.
+/// Throws Error if the file cannot be written.
+void write_grid_file(const std::filesystem::path& file, std::span<const double> sigmas, std::string_view about);
 
 /// Range of σ that Karras et al. 2022 use by default (code of the ablation) with the discretizations `edm_vp` (from the linear β
 /// 0.1 … 20 and its smallest time), `edm_ve`, `edm_iddpm` and `karras`.

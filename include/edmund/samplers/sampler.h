@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace edmund {
@@ -26,7 +27,22 @@ using Sampler = std::function<Tensor(const Denoiser& D, const NoiseSchedule& pat
                                      NoiseSource& noise)>;
 using SamplerFactory = Sampler(Options&);
 
-std::span<const Entry<SamplerFactory>> sampler_table();
+/// A row of the sampler table: an Entry, and what the sampler's error does, which `edmund matrix` holds it to.
+struct SamplerEntry {
+  static constexpr int kStochastic = -1;  // draws noise: right in mean and covariance
+  static constexpr int kTolerance = -2;   // chooses its own steps, so that its error is what its tolerance says
+
+  std::string_view name, about, source;
+  SamplerFactory* make;
+  /// Order of convergence to the probability-flow ODE in the step of a smooth grid, or one of the above; 0: not stated.
+  int order = 0;
+  /// Options with which that holds, as in a config ("warm_up: runge_kutta"); empty: the defaults.
+  std::string_view with = "";
+};
+
+std::span<const SamplerEntry> sampler_table();
+/// What a row states, in words: "order 2", "order 4 (warm_up: runge_kutta)", "stochastic", "to its tolerance", "order not stated".
+std::string stated_order(int order, std::string_view with);
 /// Sampler that `type` names (default heun), its options (with `final`: denoise | euler | none) beside it.
 Sampler make_sampler(Options& options);
 

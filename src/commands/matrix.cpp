@@ -1,0 +1,74 @@
+// matrix: every schedule × sampler × parameterization, measured on data whose ODE is known: order of convergence, distance, evaluations, refusals.
+//
+//   edmund matrix [--out DIR] [--quick] [--threads N] [--json]      DIR (default matrix): matrix.json, matrix.html
+//
+// Exit code 1 if a cell breaks its sampler's promise.
+#include "edmund/app/matrix.h"
+
+#include "edmund/app/command.h"
+#include "edmund/core/files.h"
+#include "edmund/core/log.h"
+#include "edmund/core/progress.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <thread>
+
+namespace edmund {
+namespace {
+
+struct Flags {
+  std::string out = "matrix";
+  std::int64_t threads = 0;
+  bool quick = false, json = false;
+};
+
+ExitCode measure(const Flags& flags) {
+  require(flags.threads >= 0 && flags.threads <= 1024, "--threads: expected 0 (all cores) to 1024, found {}",
+          flags.threads);
+  const auto threads =
+      flags.threads > 0 ? flags.threads : std::max<std::int64_t>(std::thread::hardware_concurrency(), 1);
+  std::unique_ptr<Progress> progress;
+  const Matrix matrix = convergence_matrix(
+      {.quick = flags.quick, .threads = threads, .progress = [&](std::int64_t done, std::int64_t all) {
+         if (!progress) progress = std::make_unique<Progress>("matrix", "cells", all);
+         progress->update(done);
+       }});
+  if (progress) progress->finish();
+  const std::filesystem::path out = flags.out;
+  const std::string json = matrix_json(matrix);
+  write_file(out / "matrix.json", json);
+  write_file(out / "matrix.html", matrix_page(matrix));
+
+  std::int64_t refused = 0, broken = 0;
+  for (const auto& cell : matrix.cells) {
+    if (!cell.refusal.empty()) ++refused;
+    const std::string found = complaint(cell);
+    if (found.empty()) continue;
+    ++broken;
+    log::warn("{} on {}, {}: {}", cell.sampler, cell.schedule, cell.preconditioning, found);
+  }
+  if (flags.json)
+    std::cout << json;
+  else
+    std::cout << format("{} cells in {} s: {} as stated, {} refused by their configs, {} not as stated; {}\n",
+                        matrix.cells.size(), static_cast<std::int64_t>(matrix.seconds + 0.5),
+                        std::ssize(matrix.cells) - refused - broken, refused, broken,
+                        std::filesystem::absolute(out / "matrix.html").string());
+  return broken == 0 ? ExitCode::kDone : ExitCode::kFailure;
+}
+
+}  // namespace
+
+Action make_matrix(CLI::App& arguments) {
+  const auto flags = std::make_shared<Flags>();
+  arguments.add_option("--out", flags->out, "folder for matrix.json and matrix.html (default: matrix)");
+  arguments.add_option("--threads", flags->threads, "cells at a time (default: cores)");
+  arguments.add_flag("--quick", flags->quick, "one parameterization, fewer images");
+  arguments.add_flag("--json", flags->json, "print the JSON");
+  return [=] { return measure(*flags); };
+}
+
+}  // namespace edmund

@@ -1,0 +1,204 @@
+// optimize-grid: the N noise levels with which this network's sampler comes nearest to the converged solution of its ODE.
+//
+//   edmund optimize-grid RUN|CHECKPOINT --steps N [key=value…] [--images M] [--held-out K] [--iterations I] [--out FILE] [--json]
+//
+// Starts from dynamic programming over a table of local errors and from the best standard grid, and refines both by the true error of M images. What it
+// found is then compared with the standard grids on K other images, which are those that `edmund sample` draws first.
+#include "edmund/app/command.h"
+#include "edmund/app/generate.h"
+#include "edmund/app/grid_search.h"
+#include "edmund/app/run.h"
+#include "edmund/core/files.h"
+#include "edmund/core/log.h"
+#include "edmund/core/progress.h"
+#include "edmund/core/text.h"
+
+#include <algorithm>
+#include <ATen/TensorOperators.h>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <iomanip>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+namespace edmund {
+namespace {
+
+using nlohmann::ordered_json;
+
+struct Flags {
+  Target target;
+  std::string out;
+  std::int64_t steps = 0, images = 128, held_out = 256, iterations = 30;
+  bool json = false;
+};
+
+// Images 0 … count-1 of that seed in batches, each with its classes.
+std::vector<GridImages> drawn(const Experiment& experiment, std::int64_t count, std::uint64_t seed) {
+  const ImageShape& image = experiment.shape.image;
+  std::vector<GridImages> out;
+  for (std::int64_t first = 0; first < count; first += experiment.sampling.batch_size) {
+    std::vector<std::int64_t> numbers(
+        static_cast<std::size_t>(std::min(experiment.sampling.batch_size, count - first)));
+    std::iota(numbers.begin(), numbers.end(), first);
+    PhiloxNoise noise(seed, numbers, at::kDouble, at::kCPU);
+    out.push_back({sampling_denoiser(experiment.model, experiment.sampling, experiment.shape,
+                                     balanced_labels(experiment.shape, numbers)),
+                   noise.normal({image.channels, image.height, image.width})});
+  }
+  return out;
+}
+
+// The run's sampler with `final: none`.
+Sampler stepper(const Experiment& experiment) {
+  const std::vector<std::string> none{"sampling.sampler.final=none"};
+  Options options = Options::read_text(experiment.options.resolved(), "config", none);
+  Options sampler = options.child("sampling").child("sampler");
+  return make_sampler(sampler);
+}
+
+struct Judged {
+  StandardGrid grid;
+  GridDistance distance;
+};
+
+std::vector<Judged> judged(const ConvergedImages& images, const std::vector<StandardGrid>& grids) {
+  std::vector<Judged> out;
+  for (const auto& grid : grids) out.push_back({grid, images.distance(grid.sigmas)});
+  std::stable_sort(out.begin(), out.end(),
+                   [](const Judged& a, const Judged& b) { return a.distance.value < b.distance.value; });
+  return out;
+}
+
+FoundGrid searched(const ConvergedImages& images, const Flags& flags, const std::vector<StandardGrid>& standard) {
+  const std::vector<double> starts[] = {
+      images.least_local_errors(flags.steps, std::max<std::int64_t>(32, 2 * flags.steps)),
+      judged(images, standard).front().grid.sigmas};
+  Progress progress("searching", "sweeps", 2 * flags.iterations);
+  FoundGrid best;
+  std::int64_t round = 0;
+  for (const auto& start : starts) {
+    const FoundGrid found = refined_grid(images, start, flags.iterations, [&](std::int64_t sweep, double distance) {
+      progress.update(round * flags.iterations + sweep, "distance " + number_text(std::round(1e6 * distance) / 1e6));
+    });
+    log::debug("{} start: distance {} to {} in {} sweeps, {} trials",
+               round == 0 ? "dynamic programming" : "standard grid", found.start, found.distance, found.sweeps,
+               found.trials);
+    if (best.sigmas.empty() || found.distance < best.distance) best = found;
+    ++round;
+  }
+  progress.finish();
+  return best;
+}
+
+ordered_json facts_of(const Judged& row) {
+  return {{"name", row.grid.name},
+          {"distance", row.distance.value},
+          {"standard_error", row.distance.standard_error},
+          {"evaluations", row.distance.evaluations},
+          {"sigmas", row.grid.sigmas}};
+}
+
+// The optimized grid, then the best of each standard type.
+void print(const std::vector<Judged>& rows, const Judged& optimized) {
+  const auto line = [&](const Judged& row) {
+    std::cout << "  " << std::left << std::setw(44) << row.grid.name << std::right << std::fixed << std::setprecision(5)
+              << row.distance.value << " ± " << row.distance.standard_error << "   " << std::setprecision(2)
+              << row.distance.value / optimized.distance.value << " x\n";
+  };
+  line(optimized);
+  std::vector<std::string> seen;
+  for (const auto& row : rows) {
+    const std::string type = row.grid.name.substr(0, row.grid.name.find(','));
+    if (std::find(seen.begin(), seen.end(), type) != seen.end()) continue;
+    seen.push_back(type);
+    line(row);
+  }
+}
+
+ExitCode optimize(const Flags& flags) {
+  require(flags.steps >= 1 && flags.steps <= 100, "--steps: expected a number of grid points from 1 to 100, found {}",
+          flags.steps);
+  for (const auto& [name, value] :
+       {std::pair{"--images", flags.images}, {"--held-out", flags.held_out}, {"--iterations", flags.iterations}})
+    require(value >= 2 && value <= 1'000'000, "{}: expected 2 to 1000000, found {}", name, value);
+  const auto began = std::chrono::steady_clock::now();
+  const TrainedModel trained = load_model(flags.target.path, flags.target.overrides, Needs::kModel);
+  const Experiment& experiment = trained.experiment;
+  const Sampling& sampling = experiment.sampling;
+  const GridTask task{
+      .path = sampling.path,
+      .sampler = sampling.sampler,
+      .stepper = stepper(experiment),
+      .sigmas = {sampling.path->sigma(sampling.grid.t.back()), sampling.path->sigma(sampling.grid.t.front())}};
+  const auto standard = standard_grids(*task.path, task.sigmas, flags.steps);
+  require(!standard.empty(), "--steps: no grid of {} different times on this schedule and network", flags.steps);
+
+  log::info("{} steps in place of {}: {} images to search with", flags.steps, sampling.name, flags.images);
+  const ConvergedImages search(task, drawn(experiment, flags.images, experiment.seed + 1));
+  const FoundGrid found = searched(search, flags, standard);
+  log::info("comparing on {} other images", flags.held_out);
+  const ConvergedImages held_out(task, drawn(experiment, flags.held_out, experiment.seed));
+  const Judged optimized{{"optimized", found.sigmas}, held_out.distance(found.sigmas)};
+  const std::vector<Judged> rows = judged(held_out, standard);
+  const double nearer = (optimized.distance.each < rows.front().distance.each).to(at::kDouble).mean().item<double>();
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
+
+  const std::filesystem::path out =
+      flags.out.empty() ? trained.run.path / format("grid-{}.yaml", flags.steps) : std::filesystem::path(flags.out);
+  const std::string about = format(
+      "edmund optimize-grid: {} steps in place of {}, for {}\nMean distance to the converged ODE on {} held-out "
+      "images: {} (best standard grid: {}, {})",
+      flags.steps, sampling.name, trained.checkpoint.string(), flags.held_out, optimized.distance.value,
+      rows.front().distance.value, rows.front().grid.name);
+  write_grid_file(out, found.sigmas, about);
+  ordered_json facts = {{"checkpoint", trained.checkpoint.string()},
+                        {"sampling", sampling.name},
+                        {"steps", flags.steps},
+                        {"evaluations", optimized.distance.evaluations},
+                        {"sigma_range", {task.sigmas.low, task.sigmas.high}},
+                        {"images", {{"search", flags.images}, {"held_out", flags.held_out}}},
+                        {"reference_uncertainty", held_out.uncertainty()},
+                        {"search", {{"distance", found.distance}, {"sweeps", found.sweeps}, {"trials", found.trials}}},
+                        {"gain", rows.front().distance.value / optimized.distance.value},
+                        {"images_nearer_than_best_standard", nearer},
+                        {"seconds", seconds.count()},
+                        {"grid_file", out.string()},
+                        {"optimized", facts_of(optimized)}};
+  for (const auto& row : rows) facts["standard"].push_back(facts_of(row));
+  std::filesystem::path json_file = out;
+  write_file(json_file.replace_extension(".json"), facts.dump(2) + "\n");
+  if (flags.json) {
+    std::cout << facts.dump(2) << '\n';
+    return ExitCode::kDone;
+  }
+  std::cout << format(
+      "Mean distance to the converged ODE (itself known to {}), {} held-out images, {} evaluations each:\n",
+      held_out.uncertainty(), flags.held_out, optimized.distance.evaluations);
+  print(rows, optimized);
+  std::cout << format(
+      "nearer than the best standard grid: {} % of the images\ngrid: {}; use it with 'sampling.grid={type: file, file: "
+      "{}}'\n",
+      std::round(100 * nearer), out.string(), out.string());
+  return ExitCode::kDone;
+}
+
+}  // namespace
+
+Action make_optimize_grid(CLI::App& arguments) {
+  const auto flags = std::make_shared<Flags>();
+  add_target(arguments, flags->target, "RUN or RUN/checkpoints/N");
+  arguments.add_option("--steps", flags->steps, "grid points (evaluations: as many for euler, 2 N - 1 for heun)")
+      ->required();
+  arguments.add_option("--images", flags->images, "images to search with (default 128)");
+  arguments.add_option("--held-out", flags->held_out, "other images to compare on (default 256)");
+  arguments.add_option("--iterations", flags->iterations, "most sweeps over the levels from each start (default 30)");
+  arguments.add_option("--out", flags->out, "grid file (default: RUN/grid-N.yaml), with its facts as .json beside it");
+  arguments.add_flag("--json", flags->json, "facts as JSON");
+  return [=] { return optimize(*flags); };
+}
+
+}  // namespace edmund
