@@ -5,6 +5,7 @@
 namespace edmund {
 
 AncestralStep ancestral_step(double sigma, double next, double eta) {
+  if (eta == 0) return {next, 0.0};  // σ' may be above σ then: the ODE run backwards
   const double up = eta * next * std::sqrt((sigma - next) * (sigma + next)) / sigma;
   return {std::sqrt((next - up) * (next + up)), up};
 }

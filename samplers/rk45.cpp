@@ -9,8 +9,8 @@
 //   rtol   1e-5     relative and
 //   atol   1e-5     absolute error of a step (Song et al. 2021)
 //   final  denoise  or euler, none
-#include "dormand_prince.h"
 #include "edmund/core/error.h"
+#include "edmund/samplers/dormand_prince.h"
 #include "edmund/samplers/sampler.h"
 #include "edmund/samplers/velocity.h"
 
@@ -45,14 +45,14 @@ Sampler make_rk45(Options& options) {
   return [=](const Denoiser& D, const NoiseSchedule& path, const TimeGrid& grid, Tensor x, NoiseSource&) {
     const double high = path.sigma(grid.t.front()), low = path.sigma(grid.t.back()), range = std::log(low / high);
     if (grid.t.size() == 1) return finish(D, path, x, grid.t.back(), final);
-    const Slope f = [&](const Tensor& z, double p) { return range * (z - D(z, high * std::exp(range * p))); };
-    Tensor z = x / path.scale(grid.t.front()), slope = f(z, 0.0);  // of each image at its own place
+    const Slope f = [&](double p, const Tensor& z) { return range * (z - D(z, high * std::exp(range * p))); };
+    Tensor z = x / path.scale(grid.t.front()), slope = f(0.0, z);  // of each image at its own place
     std::vector<Clock> clocks(static_cast<std::size_t>(x.size(0)));
     for (Clock now; (now = *std::min_element(clocks.begin(), clocks.end())).at < kWhole;) {
       require(now.step > 0, "rk45: the step vanished: D is not finite, or rtol and atol ask for more than {} has",
               x.scalar_type() == at::kDouble ? "double precision" : "the precision of the images");
       const double p = static_cast<double>(now.at) / kWhole, h = static_cast<double>(now.step) / kWhole;
-      const auto [next, error, last] = dormand_prince_step(f, z, slope, p, h);
+      const auto [next, error, last] = dormand_prince_step(f, p, h, z, slope);
       const Tensor relative = error / (atol + rtol * at::maximum(z.abs(), next.abs()));
       const Tensor errors = relative.flatten(1).square().mean(1).sqrt().to(at::kCPU, at::kDouble);
       Tensor taken = at::zeros({x.size(0), 1, 1, 1}, at::kBool);

@@ -1,5 +1,6 @@
 #include "edmund/app/config.h"
 
+#include "edmund/app/guide.h"
 #include "edmund/core/error.h"
 #include "edmund/core/log.h"
 
@@ -106,6 +107,7 @@ Experiment build(Options options, Needs needs) {
 
   Options sampling_options = root.child("sampling");
   Sampling sampling = make_sampling(sampling_options, preconditioning);
+  check_guidance(sampling_options, sampling, shape, training.label_dropout);
   Options evaluation = root.child("evaluation");
   const auto images = evaluation.integer("images", 1000, between(2, 1e9));
   const auto evaluation_seed = static_cast<std::uint64_t>(evaluation.integer("seed", 0, at_least(0)));

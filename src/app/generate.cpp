@@ -1,5 +1,6 @@
 #include "edmund/app/generate.h"
 
+#include "edmund/app/guide.h"
 #include "edmund/core/error.h"
 #include "edmund/data/image_io.h"
 
@@ -13,13 +14,27 @@
 #include <utility>
 
 namespace edmund {
-Denoiser sampling_denoiser(const DenoisingModel& model, const Sampling& sampling, const ModelShape& shape,
-                           const Tensor& labels) {
-  Denoiser D = conditioned(model, {.labels = labels});
-  if (sampling.guidance != 1.0 && labels.defined()) {
-    const Denoiser none = conditioned(model, {.labels = at::full_like(labels, shape.num_classes)});
-    D = limited_to(sampling.guidance_sigmas, guided(D, none, sampling.guidance), D);
+namespace {
+
+// `plain` guided as the settings say; both networks count.
+Denoiser with_guidance(const Denoiser& plain, const DenoisingModel& model, const Sampling& sampling,
+                       const ModelShape& shape, const Tensor& labels, const std::shared_ptr<std::int64_t>& count) {
+  if (sampling.guide) {
+    require_guide_fits(*sampling.guide, shape);
+    return guided(plain, counted(conditioned(sampling.guide->model, {.labels = labels}), count), sampling.guidance);
   }
+  const Tensor none = at::full_like(labels, shape.num_classes);
+  return counted(guided(model, {.labels = labels}, {.labels = none}, sampling.guidance), count, 2);
+}
+
+}  // namespace
+
+Denoiser sampling_denoiser(const DenoisingModel& model, const Sampling& sampling, const ModelShape& shape,
+                           const Tensor& labels, const std::shared_ptr<std::int64_t>& count) {
+  Denoiser D = counted(conditioned(model, {.labels = labels}), count);
+  if (sampling.guidance != 1.0 && (labels.defined() || sampling.guide))
+    D = limited_to(sampling.guidance_sigmas, with_guidance(D, model, sampling, shape, labels, count), D);
+  if (sampling.threshold > 0) return thresholded(D, sampling.threshold);
   return sampling.clip ? clipped(D, *sampling.clip) : D;
 }
 
@@ -31,29 +46,37 @@ Tensor balanced_labels(const ModelShape& shape, std::span<const std::int64_t> im
   return labels;
 }
 
-Generated generate(const DenoisingModel& model, const Sampling& sampling, const ModelShape& shape,
-                   std::span<const std::int64_t> images, const Tensor& labels, std::uint64_t seed,
-                   const std::function<void(std::int64_t)>& progress) {
+Generated generate(const DenoisingModel& model, const Sampling& sampling, const ModelShape& shape, std::int64_t images,
+                   const Tensor& labels, const NoiseOf& noise_of, const std::function<void(std::int64_t)>& progress) {
+  require(images > 0, "no images were asked for");
   const c10::InferenceMode inference;
   const auto began = std::chrono::steady_clock::now();
   const auto evaluations = std::make_shared<std::int64_t>(0);
   std::vector<Tensor> parts;
-  for (std::size_t first = 0; first < images.size(); first += static_cast<std::size_t>(sampling.batch_size)) {
-    const auto part =
-        images.subspan(first, std::min(images.size() - first, static_cast<std::size_t>(sampling.batch_size)));
-    const auto size = static_cast<std::int64_t>(part.size());
-    const Tensor classes = labels.defined() ? labels.narrow(0, static_cast<std::int64_t>(first), size) : Tensor();
-    PhiloxNoise noise(seed, {part.begin(), part.end()}, at::kDouble, at::kCPU);
+  for (std::int64_t first = 0; first < images; first += sampling.batch_size) {
+    const std::int64_t size = std::min(images - first, sampling.batch_size);
+    const Tensor classes = labels.defined() ? labels.narrow(0, first, size) : Tensor();
+    const auto noise = noise_of(first, size);
     *evaluations = 0;
-    const Denoiser D = counted(sampling_denoiser(model, sampling, shape, classes), evaluations);
-    const Tensor x = initial_state(*sampling.path, sampling.grid, noise,
+    const Denoiser D = sampling_denoiser(model, sampling, shape, classes, evaluations);
+    const Tensor x = initial_state(*sampling.path, sampling.grid, *noise,
                                    {shape.image.channels, shape.image.height, shape.image.width});
-    parts.push_back(to_uint8(sampling.sampler(D, *sampling.path, sampling.grid, x, noise)));
-    if (progress) progress(static_cast<std::int64_t>(first) + size);
+    parts.push_back(to_uint8(sampling.sampler(D, *sampling.path, sampling.grid, x, *noise)));
+    if (progress) progress(first + size);
   }
-  require(!parts.empty(), "no images were asked for");
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
   return {.images = at::cat(parts), .labels = labels, .evaluations = *evaluations, .seconds = seconds.count()};
+}
+
+Generated generate(const DenoisingModel& model, const Sampling& sampling, const ModelShape& shape,
+                   std::span<const std::int64_t> images, const Tensor& labels, std::uint64_t seed,
+                   const std::function<void(std::int64_t)>& progress) {
+  const NoiseOf noise = [&](std::int64_t first, std::int64_t count) {
+    const auto part = images.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+    return std::make_unique<PhiloxNoise>(seed, std::vector<std::int64_t>(part.begin(), part.end()), at::kDouble,
+                                         at::kCPU);
+  };
+  return generate(model, sampling, shape, static_cast<std::int64_t>(images.size()), labels, noise, progress);
 }
 
 Tensor trajectory(const DenoisingModel& model, const Sampling& sampling, const ModelShape& shape, std::int64_t rows,
@@ -63,7 +86,9 @@ Tensor trajectory(const DenoisingModel& model, const Sampling& sampling, const M
   for (std::int64_t i = 0; i < rows; ++i) images[static_cast<std::size_t>(i)] = i;
   const auto trace = std::make_shared<std::vector<Evaluation>>();
   PhiloxNoise noise(seed, images, at::kDouble, at::kCPU);
-  const Denoiser D = recorded(sampling_denoiser(model, sampling, shape, balanced_labels(shape, images)), trace);
+  const Denoiser D = recorded(
+      sampling_denoiser(model, sampling, shape, balanced_labels(shape, images), std::make_shared<std::int64_t>(0)),
+      trace);
   const Tensor x = initial_state(*sampling.path, sampling.grid, noise,
                                  {shape.image.channels, shape.image.height, shape.image.width});
   const Tensor last = sampling.sampler(D, *sampling.path, sampling.grid, x, noise);

@@ -1,4 +1,5 @@
 #include "edmund/app/config.h"
+#include "edmund/app/guide.h"
 #include "edmund/app/presets.h"
 #include "edmund/core/error.h"
 #include "edmund/diffusion/preconditioning.h"
@@ -64,12 +65,16 @@ Sampling make_sampling(Options& options, const Preconditioning& preconditioning)
   options.check(clip.empty() || (clip.size() == 2 && clip[0] < clip[1]), "clip",
                 "expected [low, high] with low < high");
   if (clip.size() == 2) sampling.clip = Interval{clip[0], clip[1]};
+  sampling.threshold = options.real("threshold", 0.0, between(0, 1));
+  options.check(clip.empty() || sampling.threshold == 0, "threshold", "excludes clip: choose one of them");
+  if (sampling.threshold > 0) sampling.name += format(", threshold {}", sampling.threshold);
   Options guidance = options.child("guidance");
   sampling.guidance = guidance.real("weight", 1.0, between(0, 1000));
   const std::vector<double> sigmas = guidance.reals("sigmas", {});
   guidance.check(sigmas.empty() || (sigmas.size() == 2 && sigmas[0] < sigmas[1]), "sigmas",
                  "expected [low, high] with low < high");
   if (sigmas.size() == 2) sampling.guidance_sigmas = {sigmas[0], sigmas[1]};
+  read_guide(guidance, sampling);
   sampling.batch_size = options.integer("batch_size", 64, between(1, 1 << 20));
 
   check_singular(options, sampling, preconditioning);

@@ -46,7 +46,7 @@ std::vector<GridImages> drawn(const Experiment& experiment, std::int64_t count, 
     std::iota(numbers.begin(), numbers.end(), first);
     PhiloxNoise noise(seed, numbers, at::kDouble, at::kCPU);
     out.push_back({sampling_denoiser(experiment.model, experiment.sampling, experiment.shape,
-                                     balanced_labels(experiment.shape, numbers)),
+                                     balanced_labels(experiment.shape, numbers), std::make_shared<std::int64_t>(0)),
                    noise.normal({image.channels, image.height, image.width})});
   }
   return out;

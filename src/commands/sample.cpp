@@ -1,129 +1,97 @@
 // sample: images from a trained model, one PNG each and a sheet of all.
 //
 //   edmund sample RUN|CHECKPOINT [sampling.sampler.type=ddim …] [--out DIR] [--images N | --numbers 0-63,100] [--class K] [--raw] [--json]
+//     --invert IMAGES [--steps 16,32,64] [--keep-clip]         image → latent → image by the ODE, and the error of the round trip
+//     --interpolate A,B[,n]                                    n images on the way from image number A to image number B
+//     --inpaint IMAGE --mask MASK [--resamples R] [--jump J]   fills in what is white in the mask (RePaint)
 //
 // Image number i is a function of (config, seed, i): the same picture in any batch, in any order.
 
-#include "edmund/app/command.h"
+#include "sample.h"
+
 #include "edmund/app/generate.h"
-#include "edmund/app/run.h"
-#include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
-#include "edmund/core/text.h"
-#include "edmund/data/image_io.h"
 
 #include <algorithm>
-#include <ATen/ops/full.h>
 #include <cmath>
-#include <filesystem>
-#include <iostream>
 #include <memory>
-#include <nlohmann/json.hpp>
-#include <numeric>
-#include <optional>
 
 namespace edmund {
-namespace {
+namespace sampling_modes {
 
-struct SampleFlags {
-  Target target;
-  std::string out, numbers;
-  std::int64_t images = 64, seed = -1, label = -1;
-  bool raw = false, json = false;
-};
-
-// "0-63,100" → 0 … 63, 100.
-std::vector<std::int64_t> parse_numbers(const std::string& text) {
-  std::vector<std::int64_t> out;
-  for (std::size_t at = 0; at <= text.size();) {
-    const std::size_t end = std::min(text.find(',', at), text.size());
-    const std::string part = text.substr(at, end - at);
-    const std::size_t dash = part.find('-');
-    const auto first = parse_integer(part.substr(0, dash));
-    const auto last = dash == std::string::npos ? first : parse_integer(part.substr(dash + 1));
-    require(first && last && *first >= 0 && *last >= *first && *last - *first < 10'000'000,
-            "--numbers: expected e.g. 0-63,100, found '{}'", text);
-    for (auto number = *first; number <= *last; ++number) out.push_back(number);
-    at = end + 1;
-  }
-  return out;
-}
-
-std::string file_name(std::int64_t number) {
-  const std::string digits = std::to_string(number);
-  return std::string(digits.size() < 6 ? 6 - digits.size() : 0, '0') + digits + ".png";
-}
-
-ExitCode sample(const SampleFlags& flags) {
-  const TrainedModel trained = load_model(flags.target.path, flags.target.overrides, Needs::kModel, !flags.raw);
-  const Experiment& experiment = trained.experiment;
-  const auto seed = flags.seed >= 0 ? static_cast<std::uint64_t>(flags.seed) : experiment.seed;
-  std::vector<std::int64_t> numbers;
-  if (flags.numbers.empty()) {
-    require(flags.images > 0 && flags.images <= 10'000'000, "--images: expected a count above 0, found {}",
-            flags.images);
-    numbers.resize(static_cast<std::size_t>(flags.images));
-    std::iota(numbers.begin(), numbers.end(), 0);
-  } else {
-    numbers = parse_numbers(flags.numbers);
-  }
-  Tensor labels = balanced_labels(experiment.shape, numbers);
-  if (flags.label >= 0) {
-    require(flags.label < experiment.shape.num_classes, "--class: the model has {} classes, found {}",
-            experiment.shape.num_classes, flags.label);
-    labels = at::full({static_cast<std::int64_t>(numbers.size())}, flags.label, at::kLong);
-  }
-  const std::filesystem::path out = flags.out.empty() ? trained.run.path / "samples" : std::filesystem::path(flags.out);
-  make_folder(out);
-  log::info("{} images by {} from {}", numbers.size(), experiment.sampling.name, trained.checkpoint.string());
-  Progress progress("sampling", "images", static_cast<std::int64_t>(numbers.size()));
-  const Generated drawn = generate(experiment.model, experiment.sampling, experiment.shape, numbers, labels, seed,
+ExitCode draw(const Flags& flags) {
+  const Task task = begin(flags, "samples");
+  const Experiment& experiment = task.experiment();
+  const std::vector<std::int64_t> numbers = numbers_of(flags, 64);
+  const auto count = static_cast<std::int64_t>(numbers.size());
+  const Tensor labels = labels_of(flags, experiment.shape, balanced_labels(experiment.shape, numbers), count);
+  log::info("{} images by {} from {}", count, experiment.sampling.name, task.trained.checkpoint.string());
+  Progress progress("sampling", "images", count);
+  const Generated drawn = generate(experiment.model, experiment.sampling, experiment.shape, numbers, labels, task.seed,
                                    [&](std::int64_t done) { progress.update(done); });
   progress.finish();
 
-  for (std::size_t i = 0; i < numbers.size(); ++i)
-    write_png(out / file_name(numbers[i]), drawn.images[static_cast<std::int64_t>(i)]);
-  const auto shown = std::min<std::int64_t>(drawn.images.size(0), 400);
+  write_images(task.out, numbers, drawn.images);
+  const auto shown = std::min<std::int64_t>(count, 400);
   const auto columns = experiment.shape.num_classes > 0 && experiment.shape.num_classes <= 20
                            ? experiment.shape.num_classes
                            : static_cast<std::int64_t>(std::ceil(std::sqrt(static_cast<double>(shown))));
-  write_png(out / "sheet.png", image_grid(drawn.images.narrow(0, 0, shown), std::min(columns, shown),
-                                          std::max<std::int64_t>(1, 32 / experiment.shape.image.height), 2));
-  nlohmann::ordered_json facts = {{"checkpoint", trained.checkpoint.string()},
-                                  {"trained_images", trained.images},
-                                  {"sampling", experiment.sampling.name},
-                                  {"weights", flags.raw ? "raw" : "ema"},
-                                  {"seed", seed},
-                                  {"images", numbers.size()},
+  write_sheet(task.out / "sheet.png", drawn.images.narrow(0, 0, shown), columns);
+  nlohmann::ordered_json facts = {{"images", count},
                                   {"evaluations_per_image", drawn.evaluations},
-                                  {"images_per_second", static_cast<double>(numbers.size()) / drawn.seconds},
-                                  {"folder", out.string()}};
-  if (drawn.labels.defined())
-    facts["labels"] = std::vector<std::int64_t>(drawn.labels.data_ptr<std::int64_t>(),
-                                                drawn.labels.data_ptr<std::int64_t>() + drawn.labels.numel());
-  write_file(out / "samples.json", facts.dump(2) + "\n");
-  if (flags.json)
-    std::cout << facts.dump(2) << '\n';
-  else
-    std::cout << format("{} images in {} ({} evaluations each); all on one sheet: {}\n", numbers.size(), out.string(),
-                        drawn.evaluations, (out / "sheet.png").string());
-  return ExitCode::kDone;
+                                  {"images_per_second", static_cast<double>(count) / drawn.seconds}};
+  if (labels.defined())
+    facts["labels"] =
+        std::vector<std::int64_t>(labels.data_ptr<std::int64_t>(), labels.data_ptr<std::int64_t>() + count);
+  return report(flags, task, "samples.json", facts,
+                format("{} images in {} ({} evaluations each); all on one sheet: {}", count, task.out.string(),
+                       drawn.evaluations, (task.out / "sheet.png").string()));
 }
 
-}  // namespace
+}  // namespace sampling_modes
 
 Action make_sample(CLI::App& arguments) {
-  const auto flags = std::make_shared<SampleFlags>();
+  namespace modes = sampling_modes;
+  const auto flags = std::make_shared<modes::Flags>();
   add_target(arguments, flags->target, "RUN or RUN/checkpoints/N");
-  arguments.add_option("--out", flags->out, "folder for the images (default: RUN/samples)");
-  arguments.add_option("--images", flags->images, "how many (default 64): numbers 0 … N-1");
+  arguments.add_option("--out", flags->out, "folder for the images (default: RUN/samples, or RUN/<mode>)");
+  arguments.add_option("--images", flags->images, "how many (default 64, 8 with --inpaint): numbers 0 … N-1");
   arguments.add_option("--numbers", flags->numbers, "which image numbers, e.g. 0-63,100");
   arguments.add_option("--seed", flags->seed, "random seed (default: the config's)");
   arguments.add_option("--class", flags->label, "class of all images (default: number mod classes)");
   arguments.add_flag("--raw", flags->raw, "the network's own weights in place of their EMA");
   arguments.add_flag("--json", flags->json, "facts as JSON");
-  return [=] { return sample(*flags); };
+
+  auto* invert = arguments.add_option("--invert", flags->invert, "folder of images (or one): to latents and back");
+  arguments
+      .add_option("--steps", flags->steps,
+                  "grid sizes to invert with (default: the config's, twice and four times that)")
+      ->needs(invert);
+  arguments.add_flag("--keep-clip", flags->keep_clip, "invert with the config's clip or threshold (default: without)")
+      ->needs(invert);
+  auto* interpolate =
+      arguments
+          .add_option("--interpolate", flags->interpolate, "A,B[,n]: n images (default 9) between the numbers A and B")
+          ->excludes(invert);
+  auto* inpaint =
+      arguments.add_option("--inpaint", flags->inpaint, "image to fill in")->excludes(invert)->excludes(interpolate);
+  auto* mask =
+      arguments.add_option("--mask", flags->mask, "image of the same size: white where to paint")->needs(inpaint);
+  inpaint->needs(mask);
+  arguments
+      .add_option("--resamples", flags->resamples,
+                  "times each piece of the grid is repeated (default 10; 1: replacement)")
+      ->needs(inpaint);
+  arguments.add_option("--jump", flags->jump, "grid steps of such a piece (default 1)")->needs(inpaint);
+  arguments.add_option("--eta", flags->eta, "noise of inpainting's steps: 1 ancestral (default) … 0 DDIM")
+      ->needs(inpaint);
+  return [=] {
+    return !flags->invert.empty()        ? modes::invert(*flags)
+           : !flags->interpolate.empty() ? modes::interpolate(*flags)
+           : !flags->inpaint.empty()     ? modes::inpaint(*flags)
+                                         : modes::draw(*flags);
+  };
 }
 
 }  // namespace edmund

@@ -1,10 +1,14 @@
 #include "edmund/diffusion/denoiser.h"
 
+#include <ATen/ops/maximum.h>
+#include <ATen/ops/minimum.h>
+#include <ATen/ops/quantile.h>
+
 namespace edmund {
 
-Denoiser counted(Denoiser denoiser, std::shared_ptr<std::int64_t> count) {
-  return [denoiser = std::move(denoiser), count = std::move(count)](const Tensor& z, double sigma) {
-    ++*count;
+Denoiser counted(Denoiser denoiser, std::shared_ptr<std::int64_t> count, std::int64_t each) {
+  return [denoiser = std::move(denoiser), count = std::move(count), each](const Tensor& z, double sigma) {
+    *count += each;
     return denoiser(z, sigma);
   };
 }
@@ -20,6 +24,18 @@ Denoiser recorded(Denoiser denoiser, std::shared_ptr<std::vector<Evaluation>> tr
 Denoiser clipped(Denoiser denoiser, Interval range) {
   return [denoiser = std::move(denoiser), range](const Tensor& z, double sigma) {
     return denoiser(z, sigma).clamp(range.low, range.high);
+  };
+}
+
+Denoiser thresholded(Denoiser denoiser, double share) {
+  return [denoiser = std::move(denoiser), share](const Tensor& z, double sigma) {
+    const Tensor D = denoiser(z, sigma);
+    const auto dtype = D.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;  // quantile() knows no others
+    const Tensor s = at::quantile(D.abs().flatten(1).to(dtype), share, 1)
+                         .clamp_min(1.0)
+                         .to(D.scalar_type())
+                         .reshape({-1, 1, 1, 1});  // [B, 1, 1, 1]
+    return at::maximum(at::minimum(D, s), -s) / s;
   };
 }
 

@@ -1,7 +1,11 @@
 #include "edmund/diffusion/model.h"
 
+#include "edmund/core/error.h"
+
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/full.h>
+#include <c10/core/InferenceMode.h>
 #include <optional>
 #include <utility>
 
@@ -28,6 +32,12 @@ Tensor evaluate(Network& network, const Tensor& z, const Tensor& in, const Tenso
 void check_batch(const Tensor& z, const Tensor& sigma) {
   TORCH_CHECK(z.dim() == 4 && sigma.dim() == 1 && (sigma.size(0) == z.size(0) || sigma.size(0) == 1), "model: images ",
               z.sizes(), ", sigma ", sigma.sizes(), "; expected [B, C, H, W] and [B]");
+}
+
+// D at one noise level for the whole batch, told in the dtype that keeps z's precision.
+Tensor denoised_at(const DenoisingModel& model, const Tensor& z, double sigma, const Condition& condition) {
+  const auto dtype = z.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  return model.denoise(z, at::full({1}, sigma, z.options().dtype(dtype)), condition);
 }
 
 }  // namespace
@@ -59,8 +69,24 @@ Tensor DenoisingModel::loss(const Tensor& x0, const Tensor& eps, const Tensor& s
 Denoiser conditioned(const DenoisingModel& model, Condition condition) {
   return [model, condition = std::move(condition)](const Tensor& z, double sigma) {
     const at::NoGradGuard no_grad;
-    const auto dtype = z.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-    return model.denoise(z, at::full({1}, sigma, z.options().dtype(dtype)), condition);
+    return denoised_at(model, z, sigma, condition);
+  };
+}
+
+Denoiser differentiable(const DenoisingModel& model, Condition condition) {
+  return [model, condition = std::move(condition)](const Tensor& z, double sigma) {
+    require(!c10::InferenceMode::is_enabled(), "model: gradients of D cannot be had in inference mode");
+    const at::AutoGradMode gradients(true);
+    return denoised_at(model, z, sigma, condition);
+  };
+}
+
+Denoiser guided(const DenoisingModel& model, const Condition& condition, const Condition& base, double weight) {
+  const auto both = [](const Tensor& c, const Tensor& u) { return c.defined() ? at::cat({c, u}) : Tensor(); };
+  const Condition pair{.labels = both(condition.labels, base.labels), .augment = both(condition.augment, base.augment)};
+  return [D = conditioned(model, pair), weight](const Tensor& z, double sigma) {
+    const auto parts = D(at::cat({z, z}), sigma).chunk(2);  // D_c, D_u, each [B, C, H, W]
+    return parts[1] + weight * (parts[0] - parts[1]);
   };
 }
 

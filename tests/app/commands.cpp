@@ -15,8 +15,8 @@ TEST_CASE("help and version answer without a config", "[app]") {
   CHECK(edmund_run(folder.path(), "--version").code == 0);
   const Outcome help = edmund_run(folder.path(), "--help");
   CHECK(help.code == 0);
-  for (const std::string command :
-       {"train", "sample", "evaluate", "list", "inspect", "config", "doctor", "bench", "matrix", "optimize-grid"}) {
+  for (const std::string command : {"train", "sample", "evaluate", "likelihood", "list", "inspect", "config", "doctor",
+                                    "bench", "matrix", "optimize-grid"}) {
     CHECK(help.output.find(command) != std::string::npos);
     CHECK(edmund_run(folder.path(), command + " --help").code == 0);
   }

@@ -22,6 +22,8 @@ TEST_CASE("counted counts calls, whatever the batch", "[diffusion]") {
   CHECK(D(image(), 1.0).equal(times(2)(image(), 1.0)));
   copy(at::zeros({7, 3, 2, 2}), 0.5);
   CHECK(*count == 2);
+  counted(times(2), count, 2)(image(), 0.5);
+  CHECK(*count == 4);
 }
 
 TEST_CASE("recorded keeps every evaluation in order, unharmed by later changes", "[diffusion]") {
@@ -44,6 +46,21 @@ TEST_CASE("clipped cuts D to its range", "[diffusion]") {
   CHECK(D.min().item<double>() == -1.0);
   CHECK(D.max().item<double>() == 1.0);
   CHECK(D.equal(image().clamp(-1, 1)));
+}
+
+TEST_CASE("thresholded divides by the quantile of |D| of each image where that is above 1", "[diffusion]") {
+  // |D| of the first image is 0.2, 0.4 … 4.0, so that its quantile at p is 0.2 + 3.8 p; the second image stays inside [-1, 1].
+  const Tensor steps = torch::arange(1, 21, at::kDouble) * 0.2, sign = 1 - 2 * (torch::arange(20, at::kDouble) % 2);
+  const Tensor z = torch::stack({steps * sign, steps * sign / 5}).reshape({2, 1, 4, 5});
+  for (const double p : {0.5, 0.9, 0.995, 1.0}) {
+    const double s = 0.2 + 3.8 * p;
+    const Tensor D = thresholded(times(1), p)(z, 0.0);
+    CHECK((D[0] - (z[0].clamp(-s, s) / s)).abs().max().item<double>() < 1e-14);
+    CHECK(D[1].equal(z[1].clamp(-1, 1)));  // its quantiles are at most 0.8
+    CHECK(D.abs().max().item<double>() <= 1.0);
+  }
+  const Tensor low = thresholded(times(1), 0.9)(z.to(at::kFloat), 0.0);
+  CHECK(low.scalar_type() == at::kFloat);
 }
 
 TEST_CASE("guided is D_u + w·(D_c - D_u) on every channel", "[diffusion]") {

@@ -24,7 +24,7 @@ namespace {
 using Settings = std::map<std::string, std::string>;
 
 // Settings of a case: numbers and words of an object, or the "name number" pairs of a sentence.
-Settings sampler_settings(const nlohmann::json& value) {
+Settings words_and_numbers(const nlohmann::json& value) {
   Settings out;
   if (value.is_object()) {
     for (const auto& [key, entry] : value.items())
@@ -109,7 +109,7 @@ std::vector<double> network_levels() {
 }
 
 Run edm_run(Golden& golden, const std::string& name) {
-  Settings settings = sampler_settings(golden.settings().at(name));
+  Settings settings = words_and_numbers(golden.settings().at(name));
   const double low = std::min(setting(settings, "sigma_min", 0.002), 0.002),
                high = std::max(setting(settings, "sigma_max", 80), 80.0);
   auto path = schedule("{type: edm, sigma_min: " + number_text(low) + ", sigma_max: " + number_text(high) + "}");
@@ -205,13 +205,13 @@ TEST_CASE("heun on the karras grid is EDM's sampler, evaluation by evaluation", 
 TEST_CASE("every solver, discretization, schedule and scaling is EDM's ablation sampler", "[golden][samplers]") {
   for_each_golden({"sampler_ablation_"}, [](Golden& golden) {
     for (const auto& [name, value] : golden.settings().items())
-      if (name != "det") check_run(golden, name, ablation_run(golden, name, sampler_settings(value)), 1e-8);
+      if (name != "det") check_run(golden, name, ablation_run(golden, name, words_and_numbers(value)), 1e-8);
     // det.SOLVER.DISCRETIZATION.SCHEDULE.SCALING
     const std::regex deterministic(R"((det\.(\w+)\.(\w+)\.(\w+)\.(\w+))\.out)");
     for (const auto& tensor : golden.names("det.")) {
       std::smatch m;
       if (!std::regex_match(tensor, m, deterministic)) continue;
-      Settings settings = sampler_settings(golden.settings().at("det"));
+      Settings settings = words_and_numbers(golden.settings().at("det"));
       settings.insert({{"solver", m[2]}, {"discretization", m[3]}, {"schedule", m[4]}, {"scaling", m[5]}});
       check_run(golden, m[1], ablation_run(golden, m[1], settings), 1e-8);
     }

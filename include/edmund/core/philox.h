@@ -18,6 +18,8 @@ enum class Stream : std::uint32_t {
   kLabel = 9,        // class of a sampled image
   kEvaluation = 10,  // subsets, projections and noise images of evaluation
   kAugment = 11,
+  kDequantization = 12,  // uniform noise below the levels of an image; sample = index of the image
+  kProbe = 13,           // directions of a trace estimate; sample = index of the image
 };
 
 /// Philox4x32-10 (Salmon et al. 2011): four random words from a 128-bit counter and a 64-bit key.

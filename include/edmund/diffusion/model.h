@@ -35,4 +35,11 @@ class DenoisingModel {
 /// The model with its condition bound: what a sampler gets. Runs without gradients.
 Denoiser conditioned(const DenoisingModel& model, Condition condition);
 
+/// The same with gradients: D can be differentiated by z, as likelihoods need. Throws Error under torch::InferenceMode, which has no graph.
+Denoiser differentiable(const DenoisingModel& model, Condition condition);
+
+/// D_u + w·(D_c - D_u) of one network under two conditions, both in one batch of 2B: guided(conditioned(c), conditioned(u), w) up to rounding, in
+/// one call of the network. Each image costs two network evaluations.
+Denoiser guided(const DenoisingModel& model, const Condition& condition, const Condition& base, double weight);
+
 }  // namespace edmund

@@ -10,7 +10,7 @@ struct AncestralStep {
   double down, up;
 };
 
-/// up = η·√(σ'²(σ² - σ'²)/σ²): η = 0 is the ODE's Euler step in σ, η = 1 the posterior of Ho et al. 2020; σ ≥ σ' ≥ 0.
+/// up = η·√(σ'²(σ² - σ'²)/σ²): η = 0 is the ODE's Euler step in σ, η = 1 the posterior of Ho et al. 2020; σ ≥ σ' ≥ 0 unless η = 0.
 AncestralStep ancestral_step(double sigma, double next, double eta);
 
 /// Standard deviation of x_t given x_u: s(t)·√(σ(t)² - σ(u)²); on vp and ddpm the √β of the step (Ho et al. 2020,

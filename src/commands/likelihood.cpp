@@ -1,0 +1,220 @@
+// likelihood: bits a dimension of held-out images under the model, by its probability-flow ODE.
+//
+//   edmund likelihood RUN|CHECKPOINT [sampling.schedule.type=vp sampling.grid.steps=64 …] [--images N] [--probes K] [--exact] [--probe gaussian]
+//                     [--tolerance E] [--density] [--train] [--seed S] [--raw] [--json]
+//
+// Heun steps on the config's grid, or with --tolerance an adaptive solver, one image at a time, so that no value depends on the batch. The number is
+// that of the plain model: guidance, clip and threshold have no part in it. Classes are those of the data: p(image | class).
+
+#include "edmund/samplers/likelihood.h"
+
+#include "edmund/app/command.h"
+#include "edmund/app/run.h"
+#include "edmund/core/files.h"
+#include "edmund/core/log.h"
+#include "edmund/core/progress.h"
+#include "edmund/data/image_io.h"
+#include "edmund/ops/ops.h"
+
+#include <algorithm>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/full.h>
+#include <chrono>
+#include <cmath>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+namespace edmund {
+namespace {
+
+using nlohmann::ordered_json;
+
+struct LikelihoodFlags {
+  Target target;
+  std::int64_t images = 64, probes = 1, seed = -1;
+  double tolerance = 0;
+  std::string probe = "rademacher";
+  bool exact = false, density = false, train = false, raw = false, json = false;
+};
+
+// Images with the numbers 0 … N-1 that all random draws hang on.
+struct Images {
+  Batch batch;
+  std::string from;
+};
+
+Images read_images(Experiment& experiment, const LikelihoodFlags& flags, std::uint64_t seed) {
+  std::shared_ptr<Dataset> data = experiment.data;
+  if (!flags.train) {
+    Options evaluation = experiment.options.child("evaluation");
+    require(evaluation.has("held_out"),
+            "the config names no images that training did not see: add evaluation.held_out.type=…, or ask for the "
+            "training images with --train");
+    Options held_out = evaluation.child("held_out");
+    data = make_dataset(held_out);
+    experiment.options.finish();
+  }
+  const DatasetInfo info = data->info();
+  const ModelShape& shape = experiment.shape;
+  require(info.channels == shape.image.channels && info.height == shape.image.height && info.width == shape.image.width,
+          "{}: images are {}x{}x{}, the model's are {}x{}x{} (C, H, W)", info.name, info.channels, info.height,
+          info.width, shape.image.channels, shape.image.height, shape.image.width);
+  require(shape.num_classes == 0 || info.num_classes == shape.num_classes, "{}: {} classes, the model has {}",
+          info.name, info.num_classes, shape.num_classes);
+  return {.batch = read_all(*data, flags.images, seed), .from = info.name};
+}
+
+LikelihoodSettings settings_of(const LikelihoodFlags& flags) {
+  require(flags.images > 0, "--images: expected a count above 0, found {}", flags.images);
+  require(flags.probes > 0 && flags.probes <= 10'000, "--probes: expected 1 to 10000, found {}", flags.probes);
+  require(flags.tolerance >= 0 && flags.tolerance < 1, "--tolerance: expected a number in (0, 1), found {}",
+          flags.tolerance);
+  require(flags.probe == "rademacher" || flags.probe == "gaussian",
+          "--probe: expected rademacher or gaussian, found {}", flags.probe);
+  LikelihoodSettings settings;
+  settings.trace = flags.exact ? Trace::kExact : flags.probe == "gaussian" ? Trace::kGaussian : Trace::kRademacher;
+  settings.probes = flags.probes;
+  if (flags.tolerance > 0) settings.adaptive = Tolerance{.relative = flags.tolerance, .absolute = flags.tolerance};
+  return settings;
+}
+
+struct Solved {
+  Tensor log_density, probe_error;  // [N]
+  Tensor evaluations;               // double [N]
+  std::int64_t gradients = 0;
+  double seconds = 0;
+};
+
+Solved solve(const Experiment& experiment, const Batch& batch, const LikelihoodSettings& settings, bool density,
+             std::uint64_t seed) {
+  const auto began = std::chrono::steady_clock::now();
+  const std::int64_t N = batch.images.size(0), step = settings.adaptive ? 1 : experiment.sampling.batch_size;
+  Solved out;
+  std::vector<Tensor> values, errors, evaluations;
+  Progress progress("likelihood", "images", N);
+  for (std::int64_t first = 0; first < N; first += step) {
+    const std::int64_t size = std::min(step, N - first);
+    std::vector<std::int64_t> numbers;
+    for (std::int64_t i = first; i < first + size; ++i) numbers.push_back(i);
+    const Tensor levels = batch.images.narrow(0, first, size);
+    const Tensor x0 = density ? to_float(levels).to(at::kDouble) : dequantized(levels, seed, numbers);
+    const Tensor labels = experiment.shape.num_classes > 0 ? batch.labels.narrow(0, first, size) : Tensor();
+    PhiloxNoise probes(seed, numbers, at::kDouble, at::kCPU, Stream::kProbe);
+    const Likelihood found = log_likelihood(differentiable(experiment.model, {.labels = labels}),
+                                            *experiment.sampling.path, experiment.sampling.grid, x0, probes, settings);
+    values.push_back(found.log_density);
+    errors.push_back(found.probe_error);
+    evaluations.push_back(at::full({size}, static_cast<double>(found.evaluations), at::kDouble));
+    out.gradients = found.gradients;
+    progress.update(first + size);
+  }
+  progress.finish();
+  out.log_density = at::cat(values);
+  out.probe_error = at::cat(errors);
+  out.evaluations = at::cat(evaluations);
+  out.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  return out;
+}
+
+// Null where there is no number (the error of one image or of one probe).
+ordered_json number_or_null(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(); }
+
+ordered_json facts_of(const Experiment& experiment, const LikelihoodFlags& flags, const LikelihoodSettings& settings,
+                      const Solved& solved) {
+  const ImageShape& shape = experiment.shape.image;
+  const std::int64_t n = shape.channels * shape.height * shape.width, N = solved.log_density.numel();
+  const Tensor bits = bits_per_dimension(solved.log_density, n, flags.density ? 0.0 : kLevelBits);
+  const double to_bits = 1 / (static_cast<double>(n) * std::log(2.0));
+  const TimeGrid& grid = experiment.sampling.grid;
+  const NoiseSchedule& path = *experiment.sampling.path;
+  const std::string about = experiment.shape.num_classes > 0 ? " given the class" : "";
+  ordered_json out = {
+      {"bits_per_dim", bits.mean().item<double>()},
+      {"error_over_images", number_or_null(N > 1 ? bits.std().item<double>() / std::sqrt(N) : NAN)},
+      {"error_over_probes",
+       number_or_null(to_bits * solved.probe_error.square().sum().sqrt().item<double>() / static_cast<double>(N))},
+      {"kind", flags.density ? "density of x in [-1, 1]" + about +
+                                   " by the probability-flow ODE, not dequantized: not "
+                                   "comparable with bits of 8-bit images"
+                             : "8-bit images" + about +
+                                   ", uniformly dequantized, by the probability-flow ODE: an "
+                                   "estimate, in the mean above the bits of the discrete images"},
+      {"trace", settings.trace == Trace::kExact
+                    ? std::string("exact")
+                    : format("Hutchinson, {} {} probe{} an image, fixed for the solve", settings.probes, flags.probe,
+                             settings.probes == 1 ? "" : "s")},
+      {"solver", settings.adaptive ? format("rk45 (Dormand-Prince), tolerance {}, one image at a time", flags.tolerance)
+                                   : format("heun, {} steps on the grid", grid.t.size() - 1)},
+      {"sampling", experiment.sampling.name},
+      {"sigma", {path.sigma(grid.t.back()), path.sigma(grid.t.front())}},
+      {"prior_std", path.scale(grid.t.front()) * path.sigma(grid.t.front())},
+      {"images", N},
+      {"dimensions", n},
+      {"evaluations_per_image", solved.evaluations.mean().item<double>()},
+      {"gradients_per_evaluation", solved.gradients},
+      {"seconds", solved.seconds}};
+  for (std::int64_t i = 0; i < N; ++i) out["bits_of_image"].push_back(bits[i].item<double>());
+  return out;
+}
+
+ExitCode likelihood(const LikelihoodFlags& flags) {
+  const LikelihoodSettings settings = settings_of(flags);
+  TrainedModel trained =
+      load_model(flags.target.path, flags.target.overrides, flags.train ? Needs::kData : Needs::kModel, !flags.raw);
+  Experiment& experiment = trained.experiment;
+  ops::set_conv(ops::Conv::kExact);  // Winograd's rounding would add up over the trace's integral
+  const auto seed = flags.seed >= 0 ? static_cast<std::uint64_t>(flags.seed) : experiment.evaluation_seed;
+  const Sampling& sampling = experiment.sampling;
+  if (sampling.guidance != 1.0 || sampling.clip || sampling.threshold > 0)
+    log::warn("guidance, clip and threshold are left out: the likelihood is that of the model itself");
+  const Images images = read_images(experiment, flags, seed);
+  log::info("{} images of {}", images.batch.images.size(0), images.from);
+  const Solved solved = solve(experiment, images.batch, settings, flags.density, seed);
+  ordered_json facts = {{"checkpoint", trained.checkpoint.string()},
+                        {"trained_images", trained.images},
+                        {"weights", flags.raw ? "raw" : "ema"},
+                        {"seed", seed},
+                        {"data", images.from}};
+  facts.update(facts_of(experiment, flags, settings, solved));
+  const std::filesystem::path file = trained.run.path / "likelihood.json";
+  write_file(file, facts.dump(2) + "\n");
+  if (flags.json) {
+    std::cout << facts.dump(2) << '\n';
+    return ExitCode::kDone;
+  }
+  const auto shown = [&](const char* key) {
+    return facts[key].is_null() ? std::string("unknown")
+                                : format("{}", std::round(facts[key].get<double>() * 1e4) / 1e4);
+  };
+  std::cout << format("{} bits/dim over {} images of {} (standard error {} over images, {} of it by probes)\n",
+                      shown("bits_per_dim"), facts["images"].get<std::int64_t>(), images.from,
+                      shown("error_over_images"), shown("error_over_probes"));
+  for (const char* key : {"kind", "trace", "solver"})
+    std::cout << format("  {}: {}\n", key, facts[key].get<std::string>());
+  std::cout << format("  {} evaluations an image, each with {} backward; σ from {} to {}; all values: {}\n",
+                      shown("evaluations_per_image"), solved.gradients, facts["sigma"][0].get<double>(),
+                      facts["sigma"][1].get<double>(), file.string());
+  return ExitCode::kDone;
+}
+
+}  // namespace
+
+Action make_likelihood(CLI::App& arguments) {
+  const auto flags = std::make_shared<LikelihoodFlags>();
+  add_target(arguments, flags->target, "RUN or RUN/checkpoints/N");
+  arguments.add_option("--images", flags->images, "how many, chosen by seed (default 64)");
+  arguments.add_option("--probes", flags->probes,
+                       "random directions of the trace an image (default 1); 2 give an error");
+  arguments.add_option("--probe", flags->probe, "their law: rademacher (default) or gaussian");
+  arguments.add_flag("--exact", flags->exact, "exact trace: one backward pass a pixel, for small images");
+  arguments.add_option("--tolerance", flags->tolerance, "adaptive solver (e.g. 1e-5) in place of Heun on the grid");
+  arguments.add_flag("--density", flags->density, "density of the values in [-1, 1] as they are, not dequantized");
+  arguments.add_flag("--train", flags->train, "training images in place of evaluation.held_out");
+  arguments.add_option("--seed", flags->seed, "of images, dequantization and probes (default: evaluation.seed)");
+  arguments.add_flag("--raw", flags->raw, "the network's own weights in place of their EMA");
+  arguments.add_flag("--json", flags->json, "facts as JSON");
+  return [=] { return likelihood(*flags); };
+}
+
+}  // namespace edmund

@@ -1,0 +1,45 @@
+// sample --interpolate: images on the arc between the noise of two image numbers. Its ends are the images that `sample --numbers A,B` draws.
+
+#include "edmund/app/generate.h"
+#include "edmund/core/log.h"
+#include "edmund/diffusion/interpolated_noise.h"
+#include "sample.h"
+
+#include <numeric>
+
+namespace edmund::sampling_modes {
+
+ExitCode interpolate(const Flags& flags) {
+  const std::vector<std::int64_t> given = integers_of("--interpolate", flags.interpolate, 2);
+  require(given.size() <= 3, "--interpolate: expected A,B or A,B,n, found '{}'", flags.interpolate);
+  const std::int64_t from = given[0], to = given[1], count = given.size() > 2 ? given[2] : 9;
+  require(from >= 0 && to >= 0, "--interpolate: expected image numbers from 0, found {} and {}", from, to);
+  require(count >= 2 && count <= 10'000, "--interpolate: expected 2 to 10000 images, found {}", count);
+  const Task task = begin(flags, "interpolation");
+  const Experiment& experiment = task.experiment();
+  const ModelShape& shape = experiment.shape;
+  // A class cannot be half of another, so that all images have the first one's.
+  const std::vector<std::int64_t> first(static_cast<std::size_t>(count), from);
+  const Tensor labels = labels_of(flags, shape, balanced_labels(shape, first), count);
+  if (flags.label < 0 && shape.num_classes > 0)
+    log::info("all images are of class {}, that of number {}; --class chooses another", from % shape.num_classes, from);
+
+  const auto fraction = [count](std::int64_t i) { return static_cast<double>(i) / static_cast<double>(count - 1); };
+  const NoiseOf noise = [&](std::int64_t start, std::int64_t size) {
+    std::vector<double> fractions;
+    for (std::int64_t i = start; i < start + size; ++i) fractions.push_back(fraction(i));
+    return std::make_unique<InterpolatedNoise>(task.seed, from, to, fractions, at::kDouble, at::kCPU);
+  };
+  const Generated drawn = generate(experiment.model, experiment.sampling, shape, count, labels, noise);
+
+  std::vector<std::int64_t> numbers(static_cast<std::size_t>(count));
+  std::iota(numbers.begin(), numbers.end(), 0);
+  write_images(task.out, numbers, drawn.images);
+  write_sheet(task.out / "sheet.png", drawn.images, count);
+  return report(flags, task, "interpolation.json",
+                {{"from", from}, {"to", to}, {"images", count}, {"evaluations_per_image", drawn.evaluations}},
+                format("{} images from number {} to {} in {}; all in one row: {}", count, from, to, task.out.string(),
+                       (task.out / "sheet.png").string()));
+}
+
+}  // namespace edmund::sampling_modes

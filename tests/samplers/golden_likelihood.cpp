@@ -1,0 +1,124 @@
+// Bits a dimension of score_sde's Gaussian, and k-diffusion's log likelihood of a mixture.
+#include "edmund/samplers/likelihood.h"
+#include "edmund/samplers/velocity.h"
+#include "samplers/noise.h"
+#include "schedules/cases.h"
+#include "support/catch.h"
+#include "support/golden.h"
+#include "support/mixture.h"
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/zeros.h>
+#include <cmath>
+#include <string>
+
+namespace edmund::testing {
+namespace {
+
+// "beta_min 0.1, beta_max 20" → "{type: vp, beta_min: 0.1, beta_max: 20, t_min: EPS}" and likewise.
+std::unique_ptr<NoiseSchedule> schedule_of(Golden& golden, const std::string& sde) {
+  const auto text = golden.settings().at(sde).get<std::string>();
+  const auto value = [&](const std::string& name) {
+    return name + ": " + number_text(number_in(text, name + " ([-+.0-9e]+)"));
+  };
+  if (sde == "ve") return schedule("{type: ve, " + value("sigma_min") + ", " + value("sigma_max") + "}");
+  const std::string type = sde == "vp" ? "vp" : sde == "subvp" ? "sub_vp" : sde;
+  return schedule("{type: " + type + ", " + value("beta_min") + ", " + value("beta_max") +
+                  ", t_min: " + number_text(golden.settings().at("eps").get<double>()) + "}");
+}
+
+// One isotropic Gaussian. The reference integrates x from the data itself at t = eps, without the scale s(eps) of the first state.
+void check_gaussian(Golden& golden, const std::string& sde) {
+  const auto path = schedule_of(golden, sde);
+  const TimeGrid grid{{1.0, golden.settings().at("eps").get<double>()}};
+  const Tensor x = golden.real("data"), mean = golden.real("gauss.mean");
+  const double std = golden.number("gauss.std"), s = path->scale(grid.t.back());
+  const Mixture mixture{mean.reshape({1, -1}), at::full({1}, std, at::kDouble), at::ones({1}, at::kDouble)};
+  const std::int64_t n = x[0].numel();
+  // Prior of the reference: σ_max on ve, 1 on the others, whatever s·σ is.
+  const double prior = sde == "ve" ? path->sigma(1.0) : 1.0;
+  const auto bits = [&](const Likelihood& found, double offset) {
+    return bits_per_dimension(found.log_density - static_cast<double>(n) * std::log(s), n, offset);
+  };
+  NoNoise none;
+  const Likelihood tight = log_likelihood(
+      mixture.denoiser(), *path, grid, x / s, none,
+      {.trace = Trace::kExact, .adaptive = Tolerance{.relative = 1e-11, .absolute = 1e-11}, .prior_std = prior});
+  // The Jacobian is a multiple of 1, so that any Rademacher probe gives the trace.
+  PhiloxNoise probes(0, {0, 1, 2, 3}, at::kDouble, at::kCPU, Stream::kProbe);
+  const Tolerance loose{.relative = golden.settings().at("rtol").get<double>(),
+                        .absolute = golden.settings().at("atol").get<double>()};
+  const Likelihood same = log_likelihood(mixture.denoiser(), *path, grid, x / s, probes,
+                                         {.trace = Trace::kRademacher, .adaptive = loose, .prior_std = prior});
+  golden.check_max(sde + ".centered.z_exact", tight.latent, 1e-8);
+
+  // The density of the data itself: no prior mismatch to speak of and σ → 0.
+  const auto wide = schedule("{type: edm, sigma_min: 1e-4, sigma_max: 1e4}");
+  const Likelihood exact =
+      log_likelihood(mixture.denoiser(), *wide, {{1e4, 1e-4}}, x, none,
+                     {.trace = Trace::kExact, .adaptive = Tolerance{.relative = 1e-10, .absolute = 1e-10}});
+
+  for (const auto& [range, offset] : {std::pair{"centered", 7.0}, std::pair{"unit", 8.0}}) {
+    const std::string name = sde + "." + range + ".";
+    golden.check_each(name + "bpd_exact_ode", bits(tight, offset), 0.0, 1e-6);
+    golden.check_each(name + "bpd_reference", bits(same, offset), 0.0, 5e-4);
+    golden.check_each(name + "bpd_true_density", bits_per_dimension(exact.log_density, n, offset), 0.0, 1e-4);
+    golden.check_max(name + "z_reference", same.latent, 5e-4);  // as the bits: fp32 at tolerance 1e-5
+
+    // The reference solves the whole batch as one row, with the integral of the divergence (here in closed form) behind all images.
+    const Slope coupled = [&](double t, const Tensor& y) {
+      const Tensor v = velocity(mixture.denoiser(), *path, y.narrow(1, 0, x.numel()).reshape(x.sizes()), t);
+      const double sigma = path->sigma(t), growth = path->sigma_rate(t) / sigma;
+      const double gain = std * std / (std * std + sigma * sigma);
+      const double rate = static_cast<double>(n) * (path->scale_rate(t) / path->scale(t) + growth * (1 - gain));
+      return at::cat({v.reshape({1, -1}), at::full({1, x.size(0)}, rate, at::kDouble)}, 1);
+    };
+    const Tensor y0 = at::cat({x.reshape({1, -1}), at::zeros({1, x.size(0)}, at::kDouble)}, 1);
+    const Solution solution = dormand_prince(coupled, y0, grid.t.back(), grid.t.front(), loose);
+    golden.check(name + "nfe: ours " + std::to_string(solution.evaluations),
+                 solution.evaluations == golden.use(name + "nfe").item<std::int64_t>());
+  }
+}
+
+// log p by k-diffusion: nats, prior N(0, σ_max²), one stored Rademacher vector.
+void check_mixture(Golden& golden) {
+  const auto text = golden.settings().at("sigmas").get<std::string>();
+  const double low = number_in(text, R"(get_sigmas_karras\(\d+, ([.0-9]+))"),
+               high = number_in(text, R"(get_sigmas_karras\(\d+, [.0-9]+, ([.0-9]+))");
+  const auto path = schedule("{type: edm, sigma_min: " + number_text(low) + ", sigma_max: " + number_text(high) + "}");
+  const Mixture mixture = Mixture::from(golden);
+  const Tensor x = golden.real("log_likelihood.x");
+  const Tolerance tight{.relative = 1e-11, .absolute = 1e-11};
+
+  ReplayedNoise probe(golden.real("log_likelihood.rademacher").unsqueeze(0));
+  const Likelihood estimate = log_likelihood(mixture.denoiser(), *path, {{high, low}}, x, probe,
+                                             {.trace = Trace::kRademacher, .adaptive = tight});
+  // The reference's own solver (dopri5) is held to 1e-4 a step; its steps end where an interpolation does.
+  golden.check_each("log_likelihood.value", estimate.log_density, 1e-4, 1e-4);
+
+  // With the exact trace and the true density of the latent in place of the prior.
+  NoNoise none;
+  const Likelihood exact =
+      log_likelihood(mixture.denoiser(), *path, {{high, low}}, x, none, {.trace = Trace::kExact, .adaptive = tight});
+  const Tensor prior = Mixture::gaussian(0, high, x[0].numel()).log_density(exact.latent, 0.0);
+  golden.check_max("log_likelihood.exact_log_density_at_sigma_min",
+                   exact.log_density - prior + mixture.log_density(exact.latent, high), 1e-8);
+}
+
+}  // namespace
+
+TEST_CASE("bits a dimension are those of score_sde", "[golden][samplers]") {
+  for_each_golden({"likelihood_"}, [](Golden& golden) {
+    for (const auto& sde : golden.parts())
+      if (sde != "data" && sde != "gauss") check_gaussian(golden, sde);
+  });
+}
+
+TEST_CASE("log likelihood is that of k-diffusion", "[golden][samplers]") {
+  // The samplers of this file have tests of their own.
+  for_each_golden({"kdiffusion_samplers_"}, check_mixture, {"dpm*", "euler*", "heun*", "lms*", "x_init", "sigmas"});
+}
+
+}  // namespace edmund::testing
