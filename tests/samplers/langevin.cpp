@@ -38,8 +38,8 @@ TEST_CASE("Langevin steps leave the distribution at a time as it is", "[samplers
 }
 
 TEST_CASE("Langevin corrections keep mean and covariance within 5 standard errors", "[samplers]") {
-  // Independent pixels of many widths. At snr 0.05 what the steps are off by, see above, is little beside 5 standard errors.
-  constexpr std::int64_t n = 1024, pixels = 16;
+  // Independent pixels of many widths. At snr 0.05 and 64 pixels what the steps are off by, see above, is little beside 5 standard errors.
+  constexpr std::int64_t n = 1024, pixels = 64;
   const Tensor mean = at::linspace(-0.8, 0.8, pixels, at::kDouble),
                variance = at::linspace(0.1, 0.4, pixels, at::kDouble);
   const Denoiser D = [&](const Tensor& z, double sigma) {
@@ -61,7 +61,7 @@ TEST_CASE("Langevin corrections keep mean and covariance within 5 standard error
           made(make_grid, "{type: log_snr, steps: 150, sigma_max: 40, sigma_min: " + number_text(low) + "}", *path,
                Interval{0.0, 1e300});
       PhiloxNoise noise(7, images, at::kDouble, at::kCPU);
-      const Tensor x = initial_state(*path, grid, noise, {1, 4, 4});
+      const Tensor x = initial_state(*path, grid, noise, {1, 8, 8});
       const Tensor out = made(make_sampler, std::string("{type: predictor_corrector, snr: 0.05, ") + options + "}")(
                              D, *path, grid, x, noise)
                              .flatten(1);
