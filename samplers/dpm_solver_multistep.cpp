@@ -9,7 +9,7 @@
 //
 //   algorithm  plusplus   or plain; of dpm_solver_multistep, as is
 //   order      2          1 to 3
-//   variant    midpoint   ½φ_1 for φ_2 in order 2; or heun: φ_2; order 3 of both is the authors' code (so are diffusers' and
+//   variant    midpoint   ½φ_1 for φ_2 in order 2; or heun: φ_2 (the default of dpmpp_3m*); order 3 of both is the authors' code (so are diffusers' and
 //                         k-diffusion's), c = ½, which converges at order 2; or exact: φ_2 and c = 1, the polynomial's integral
 //   eta        0          stochasticity: λ² of `reverse_sde`; 1 is the authors' SDE form; no draws at 0
 //   S_noise    1          factor on the standard deviation of the noise
@@ -24,11 +24,17 @@
 namespace edmund::samplers {
 namespace {
 
-Sampler multistep(Options& options, bool plus, std::int64_t order, double usual_eta, std::string_view lower) {
-  const std::string variant = options.choice("variant", "midpoint", {"midpoint", "heun", "exact"});
-  const double eta = options.real("eta", usual_eta, between(0, 10)), c = variant == "exact" ? 1.0 : 0.5;
+// What a name of the table has for defaults.
+struct Defaults {
+  double eta = 0.0;
+  std::string_view variant = "midpoint", lower = "never";
+};
+
+Sampler multistep(Options& options, bool plus, std::int64_t order, const Defaults& defaults) {
+  const std::string variant = options.choice("variant", defaults.variant, {"midpoint", "heun", "exact"});
+  const double eta = options.real("eta", defaults.eta, between(0, 10)), c = variant == "exact" ? 1.0 : 0.5;
   const double S_noise = options.real("S_noise", 1.0, between(0, 10));
-  const OrderPolicy orders = read_order_policy(options, order, lower);
+  const OrderPolicy orders = read_order_policy(options, order, defaults.lower);
   options.check(!orders.runge_kutta || eta == 0, "warm_up", "runge_kutta steps are of the ODE: needs eta: 0");
   return [=](const Denoiser& D, const NoiseSchedule& path, const TimeGrid& grid, Tensor x, NoiseSource& noise) {
     const auto pairs = steps(grid);
@@ -68,11 +74,11 @@ Sampler multistep(Options& options, bool plus, std::int64_t order, double usual_
 
 Sampler make_dpm_solver_multistep(Options& options) {
   const bool plus = options.choice("algorithm", "plusplus", {"plusplus", "plain"}) == "plusplus";
-  return multistep(options, plus, options.integer("order", 2, between(1, 3)), 0.0, "diffusers");
+  return multistep(options, plus, options.integer("order", 2, between(1, 3)), {.lower = "diffusers"});
 }
-Sampler make_dpmpp_2m(Options& options) { return multistep(options, true, 2, 0.0, "never"); }
-Sampler make_dpmpp_3m(Options& options) { return multistep(options, true, 3, 0.0, "never"); }
-Sampler make_dpmpp_2m_sde(Options& options) { return multistep(options, true, 2, 1.0, "never"); }
-Sampler make_dpmpp_3m_sde(Options& options) { return multistep(options, true, 3, 1.0, "never"); }
+Sampler make_dpmpp_2m(Options& options) { return multistep(options, true, 2, {}); }
+Sampler make_dpmpp_3m(Options& options) { return multistep(options, true, 3, {.variant = "heun"}); }
+Sampler make_dpmpp_2m_sde(Options& options) { return multistep(options, true, 2, {.eta = 1.0}); }
+Sampler make_dpmpp_3m_sde(Options& options) { return multistep(options, true, 3, {.eta = 1.0, .variant = "heun"}); }
 
 }  // namespace edmund::samplers

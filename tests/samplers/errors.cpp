@@ -38,7 +38,7 @@ TEST_CASE("wrong options of samplers are named", "[samplers]") {
                                    std::pair{"{type: dpm_solver, ending: [0]}", "ending"},
                                    std::pair{"{type: dpmpp_2s, r: 0}", "r:"},
                                    std::pair{"{type: dpmpp_2s, draws: brownian}", "draws"},
-                                   std::pair{"{type: dpmpp_2m, solver: euler}", "midpoint"},
+                                   std::pair{"{type: dpmpp_2m, variant: euler}", "midpoint"},
                                    std::pair{"{type: dpmpp_3m, order: 2}", "order"},
                                    std::pair{"{type: dpmpp_2m_sde, warm_up: runge_kutta}", "eta: 0"},
                                    std::pair{"{type: lms, order: 5}", "order"},
