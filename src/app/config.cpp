@@ -3,7 +3,10 @@
 #include "edmund/app/guide.h"
 #include "edmund/core/error.h"
 #include "edmund/core/log.h"
+#include "edmund/core/text.h"
+#include "edmund/evaluation/metrics.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -62,6 +65,12 @@ Intervals read_intervals(Options training, const TrainingSettings& settings) {
           .sample_rows = training.integer("sample_rows", 4, between(1, 64))};
 }
 
+void check_metric(Options& evaluation, const std::string& metric) {
+  const auto known = names(metric_table());
+  evaluation.check(std::find(known.begin(), known.end(), metric) != known.end(), "metrics", "unknown metric '{}'{}",
+                   metric, suggestion(metric, known));
+}
+
 }  // namespace
 
 Experiment build(Options options, Needs needs) {
@@ -111,6 +120,9 @@ Experiment build(Options options, Needs needs) {
   Options evaluation = root.child("evaluation");
   const auto images = evaluation.integer("images", 1000, between(2, 1e9));
   const auto evaluation_seed = static_cast<std::uint64_t>(evaluation.integer("seed", 0, at_least(0)));
+  const auto metrics = evaluation.texts("metrics", {"frechet", "kid"});
+  for (const auto& metric : metrics) check_metric(evaluation, metric);
+  const std::string reference = evaluation.text("reference", "");
   // Extractors learn from the data, so `evaluate` makes them: until then their keys wait.
   evaluation.defer("features");
   evaluation.defer("held_out");
@@ -130,7 +142,9 @@ Experiment build(Options options, Needs needs) {
           .intervals = intervals,
           .sampling = std::move(sampling),
           .evaluation_images = images,
-          .evaluation_seed = evaluation_seed};
+          .evaluation_seed = evaluation_seed,
+          .metrics = metrics,
+          .reference = reference};
 }
 
 DenoisingModel model_like(const Experiment& experiment) {

@@ -48,7 +48,8 @@ void add_scores(Page& page, const RunFolder& run) {
     for (const auto& score : result["scores"])
       rows.push_back(
           {result.value("name", ""), score.value("name", ""), rounded(score["value"]), rounded(score["floor"]),
-           rounded(score["ceiling"]), rounded(100 * score["closed"].get<double>()) + " %",
+           rounded(score["ceiling"]),
+           score["closed"].is_number() ? rounded(100 * score["closed"].get<double>()) + " %" : "–",
            result.contains("class_agreement") ? rounded(100 * result["class_agreement"].get<double>()) + " ± " +
                                                     rounded(100 * result["class_agreement_error"].get<double>()) + " %"
                                               : "–",

@@ -11,8 +11,10 @@
 #include "edmund/core/progress.h"
 #include "edmund/data/image_io.h"
 #include "edmund/evaluation/classifier.h"
+#include "edmund/evaluation/feature_cache.h"
 #include "edmund/evaluation/features.h"
 #include "edmund/evaluation/scores.h"
+#include "edmund/evaluation/statistics_file.h"
 
 #include <cmath>
 #include <iostream>
@@ -53,6 +55,13 @@ ordered_json as_json(const Score& score) {
           {"floor", score.floor}, {"ceiling", score.ceiling}, {"closed", score.closed()}};
 }
 
+ordered_json as_json(const ReferenceStatistics& statistics) {
+  ordered_json out = {{"file", statistics.file}};
+  if (statistics.count) out["count"] = *statistics.count;
+  for (const auto& [key, value] : statistics.record) out[key] = value;
+  return out;
+}
+
 void print(const ordered_json& result) {
   std::cout << result["name"].get<std::string>() << ": " << result["images"] << " images, "
             << result["evaluations_per_image"] << " evaluations each\n";
@@ -70,10 +79,19 @@ ExitCode evaluate(const EvaluateFlags& flags) {
   Options evaluation = experiment.options.child("evaluation");
   const auto held_out = held_out_data(evaluation);
   Options feature_options = evaluation.child("features");
-  const auto features = make_features(
-      feature_options, {.labeled = *experiment.data, .held_out = held_out.get(), .seed = experiment.evaluation_seed});
+  const auto cache = trained.run.path / "cache";
+  const auto features = cached_features(make_features(feature_options, {.labeled = *experiment.data,
+                                                                        .held_out = held_out.get(),
+                                                                        .seed = experiment.evaluation_seed,
+                                                                        .cache = cache}),
+                                        cache);
   experiment.options.finish();
+  ScoreSettings settings{.metrics = experiment.metrics};
+  if (!experiment.reference.empty()) settings.statistics = read_statistics(experiment.reference);
   log::info("features: {} {}", features->name(), features->provenance());
+
+  // Before anything is drawn: statistics of other features are refused at once.
+  const Reference reference(*features, read_all(*experiment.data).images, experiment.evaluation_seed, settings);
 
   Generated drawn;
   if (!flags.folder.empty()) {
@@ -87,9 +105,6 @@ ExitCode evaluate(const EvaluateFlags& flags) {
                      [&](std::int64_t done) { progress.update(done); });
     progress.finish();
   }
-  const Batch real = read_all(*experiment.data);
-  const Reference reference(*features, real.images, experiment.evaluation_seed);
-
   const std::string name = !flags.name.empty()     ? flags.name
                            : !flags.folder.empty() ? flags.folder
                                                    : experiment.sampling.name;
@@ -104,6 +119,7 @@ ExitCode evaluate(const EvaluateFlags& flags) {
                          {"data", experiment.data->info().name},
                          {"features", features->name()},
                          {"features_from", features->provenance()}};
+  if (settings.statistics) result["reference"] = as_json(*settings.statistics);
   for (const Score& score : reference.scores(drawn.images)) result["scores"].push_back(as_json(score));
   if (drawn.labels.defined())
     if (const Classifier* classifier = features->classifier()) {

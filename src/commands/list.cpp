@@ -11,6 +11,7 @@
 #include "edmund/diffusion/preconditioning.h"
 #include "edmund/diffusion/time_grid.h"
 #include "edmund/evaluation/features.h"
+#include "edmund/evaluation/metrics.h"
 #include "edmund/networks/network.h"
 #include "edmund/samplers/sampler.h"
 #include "edmund/schedules/noise_schedule.h"
@@ -53,7 +54,8 @@ std::vector<Family> families() {
           {"networks", "network.type", describe(network_table())},
           {"emas", "training.ema.type", describe(ema_table())},
           {"datasets", "data.type", describe(dataset_table())},
-          {"features", "evaluation.features.type", describe(feature_table())}};
+          {"features", "evaluation.features.type", describe(feature_table())},
+          {"metrics", "evaluation.metrics", describe(metric_table())}};
 }
 
 void print(const Family& family) {

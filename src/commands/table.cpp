@@ -3,7 +3,7 @@
 namespace edmund {
 
 CommandFactory make_train, make_sample, make_evaluate, make_likelihood, make_list, make_inspect, make_config,
-    make_doctor, make_bench, make_matrix, make_optimize_grid;
+    make_doctor, make_bench, make_matrix, make_optimize_grid, make_stats;
 
 namespace {
 constexpr Command kCommands[] = {
@@ -14,6 +14,7 @@ constexpr Command kCommands[] = {
     {"optimize-grid", "the noise levels with which a sampler comes nearest to the exact ODE, as a grid file",
      make_optimize_grid},
     {"matrix", "measures every schedule, sampler and parameterization on data with a known solution", make_matrix},
+    {"stats", "reference statistics of a data set's features, for evaluations", make_stats},
     {"list", "every schedule, sampler, network … that a config can name", make_list},
     {"inspect", "what a config or a trained model is: sizes, noise levels, coefficients", make_inspect},
     {"config", "the config as it is understood, defaults and overrides included", make_config},

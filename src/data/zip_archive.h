@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace edmund {
@@ -36,5 +37,8 @@ class ZipArchive {
   std::unique_ptr<Handle> handle_;
   std::vector<Entry> entries_;
 };
+
+/// The bytes of a zip archive of these files (name, content), stored without compression. The same content gives the same bytes.
+std::string zip_bytes(const std::vector<std::pair<std::string, std::string>>& files);
 
 }  // namespace edmund

@@ -196,6 +196,11 @@ Tensor Classifier::features(const Tensor& images) const {
   return in_blocks(state_->weights, state_->shape, images, &ClassifierOutput::features);
 }
 
+Tensor Classifier::logits(const Tensor& features) const {
+  const at::NoGradGuard no_gradients;
+  return output_layer(state_->weights, features.to(at::kFloat));
+}
+
 Tensor Classifier::predict(const Tensor& images) const {
   return in_blocks(state_->weights, state_->shape, images, &ClassifierOutput::logits).argmax(1);
 }
@@ -209,5 +214,6 @@ Estimate Classifier::accuracy(const Tensor& images, const Tensor& labels) const 
 
 std::string Classifier::data_name() const { return state_->data_name; }
 std::int64_t Classifier::num_classes() const { return state_->shape.num_classes; }
+std::string Classifier::fingerprint() const { return checksum(tensor_bytes(state_->weights)); }
 
 }  // namespace edmund

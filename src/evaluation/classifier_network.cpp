@@ -65,6 +65,11 @@ ClassifierWeights initial_weights(const ClassifierShape& shape, const Classifier
   return weights;
 }
 
+Tensor output_layer(const ClassifierWeights& weights, const Tensor& features) {
+  const Tensor &weight = weights[weights.size() - 2].second, &bias = weights.back().second;
+  return at::linear(features.relu(), weight, bias);
+}
+
 ClassifierOutput forward(const ClassifierWeights& weights, const Tensor& x, Mode mode) {
   auto next = weights.begin();
   const auto take = [&] { return (next++)->second; };
@@ -77,9 +82,9 @@ ClassifierOutput forward(const ClassifierWeights& weights, const Tensor& x, Mode
       h = at::max_pool2d(h, {std::min<std::int64_t>(h.size(2), 2), std::min<std::int64_t>(h.size(3), 2)}, {}, 0, 1,
                          /*ceil_mode=*/true);
   }
-  const Tensor hidden = take(), hidden_bias = take(), output = take(), output_bias = take();
+  const Tensor hidden = take(), hidden_bias = take();
   const Tensor features = at::linear(h.contiguous().flatten(1), hidden, hidden_bias);  // [B, F]
-  return {features, at::linear(features.relu(), output, output_bias)};
+  return {features, output_layer(weights, features)};
 }
 
 Tensor jittered(const Tensor& x, std::uint64_t seed, std::span<const std::int64_t> positions) {

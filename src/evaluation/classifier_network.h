@@ -33,6 +33,9 @@ struct ClassifierOutput {
 enum class Mode { kTrain, kEvaluate };
 ClassifierOutput forward(const ClassifierWeights& weights, const Tensor& x, Mode mode);
 
+/// The last layer alone: features [B, F] before their activation → logits [B, classes].
+Tensor output_layer(const ClassifierWeights& weights, const Tensor& features);
+
 /// Small random rotation, scaling and shift of each image, a function of (seed, position in the sequence of training images).
 Tensor jittered(const Tensor& x, std::uint64_t seed, std::span<const std::int64_t> positions);
 

@@ -1,24 +1,42 @@
 #include "edmund/evaluation/features.h"
 
+#include "edmund/core/files.h"
 #include "feature_factories.h"
 
 #include <algorithm>
 #include <array>
+#include <ATen/core/Tensor.h>
 
 namespace edmund {
 
 namespace {
 
-constexpr std::array<Entry<FeatureFactory>, 4> kFeatures = {{
+constexpr std::array<Entry<FeatureFactory>, 5> kFeatures = {{
     {"classifier", "penultimate layer of a small CNN which edmund trains on the labeled data", "-",
      make_classifier_features},
     {"efficientnet-lite0", "1,280 ImageNet features, from a safetensors file", "Tan & Le 2019",
      make_efficientnet_features},
     {"identity", "the pixels themselves, in [-1, 1]", "-", make_identity_features},
+    {"inception", "2,048 features of FID's Inception-v3, from a safetensors file", "Heusel et al. 2017",
+     make_inception_features},
     {"pca", "pixels along the principal components of the data", "Pearson 1901", make_pca_features},
 }};
 
 }  // namespace
+
+std::string tensor_checksum(const Tensor& tensor) {
+  const Tensor values = tensor.detach().cpu().contiguous();
+  const std::string_view bytes(static_cast<const char*>(values.const_data_ptr()), values.nbytes());
+  std::string shape;
+  for (const auto size : values.sizes()) shape += format("{} ", size);
+  return checksum(format("{} {}{}", c10::toString(values.scalar_type()), shape, checksum(bytes)));
+}
+
+MetricNames metric_names(const FeatureExtractor& features, std::int64_t dims) {
+  if (const auto names = features.literature_names()) return *names;
+  const std::string of = format(" ({}, {}-d)", features.name(), dims);
+  return {.frechet = "Fréchet distance" + of, .kernel = "Kernel distance" + of, .score = "Class score" + of};
+}
 
 std::span<const Entry<FeatureFactory>> feature_table() { return kFeatures; }
 

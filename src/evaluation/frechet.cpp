@@ -1,15 +1,19 @@
 #include "edmund/evaluation/frechet.h"
 
 #include "edmund/core/error.h"
+#include "edmund/core/philox.h"
 
 #include <algorithm>
 #include <ATen/ATen.h>
 #include <cmath>
 #include <limits>
 #include <utility>
+#include <vector>
 
 namespace edmund {
 namespace {
+
+constexpr std::uint64_t kDraw = 0xF1D0;  // first of the orders that subsets are taken from
 
 Tensor to_double(const Tensor& features) {
   TORCH_CHECK(features.dim() == 2, "features must be [N, D], found ", features.sizes());
@@ -45,11 +49,26 @@ Tensor covariance_slope(const Tensor& covariance_a, const Tensor& covariance_b) 
   return at::eye(covariance_a.size(0), covariance_a.options()) - (map + map.t()) / 2;
 }
 
-/// Variance of the distance that comes from the choice of `x`, where the other set is fixed.
-double variance_from(const Tensor& x, const Moments& own, const Moments& other) {
-  const Tensor centered = x - own.mean();
-  const Tensor slope = covariance_slope(own.covariance(), other.covariance());
-  const Tensor influence = 2 * centered.mv(own.mean() - other.mean()) + (centered.mm(slope) * centered).sum(1);  // [N]
+/// A Gaussian.
+struct Normal {
+  Tensor mean, covariance;
+};
+Normal normal_of(const Tensor& x) {
+  Moments moments;
+  moments.add(x);
+  return {moments.mean(), moments.covariance()};
+}
+
+double distance(const Normal& a, const Normal& b) {
+  return frechet_distance(a.mean, a.covariance, b.mean, b.covariance);
+}
+
+/// Variance of the distance that comes from the choice of `x`, where the other set is fixed; 0 where it cannot be told.
+double variance_from(const Tensor& x, const Normal& own, const Normal& other) {
+  if (x.size(0) <= x.size(1)) return 0.0;
+  const Tensor centered = x - own.mean;
+  const Tensor slope = covariance_slope(own.covariance, other.covariance);
+  const Tensor influence = 2 * centered.mv(own.mean - other.mean) + (centered.mm(slope) * centered).sum(1);  // [N]
   return influence.var().item<double>() / static_cast<double>(x.size(0));
 }
 
@@ -108,13 +127,53 @@ double frechet_distance(const Moments& a, const Moments& b) {
 
 Estimate frechet_estimate(const Tensor& a, const Tensor& b) {
   const Tensor xa = to_double(a), xb = to_double(b);
-  Moments ma, mb;
-  ma.add(xa);
-  mb.add(xb);
-  Estimate estimate{.value = frechet_distance(ma, mb)};
+  const Normal na = normal_of(xa), nb = normal_of(xb);
+  Estimate estimate{.value = distance(na, nb)};
   if (std::min(xa.size(0), xb.size(0)) > xa.size(1))
-    estimate.error = std::sqrt(variance_from(xa, ma, mb) + variance_from(xb, mb, ma));
+    estimate.error = std::sqrt(variance_from(xa, na, nb) + variance_from(xb, nb, na));
   return estimate;
+}
+
+Estimate frechet_estimate(const Tensor& a, const Tensor& mean, const Tensor& covariance) {
+  const Tensor x = to_double(a);
+  const Normal own = normal_of(x), other{mean, covariance};
+  return {.value = distance(own, other), .error = std::sqrt(variance_from(x, own, other))};
+}
+
+Extrapolation frechet_infinity(const Tensor& features, const Tensor& mean, const Tensor& covariance,
+                               const ExtrapolationSettings& settings) {
+  const Tensor x = to_double(features);
+  const std::int64_t count = x.size(0), dims = x.size(1);
+  std::int64_t smallest = settings.smallest;
+  if (smallest == 0) smallest = std::max(count / 10, std::min(2 * dims, count / 2));
+  require(settings.points >= 3 && smallest >= 2 && smallest < count,
+          "Fréchet distance at infinity: {} points from {} to {} images; at least 3 points and growing sets are needed",
+          settings.points, smallest, count);
+  Extrapolation out;
+  std::vector<double> inverse;
+  for (std::int64_t i = 0; i < settings.points; ++i) {
+    const std::int64_t size = smallest + i * (count - smallest) / (settings.points - 1);
+    std::vector<std::int64_t> rows;
+    for (std::int64_t j = 0; j < size; ++j)
+      rows.push_back(
+          static_cast<std::int64_t>(permuted(static_cast<std::uint64_t>(j), static_cast<std::uint64_t>(count),
+                                             settings.seed, kDraw + static_cast<std::uint64_t>(i))));
+    const Normal some = normal_of(x.index_select(0, at::tensor(rows)));
+    out.sizes.push_back(size);
+    out.values.push_back(distance(some, {mean, covariance}));
+    inverse.push_back(1.0 / static_cast<double>(size));
+  }
+  // Least squares: value = infinity + slope/N.
+  const Tensor u = at::tensor(inverse, at::kDouble), v = at::tensor(out.values, at::kDouble);
+  const Tensor du = u - u.mean();
+  const double spread = du.square().sum().item<double>();
+  out.slope = du.dot(v).item<double>() / spread;
+  out.infinity.value = (v.mean() - out.slope * u.mean()).item<double>();
+  const double rest =
+      (v - out.infinity.value - out.slope * u).square().sum().item<double>() / static_cast<double>(settings.points - 2);
+  const double center = u.mean().item<double>();
+  out.infinity.error = std::sqrt(rest * (1.0 / static_cast<double>(settings.points) + center * center / spread));
+  return out;
 }
 
 }  // namespace edmund

@@ -27,6 +27,8 @@ class ClassifierFeatures final : public FeatureExtractor {
   std::string name() const override { return "classifier"; }
   Tensor extract(const Tensor& images) const override { return classifier_.features(images); }
   std::string provenance() const override { return provenance_; }
+  std::string fingerprint() const override { return "classifier " + classifier_.fingerprint(); }
+  std::optional<Tensor> logits(const Tensor& features) const override { return classifier_.logits(features); }
   const Classifier* classifier() const override { return &classifier_; }
 
  private:
@@ -36,15 +38,16 @@ class ClassifierFeatures final : public FeatureExtractor {
 
 class EfficientNetFeatures final : public FeatureExtractor {
  public:
-  EfficientNetFeatures(const TensorFile& file, std::string provenance)
-      : network_(file), provenance_(std::move(provenance)) {}
+  EfficientNetFeatures(const TensorFile& file, std::string provenance, std::string fingerprint)
+      : network_(file), provenance_(std::move(provenance)), fingerprint_(std::move(fingerprint)) {}
   std::string name() const override { return "efficientnet-lite0"; }
   Tensor extract(const Tensor& images) const override { return network_.features(images); }
   std::string provenance() const override { return provenance_; }
+  std::string fingerprint() const override { return fingerprint_; }
 
  private:
   EfficientNetLite0 network_;
-  std::string provenance_;
+  std::string provenance_, fingerprint_;
 };
 
 /// "trained on digits train; names 98.9 % ± 0.5 % of the 360 images of digits test".
@@ -77,9 +80,11 @@ std::unique_ptr<FeatureExtractor> make_efficientnet_features(Options& options, c
   if (path.empty()) return make_identity_features(options, context);  // the mistake is recorded; finish() tells it
   const std::string bytes = read_file(path);
   const TensorFile file = parse_tensors(bytes, path);
+  const std::string sum = checksum(bytes);
   return std::make_unique<EfficientNetFeatures>(
-      file, format("EfficientNet-Lite0 (ImageNet), {}, xxHash64 {}", std::filesystem::path(path).filename().string(),
-                   checksum(bytes)));
+      file,
+      format("EfficientNet-Lite0 (ImageNet), {}, xxHash64 {}", std::filesystem::path(path).filename().string(), sum),
+      "efficientnet-lite0 " + sum);
 }
 
 }  // namespace edmund

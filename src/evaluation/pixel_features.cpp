@@ -35,6 +35,7 @@ class IdentityFeatures final : public FeatureExtractor {
     return to_float(images).flatten(1);
   }
   std::string provenance() const override { return "pixel values in [-1, 1]"; }
+  std::string fingerprint() const override { return "pixels"; }
 
  private:
   DatasetInfo info_;
@@ -70,6 +71,9 @@ class PcaFeatures final : public FeatureExtractor {
   std::string provenance() const override {
     return format("{} principal components of {} images of {}, {} % of the variance", components_.size(1), fitted_,
                   info_.name, static_cast<std::int64_t>(100 * explained_ + 0.5));
+  }
+  std::string fingerprint() const override {
+    return format("pca {} {}", tensor_checksum(mean_), tensor_checksum(components_));
   }
 
  private:

@@ -16,7 +16,7 @@ TEST_CASE("help and version answer without a config", "[app]") {
   const Outcome help = edmund_run(folder.path(), "--help");
   CHECK(help.code == 0);
   for (const std::string command : {"train", "sample", "evaluate", "likelihood", "list", "inspect", "config", "doctor",
-                                    "bench", "matrix", "optimize-grid"}) {
+                                    "bench", "matrix", "optimize-grid", "stats"}) {
     CHECK(help.output.find(command) != std::string::npos);
     CHECK(edmund_run(folder.path(), command + " --help").code == 0);
   }
@@ -65,7 +65,7 @@ TEST_CASE("list shows every plugin with a line about it, as text and as JSON", "
   const TempFolder folder;
   const json all = json::parse(edmund_run(folder.path(), "list --json").output);
   for (const std::string family : {"schedules", "samplers", "grids", "preconditionings", "noise-levels", "networks",
-                                   "datasets", "features", "emas", "loss-weights"}) {
+                                   "datasets", "features", "emas", "loss-weights", "metrics"}) {
     REQUIRE(all.contains(family));
     for (const auto& entry : all[family]) {
       CHECK(entry["about"].get<std::string>().size() > 10);
@@ -158,6 +158,37 @@ TEST_CASE("train, sample and evaluate go through on a small data set", "[app]") 
         edmund_run(folder.path(), "optimize-grid runs/small --steps 3 sampling.sampler=ancestral");
     CHECK(stochastic.code == 2);
     CHECK(stochastic.output.find("no noise") != std::string::npos);
+  }
+  SECTION("evaluate takes the metrics and the reference that the config names, and keeps features") {
+    const Outcome made = edmund_run(folder.path(), "stats config.yaml --out ref.npz --quiet");
+    INFO(made.output);
+    REQUIRE(made.code == 0);
+    CHECK(made.output.find("ref.npz: 200 images") == 0);
+    const std::string command =
+        "evaluate runs/small --json --quiet evaluation.metrics=[frechet,precision_recall] evaluation.reference=ref.npz";
+    const Outcome first = edmund_run(folder.path(), command);
+    INFO(first.output);
+    REQUIRE(first.code == 0);
+    const json result = json::parse(first.output);
+    REQUIRE(result["scores"].size() == 3);
+    CHECK(result["scores"][1]["name"] == "Precision (pca, 4-d)");
+    CHECK(result["scores"][0]["floor"].get<double>() < result["scores"][0]["ceiling"].get<double>());
+    CHECK(result["reference"]["count"] == 200);
+    CHECK(result["reference"]["extractor"].get<std::string>().starts_with("pca "));
+    CHECK(result["reference"]["resize"].get<std::string>().find("8x8") != std::string::npos);
+    CHECK(!std::filesystem::is_empty(run / "cache"));
+    CHECK(json::parse(edmund_run(folder.path(), command).output)["scores"] == result["scores"]);
+
+    const Outcome other = edmund_run(folder.path(), command + " evaluation.features.dims=3");
+    CHECK(other.code == 2);
+    CHECK(other.output.find("ref.npz: statistics of 4 features") != std::string::npos);
+    const Outcome unknown = edmund_run(folder.path(), "evaluate runs/small evaluation.metrics=[fretchet]");
+    CHECK(unknown.code == 2);
+    CHECK(unknown.output.find("did you mean 'frechet'") != std::string::npos);
+    write_text(folder.path() / "bad.npz", "no archive");
+    const Outcome bad = edmund_run(folder.path(), "evaluate runs/small --quiet evaluation.reference=bad.npz");
+    CHECK(bad.code == 2);
+    CHECK(bad.output.find("bad.npz") != std::string::npos);
   }
   SECTION("training goes on from the newest checkpoint and refuses another training") {
     CHECK(edmund_run(folder.path(), "train config.yaml training.images=128").code == 0);

@@ -6,8 +6,9 @@
 #include "edmund/ops/random.h"
 #include "support/catch.h"
 
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <nlohmann/json.hpp>
-#include <torch/torch.h>
 
 namespace edmund::test {
 namespace {
@@ -23,7 +24,7 @@ Experiment random_model(std::uint64_t seed, const std::string& sampling) {
                              sampling + "}}",
                          "test"),
       Needs::kModel);
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   std::uint32_t draw = 0;
   for (auto& parameter : out.model.network().parameters())
     parameter.copy_(0.2 * ops::normal(seed, Stream::kWeights, std::vector<std::int64_t>{0}, draw++, parameter.sizes(),
@@ -32,11 +33,11 @@ Experiment random_model(std::uint64_t seed, const std::string& sampling) {
 }
 
 const Tensor& labels() {
-  static const Tensor out = torch::tensor({0, 1, 2});
+  static const Tensor out = at::tensor({0, 1, 2});
   return out;
 }
 
-Tensor state() { return 2 * torch::sin(torch::arange(192, at::kDouble)).reshape({3, 1, 8, 8}); }
+Tensor state() { return 2 * at::sin(at::arange(192, at::kDouble)).reshape({3, 1, 8, 8}); }
 
 }  // namespace
 
@@ -46,7 +47,7 @@ TEST_CASE("classifier-free guidance is D_u + w (D_c - D_u) inside its interval a
   const auto count = std::make_shared<std::int64_t>(0);
   const Denoiser D = sampling_denoiser(e.model, e.sampling, e.shape, labels(), count);
   const auto plain = [&](std::int64_t label, double sigma) {
-    return conditioned(e.model, {.labels = label < 0 ? labels() : torch::full({3}, label, at::kLong)})(state(), sigma);
+    return conditioned(e.model, {.labels = label < 0 ? labels() : at::full({3}, label, at::kLong)})(state(), sigma);
   };
   const Tensor u = plain(3, 1.0), c = plain(-1, 1.0);
   CHECK((c - u).abs().max().item<double>() > 1e-3);                                  // the class matters

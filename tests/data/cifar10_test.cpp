@@ -1,6 +1,7 @@
 #include "data/helpers.h"
 #include "support/catch.h"
 
+#include <algorithm>
 #include <ATen/ATen.h>
 
 using namespace edmund;
@@ -10,7 +11,10 @@ namespace {
 
 // A record whose red plane is `red` and whose other pixels are 0.
 std::string record(char label, char red) {
-  return std::string(1, label) + std::string(1024, red) + std::string(2048, '\0');
+  std::string bytes(1 + 3 * 1024, '\0');
+  bytes[0] = label;
+  std::fill_n(bytes.begin() + 1, 1024, red);
+  return bytes;
 }
 
 void write_batches(const Folder& folder, const std::string& prefix = "") {

@@ -3,7 +3,8 @@
 #include "edmund/diffusion/model.h"
 #include "support/catch.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 using namespace edmund;
 
@@ -12,7 +13,7 @@ namespace {
 // F = w(label)·sin(x): nonlinear, and another one for each class. Counts its calls.
 class Classes : public Network {
  public:
-  Classes() { weight = register_parameter("weight", torch::tensor({0.5, -1.0, 2.0, 0.25}, at::kDouble)); }
+  Classes() { weight = register_parameter("weight", at::tensor({0.5, -1.0, 2.0, 0.25}, at::kDouble)); }
   Tensor forward(const Tensor& x, const Tensor&, const Condition& condition) override {
     ++calls;
     return weight.index({condition.labels}).reshape({-1, 1, 1, 1}) * x.sin();
@@ -30,8 +31,8 @@ struct Setup {
   }
   std::shared_ptr<Classes> network = std::make_shared<Classes>();
   std::unique_ptr<DenoisingModel> model;
-  Tensor z = torch::linspace(-2, 2, 24, at::kDouble).reshape({2, 3, 2, 2});
-  Condition c{.labels = torch::tensor({0, 1})}, u{.labels = torch::tensor({3, 3})};
+  Tensor z = at::linspace(-2, 2, 24, at::kDouble).reshape({2, 3, 2, 2});
+  Condition c{.labels = at::tensor({0, 1})}, u{.labels = at::tensor({3, 3})};
 };
 
 }  // namespace
@@ -49,7 +50,7 @@ TEST_CASE("both conditions in one batch are the two calls of guided", "[diffusio
 
 TEST_CASE("a differentiable denoiser gives the slope of D, also where gradients are off", "[diffusion]") {
   const Setup s;
-  const Tensor v = torch::cos(torch::arange(24, at::kDouble)).reshape(s.z.sizes());
+  const Tensor v = at::cos(at::arange(24, at::kDouble)).reshape(s.z.sizes());
   const Denoiser D = differentiable(*s.model, s.c);
   const at::NoGradGuard no_grad;
   const Tensor z = s.z.clone().requires_grad_(true);

@@ -2,7 +2,7 @@
 
 #include "support/catch.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 using namespace edmund;
 

@@ -34,7 +34,7 @@ TEST_CASE("every extractor is listed once with what it is", "[evaluation]") {
     CHECK_FALSE(entry.about.empty());
     CHECK_FALSE(entry.source.empty());
   }
-  CHECK(names == std::set<std::string_view>{"classifier", "efficientnet-lite0", "identity", "pca"});
+  CHECK(names == std::set<std::string_view>{"classifier", "efficientnet-lite0", "identity", "inception", "pca"});
 }
 
 TEST_CASE("identity features are the pixels in [-1, 1]", "[evaluation]") {

@@ -1,7 +1,12 @@
 #include "edmund/core/error.h"
 #include "edmund/evaluation/frechet.h"
+#include "edmund/evaluation/inception_score.h"
+#include "edmund/evaluation/neighbors.h"
 #include "support/catch.h"
 #include "support/golden.h"
+
+#include <algorithm>
+#include <ATen/ATen.h>
 
 using namespace edmund;
 using testing::Golden;
@@ -25,29 +30,65 @@ std::vector<std::string> sets(Golden& golden) {
   return out;
 }
 
+/// The number in a name's part: 5 of "k5".
+std::int64_t number_of(const std::string& part) {
+  return static_cast<std::int64_t>(testing::number_in(part, R"((\d+)$)"));
+}
+
+void check_distances(Golden& golden, const std::string& set, const Tensor& a, const Tensor& b) {
+  const Moments ma = moments_of(a), mb = moments_of(b);
+  if (golden.has(set + ".mean_1")) golden.check_max(set + ".mean_1", ma.mean(), 1e-12);
+  if (golden.has(set + ".cov_1")) golden.check_max(set + ".cov_1", ma.covariance(), 1e-12);
+  const double distance = frechet_distance(ma, mb);
+  golden.check_each(set + ".fid_exact_by_nuclear_norm", {distance}, 1e-6);
+  // Roots by Schur decomposition, which the others take, are accurate only for covariances of full rank.
+  const bool full_rank = std::min(a.size(0), b.size(0)) > a.size(1);
+  for (const char* other : {".fid_torch_fidelity", ".fid_pytorch_fid"})
+    if (full_rank && golden.has(set + other)) golden.check_each(set + other, {distance}, 1e-6);
+  golden.check_each(set + ".kid_whole_set", {kernel_distance(a, b).value}, 1e-9);
+}
+
+/// Shares of N images as counts. The reference took their mean in float32.
+Tensor counts_of(const Tensor& shares, std::int64_t images) {
+  return (shares.to(at::kDouble) * static_cast<double>(images)).round();
+}
+
+/// 1 = generated, 2 = real, as the notes state.
+void check_neighbors(Golden& golden, const std::string& set, const Tensor& generated, const Tensor& real) {
+  const std::string prdc = set + ".prdc.", precise = set + ".precision_recall_torch_fidelity.";
+  for (const auto& part : golden.parts(prdc)) {
+    const std::int64_t k = number_of(part);
+    const auto [precision, recall] = precision_recall(real, generated, k, Ball::kOpen);
+    const auto [density, coverage] = density_coverage(real, generated, k);
+    golden.check_each(prdc + part, {precision, recall, density, coverage}, 1e-15);
+  }
+  for (const auto& part : golden.parts(precise)) {
+    const auto [precision, recall] = precision_recall(real, generated, number_of(part));
+    golden.check("as many images on both sides", real.size(0) == generated.size(0));
+    golden.check_each_of(precise + part, counts_of(at::tensor({precision, recall}, at::kDouble), real.size(0)),
+                         counts_of(golden.use(precise + part), real.size(0)), 0.0);
+  }
+}
+
 }  // namespace
 
-TEST_CASE("Fréchet and kernel distances equal those of the golden files", "[evaluation][golden]") {
-  // The files hold precision, recall, density, coverage and the inception score as well: metrics that edmund does not have.
+TEST_CASE("metrics equal those of the golden files", "[evaluation][golden]") {
   testing::for_each_golden(
       {"metrics_"},
       [](Golden& golden) {
         for (const auto& set : sets(golden)) {
-          const Tensor a = golden.real(set + ".features_1"), b = golden.real(set + ".features_2");
+          const Tensor generated = golden.real(set + ".features_1"), real = golden.real(set + ".features_2");
           golden.check(set + ": shape", golden.settings().at(set) == nlohmann::json(std::vector<std::int64_t>(
-                                                                         a.sizes().begin(), a.sizes().end())));
-          const Moments ma = moments_of(a), mb = moments_of(b);
-          if (golden.has(set + ".mean_1")) golden.check_max(set + ".mean_1", ma.mean(), 1e-12);
-          if (golden.has(set + ".cov_1")) golden.check_max(set + ".cov_1", ma.covariance(), 1e-12);
-          const double distance = frechet_distance(ma, mb);
-          golden.check_each(set + ".fid_exact_by_nuclear_norm", {distance}, 1e-6);
-          // Roots by Schur decomposition, which the others take, are accurate only for covariances of full rank.
-          const bool full_rank = std::min(a.size(0), b.size(0)) > a.size(1);
-          for (const char* other : {".fid_torch_fidelity", ".fid_pytorch_fid"})
-            if (full_rank && golden.has(set + other)) golden.check_each(set + other, {distance}, 1e-6);
-          golden.check_each(set + ".kid_whole_set", {kernel_distance(a, b).value}, 1e-9);
+                                                                         real.sizes().begin(), real.sizes().end())));
+          check_distances(golden, set, generated, real);
+          check_neighbors(golden, set, generated, real);
+        }
+        const Tensor& logits = golden.use("inception_score.logits");
+        for (const auto& part : golden.parts("inception_score.splits")) {
+          const auto [mean, std] = inception_score(logits, number_of(part));
+          golden.check_each("inception_score.splits" + part + ".mean_std", {mean, std}, 1e-9, 1e-12);
         }
       },
-      {"*.prdc.*", "*.precision_recall_torch_fidelity.*", "inception_score.*", "*.fid_torch_fidelity",
-       "*.fid_pytorch_fid"});
+      // Of singular covariances, which the file gives the exact distance for as well.
+      {"rank_deficient.fid_torch_fidelity", "rank_deficient.fid_pytorch_fid"});
 }

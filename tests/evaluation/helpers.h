@@ -2,7 +2,9 @@
 
 #include "edmund/core/philox.h"
 #include "edmund/data/dataset.h"
+#include "edmund/evaluation/inception.h"
 #include "edmund/ops/random.h"
+#include "support/formula_weights.h"
 
 #include <ATen/ATen.h>
 #include <cstdint>
@@ -17,6 +19,19 @@ inline Tensor normal_rows(std::int64_t count, std::int64_t dims, std::uint64_t s
   std::vector<std::int64_t> samples(static_cast<std::size_t>(count));
   std::iota(samples.begin(), samples.end(), 0);
   return ops::normal(seed, Stream::kEvaluation, samples, 1, {dims}, at::kDouble, at::kCPU);
+}
+
+/// A file of these layers with weights from a formula.
+inline TensorFile inception_weights(const std::vector<InceptionLayer>& layers, const FormulaWeights& formula) {
+  TensorFile file{.file = "formula"};
+  for (const InceptionLayer& layer : layers) {
+    const std::string conv = layer.name + ".conv.weight";
+    file.tensors[conv] = formula.tensor(conv, {layer.out, layer.in, layer.height, layer.width}).to(at::kFloat);
+    for (const char* part : {".bn.weight", ".bn.bias", ".bn.running_mean", ".bn.running_var"})
+      file.tensors[layer.name + part] = formula.tensor(layer.name + part, {layer.out}).to(at::kFloat);
+  }
+  file.tensors["fc.weight"] = formula.tensor("fc.weight", {1008, 2048}).to(at::kFloat);
+  return file;
 }
 
 /// Images in memory.

@@ -15,7 +15,7 @@ std::string as_xml(std::string text) {
   text.erase(text.find("<style>"), text.find("</style>") + 8 - text.find("<style>"));
   for (const char* tag : {"<meta", "<img"})
     for (auto at = text.find(tag); at != std::string::npos; at = text.find(tag, at + 1))
-      text.insert(text.find('>', at), "/");
+      text.insert(text.find('>', at), 1, '/');
   std::erase(text, '\n');
   return text;
 }

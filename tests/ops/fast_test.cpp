@@ -5,6 +5,8 @@
 #include "edmund/ops/ops.h"
 #include "support/catch.h"
 
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
 #include <functional>
@@ -12,7 +14,6 @@
 #include <mutex>
 #include <set>
 #include <thread>
-#include <torch/torch.h>
 #include <vector>
 
 using namespace edmund;
@@ -24,7 +25,7 @@ constexpr std::int64_t kSizes[][4] = {{2, 16, 8, 8},  {1, 3, 32, 32}, {3, 20, 7,
 
 Tensor random(at::IntArrayRef shape, std::int64_t seed) {
   auto generator = at::make_generator<at::CPUGeneratorImpl>(static_cast<std::uint64_t>(seed));
-  return torch::randn(shape, generator, at::kDouble);
+  return at::randn(shape, generator, at::kDouble);
 }
 
 double gap(const Tensor& a, const Tensor& exact) {
@@ -43,7 +44,7 @@ std::vector<Tensor> run(const Operation& operation, const std::vector<Tensor>& i
   std::vector<Tensor> out{y.detach()};
   for (const auto& leaf : leaves)
     if (leaf.defined()) out.push_back(leaf.grad());
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   out.push_back(operation(leaves));
   return out;
 }
@@ -163,13 +164,13 @@ TEST_CASE("Fast dropout drops the very elements that the reference drops", "[ops
   const ops::DropoutKey key{.seed = 11, .samples = {3, (std::int64_t{1} << 40) + 5}};
   const std::int64_t H = GENERATE(8, 7, 6, 1), C = 20;
   const auto mask = [&] {
-    return ops::group_norm_silu(torch::zeros({2, C, H, H + 1}), {.groups = 1,
-                                                                 .weight = torch::zeros({C}),
-                                                                 .bias = torch::ones({C}),
-                                                                 .silu = false,
-                                                                 .dropout = 0.3,
-                                                                 .key = &key,
-                                                                 .layer = 9});
+    return ops::group_norm_silu(at::zeros({2, C, H, H + 1}), {.groups = 1,
+                                                              .weight = at::zeros({C}),
+                                                              .bias = at::ones({C}),
+                                                              .silu = false,
+                                                              .dropout = 0.3,
+                                                              .key = &key,
+                                                              .layer = 9});
   };
   ops::set_kernels(ops::Kernels::kReference);
   const Tensor reference = mask();
@@ -236,12 +237,12 @@ TEST_CASE("The fast optimizer step equals the reference", "[ops][fast]") {
 
 TEST_CASE("Forms of a weight are kept until the weight changes, whatever changes it", "[ops][fast]") {
   const Switches switches;
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   const std::int64_t R = GENERATE(1, 3);
   const Tensor x = random({1, 16, 8, 8}, 1).to(at::kFloat);
   Tensor w = random({16, 16, R, R}, 2).to(at::kFloat).requires_grad_();
   const auto right = [&] {
-    return gap(ops::conv2d(x, {.weight = w}), torch::conv2d(x.to(at::kDouble), w.to(at::kDouble), {}, 1, R / 2)) < 1e-5;
+    return gap(ops::conv2d(x, {.weight = w}), at::conv2d(x.to(at::kDouble), w.to(at::kDouble), {}, 1, R / 2)) < 1e-5;
   };
   REQUIRE(right());
   const auto made = ops::cpu::packed_weight_count();
@@ -256,8 +257,8 @@ TEST_CASE("Forms of a weight are kept until the weight changes, whatever changes
   CHECK(right());
 
   // The optimizer writes through flat memory, of which the parameter is a view that counts versions for itself.
-  Tensor flat = random({w.numel()}, 5).to(at::kFloat), g = torch::ones_like(flat), m = torch::zeros_like(flat),
-         v = torch::zeros_like(flat);
+  Tensor flat = random({w.numel()}, 5).to(at::kFloat), g = at::ones_like(flat), m = at::zeros_like(flat),
+         v = at::zeros_like(flat);
   w.set_data(flat.view(w.sizes()));
   CHECK(right());
   std::vector<Tensor> none;
@@ -269,18 +270,18 @@ TEST_CASE("Forms of a weight are kept until the weight changes, whatever changes
 
   // A weight of a training step is not kept.
   const auto before = ops::cpu::packed_weight_count();
-  const torch::AutoGradMode grad(true);
+  const at::AutoGradMode grad(true);
   for (int i = 0; i < 2; ++i) static_cast<void>(ops::conv2d(x, {.weight = w}));
   CHECK(ops::cpu::packed_weight_count() == before + 2);
 }
 
 TEST_CASE("A weight that takes the place of a dead one is packed anew", "[ops][fast]") {
   const Switches switches;
-  const torch::NoGradGuard no_grad;
+  const at::NoGradGuard no_grad;
   const Tensor x = random({1, 16, 4, 4}, 1).to(at::kFloat);
   for (std::int64_t i = 0; i < 20; ++i) {
     const Tensor w = random({16, 16, 3, 3}, i).to(at::kFloat);
-    REQUIRE(gap(ops::conv2d(x, {.weight = w}), torch::conv2d(x.to(at::kDouble), w.to(at::kDouble), {}, 1, 1)) < 1e-5);
+    REQUIRE(gap(ops::conv2d(x, {.weight = w}), at::conv2d(x.to(at::kDouble), w.to(at::kDouble), {}, 1, 1)) < 1e-5);
   }
 }
 

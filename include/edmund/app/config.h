@@ -67,6 +67,8 @@ struct Experiment {
   Sampling sampling;
   std::int64_t evaluation_images = 1000;
   std::uint64_t evaluation_seed = 0;
+  std::vector<std::string> metrics;  // of metric_table()
+  std::string reference;             // file of reference statistics, or ""
 };
 
 /// What a command needs of the config: sampling needs no data.

@@ -37,12 +37,15 @@ class Classifier {
 
   /// Output of the penultimate layer before its activation: uint8 [B, C, H, W] → float32 [B, features].
   Tensor features(const Tensor& images) const;
+  /// Class logits [B, classes] of features() [B, features].
+  Tensor logits(const Tensor& features) const;
   Tensor predict(const Tensor& images) const;  // → int64 [B]
   /// Share of images whose class it names, with binomial standard error.
   Estimate accuracy(const Tensor& images, const Tensor& labels) const;
 
   std::string data_name() const;  // DatasetInfo::name of what it was trained on
   std::int64_t num_classes() const;
+  std::string fingerprint() const;  // checksum of its weights
 
  private:
   struct State;

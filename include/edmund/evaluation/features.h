@@ -8,12 +8,18 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
 namespace edmund {
 
 class Classifier;
+
+/// What the metrics of some features are called.
+struct MetricNames {
+  std::string frechet, kernel, score;  // "FID", "KID", "Inception score"
+};
 
 /// Images uint8 [B, C, H, W] → features. The name is part of every reported metric.
 class FeatureExtractor {
@@ -25,6 +31,16 @@ class FeatureExtractor {
   virtual Tensor extract(const Tensor& images) const = 0;
   /// One line about how the extractor was had, for reports: file and checksum, or accuracy of the classifier.
   virtual std::string provenance() const { return ""; }
+  /// All that the features depend on beside the image: name, preprocessing, checksum of the weights. Empty: not known, so features are not kept and
+  /// reference statistics cannot be compared.
+  virtual std::string fingerprint() const { return ""; }
+  /// Names that literature gives to metrics of exactly these features; none for most.
+  virtual std::optional<MetricNames> literature_names() const { return std::nullopt; }
+  /// Class logits [B, classes] that follow from features [B, dim], for extractors that are classifiers.
+  virtual std::optional<Tensor> logits(const Tensor& features) const {
+    static_cast<void>(features);
+    return std::nullopt;
+  }
   /// The classifier whose features these are; none for other extractors.
   virtual const Classifier* classifier() const { return nullptr; }
 };
@@ -39,7 +55,10 @@ struct FeatureContext {
 };
 using FeatureFactory = std::unique_ptr<FeatureExtractor>(Options&, const FeatureContext&);
 
-/// classifier, efficientnet-lite0, identity, pca.
+/// Names of the metrics of `dims` features: "FID" … only if literature calls them so, else "Fréchet distance (classifier, 64-d)" ….
+MetricNames metric_names(const FeatureExtractor& features, std::int64_t dims);
+
+/// classifier, efficientnet-lite0, identity, inception, pca.
 std::span<const Entry<FeatureFactory>> feature_table();
 /// Extractor that `type` names (default classifier if the data has labels, else pca). Learns or loads at once.
 std::unique_ptr<FeatureExtractor> make_features(Options& options, const FeatureContext& context);

@@ -3,6 +3,7 @@
 #include "edmund/ops/tensor.h"
 
 #include <cstdint>
+#include <vector>
 
 namespace edmund {
 
@@ -36,6 +37,25 @@ struct Estimate {
 /// slope of the distance is 2(μ₁-μ₂) in μ₁ and I - T in Σ₁, T the optimal map between the Gaussians. The value is that of the sets as they
 /// are: it overestimates the distribution's by a bias of order 1/N. For N, M > D; the error is 0 otherwise.
 Estimate frechet_estimate(const Tensor& a, const Tensor& b);
+/// The same to statistics that are taken as they are: the error is that of the choice of `a` alone.
+Estimate frechet_estimate(const Tensor& a, const Tensor& mean, const Tensor& covariance);
+
+struct ExtrapolationSettings {
+  std::int64_t points = 15;  // sizes, evenly spaced (Chong & Forsyth's number)
+  std::int64_t smallest =
+      0;  // of them; 0: a tenth of the images, or twice the dimensions where that is more and allows it
+  std::uint64_t seed = 0;
+};
+struct Extrapolation {
+  Estimate infinity;  // the error is the line's: how the points lie about it, not the choice of the images
+  double slope = 0.0;
+  std::vector<std::int64_t> sizes = {};
+  std::vector<double> values = {};
+};
+/// Fréchet distance of infinitely many images: random subsets of N images give a line in 1/N, continued to 0 (Chong & Forsyth 2020, sec. 4.1). Takes away
+/// the bias of `features` [N, D], not that of the reference. The line holds for N above D.
+Extrapolation frechet_infinity(const Tensor& features, const Tensor& mean, const Tensor& covariance,
+                               const ExtrapolationSettings& settings = {});
 
 /// Squared maximum mean discrepancy, unbiased, with the cubic kernel (x·y/D + 1)³ (Bińkowski et al. 2018, sec. 4) of features [N, D], [M, D]:
 /// of the whole sets with the jackknife's standard error (subsets = 0), or the mean over `subsets` random subsets of `subset_size` rows and the

@@ -1,0 +1,60 @@
+#include "edmund/evaluation/metrics.h"
+
+#include "edmund/core/philox.h"
+
+#include <algorithm>
+#include <array>
+#include <ATen/ATen.h>
+#include <utility>
+
+namespace edmund {
+namespace {
+
+constexpr std::array<Entry<MetricFunction>, 7> kMetrics = {{
+    {"density_coverage", "share of the data that is covered, and how densely", "Naeem et al. 2020",
+     density_coverage_scores},
+    {"frechet", "Fréchet distance of the features; FID with Inception-v3's", "Heusel et al. 2017", frechet_scores},
+    {"frechet_infinity", "Fréchet distance, continued to infinitely many images", "Chong & Forsyth 2020",
+     frechet_infinity_scores},
+    {"inception_score", "how sure a classifier is of each image and how many classes it sees", "Salimans et al. 2016",
+     class_scores},
+    {"kid", "kernel distance of the features; KID with Inception-v3's", "Bińkowski et al. 2018", kernel_scores},
+    {"nearest", "how near the images come to real ones: whether they are copies", "Alaa et al. 2022", nearest_scores},
+    {"precision_recall", "share of images that look real, and of real ones that are met", "Kynkäänniemi et al. 2019",
+     precision_recall_scores},
+}};
+
+/// The indices 0 … size-1 in an order drawn by (seed, draw), [size].
+Tensor shuffled(std::int64_t size, std::uint64_t seed, std::uint64_t draw) {
+  const Tensor order = at::empty({size}, at::kLong);
+  auto* out = order.mutable_data_ptr<std::int64_t>();
+  for (std::int64_t i = 0; i < size; ++i)
+    out[i] = static_cast<std::int64_t>(
+        permuted(static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(size), seed, draw));
+  return order;
+}
+
+}  // namespace
+
+std::span<const Entry<MetricFunction>> metric_table() { return kMetrics; }
+
+std::pair<Tensor, Tensor> halves(const MetricInput& input, std::uint64_t round) {
+  const std::int64_t half = input.real.size(0) / 2;
+  const Tensor order = shuffled(input.real.size(0), input.seed, 3 * round);
+  return {input.real.index_select(0, order.narrow(0, 0, half)),
+          input.real.index_select(0, order.narrow(0, half, half))};
+}
+
+EqualSets equal_sets(const MetricInput& input, std::uint64_t draw) {
+  const std::uint64_t round = draw / 2, side = draw % 2;
+  auto [real, held_out] = halves(input, round);
+  if (side == 1) std::swap(real, held_out);
+  const std::int64_t count = std::min(real.size(0), input.generated.size(0));
+  const Tensor some = shuffled(input.generated.size(0), input.seed, 3 * round + 1 + side).narrow(0, 0, count);
+  return {.real = real.narrow(0, 0, count),
+          .held_out = held_out.narrow(0, 0, count),
+          .generated = input.generated.index_select(0, some),
+          .noise = input.noise.narrow(0, 0, count)};
+}
+
+}  // namespace edmund
