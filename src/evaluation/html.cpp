@@ -43,6 +43,33 @@ thead th{border-bottom:2px solid var(--muted);white-space:nowrap}
 @media print{body{background:#fff}section{break-inside:avoid;border:0;padding:0}nav{display:none}}
 )";
 
+// Keys of a plot show and hide its curves (with shift: that curve alone), the wheel with Ctrl zooms, a double click takes all back.
+constexpr std::string_view kScript = R"(
+for (const plot of document.querySelectorAll('figure svg')) {
+  const curves = [...plot.querySelectorAll('[data-series]')], keys = [...plot.querySelectorAll('[data-key]')];
+  const whole = plot.getAttribute('viewBox');
+  const show = (key, on) => {
+    for (const c of curves) if (c.dataset.series === key.dataset.key) c.style.display = on ? '' : 'none';
+    key.style.opacity = on ? 1 : 0.3;
+  };
+  for (const key of keys) {
+    key.style.cursor = 'pointer';
+    key.addEventListener('click', e => {
+      if (e.shiftKey) for (const other of keys) show(other, other === key);
+      else show(key, key.style.opacity === '0.3');
+    });
+  }
+  plot.addEventListener('wheel', e => {
+    if (!e.ctrlKey) return;
+    e.preventDefault();
+    const [x, y, w, h] = plot.getAttribute('viewBox').split(' ').map(Number), box = plot.getBoundingClientRect();
+    const px = (e.clientX - box.left) / box.width, py = (e.clientY - box.top) / box.height, f = e.deltaY < 0 ? 0.8 : 1.25;
+    plot.setAttribute('viewBox', [x + px * w * (1 - f), y + py * h * (1 - f), w * f, h * f].join(' '));
+  }, {passive: false});
+  plot.addEventListener('dblclick', () => { plot.setAttribute('viewBox', whole); for (const key of keys) show(key, true); });
+}
+)";
+
 /// Length of the UTF-8 character at `at`, 0 if the bytes there are none (overlong forms and surrogates included).
 std::size_t character(std::string_view text, std::size_t at) {
   const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
@@ -186,7 +213,9 @@ std::string Page::html() const {
   out += body_;
   if (columns_) out += "</div>\n";
   if (sections_ > 0) out += "</section>\n";
-  return out + "</main>\n</body>\n</html>\n";
+  out += "</main>\n";
+  if (interactive_) out += format("<script>{}</script>\n", kScript);
+  return out + "</body>\n</html>\n";
 }
 
 }  // namespace edmund

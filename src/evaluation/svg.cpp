@@ -25,6 +25,13 @@ std::string color(std::size_t series) {
   return format("var(--series{},{})", index, kColors[index]);
 }
 
+/// Series of one colour differ by their dashes.
+std::string_view dashes(const Series& series, std::size_t index) {
+  constexpr std::array<std::string_view, 4> kDashes = {"", ";stroke-dasharray:6 4", ";stroke-dasharray:2 3",
+                                                       ";stroke-dasharray:9 3 2 3"};
+  return series.dashed ? kDashes[1] : kDashes[index / kColors.size() % kDashes.size()];
+}
+
 /// Coordinate with two decimals, which is plenty for pixels.
 std::string pixel(double value) {
   char text[32];
@@ -221,10 +228,11 @@ std::string drawn(const Series& series, std::size_t index, const Axis& x, const 
                     mark ? "" : R"x( fill-opacity="0")x",
                     escaped(format("{}({}, {}{})", name, short_number(p.x), short_number(p.y), error)));
   }
-  const std::string_view dash = series.dashed ? ";stroke-dasharray:6 4" : "";
+  const std::string_view dash = dashes(series, index);
   const std::string_view pen =
       travel > 4 * std::abs(y.from - y.to) ? "1;stroke-opacity:0.6" : "1.9";  // noise must not cover other curves
-  std::string out = format(R"(<g style="stroke:{};fill:{};stroke-width:0">)", color(index), color(index));
+  std::string out =
+      format(R"(<g data-series="{}" style="stroke:{};fill:{};stroke-width:0">)", index, color(index), color(index));
   if (!bars.empty()) out += format(R"(<path d="{}" style="fill:none;stroke-width:1.3"/>)", bars);
   if (!series.points && !path.empty())
     out += format(R"(<path d="{}" style="fill:none;stroke-width:{};stroke-linejoin:round;stroke-linecap:round{}"/>)",
@@ -244,12 +252,11 @@ std::string legend(const Plot& plot, double left, double right, double top, doub
       x = left;
       y += 17;
     }
-    out +=
-        series.points
-            ? format(R"(<circle cx="{}" cy="{}" r="3.5" style="fill:{}"/>)", pixel(x + 8), pixel(y - 4), color(i))
-            : line_of(x, y - 4, x + 16, y - 4,
-                      format("stroke:{};stroke-width:2.4{}", color(i), series.dashed ? ";stroke-dasharray:5 3" : ""));
-    out += text_at(x + 21, y, "start", series.label);
+    out += format(R"(<g data-key="{}">)", i);
+    out += series.points
+               ? format(R"(<circle cx="{}" cy="{}" r="3.5" style="fill:{}"/>)", pixel(x + 8), pixel(y - 4), color(i))
+               : line_of(x, y - 4, x + 16, y - 4, format("stroke:{};stroke-width:2.4{}", color(i), dashes(series, i)));
+    out += text_at(x + 21, y, "start", series.label) + "</g>";
     x += width;
     height = y + 8 - top + 10;
   }

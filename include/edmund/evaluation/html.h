@@ -13,7 +13,7 @@ namespace edmund {
 std::string escaped(std::string_view text);
 std::string base64(std::string_view bytes);
 
-/// One self-contained page: sections in order, style inline, images inline, no request to anywhere, no script. Text arguments are
+/// One self-contained page: sections in order, style inline, images inline, no request to anywhere, no script unless interactive(). Text arguments are
 /// escaped; only figure() takes markup.
 class Page {
  public:
@@ -29,12 +29,14 @@ class Page {
   void image(std::string_view png, std::string_view caption, int width = 0, std::string_view alt = "");
   void begin_columns();  // figures side by side until end_columns
   void end_columns();
+  /// Plots answer the mouse: keys show and hide curves (with Shift one alone), the wheel with Ctrl zooms, a double click takes all back.
+  void interactive() { interactive_ = true; }
   std::string html() const;
 
  private:
   std::string title_, subtitle_, contents_, body_;
   std::int64_t sections_ = 0;
-  bool columns_ = false;
+  bool columns_ = false, interactive_ = false;
 };
 
 }  // namespace edmund

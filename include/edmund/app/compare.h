@@ -1,0 +1,95 @@
+#pragma once
+
+#include "edmund/app/run.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+namespace edmund {
+
+/// A comparison (`edmund compare X.yaml`): models × ways to sample them, on the same seeds.
+///
+///   name       compare   of the report; the results go to runs/NAME unless told otherwise
+///   models     []        list of {name, run}: run folders or checkpoints
+///   images     1000      numbers 0 … images - 1, each the same noise and class in every cell
+///   block      250       images between two saves
+///   seed       0
+///   nfe        []        budgets: each variant gets the most steps whose network evaluations do not exceed them; [] takes its steps as they stand
+///   real       10000     most real images that are compared with, chosen by seed
+///   metrics    [frechet, kid]   and others of the metric table, without intervals
+///   resamples  200       of the bootstrap;   level 0.95   of its intervals
+///   baseline   ""        variant that differences are taken to, at the same budget; "": the first
+///   distance   {images: 64, tolerance: 1e-5}   distance to the solution of the ODE (rk45) from the same noise; 0 images: none
+///   variants   []        list of {name, sampling}: a `sampling:` mapping laid over that of the run, or a preset alone
+struct ComparePlan {
+  struct Model {
+    std::string name, run;
+  };
+  std::string name;
+  std::vector<Model> models;
+  std::vector<std::string> variants;
+  std::vector<std::int64_t> nfe;
+  std::int64_t images = 0, block = 0, real = 0, resamples = 0, distance_images = 0;
+  std::uint64_t seed = 0;
+  double level = 0.0, tolerance = 0.0;
+  std::vector<std::string> metrics;
+  std::size_t baseline = 0;
+};
+
+/// One cell of the table: a model, a variant, a budget (0: none).
+struct CompareCell {
+  std::size_t model = 0, variant = 0;  // variant: plan.variants.size() is the solution of the ODE
+  std::int64_t nfe = 0, steps = 0;
+  std::string sampling;  // YAML, everything that its images depend on
+  std::string key;       // checksum of all that the cell's images depend on
+};
+
+/// A plan whose cells are known. Reads the file anew for each, so that mistakes name their lines.
+class Comparison {
+ public:
+  /// Reads the config and loads the models. Throws Error with all mistakes.
+  Comparison(const std::filesystem::path& file, std::vector<std::string> overrides, std::filesystem::path out);
+
+  const ComparePlan& plan() const { return plan_; }
+  const std::vector<CompareCell>& cells() const { return cells_; }
+  const std::filesystem::path& out() const { return out_; }
+
+  /// Draws and scores the cells with index % count == index of the shard; what lies in `out` already is taken from there. `told` hears of each.
+  void run(std::int64_t shard, std::int64_t shards, const std::function<void(const CompareCell&, const std::string&)>& told);
+  /// Whether images of the cell lie in `out`.
+  bool drawn(const CompareCell& cell) const;
+  /// Whether every cell is done.
+  bool complete() const;
+  /// Facts of all finished cells, with differences to the baseline.
+  nlohmann::ordered_json table();
+  /// Images 0 … count - 1 of a finished cell, uint8 [count, C, H, W].
+  Tensor images_of(const CompareCell& cell, std::int64_t count) const;
+
+ private:
+  struct Loaded;
+  Sampling sampling_of(const CompareCell& cell, std::string* resolved);
+  std::filesystem::path folder(const CompareCell& cell) const { return out_ / "cells" / cell.key; }
+  std::string scoring(const CompareCell& cell) const;
+  std::filesystem::path scores_file(const CompareCell& cell) const;
+  void draw(const CompareCell& cell);
+  Tensor values_of(const CompareCell& cell) const;
+  Loaded& loaded(std::size_t model);
+  nlohmann::ordered_json scored(const CompareCell& cell);
+
+  std::filesystem::path file_, out_;
+  std::vector<std::string> overrides_;
+  ComparePlan plan_;
+  std::vector<CompareCell> cells_;
+  std::vector<std::shared_ptr<Loaded>> loaded_;
+};
+
+/// Page with plots, table and images; CSV of the table.
+std::string compare_page(Comparison& comparison, const nlohmann::ordered_json& table);
+std::string compare_csv(const nlohmann::ordered_json& table);
+
+}  // namespace edmund

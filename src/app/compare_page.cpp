@@ -1,0 +1,234 @@
+#include "edmund/app/compare.h"
+#include "edmund/core/text.h"
+#include "edmund/data/image_io.h"
+#include "edmund/evaluation/html.h"
+#include "edmund/evaluation/svg.h"
+
+#include <algorithm>
+#include <ATen/Functions.h>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+namespace edmund {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr std::int64_t kShown = 4;  // images of a cell
+
+std::string number(const ordered_json& value) { return value.is_number() ? short_number(value.get<double>()) : "–"; }
+
+std::string with_interval(const ordered_json& score) {
+  std::string out = number(score["value"]);
+  if (score.contains("low")) return format("{} [{}, {}]", out, number(score["low"]), number(score["high"]));
+  if (score.contains("error")) return format("{} ± {}", out, number(score["error"]));
+  return out;
+}
+
+std::string difference(const ordered_json& score) {
+  if (!score.contains("difference")) return "–";
+  const ordered_json& d = score["difference"];
+  const bool told = d["low"].get<double>() > 0 || d["high"].get<double>() < 0;
+  return with_interval(d) + (told ? " *" : "");
+}
+
+std::vector<ordered_json> rows_of(const ordered_json& table, const std::string& model, const std::string& variant = "") {
+  std::vector<ordered_json> out;
+  for (const auto& row : table["cells"])
+    if (row["model"] == model && (variant.empty() || row["variant"] == variant)) out.push_back(row);
+  return out;
+}
+
+std::vector<std::string> variants_of(const ordered_json& table) {
+  std::vector<std::string> out;
+  for (const auto& row : table["cells"])
+    if (const std::string name = row["variant"]; std::find(out.begin(), out.end(), name) == out.end())
+      out.push_back(name);
+  return out;
+}
+
+// One curve a variant: what `value` takes from a row (null: left out) against `x`.
+template <typename X, typename Value>
+std::vector<Series> curves(const ordered_json& table, const std::string& model, const X& x, const Value& value) {
+  std::vector<Series> out;
+  for (const auto& variant : variants_of(table)) {
+    Series series{.label = variant};
+    for (const auto& row : rows_of(table, model, variant)) {
+      const ordered_json found = value(row);
+      if (!found.is_object() || !found["value"].is_number()) continue;
+      series.x.push_back(x(row));
+      series.y.push_back(found["value"]);
+      series.error.push_back(found.contains("low") ? (found["high"].get<double>() - found["low"].get<double>()) / 2
+                             : found.contains("error") ? found["error"].get<double>()
+                                                       : 0.0);
+    }
+    out.push_back(std::move(series));
+  }
+  return out;
+}
+
+void add_plots(Page& page, const ordered_json& table, const std::string& model) {
+  const auto nfe = [](const ordered_json& row) { return row["nfe"].get<double>(); };
+  const auto time = [](const ordered_json& row) {
+    return 1000 * row["seconds"].get<double>() / row["images"].get<double>();
+  };
+  const auto frechet = [](const ordered_json& row) {
+    return row["scores"].contains("frechet") ? row["scores"]["frechet"] : ordered_json();
+  };
+  const auto distance = [](const ordered_json& row) {
+    return row.contains("distance") ? row["distance"] : ordered_json();
+  };
+  const auto first = rows_of(table, model);
+  const std::string called =
+      first.empty() || frechet(first[0]).is_null() ? "Fréchet distance" : frechet(first[0])["name"].get<std::string>();
+  page.figure(svg({.title = called + " against evaluations",
+                   .x_label = "network evaluations an image (NFE)",
+                   .y_label = called,
+                   .series = curves(table, model, nfe, frechet),
+                   .log_x = true,
+                   .log_y = true,
+                   .width = 1100,
+                   .height = 520}));
+  page.figure(svg({.title = "Distance to the solution of the ODE, same noise",
+                   .x_label = "network evaluations an image (NFE)",
+                   .y_label = "RMS over an image's values, mean over images",
+                   .series = curves(table, model, nfe, distance),
+                   .log_x = true,
+                   .log_y = true,
+                   .width = 1100,
+                   .height = 520}),
+              "Deterministic samplers only. Values lie in [-1, 1].");
+  page.figure(svg({.title = called + " against time",
+                   .x_label = "milliseconds an image",
+                   .y_label = called,
+                   .series = curves(table, model, time, frechet),
+                   .log_x = true,
+                   .log_y = true,
+                   .width = 1100,
+                   .height = 420}));
+}
+
+void add_table(Page& page, const ordered_json& table, const std::string& model) {
+  std::vector<std::vector<std::string>> lines;
+  std::vector<std::string> metrics;
+  const auto rows = rows_of(table, model);
+  for (const auto& row : rows)
+    for (const auto& [key, score] : row["scores"].items())
+      if (std::find(metrics.begin(), metrics.end(), key) == metrics.end()) metrics.push_back(key);
+  std::vector<std::string> head{"variant", "steps", "NFE"};
+  for (const auto& metric : metrics) {
+    head.push_back(rows[0]["scores"][metric].value("name", metric));
+    if (metric == "frechet") head.push_back("less " + table["baseline"].get<std::string>());
+  }
+  for (const char* more : {"distance to the ODE", "ms an image", "Pareto"}) head.emplace_back(more);
+  for (const auto& row : rows) {
+    std::vector<std::string> line{row["variant"], row["steps"] == 0 ? "–" : number(row["steps"]), number(row["nfe"])};
+    for (const auto& metric : metrics) {
+      const bool there = row["scores"].contains(metric);
+      line.push_back(there ? with_interval(row["scores"][metric]) : "–");
+      if (metric == "frechet") line.push_back(there ? difference(row["scores"][metric]) : "–");
+    }
+    line.push_back(row.contains("distance") ? with_interval(row["distance"]) : "–");
+    line.push_back(short_number(1000 * row["seconds"].get<double>() / row["images"].get<double>()));
+    line.push_back(row.value("pareto", false) ? "yes" : "");
+    lines.push_back(std::move(line));
+  }
+  page.table(head, lines);
+}
+
+void add_images(Page& page, Comparison& comparison, std::size_t model) {
+  const ComparePlan& plan = comparison.plan();
+  std::vector<std::int64_t> budgets = plan.nfe.empty() ? std::vector<std::int64_t>{0} : plan.nfe;
+  Tensor blank;
+  std::vector<std::string> shown;
+  std::vector<Tensor> tiles;
+  for (std::size_t v = 0; v < plan.variants.size(); ++v) {
+    std::vector<Tensor> row;
+    bool any = false;
+    for (const std::int64_t budget : budgets) {
+      Tensor images;
+      for (const CompareCell& cell : comparison.cells())
+        if (cell.model == model && cell.variant == v && cell.nfe == budget && comparison.drawn(cell))
+          images = comparison.images_of(cell, kShown);
+      any = any || images.defined();
+      if (images.defined() && !blank.defined()) blank = at::full_like(images, 255);
+      row.push_back(images);
+    }
+    if (!any) continue;
+    shown.push_back(plan.variants[v]);
+    for (auto& images : row) tiles.push_back(images.defined() ? images : blank);
+  }
+  if (tiles.empty()) return;
+  std::string columns, rows;
+  for (const auto budget : budgets) columns += format("{}{}", columns.empty() ? "" : ", ", budget);
+  for (const auto& name : shown) rows += format("{}{}", rows.empty() ? "" : ", ", name);
+  const Tensor all = at::cat(tiles);
+  const std::int64_t zoom = std::max<std::int64_t>(1, 24 / all.size(3));
+  page.image(png_bytes(image_grid(all, static_cast<std::int64_t>(budgets.size()) * kShown, zoom, 1)),
+             format("Images 0 to {} of each cell: the same noise and class everywhere. Rows: {}. Columns, {} images each: "
+                    "budget {}.",
+                    kShown - 1, rows, kShown, columns));
+}
+
+}  // namespace
+
+std::string compare_page(Comparison& comparison, const ordered_json& table) {
+  const ComparePlan& plan = comparison.plan();
+  Page page("edmund compare: " + plan.name, format("{} images a cell from seed {}, paired", plan.images, plan.seed));
+  page.interactive();
+  page.section("What was compared");
+  std::vector<std::pair<std::string, std::string>> facts{
+      {"cells", std::to_string(table["cells"].size())},
+      {"intervals", format("{} %, bootstrap of {} resamples of generated and real images, less its bias",
+                           short_number(100 * plan.level), plan.resamples)},
+      {"differences", format("to {} at the same budget, row by row of the same seeds; * where the interval leaves out 0",
+                             plan.variants[plan.baseline])}};
+  for (const auto& model : table["models"])
+    facts.push_back({model["name"], format("{}, {} images; features: {} {}", model["checkpoint"].get<std::string>(),
+                                           human_count(model["trained_images"].get<double>()),
+                                           model["features"].get<std::string>(),
+                                           model["features_from"].get<std::string>())});
+  page.facts(facts);
+  page.paragraph(
+      "A key of a plot hides its curve, with Shift it hides all others; Ctrl and the wheel zoom; a double click takes all "
+      "back.");
+  for (std::size_t m = 0; m < plan.models.size(); ++m) {
+    const std::string& model = plan.models[m].name;
+    if (rows_of(table, model).empty()) continue;
+    page.section(model);
+    add_plots(page, table, model);
+    page.section(model + ": images");
+    add_images(page, comparison, m);
+    page.section(model + ": table");
+    add_table(page, table, model);
+  }
+  return page.html();
+}
+
+std::string compare_csv(const ordered_json& table) {
+  std::string out = "model,variant,budget,steps,nfe,stochastic,images,seconds,metric,value,error,low,high,difference,"
+                    "difference_low,difference_high,pareto\n";
+  const auto text = [](const ordered_json& from, const char* key) {
+    return from.contains(key) && from[key].is_number() ? number_text(from[key].get<double>()) : std::string();
+  };
+  const auto quoted = [](const std::string& name) {
+    std::string safe;
+    for (const char c : name) safe += c == '"' ? "\"\"" : std::string(1, c);
+    return "\"" + safe + "\"";
+  };
+  for (const auto& row : table["cells"]) {
+    ordered_json scores = row["scores"];
+    if (row.contains("distance")) scores["distance"] = row["distance"];
+    for (const auto& [metric, score] : scores.items()) {
+      const ordered_json d = score.value("difference", ordered_json::object());
+      out += format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", quoted(row["model"]), quoted(row["variant"]),
+                    text(row, "budget"), text(row, "steps"), text(row, "nfe"), row["stochastic"].get<bool>(),
+                    text(row, "images"), text(row, "seconds"), quoted(metric), text(score, "value"), text(score, "error"),
+                    text(score, "low"), text(score, "high"), text(d, "value"), text(d, "low"), text(d, "high"),
+                    row.value("pareto", false));
+    }
+  }
+  return out;
+}
+
+}  // namespace edmund
