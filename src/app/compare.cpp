@@ -59,11 +59,14 @@ ComparePlan read_plan(Options& root) {
   }
   root.check(!plan.variants.empty(), "variants", "expected a list of {name, sampling}, found none");
   if (const std::string baseline = root.text("baseline", ""); !baseline.empty()) {
-    const auto found = std::find(plan.variants.begin(), plan.variants.end(), baseline);
-    const std::vector<std::string_view> variants(plan.variants.begin(), plan.variants.end());
-    root.check(found != plan.variants.end(), "baseline", "no variant of the name '{}'{}", baseline,
-               suggestion(baseline, variants));
-    plan.baseline = static_cast<std::size_t>(found - plan.variants.begin());
+    std::vector<std::string_view> known(plan.variants.begin(), plan.variants.end());
+    for (const auto& model : plan.models) known.push_back(model.name);
+    const auto found = std::find(known.begin(), known.end(), baseline);
+    root.check(found != known.end(), "baseline", "no variant or model of the name '{}'{}", baseline,
+               suggestion(baseline, known));
+    const auto index = static_cast<std::size_t>(found - known.begin());
+    plan.baseline_is_model = found != known.end() && index >= plan.variants.size();
+    plan.baseline = found == known.end() ? 0 : plan.baseline_is_model ? index - plan.variants.size() : index;
   }
   return plan;
 }
@@ -185,7 +188,8 @@ Sampling Comparison::sampling_of(const CompareCell& cell, std::string* resolved)
   auto variants = root.children("variants");
   const bool solution = cell.variant == variants.size();
   Options solved = Options::read_text(
-      format("{sampler: {type: rk45, rtol: {}, atol: {}, final: denoise}}", plan_.tolerance, plan_.tolerance), "distance");
+      format("{sampler: {type: rk45, rtol: {}, atol: {}, final: denoise}}", plan_.tolerance, plan_.tolerance),
+      "distance");
   for (std::size_t v = 0; v < variants.size(); ++v)
     if (v != cell.variant) variants[v].defer("sampling");
   Options sampling = solution ? solved : variants[cell.variant].child("sampling");
@@ -216,11 +220,12 @@ Comparison::Loaded& Comparison::loaded(std::size_t model) {
     slot->held_out = make_dataset(held_out);
   }
   Options features = evaluation.child("features");
+  const fs::path cache = out_ / "features";
   slot->features = cached_features(make_features(features, {.labeled = *experiment.data,
                                                             .held_out = slot->held_out.get(),
                                                             .seed = experiment.evaluation_seed,
-                                                            .cache = slot->trained.run.path / "cache"}),
-                                   out_.empty() ? slot->trained.run.path / "cache" : out_ / "features");
+                                                            .cache = cache}),
+                                   cache);
   experiment.options.finish();
   slot->real = read_all(*experiment.data, plan_.real, plan_.seed);
   return *slot;
@@ -228,8 +233,8 @@ Comparison::Loaded& Comparison::loaded(std::size_t model) {
 
 // Checksum of all that scores depend on beside the images.
 std::string Comparison::scoring(const CompareCell& cell) const {
-  std::string text = format("{} {} {} {}", loaded_[cell.model]->features->fingerprint(), plan_.real, plan_.resamples,
-                            plan_.level);
+  std::string text =
+      format("{} {} {} {}", loaded_[cell.model]->features->fingerprint(), plan_.real, plan_.resamples, plan_.level);
   for (const auto& metric : plan_.metrics) text += " " + metric;
   return checksum(text);
 }
@@ -385,14 +390,9 @@ bool Comparison::complete() const {
 }
 
 ordered_json Comparison::table() {
-  ordered_json out = {{"name", plan_.name},
-                      {"images", plan_.images},
-                      {"seed", plan_.seed},
-                      {"level", plan_.level},
-                      {"resamples", plan_.resamples},
-                      {"baseline", plan_.variants[plan_.baseline]},
-                      {"real", plan_.real},
-                      {"cells", ordered_json::array()}};
+  ordered_json out = {{"name", plan_.name},   {"images", plan_.images},        {"seed", plan_.seed},
+                      {"level", plan_.level}, {"resamples", plan_.resamples},  {"baseline", plan_.baseline_name()},
+                      {"real", plan_.real},   {"cells", ordered_json::array()}};
   for (std::size_t m = 0; m < plan_.models.size(); ++m)
     out["models"].push_back({{"name", plan_.models[m].name},
                              {"checkpoint", loaded(m).trained.checkpoint.string()},
@@ -406,7 +406,9 @@ ordered_json Comparison::table() {
     ordered_json row = ordered_json::parse(read_file(scores_file(cell)));
     row["sampling"] = cell.sampling;
     const auto base = std::find_if(cells_.begin(), cells_.end(), [&](const CompareCell& other) {
-      return other.model == cell.model && other.variant == plan_.baseline && other.nfe == cell.nfe;
+      return other.nfe == cell.nfe &&
+             (plan_.baseline_is_model ? other.model == plan_.baseline && other.variant == cell.variant
+                                      : other.model == cell.model && other.variant == plan_.baseline);
     });
     const auto frechet = row["scores"].find("frechet");
     if (base != cells_.end() && base->key != cell.key && frechet != row["scores"].end() && frechet->contains("low") &&

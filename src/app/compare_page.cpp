@@ -32,7 +32,8 @@ std::string difference(const ordered_json& score) {
   return with_interval(d) + (told ? " *" : "");
 }
 
-std::vector<ordered_json> rows_of(const ordered_json& table, const std::string& model, const std::string& variant = "") {
+std::vector<ordered_json> rows_of(const ordered_json& table, const std::string& model,
+                                  const std::string& variant = "") {
   std::vector<ordered_json> out;
   for (const auto& row : table["cells"])
     if (row["model"] == model && (variant.empty() || row["variant"] == variant)) out.push_back(row);
@@ -58,7 +59,7 @@ std::vector<Series> curves(const ordered_json& table, const std::string& model, 
       if (!found.is_object() || !found["value"].is_number()) continue;
       series.x.push_back(x(row));
       series.y.push_back(found["value"]);
-      series.error.push_back(found.contains("low") ? (found["high"].get<double>() - found["low"].get<double>()) / 2
+      series.error.push_back(found.contains("low")     ? (found["high"].get<double>() - found["low"].get<double>()) / 2
                              : found.contains("error") ? found["error"].get<double>()
                                                        : 0.0);
     }
@@ -164,15 +165,16 @@ void add_images(Page& page, Comparison& comparison, std::size_t model) {
   for (const auto& name : shown) rows += format("{}{}", rows.empty() ? "" : ", ", name);
   const Tensor all = at::cat(tiles);
   const std::int64_t zoom = std::max<std::int64_t>(1, 24 / all.size(3));
-  page.image(png_bytes(image_grid(all, static_cast<std::int64_t>(budgets.size()) * kShown, zoom, 1)),
-             format("Images 0 to {} of each cell: the same noise and class everywhere. Rows: {}. Columns, {} images each: "
-                    "budget {}.",
-                    kShown - 1, rows, kShown, columns));
+  page.image(
+      png_bytes(image_grid(all, static_cast<std::int64_t>(budgets.size()) * kShown, zoom, 1)),
+      format("Images 0 to {} of each cell: the same noise and class everywhere. Rows: {}. Columns, {} images each: "
+             "budget {}.",
+             kShown - 1, rows, kShown, columns));
 }
 
 }  // namespace
 
-std::string compare_page(Comparison& comparison, const ordered_json& table) {
+std::string compare_page(Comparison& comparison, const ordered_json& table, const std::function<void(Page&)>& more) {
   const ComparePlan& plan = comparison.plan();
   Page page("edmund compare: " + plan.name, format("{} images a cell from seed {}, paired", plan.images, plan.seed));
   page.interactive();
@@ -181,17 +183,20 @@ std::string compare_page(Comparison& comparison, const ordered_json& table) {
       {"cells", std::to_string(table["cells"].size())},
       {"intervals", format("{} %, bootstrap of {} resamples of generated and real images, less its bias",
                            short_number(100 * plan.level), plan.resamples)},
-      {"differences", format("to {} at the same budget, row by row of the same seeds; * where the interval leaves out 0",
-                             plan.variants[plan.baseline])}};
+      {"differences",
+       format("to {} at the same budget, row by row of the same seeds; * where the interval leaves out 0",
+              plan.baseline_name())}};
   for (const auto& model : table["models"])
-    facts.push_back({model["name"], format("{}, {} images; features: {} {}", model["checkpoint"].get<std::string>(),
-                                           human_count(model["trained_images"].get<double>()),
-                                           model["features"].get<std::string>(),
-                                           model["features_from"].get<std::string>())});
+    facts.push_back(
+        {model["name"], format("{}, {} images; features: {} {}", model["checkpoint"].get<std::string>(),
+                               human_count(model["trained_images"].get<double>()), model["features"].get<std::string>(),
+                               model["features_from"].get<std::string>())});
   page.facts(facts);
   page.paragraph(
-      "A key of a plot hides its curve, with Shift it hides all others; Ctrl and the wheel zoom; a double click takes all "
+      "A key of a plot hides its curve, with Shift it hides all others; Ctrl and the wheel zoom; a double click takes "
+      "all "
       "back.");
+  if (more) more(page);
   for (std::size_t m = 0; m < plan.models.size(); ++m) {
     const std::string& model = plan.models[m].name;
     if (rows_of(table, model).empty()) continue;
@@ -206,8 +211,9 @@ std::string compare_page(Comparison& comparison, const ordered_json& table) {
 }
 
 std::string compare_csv(const ordered_json& table) {
-  std::string out = "model,variant,budget,steps,nfe,stochastic,images,seconds,metric,value,error,low,high,difference,"
-                    "difference_low,difference_high,pareto\n";
+  std::string out =
+      "model,variant,budget,steps,nfe,stochastic,images,seconds,metric,value,error,low,high,difference,"
+      "difference_low,difference_high,pareto\n";
   const auto text = [](const ordered_json& from, const char* key) {
     return from.contains(key) && from[key].is_number() ? number_text(from[key].get<double>()) : std::string();
   };
@@ -221,11 +227,11 @@ std::string compare_csv(const ordered_json& table) {
     if (row.contains("distance")) scores["distance"] = row["distance"];
     for (const auto& [metric, score] : scores.items()) {
       const ordered_json d = score.value("difference", ordered_json::object());
-      out += format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", quoted(row["model"]), quoted(row["variant"]),
-                    text(row, "budget"), text(row, "steps"), text(row, "nfe"), row["stochastic"].get<bool>(),
-                    text(row, "images"), text(row, "seconds"), quoted(metric), text(score, "value"), text(score, "error"),
-                    text(score, "low"), text(score, "high"), text(d, "value"), text(d, "low"), text(d, "high"),
-                    row.value("pareto", false));
+      out += format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", quoted(row["model"]),
+                    quoted(row["variant"]), text(row, "budget"), text(row, "steps"), text(row, "nfe"),
+                    row["stochastic"].get<bool>(), text(row, "images"), text(row, "seconds"), quoted(metric),
+                    text(score, "value"), text(score, "error"), text(score, "low"), text(score, "high"),
+                    text(d, "value"), text(d, "low"), text(d, "high"), row.value("pareto", false));
     }
   }
   return out;

@@ -3,7 +3,7 @@
 namespace edmund {
 
 CommandFactory make_train, make_sample, make_evaluate, make_likelihood, make_list, make_inspect, make_config,
-    make_doctor, make_bench, make_matrix, make_optimize_grid, make_stats, make_compare;
+    make_doctor, make_bench, make_matrix, make_optimize_grid, make_stats, make_compare, make_ablate;
 
 namespace {
 constexpr Command kCommands[] = {
@@ -12,6 +12,8 @@ constexpr Command kCommands[] = {
     {"evaluate", "draw images and score them against real ones; updates the report", make_evaluate},
     {"compare", "models and ways to sample them on the same seeds, with intervals; goes on where it stopped",
      make_compare},
+    {"ablate", "trains one config in several arms with the same seeds, and compares them; goes on where it stopped",
+     make_ablate},
     {"likelihood", "bits/dim of held-out images under a trained model", make_likelihood},
     {"optimize-grid", "the noise levels with which a sampler comes nearest to the exact ODE, as a grid file",
      make_optimize_grid},

@@ -16,7 +16,7 @@ TEST_CASE("help and version answer without a config", "[app]") {
   const Outcome help = edmund_run(folder.path(), "--help");
   CHECK(help.code == 0);
   for (const std::string command : {"train", "sample", "evaluate", "likelihood", "list", "inspect", "config", "doctor",
-                                    "bench", "compare", "matrix", "optimize-grid", "stats"}) {
+                                    "bench", "compare", "ablate", "matrix", "optimize-grid", "stats"}) {
     CHECK(help.output.find(command) != std::string::npos);
     CHECK(edmund_run(folder.path(), command + " --help").code == 0);
   }

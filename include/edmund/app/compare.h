@@ -12,6 +12,8 @@
 
 namespace edmund {
 
+class Page;
+
 /// A comparison (`edmund compare X.yaml`): models × ways to sample them, on the same seeds.
 ///
 ///   name       compare   of the report; the results go to runs/NAME unless told otherwise
@@ -23,7 +25,7 @@ namespace edmund {
 ///   real       10000     most real images that are compared with, chosen by seed
 ///   metrics    [frechet, kid]   and others of the metric table, without intervals
 ///   resamples  200       of the bootstrap;   level 0.95   of its intervals
-///   baseline   ""        variant that differences are taken to, at the same budget; "": the first
+///   baseline   ""        variant that differences are taken to, at the same budget; "": the first. Or a model, at the same variant and budget
 ///   distance   {images: 64, tolerance: 1e-5}   distance to the solution of the ODE (rk45) from the same noise; 0 images: none
 ///   variants   []        list of {name, sampling}: a `sampling:` mapping laid over that of the run, or a preset alone
 struct ComparePlan {
@@ -38,7 +40,9 @@ struct ComparePlan {
   std::uint64_t seed = 0;
   double level = 0.0, tolerance = 0.0;
   std::vector<std::string> metrics;
-  std::size_t baseline = 0;
+  std::size_t baseline = 0;        // variant, or
+  bool baseline_is_model = false;  // model
+  const std::string& baseline_name() const { return baseline_is_model ? models[baseline].name : variants[baseline]; }
 };
 
 /// One cell of the table: a model, a variant, a budget (0: none).
@@ -60,7 +64,8 @@ class Comparison {
   const std::filesystem::path& out() const { return out_; }
 
   /// Draws and scores the cells with index % count == index of the shard; what lies in `out` already is taken from there. `told` hears of each.
-  void run(std::int64_t shard, std::int64_t shards, const std::function<void(const CompareCell&, const std::string&)>& told);
+  void run(std::int64_t shard, std::int64_t shards,
+           const std::function<void(const CompareCell&, const std::string&)>& told);
   /// Whether images of the cell lie in `out`.
   bool drawn(const CompareCell& cell) const;
   /// Whether every cell is done.
@@ -88,8 +93,9 @@ class Comparison {
   std::vector<std::shared_ptr<Loaded>> loaded_;
 };
 
-/// Page with plots, table and images; CSV of the table.
-std::string compare_page(Comparison& comparison, const nlohmann::ordered_json& table);
+/// Page with plots, table and images, `more` before them; CSV of the table.
+std::string compare_page(Comparison& comparison, const nlohmann::ordered_json& table,
+                         const std::function<void(Page&)>& more = nullptr);
 std::string compare_csv(const nlohmann::ordered_json& table);
 
 }  // namespace edmund

@@ -1,0 +1,40 @@
+// ablate: one config trained in several arms with the same seeds and data order, then scored as a comparison; goes on where it stopped.
+//
+//   edmund ablate ABLATION.yaml [key=value…] [--out DIR] [--shard I/N] [--json]      DIR (default runs/NAME): arms/, report.html, results.csv …
+
+#include "edmund/app/ablate.h"
+
+#include "comparing.h"
+#include "edmund/app/command.h"
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+namespace edmund {
+namespace {
+
+ExitCode ablate(const CompareFlags& flags) {
+  const auto [shard, shards] = parse_shard(flags.shard);
+  const AblationPlan plan = read_ablation(flags.target.path, flags.target.overrides);
+  const std::filesystem::path out =
+      flags.out.empty() ? std::filesystem::path("runs") / plan.name : std::filesystem::path(flags.out);
+  if (const ExitCode code = train_arms(plan, out, shard, shards); code != ExitCode::kDone) return code;
+  if (!trained(plan, out)) {
+    log::info("this shard's arms are trained; the table comes once all are");
+    return ExitCode::kDone;
+  }
+  Comparison comparison(write_comparison(plan, flags.target.path, flags.target.overrides, out), {}, out);
+  return compared(comparison, shard, shards, flags.json, [&](Page& page, const nlohmann::ordered_json& table) {
+    add_ablation(page, plan, out, table);
+  });
+}
+
+}  // namespace
+
+Action make_ablate(CLI::App& arguments) {
+  const auto flags = std::make_shared<CompareFlags>();
+  add_compare_flags(arguments, *flags, "ABLATION.yaml");
+  return [=] { return ablate(*flags); };
+}
+
+}  // namespace edmund

@@ -1,0 +1,30 @@
+#pragma once
+
+#include "edmund/app/command.h"
+#include "edmund/app/compare.h"
+#include "edmund/core/log.h"
+
+#include <cstdint>
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <utility>
+
+// What compare and ablate share.
+namespace edmund {
+
+struct CompareFlags {
+  Target target;
+  std::string out, shard;
+  bool json = false;
+};
+void add_compare_flags(CLI::App& arguments, CompareFlags& flags, std::string_view what);
+
+/// "2/8" → {1, 8}; "" → {0, 1}.
+std::pair<std::int64_t, std::int64_t> parse_shard(const std::string& text);
+
+/// Runs the shard's cells, printing each, and once all are done writes report.html, results.csv and results.json.
+ExitCode compared(Comparison& comparison, std::int64_t shard, std::int64_t shards, bool json,
+                  const std::function<void(Page&, const nlohmann::ordered_json&)>& more = nullptr);
+
+}  // namespace edmund
