@@ -104,9 +104,10 @@ AblationPlan read_ablation(const fs::path& file, std::span<const std::string> ov
       if (seeds.size() > 1) plan.arms.back().name += format(" seed {}", seed);
     }
   for (const AblationArm& arm : plan.arms) {
-    require(std::count_if(plan.arms.begin(), plan.arms.end(),
-                          [&](const AblationArm& other) { return folder_name(other.name) == folder_name(arm.name); }) == 1,
-            "{}: arm '{}' stands there twice", file.string(), arm.name);
+    require(
+        std::count_if(plan.arms.begin(), plan.arms.end(),
+                      [&](const AblationArm& other) { return folder_name(other.name) == folder_name(arm.name); }) == 1,
+        "{}: arm '{}' stands there twice", file.string(), arm.name);
     built(plan, arm);
   }
   return plan;
@@ -197,9 +198,9 @@ void add_ablation(Page& page, const AblationPlan& plan, const fs::path& out, con
     if (row) {
       const auto& score = (*row)["scores"]["frechet"];
       const auto interval = [](const ordered_json& v) {
-        return v.contains("low") ? format("{} [{}, {}]", short_number(v["value"]), short_number(v["low"]),
-                                          short_number(v["high"]))
-                                 : short_number(v["value"]);
+        return v.contains("low")
+                   ? format("{} [{}, {}]", short_number(v["value"]), short_number(v["low"]), short_number(v["high"]))
+                   : short_number(v["value"]);
       };
       value = interval(score);
       if (score.contains("difference")) difference = interval(score["difference"]);
@@ -208,20 +209,24 @@ void add_ablation(Page& page, const AblationPlan& plan, const fs::path& out, con
     Series loss{.label = arm.name};
     std::istringstream lines(read_file(folder_of(arm, out).metrics()));
     for (std::string line; std::getline(lines, line);)
-      if (const auto entry = nlohmann::json::parse(line, nullptr, false); entry.is_object() && entry["loss"].is_number()) {
+      if (const auto entry = nlohmann::json::parse(line, nullptr, false);
+          entry.is_object() && entry["loss"].is_number()) {
         loss.x.push_back(entry["images"]);
         loss.y.push_back(entry["loss"]);
       }
     losses.series.push_back(std::move(loss));
   }
   page.table({"arm", "what is set", "Fréchet distance", "less " + table["baseline"].get<std::string>()}, rows);
-  page.paragraph("The first variant at the largest budget. Training itself is one draw: another seed would move the arms.");
+  page.paragraph(
+      "The first variant at the largest budget. Training itself is one draw: another seed would move the arms.");
   if (const auto effects = main_effects(plan, table); !effects.empty()) {
-    page.section("Main effects",
-                 "Geometric mean of the Fréchet distance over all arms with a level, as a multiple of that over all arms.");
+    page.section(
+        "Main effects",
+        "Geometric mean of the Fréchet distance over all arms with a level, as a multiple of that over all arms.");
     std::vector<std::vector<std::string>> lines;
     for (const auto& [axis, level, factor, low, high] : effects)
-      lines.push_back({axis, level, format("{} [{}, {}]", short_number(factor), short_number(low), short_number(high))});
+      lines.push_back(
+          {axis, level, format("{} [{}, {}]", short_number(factor), short_number(low), short_number(high))});
     page.table({"axis", "level", "factor"}, lines);
   }
   page.figure(svg(losses), "Losses of different targets are in different units: only arms of one target compare.");

@@ -59,14 +59,14 @@ ComparePlan read_plan(Options& root) {
   }
   root.check(!plan.variants.empty(), "variants", "expected a list of {name, sampling}, found none");
   if (const std::string baseline = root.text("baseline", ""); !baseline.empty()) {
-    std::vector<std::string_view> known(plan.variants.begin(), plan.variants.end());
-    for (const auto& model : plan.models) known.push_back(model.name);
-    const auto found = std::find(known.begin(), known.end(), baseline);
-    root.check(found != known.end(), "baseline", "no variant or model of the name '{}'{}", baseline,
-               suggestion(baseline, known));
-    const auto index = static_cast<std::size_t>(found - known.begin());
-    plan.baseline_is_model = found != known.end() && index >= plan.variants.size();
-    plan.baseline = found == known.end() ? 0 : plan.baseline_is_model ? index - plan.variants.size() : index;
+    std::vector<std::string_view> all(plan.variants.begin(), plan.variants.end());
+    for (const auto& model : plan.models) all.push_back(model.name);
+    const auto found = std::find(all.begin(), all.end(), baseline);
+    root.check(found != all.end(), "baseline", "no variant or model of the name '{}'{}", baseline,
+               suggestion(baseline, all));
+    const auto index = static_cast<std::size_t>(found - all.begin());
+    plan.baseline_is_model = found != all.end() && index >= plan.variants.size();
+    plan.baseline = found == all.end() ? 0 : plan.baseline_is_model ? index - plan.variants.size() : index;
   }
   return plan;
 }

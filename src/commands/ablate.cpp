@@ -24,9 +24,8 @@ ExitCode ablate(const CompareFlags& flags) {
     return ExitCode::kDone;
   }
   Comparison comparison(write_comparison(plan, flags.target.path, flags.target.overrides, out), {}, out);
-  return compared(comparison, shard, shards, flags.json, [&](Page& page, const nlohmann::ordered_json& table) {
-    add_ablation(page, plan, out, table);
-  });
+  return compared(comparison, shard, shards, flags.json,
+                  [&](Page& page, const nlohmann::ordered_json& table) { add_ablation(page, plan, out, table); });
 }
 
 }  // namespace

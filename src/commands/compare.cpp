@@ -42,11 +42,10 @@ void add_compare_flags(CLI::App& arguments, CompareFlags& flags, std::string_vie
 std::pair<std::int64_t, std::int64_t> parse_shard(const std::string& text) {
   if (text.empty()) return {0, 1};
   const std::size_t slash = text.find('/');
-  const auto index = parse_integer(text.substr(0, slash));
-  const auto count = slash == std::string::npos ? std::nullopt : parse_integer(text.substr(slash + 1));
-  require(index && count && *count >= 1 && *index >= 1 && *index <= *count,
-          "--shard: expected I/N with 1 <= I <= N, found '{}'", text);
-  return {*index - 1, *count};
+  const std::int64_t index = parse_integer(text.substr(0, slash)).value_or(0),
+                     count = slash == std::string::npos ? 0 : parse_integer(text.substr(slash + 1)).value_or(0);
+  require(count >= 1 && index >= 1 && index <= count, "--shard: expected I/N with 1 <= I <= N, found '{}'", text);
+  return {index - 1, count};
 }
 
 ExitCode compared(Comparison& comparison, std::int64_t shard, std::int64_t shards, bool json,

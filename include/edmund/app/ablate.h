@@ -36,7 +36,8 @@ struct AblationPlan {
 AblationPlan read_ablation(const std::filesystem::path& file, std::span<const std::string> overrides);
 
 /// Trains the arms with index % shards == shard, each in OUT/arms/NAME, going on where an earlier run stopped. kInterrupted after a saved stop.
-ExitCode train_arms(const AblationPlan& plan, const std::filesystem::path& out, std::int64_t shard, std::int64_t shards);
+ExitCode train_arms(const AblationPlan& plan, const std::filesystem::path& out, std::int64_t shard,
+                    std::int64_t shards);
 /// Whether every arm is trained to its end.
 bool trained(const AblationPlan& plan, const std::filesystem::path& out);
 /// Writes the comparison of the arms: OUT/comparison.yaml.
@@ -51,6 +52,7 @@ struct MainEffect {
 };
 std::vector<MainEffect> main_effects(const AblationPlan& plan, const nlohmann::ordered_json& table);
 /// Arms and effects, for the page.
-void add_ablation(Page& page, const AblationPlan& plan, const std::filesystem::path& out, const nlohmann::ordered_json& table);
+void add_ablation(Page& page, const AblationPlan& plan, const std::filesystem::path& out,
+                  const nlohmann::ordered_json& table);
 
 }  // namespace edmund
