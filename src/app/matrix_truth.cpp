@@ -51,13 +51,13 @@ double rms(const Tensor& values) { return std::sqrt(values.square().mean().item<
 
 class Watched : public NoiseSchedule {
  public:
-  Watched(std::shared_ptr<const NoiseSchedule> path, std::shared_ptr<bool> used)
-      : path_(std::move(path)), used_(std::move(used)) {}
+  Watched(std::shared_ptr<const NoiseSchedule> path, std::vector<double> times, std::shared_ptr<bool> used)
+      : path_(std::move(path)), times_(std::move(times)), used_(std::move(used)) {}
 
   Interval times() const override { return path_->times(); }
   Interval domain() const override { return path_->domain(); }
-  double scale(double t) const override { return path_->scale(t); }
-  double sigma(double t) const override { return path_->sigma(t); }
+  double scale(double t) const override { return seen(t), path_->scale(t); }
+  double sigma(double t) const override { return seen(t), path_->sigma(t); }
   double scale_rate(double t) const override { return *used_ = true, path_->scale_rate(t); }
   double sigma_rate(double t) const override { return *used_ = true, path_->sigma_rate(t); }
   double time(double sigma) const override { return path_->time(sigma); }
@@ -67,7 +67,12 @@ class Watched : public NoiseSchedule {
   Interval sampling_sigmas() const override { return path_->sampling_sigmas(); }
 
  private:
+  void seen(double t) const {
+    if (std::find(times_.begin(), times_.end(), t) == times_.end()) *used_ = true;
+  }
+
   std::shared_ptr<const NoiseSchedule> path_;
+  std::vector<double> times_;
   std::shared_ptr<bool> used_;
 };
 
@@ -102,8 +107,9 @@ Truth solved(const GaussianMixture& mixture, Interval sigmas) {
           .uncertainty = rms(end - half) / 15 / size};  // of order 4: the half grid is off by 16 times as much
 }
 
-std::shared_ptr<NoiseSchedule> watched(std::shared_ptr<const NoiseSchedule> path, std::shared_ptr<bool> rates_used) {
-  return std::make_shared<Watched>(std::move(path), std::move(rates_used));
+std::shared_ptr<NoiseSchedule> watched(std::shared_ptr<const NoiseSchedule> path, const TimeGrid& grid,
+                                       std::shared_ptr<bool> clock_used) {
+  return std::make_shared<Watched>(std::move(path), grid.t, std::move(clock_used));
 }
 
 Slope fitted(const std::vector<double>& x, const std::vector<double>& y) {

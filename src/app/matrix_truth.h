@@ -3,6 +3,7 @@
 #include "edmund/core/interval.h"
 #include "edmund/diffusion/gaussian_mixture.h"
 #include "edmund/diffusion/model.h"
+#include "edmund/diffusion/time_grid.h"
 #include "edmund/ops/tensor.h"
 #include "edmund/schedules/noise_schedule.h"
 
@@ -26,8 +27,9 @@ struct Truth {
 };
 Truth solved(const GaussianMixture& mixture, Interval sigmas);
 
-/// A schedule that notes whether its rates were asked for.
-std::shared_ptr<NoiseSchedule> watched(std::shared_ptr<const NoiseSchedule> path, std::shared_ptr<bool> rates_used);
+/// A schedule that notes whether more of its clock than σ and s at the grid times was asked for: rates, or what lies between.
+std::shared_ptr<NoiseSchedule> watched(std::shared_ptr<const NoiseSchedule> path, const TimeGrid& grid,
+                                       std::shared_ptr<bool> clock_used);
 
 /// Slope of ln y against ln x by least squares, and its standard error (two values of each at least; the error needs three).
 struct Slope {

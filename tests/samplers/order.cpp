@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <ATen/ops/tensor.h>
+#include <utility>
 
 namespace edmund::testing {
 using Catch::Matchers::WithinAbs;
@@ -53,7 +54,12 @@ double order(const Sampler& sampler, const NoiseSchedule& path) {
 TEST_CASE("every deterministic sampler converges at its order on every schedule", "[samplers]") {
   for (const auto& yaml : schedule_cases()) {
     const auto path = schedule(yaml);
+    // Every row on every type of schedule; on its variants the first row of each sampler.
+    const bool all = yaml.find("scale: own") != std::string::npos;
+    std::string_view before;
     for (const auto& [sampler, expected] : kOrders) {
+      const std::string_view type = sampler.substr(0, sampler.find(','));
+      if (!all && type == std::exchange(before, type)) continue;
       INFO(sampler << " on " << yaml);
       CHECK_THAT(order(made(make_sampler, sampler), *path), WithinAbs(expected, 0.15));
     }
@@ -64,14 +70,14 @@ TEST_CASE("ipndm converges at its order on equal steps in sigma", "[samplers]") 
   const auto path = schedule("{type: edm}");
   const auto equal = [&](int N) {
     TimeGrid grid;
-    for (int i = 0; i <= N; ++i) grid.t.push_back(path->time(std::lerp(40.0, 0.5, static_cast<double>(i) / N)));
+    for (int i = 0; i <= N; ++i) grid.t.push_back(path->time(std::lerp(40.0, 1.0, static_cast<double>(i) / N)));
     return grid;
   };
   for (const int k : {1, 2, 3, 4}) {
     const Sampler sampler =
         made(make_sampler, "{type: ipndm, final: none, warm_up: runge_kutta, order: " + std::to_string(k) + "}");
     INFO("ipndm " << k);
-    CHECK_THAT(std::log2(error({}, sampler, *path, equal(1024)) / error({}, sampler, *path, equal(2048))),
+    CHECK_THAT(std::log2(error({}, sampler, *path, equal(2048)) / error({}, sampler, *path, equal(4096))),
                WithinAbs(k, 0.15));
   }
 }

@@ -55,7 +55,7 @@ struct MatrixSettings {
 /// least-squares slope over the finest step counts whose error is above rounding. A stochastic one is compared in mean and covariance.
 ///
 /// A schedule made of a table has slopes that jump at its entries. To a sampler that uses σ and s at grid times only this is nothing, but the error of one
-/// that uses dσ/dt or ds/dt is no power of the step across a jump: its order is taken inside the first interval, on the mixture in units that suit it.
+/// that uses more of the clock is no power of the step across a jump: its order is taken inside the first interval, on the mixture in units that suit it.
 Matrix convergence_matrix(const MatrixSettings& settings);
 
 /// What a cell breaks of its sampler's promise, empty if nothing: |slope - order| <= 0.15, mean and covariance within 5 standard errors, an adaptive
