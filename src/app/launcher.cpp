@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <unistd.h>
@@ -22,6 +23,41 @@ const char* known_answer(int argc, char** argv) {
   return nullptr;
 }
 
+bool exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
+
+// What `python3 -c …` prints, without the end of the line.
+std::string said_by_python(const char* code) {
+  std::string out;
+  if (std::FILE* pipe = popen((std::string("python3 -c '") + code + "' 2>/dev/null").c_str(), "r")) {
+    char buffer[PATH_MAX];
+    if (std::fgets(buffer, sizeof(buffer), pipe)) out = buffer;
+    pclose(pipe);
+  }
+  while (!out.empty() && out.back() == '\n') out.pop_back();
+  return out;
+}
+
+// A bundle (scripts/bundle) has its libraries in lib/ beside it, and LibTorch elsewhere: $EDMUND_LIBTORCH, else Python's. LibTorch of a Python wheel
+// finds its CUDA libraries by its own RUNPATH.
+void find_libraries(const std::string& folder) {
+  if (!exists(folder + "/lib/.bundle")) return;
+  std::string torch;
+  if (const char* given = std::getenv("EDMUND_LIBTORCH")) torch = given;
+  if (torch.empty())
+    torch = said_by_python("import importlib.util as u; print(u.find_spec(\"torch\").submodule_search_locations[0])");
+  if (torch.empty() || !exists(torch + "/lib/libtorch_cpu.so")) {
+    std::fprintf(stderr,
+                 "error: %s: no LibTorch there (lib/libtorch_cpu.so); set EDMUND_LIBTORCH to the folder of LibTorch "
+                 "2.11, such as "
+                 ".../site-packages/torch\n",
+                 torch.empty() ? "EDMUND_LIBTORCH is not set and python3 has no torch" : torch.c_str());
+    std::exit(2);
+  }
+  std::string path = folder + "/lib:" + torch + "/lib";
+  if (const char* before = std::getenv("LD_LIBRARY_PATH")) path += std::string(":") + before;
+  setenv("LD_LIBRARY_PATH", path.c_str(), 1);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -33,6 +69,7 @@ int main(int argc, char** argv) {
   const ssize_t length = readlink("/proc/self/exe", own, sizeof(own));
   if (length > 0 && length < static_cast<ssize_t>(sizeof(own))) {
     std::string core(own, static_cast<std::size_t>(length));
+    find_libraries(core.substr(0, core.rfind('/')));
     core += "-core";
     execv(core.c_str(), argv);
     std::fprintf(stderr, "edmund: cannot start %s: %s\n", core.c_str(), std::strerror(errno));

@@ -85,10 +85,11 @@ class Recorder {
 };
 
 void warn_of_sigma_data(const Experiment& experiment) {
-  Options document = experiment.options;
-  const double assumed = document.child("preconditioning").real("sigma_data", 0.5);
+  Options preconditioning = Options(experiment.options).child("preconditioning");
+  if (preconditioning.text("type", "edm") != "edm") return;  // reading sigma_data would make it a key of the config
+  const double assumed = preconditioning.real("sigma_data", 0.5);
   const double measured = statistics(*experiment.data, 2000).std;
-  if (document.child("preconditioning").text("type", "edm") == "edm" && std::abs(assumed / measured - 1) > 0.2)
+  if (std::abs(assumed / measured - 1) > 0.2)
     log::warn(
         "preconditioning.sigma_data is {}, but the images' standard deviation is {}; results suffer when they are far "
         "apart",

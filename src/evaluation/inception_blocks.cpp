@@ -1,12 +1,31 @@
 #include "edmund/core/error.h"
 #include "edmund/evaluation/inception.h"
 
+#include <array>
 #include <ATen/ATen.h>
+#include <ATen/core/dispatch/Dispatcher.h>
 
 namespace edmund {
 namespace {
 
 constexpr double kEpsilon = 1e-3;  // of batch norm
+
+// Operators of LibTorch that no header declares.
+const auto& reorder() {
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("mkldnn::_reorder_convolution_weight", "")
+                             .typed<Tensor(const Tensor&, at::IntArrayRef, at::IntArrayRef, at::IntArrayRef,
+                                           std::int64_t, at::OptionalIntArrayRef)>();
+  return op;
+}
+const auto& convolution() {
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("mkldnn::_convolution_pointwise", "")
+                             .typed<Tensor(const Tensor&, const Tensor&, const std::optional<Tensor>&, at::IntArrayRef,
+                                           at::IntArrayRef, at::IntArrayRef, std::int64_t, std::string_view,
+                                           c10::List<std::optional<at::Scalar>>, std::optional<std::string_view>)>();
+  return op;
+}
 
 Tensor average(const Tensor& x) { return at::avg_pool2d(x, 3, 1, 1, false, false); }  // padding left out of the mean
 Tensor reduced(const Tensor& x) { return at::max_pool2d(x, 3, 2); }
@@ -39,9 +58,22 @@ InceptionLayers::InceptionLayers(const TensorFile& file, const std::vector<Incep
   }
 }
 
+// Convolution, bias and ReLU in one pass of oneDNN, on a weight in the form that it likes best for inputs of this size.
 Tensor InceptionLayers::operator()(const std::string& name, const Tensor& x) const {
-  const Folded& layer = layers_.at(name);
-  return at::conv2d(x, layer.weight, layer.bias, layer.stride, {layer.pad_height, layer.pad_width}).relu_();
+  Folded& layer = layers_.at(name);
+  const std::array<std::int64_t, 2> padding{layer.pad_height, layer.pad_width}, stride{layer.stride, layer.stride},
+      dilation{1, 1};
+  if (!at::globalContext().hasMKLDNN() || !at::globalContext().userEnabledMkldnn())
+    return at::conv2d(x, layer.weight, layer.bias, stride, padding).relu_();
+  Tensor packed;
+  {
+    const std::scoped_lock lock(mutex_);
+    Tensor& kept = layer.packed[x.sizes().vec()];
+    if (!kept.defined()) kept = reorder().call(layer.weight, padding, stride, dilation, 1, x.sizes());
+    packed = kept;
+  }
+  return convolution().call(x, packed, layer.bias, padding, stride, dilation, 1, "relu",
+                            c10::List<std::optional<at::Scalar>>(), std::nullopt);
 }
 
 std::vector<InceptionLayer> inception_block_layers(InceptionBlock block, const std::string& prefix, std::int64_t in,

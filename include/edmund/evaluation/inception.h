@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -31,8 +32,10 @@ class InceptionLayers {
   struct Folded {
     Tensor weight, bias;
     std::int64_t stride = 1, pad_height = 0, pad_width = 0;
+    std::map<std::vector<std::int64_t>, Tensor> packed = {};  // oneDNN's form of the weight for inputs of a size
   };
-  std::map<std::string, Folded> layers_;
+  mutable std::mutex mutex_;  // of `packed`
+  mutable std::map<std::string, Folded> layers_;
 };
 
 /// The blocks of Szegedy et al. 2016 (figs. 5-7 and 10) as the TensorFlow graph of 2015-12-05 has them, which FID is defined by: average pools
