@@ -14,6 +14,7 @@
 #include "edmund/ops/tensor_file.h"
 
 #include <algorithm>
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
 #include <c10/core/InferenceMode.h>
 #include <chrono>
@@ -393,13 +394,23 @@ ordered_json Comparison::table() {
   ordered_json out = {{"name", plan_.name},   {"images", plan_.images},        {"seed", plan_.seed},
                       {"level", plan_.level}, {"resamples", plan_.resamples},  {"baseline", plan_.baseline_name()},
                       {"real", plan_.real},   {"cells", ordered_json::array()}};
-  for (std::size_t m = 0; m < plan_.models.size(); ++m)
+  for (std::size_t m = 0; m < plan_.models.size(); ++m) {
     out["models"].push_back({{"name", plan_.models[m].name},
                              {"checkpoint", loaded(m).trained.checkpoint.string()},
                              {"trained_images", loaded(m).trained.images},
                              {"weights", loaded(m).weights},
                              {"features", loaded(m).features->name()},
                              {"features_from", loaded(m).features->provenance()}});
+    // What as many real images have against the others.
+    const Tensor& real = loaded(m).reference();
+    if (const std::int64_t others = real.size(0) - plan_.images; others > 1 && plan_.images > 1) {
+      Moments a, b;
+      const Tensor order = at::randperm(real.size(0), at::detail::createCPUGenerator(plan_.seed), at::kLong);
+      a.add(real.index_select(0, order.narrow(0, 0, plan_.images)));
+      b.add(real.index_select(0, order.narrow(0, plan_.images, others)));
+      out["models"].back()["frechet_of_real_images"] = frechet_distance(a, b);
+    }
+  }
   const BootstrapSettings bootstrap{.resamples = plan_.resamples, .level = plan_.level, .seed = plan_.seed};
   for (const CompareCell& cell : cells_) {
     if (cell.variant == plan_.variants.size() || !fs::exists(scores_file(cell))) continue;

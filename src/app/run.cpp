@@ -12,6 +12,26 @@
 namespace edmund {
 namespace fs = std::filesystem;
 
+namespace {
+
+// A preset on the command line takes the place of how the run samples; beside a value that stands in a config it would only fill gaps.
+std::string config_under(const std::string& config, const std::string& name, std::span<const std::string> overrides) {
+  const bool preset = std::any_of(overrides.begin(), overrides.end(), [](const std::string& text) {
+    return text.starts_with("sampling.preset=") && !text.ends_with("=none");
+  });
+  if (!preset) return config;
+  Options plain = Options::read_text(config, name);
+  for (const auto& key : plain.keys())
+    if (key != "sampling") plain.defer(key);
+  Options sampling = plain.child("sampling");
+  static constexpr std::string_view kFixed[] = {"preset", "schedule", "grid", "sampler", "clip", "threshold"};
+  for (const auto& key : sampling.keys())
+    if (std::find(std::begin(kFixed), std::end(kFixed), key) == std::end(kFixed)) sampling.defer(key);
+  return plain.resolved();
+}
+
+}  // namespace
+
 TrainedModel load_model(const fs::path& path, std::span<const std::string> overrides, Needs needs, bool ema) {
   require(fs::is_directory(path), "{}: no such run folder; `edmund train CONFIG` makes one", path.string());
   fs::path folder = path;
@@ -25,8 +45,9 @@ TrainedModel load_model(const fs::path& path, std::span<const std::string> overr
     folder = *newest;
   }
   const Checkpoint checkpoint = load_weights(folder, ema);
+  const std::string name = (folder / "state.json").string() + " (config)";
   Experiment experiment =
-      build(Options::read_text(checkpoint.config, (folder / "state.json").string() + " (config)", overrides), needs);
+      build(Options::read_text(config_under(checkpoint.config, name, overrides), name, overrides), needs);
   load_state(experiment.model.network(), ema ? checkpoint.ema : checkpoint.network, folder.string());
   return {.run = run, .checkpoint = folder, .images = checkpoint.images, .experiment = std::move(experiment)};
 }

@@ -59,6 +59,8 @@ EncodedFiles files_below(const std::filesystem::path& root, std::string_view dat
     }
   }
   require(!code, "{}: the folder cannot be read: {}", root.string(), code.message());
+  if (std::erase(others, "samples.json") > 0)
+    std::erase(names, "sheet.png");  // what `edmund sample` wrote: the sheet shows the other images
   std::ranges::sort(names);
   if (!others.empty())
     log::warn("{}: {} files are neither PNG nor JPEG and are left out ({} for one)", root.string(), others.size(),

@@ -64,6 +64,13 @@ TEST_CASE("interpolation ends at the images that its numbers draw", "[app]") {
   check_refused("sample runs/small --interpolate 2,x", "--interpolate");
 }
 
+TEST_CASE("what sample wrote can be read as a folder of images, and a preset replaces how the run samples", "[app]") {
+  const json facts =
+      facts_of("sample runs/small --images 4 --out made sampling.preset=ddim-paper sampling.grid.steps=10");
+  CHECK(facts["evaluations_per_image"] == 10);  // the run's own heun has 7
+  CHECK(facts_of("sample runs/small --invert made --class 1 --steps 4 --out again")["round_trips"].size() == 1);
+}
+
 TEST_CASE("inversion reports a round trip that gets better with steps", "[app]") {
   REQUIRE(edmund_run(trained().path(), "sample runs/small --images 3 --class 1 --out some").code == 0);
   std::filesystem::remove(trained().path() / "some/sheet.png");
