@@ -50,7 +50,8 @@ std::vector<std::string> variants_of(const ordered_json& table) {
 
 // One curve a variant: what `value` takes from a row (null: left out) against `x`.
 template <typename X, typename Value>
-std::vector<Series> curves(const ordered_json& table, const std::string& model, const X& x, const Value& value) {
+std::vector<Series> curves(const ordered_json& table, const std::string& model, const X& x, const Value& value,
+                           bool bars = true) {
   std::vector<Series> out;
   for (const auto& variant : variants_of(table)) {
     Series series{.label = variant};
@@ -59,9 +60,7 @@ std::vector<Series> curves(const ordered_json& table, const std::string& model, 
       if (!found.is_object() || !found["value"].is_number()) continue;
       series.x.push_back(x(row));
       series.y.push_back(found["value"]);
-      series.error.push_back(found.contains("low")     ? (found["high"].get<double>() - found["low"].get<double>()) / 2
-                             : found.contains("error") ? found["error"].get<double>()
-                                                       : 0.0);
+      series.error.push_back(bars && found.contains("error") ? found["error"].get<double>() : 0.0);
     }
     out.push_back(std::move(series));
   }
@@ -100,8 +99,8 @@ void add_plots(Page& page, const ordered_json& table, const std::string& model) 
                    .height = 520,
                    .guides = guides}),
               format("Of the sets as they are, {} images: finite sets add what the line shows. The table has them less "
-                     "that bias. Bars: half the "
-                     "interval.",
+                     "that bias. Bars: "
+                     "standard errors.",
                      table["images"].get<std::int64_t>()));
   page.figure(svg({.title = "Distance to the solution of the ODE, same noise",
                    .x_label = "network evaluations an image (NFE)",
@@ -115,7 +114,7 @@ void add_plots(Page& page, const ordered_json& table, const std::string& model) 
   page.figure(svg({.title = called + " against time",
                    .x_label = "milliseconds an image",
                    .y_label = called,
-                   .series = curves(table, model, time, frechet),
+                   .series = curves(table, model, time, frechet, false),
                    .log_x = true,
                    .log_y = true,
                    .width = 1100,
