@@ -48,7 +48,7 @@ void check_refused(const std::string& arguments, const std::string& part) {
 
 }  // namespace
 
-TEST_CASE("interpolation ends at the images that its numbers draw", "[app]") {
+TEST_CASE("interpolation ends at the images that its numbers draw", "[app][slow]") {
   const auto at = [](const std::string& file) { return bytes(trained().path() / file); };
   for (const std::string sampler : {"heun", "ancestral"}) {
     const std::string type = " sampling.sampler.type=" + sampler;
@@ -71,7 +71,7 @@ TEST_CASE("what sample wrote can be read as a folder of images, and a preset rep
   CHECK(facts_of("sample runs/small --invert made --class 1 --steps 4 --out again")["round_trips"].size() == 1);
 }
 
-TEST_CASE("inversion reports a round trip that gets better with steps", "[app]") {
+TEST_CASE("inversion reports a round trip that gets better with steps", "[app][slow]") {
   REQUIRE(edmund_run(trained().path(), "sample runs/small --images 3 --class 1 --out some").code == 0);
   std::filesystem::remove(trained().path() / "some/sheet.png");
   std::filesystem::remove(trained().path() / "some/samples.json");
@@ -93,7 +93,7 @@ TEST_CASE("inversion reports a round trip that gets better with steps", "[app]")
   check_refused("sample runs/small --invert some --class 1 --interpolate 1,2", "--in");
 }
 
-TEST_CASE("inpainting keeps what is known and draws the rest anew for each number", "[app]") {
+TEST_CASE("inpainting keeps what is known and draws the rest anew for each number", "[app][slow]") {
   const auto folder = trained().path();
   REQUIRE(edmund_run(folder, "sample runs/small --numbers 1 --class 1 --out known").code == 0);
   const Tensor image = read_image(folder / "known/000001.png");
