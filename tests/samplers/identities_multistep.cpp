@@ -4,6 +4,7 @@
 #include "edmund/samplers/sampler.h"
 #include "samplers/gaussian.h"
 #include "samplers/noise.h"
+#include "samplers/same.h"
 #include "support/catch.h"
 
 #include <ATen/Functions.h>
@@ -12,16 +13,6 @@
 namespace edmund::testing {
 namespace {
 
-// A denoiser that bends: two narrow peaks at ±1 in every pixel.
-Tensor peaks(const Tensor& z, double sigma) {
-  const double v = 0.01 + sigma * sigma;
-  return at::tanh(z / v) + (0.01 / v) * (z - at::tanh(z / v));
-}
-
-TimeGrid on(const NoiseSchedule& path, std::string_view sigmas = "[40, 18, 7, 3, 1.4, 0.6, 0.2, 0.05]") {
-  return made(make_grid, "{type: explicit, sigmas: " + std::string(sigmas) + "}", path, Interval{0.0, 1e300});
-}
-
 Tensor sampled(std::string_view sampler, const NoiseSchedule& path, const TimeGrid& grid, std::int64_t first,
                std::int64_t count, at::ScalarType dtype = at::kDouble, Denoiser D = peaks) {
   std::vector<std::int64_t> which(static_cast<std::size_t>(count));
@@ -29,18 +20,6 @@ Tensor sampled(std::string_view sampler, const NoiseSchedule& path, const TimeGr
   PhiloxNoise noise(5, std::move(which), dtype, at::kCPU);
   const Tensor x = initial_state(path, grid, noise, {2, 3, 3});
   return made(make_sampler, sampler)(D, path, grid, x, noise);
-}
-
-void check_close(const Tensor& a, const Tensor& b, double relative) {
-  CHECK((a - b).abs().max().item<double>() <= relative * b.abs().max().item<double>());
-}
-
-// Schedules that span σ from 0.05 to 40.
-std::vector<std::string> wide_schedules() {
-  std::vector<std::string> out;
-  for (const auto& yaml : schedule_cases())
-    if (const Interval sigmas = schedule(yaml)->sigmas(); sigmas.low <= 0.05 && sigmas.high >= 40) out.push_back(yaml);
-  return out;
 }
 
 }  // namespace
