@@ -1,6 +1,8 @@
 # Libraries that edmund stands on, as imported targets. Installed too: who uses edmund's libraries needs the same.
 find_package(Threads REQUIRED)
 find_package(ZLIB REQUIRED)
+find_package(PNG REQUIRED)
+find_package(JPEG REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(nlohmann_json REQUIRED)
@@ -9,12 +11,12 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(libzip REQUIRED IMPORTED_TARGET libzip)
 
-# OpenCV: three modules only, which Debian packages one by one (its CMake config asks for all of them).
+# OpenCV: two modules only, which Debian packages one by one (its CMake config asks for all of them). Not imgcodecs: with it come GDAL and 120 libraries.
 if(NOT TARGET edmund_opencv)
-  find_path(EDMUND_OPENCV_INCLUDE opencv2/imgcodecs.hpp PATH_SUFFIXES opencv4 REQUIRED)
+  find_path(EDMUND_OPENCV_INCLUDE opencv2/imgproc.hpp PATH_SUFFIXES opencv4 REQUIRED)
   add_library(edmund_opencv INTERFACE IMPORTED)
   target_include_directories(edmund_opencv SYSTEM INTERFACE ${EDMUND_OPENCV_INCLUDE})
-  foreach(module core imgproc imgcodecs)
+  foreach(module core imgproc)
     find_library(EDMUND_OPENCV_${module} opencv_${module} REQUIRED)
     target_link_libraries(edmund_opencv INTERFACE ${EDMUND_OPENCV_${module}})
   endforeach()

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <string>
 #include <unistd.h>
+#include <utility>
 
 namespace {
 
@@ -37,6 +38,26 @@ std::string said_by_python(const char* code) {
   return out;
 }
 
+// Major and minor version of the LibTorch in this folder by its headers; what edmund was built with where it has none.
+std::pair<int, int> torch_version(const std::string& torch) {
+  std::pair<int, int> version = {EDMUND_TORCH_MAJOR, EDMUND_TORCH_MINOR};
+  if (std::FILE* file = std::fopen((torch + "/include/torch/headeronly/version.h").c_str(), "r")) {
+    for (char line[256]; std::fgets(line, sizeof(line), file);) {
+      std::sscanf(line, "#define TORCH_VERSION_MAJOR %d", &version.first);
+      std::sscanf(line, "#define TORCH_VERSION_MINOR %d", &version.second);
+    }
+    std::fclose(file);
+  }
+  return version;
+}
+
+[[noreturn]] void refuse(const std::string& what) {
+  std::fprintf(stderr,
+               "error: %s; set EDMUND_LIBTORCH to the folder of LibTorch %d.%d, such as .../site-packages/torch\n",
+               what.c_str(), EDMUND_TORCH_MAJOR, EDMUND_TORCH_MINOR);
+  std::exit(2);
+}
+
 // A bundle (scripts/bundle) has its libraries in lib/ beside it, and LibTorch elsewhere: $EDMUND_LIBTORCH, else Python's. LibTorch of a Python wheel
 // finds its CUDA libraries by its own RUNPATH.
 void find_libraries(const std::string& folder) {
@@ -45,14 +66,11 @@ void find_libraries(const std::string& folder) {
   if (const char* given = std::getenv("EDMUND_LIBTORCH")) torch = given;
   if (torch.empty())
     torch = said_by_python("import importlib.util as u; print(u.find_spec(\"torch\").submodule_search_locations[0])");
-  if (torch.empty() || !exists(torch + "/lib/libtorch_cpu.so")) {
-    std::fprintf(stderr,
-                 "error: %s: no LibTorch there (lib/libtorch_cpu.so); set EDMUND_LIBTORCH to the folder of LibTorch "
-                 "2.11, such as "
-                 ".../site-packages/torch\n",
-                 torch.empty() ? "EDMUND_LIBTORCH is not set and python3 has no torch" : torch.c_str());
-    std::exit(2);
-  }
+  if (torch.empty()) refuse("LibTorch is not in this bundle and python3 has no torch");
+  if (!exists(torch + "/lib/libtorch_cpu.so")) refuse(torch + ": no LibTorch there (lib/libtorch_cpu.so)");
+  const auto [major, minor] = torch_version(torch);
+  if (major != EDMUND_TORCH_MAJOR || minor != EDMUND_TORCH_MINOR)
+    refuse(torch + ": LibTorch " + std::to_string(major) + "." + std::to_string(minor));
   std::string path = folder + "/lib:" + torch + "/lib";
   if (const char* before = std::getenv("LD_LIBRARY_PATH")) path += std::string(":") + before;
   setenv("LD_LIBRARY_PATH", path.c_str(), 1);

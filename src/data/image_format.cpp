@@ -13,7 +13,6 @@ using namespace std::string_view_literals;
 constexpr auto kPngSignature = "\x89PNG\r\n\x1a\n"sv;
 constexpr auto kJpegSignature = "\xff\xd8\xff"sv;
 
-bool is_png(std::string_view bytes) { return bytes.starts_with(kPngSignature); }
 bool is_jpeg(std::string_view bytes) { return bytes.starts_with(kJpegSignature); }
 
 std::int64_t byte(std::string_view bytes, std::size_t at) { return static_cast<unsigned char>(bytes[at]); }
@@ -123,6 +122,8 @@ void check_jpeg(std::string_view bytes, std::string_view name) {
 }
 
 }  // namespace
+
+bool is_png(std::string_view bytes) { return bytes.starts_with(kPngSignature); }
 
 std::optional<ImageHeader> header_in(std::string_view bytes, std::string_view name, std::int64_t pixel_limit) {
   const auto length = std::max(kPngSignature.size(), kJpegSignature.size());

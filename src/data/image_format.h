@@ -13,6 +13,8 @@ inline constexpr std::int64_t kPixelLimit = 1 << 26;
 /// Most bytes that an encoded image may have.
 inline constexpr std::uint64_t kEncodedLimit = 1ull << 28;
 
+bool is_png(std::string_view bytes);
+
 /// As image_header, from the first bytes of a file; empty if the header reaches beyond them.
 std::optional<ImageHeader> header_in(std::string_view bytes, std::string_view name,
                                      std::int64_t pixel_limit = kPixelLimit);

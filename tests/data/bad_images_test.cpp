@@ -83,7 +83,7 @@ TEST_CASE("hostile PNG headers are refused before anything is decoded", "[data]"
 }
 
 TEST_CASE("a PNG of too little or no image data is refused", "[data]") {
-  CHECK(contains(refusal(hand_made_png(3, 500, 8, 0, kLine)), "cannot be decoded"));  // libpng prints a line here
+  CHECK(contains(refusal(hand_made_png(3, 500, 8, 0, kLine)), "cannot be decoded (Not enough image data)"));
   const std::string png = hand_made_png(3, 1, 8, 0, kLine);
   CHECK(contains(refusal(png.substr(0, 33) + png_chunk("IEND", "")), "without image data"));
 }

@@ -4,10 +4,11 @@
 #include "edmund/core/files.h"
 
 #include <ATen/ATen.h>
+#include <cstdio>
+#include <cstdlib>
 #include <fstream>
+#include <jpeglib.h>
 #include <numeric>
-#include <opencv2/core.hpp>
-#include <opencv2/imgcodecs.hpp>
 #include <stdexcept>
 #include <unistd.h>
 #include <zip.h>
@@ -100,26 +101,44 @@ std::string png_chunk(std::string_view type, std::string_view data) {
 }
 
 std::string hand_made_png(std::int64_t width, std::int64_t height, int depth, int color, std::string_view scanlines,
-                          std::string_view before) {
+                          std::string_view before, int interlace) {
   uLongf size = compressBound(scanlines.size());
   std::string packed(size, '\0');
   compress(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(scanlines.data()),
            scanlines.size());
   packed.resize(size);
   std::string header = big_endian(width) + big_endian(height);
-  for (const int value : {depth, color, 0, 0, 0}) header += static_cast<char>(value);
+  for (const int value : {depth, color, 0, 0, interlace}) header += static_cast<char>(value);
   return "\x89PNG\r\n\x1a\n" + png_chunk("IHDR", header) + std::string(before) + png_chunk("IDAT", packed) +
          png_chunk("IEND", "");
 }
 
 std::string jpeg_bytes(const Tensor& image, bool progressive) {
-  const Tensor bgr = image.permute({1, 2, 0}).flip(2).contiguous();
-  const cv::Mat pixels(static_cast<int>(bgr.size(0)), static_cast<int>(bgr.size(1)),
-                       bgr.size(2) == 1 ? CV_8UC1 : CV_8UC3, bgr.data_ptr());
-  std::vector<unsigned char> bytes;
-  cv::imencode(".jpg", pixels, bytes,
-               {cv::IMWRITE_JPEG_QUALITY, 100, cv::IMWRITE_JPEG_PROGRESSIVE, progressive ? 1 : 0});
-  return {bytes.begin(), bytes.end()};
+  const Tensor pixels = image.permute({1, 2, 0}).contiguous();
+  jpeg_compress_struct jpeg{};
+  jpeg_error_mgr errors{};
+  jpeg.err = jpeg_std_error(&errors);  // ends the program at an error
+  jpeg_create_compress(&jpeg);
+  unsigned char* data = nullptr;
+  unsigned long size = 0;
+  jpeg_mem_dest(&jpeg, &data, &size);
+  jpeg.image_height = static_cast<JDIMENSION>(pixels.size(0));
+  jpeg.image_width = static_cast<JDIMENSION>(pixels.size(1));
+  jpeg.input_components = static_cast<int>(pixels.size(2));
+  jpeg.in_color_space = pixels.size(2) == 1 ? JCS_GRAYSCALE : JCS_RGB;
+  jpeg_set_defaults(&jpeg);
+  jpeg_set_quality(&jpeg, 100, TRUE);
+  if (progressive) jpeg_simple_progression(&jpeg);
+  jpeg_start_compress(&jpeg, TRUE);
+  while (jpeg.next_scanline < jpeg.image_height) {
+    JSAMPROW row = pixels.data_ptr<std::uint8_t>() + jpeg.next_scanline * pixels.size(1) * pixels.size(2);
+    jpeg_write_scanlines(&jpeg, &row, 1);
+  }
+  jpeg_finish_compress(&jpeg);
+  jpeg_destroy_compress(&jpeg);
+  std::string bytes(reinterpret_cast<const char*>(data), size);
+  std::free(data);
+  return bytes;
 }
 
 std::string zip_bytes(const Folder& folder, const Files& entries, bool deflated) {

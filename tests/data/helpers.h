@@ -54,7 +54,7 @@ std::string gzipped(std::string_view bytes);
 std::string png_chunk(std::string_view type, std::string_view data);
 /// PNG from its parts: IHDR of these numbers, `before` (further chunks), IDAT of the compressed `scanlines`, IEND.
 std::string hand_made_png(std::int64_t width, std::int64_t height, int depth, int color, std::string_view scanlines,
-                          std::string_view before = "");
+                          std::string_view before = "", int interlace = 0);
 /// JPEG of uint8 [C, H, W] at the best quality; `progressive` or baseline.
 std::string jpeg_bytes(const Tensor& image, bool progressive = false);
 

@@ -17,7 +17,8 @@ struct ImageHeader {
 /// truncated files, 16-bit and alpha channels, and for more than `pixel_limit` pixels.
 ImageHeader image_header(std::string_view bytes, std::string_view name, std::int64_t pixel_limit = 1 << 26);
 
-/// uint8 [C, H, W], C = 1 (grey) or 3 (RGB); alpha is refused by name. Throws Error for damaged data.
+/// PNG or JPEG → uint8 [C, H, W], C = 1 (grey) or 3 (RGB); alpha is refused by name. Levels are taken as they are stored: no gamma, no color profile, no
+/// EXIF orientation. Throws Error for damaged data.
 Tensor decode_image(std::string_view bytes, std::string_view name);
 Tensor read_image(const std::filesystem::path& path);
 
