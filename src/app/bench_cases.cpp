@@ -1,5 +1,6 @@
 #include "bench_cases.h"
 
+#include "bench_figures.h"
 #include "edmund/app/generate.h"
 #include "edmund/core/error.h"
 #include "edmund/data/loader.h"
@@ -56,8 +57,9 @@ std::function<void()> forward(const std::shared_ptr<Experiment>& experiment, std
   };
 }
 
-std::function<void()> training(const std::shared_ptr<Experiment>& experiment, std::int64_t batch) {
-  const DenoisingModel model = model_like(*experiment), ema = model_like(*experiment);
+std::function<void()> training(const std::shared_ptr<Experiment>& experiment, const DenoisingModel& model,
+                               std::int64_t batch) {
+  const DenoisingModel ema = model_like(*experiment);
   model.shared_network()->initialize(experiment->seed);
   const auto trainer = std::make_shared<Trainer>(model, ema, experiment->levels, experiment->ema, experiment->training);
   const Tensor images = byte_images(experiment->shape.image, batch);
@@ -75,7 +77,10 @@ std::function<void()> optimizer(const std::shared_ptr<Experiment>& experiment) {
   };
   const auto flat = [size](double value) { return at::full({size}, value, at::kFloat); };
   const auto memory = std::make_shared<Memory>(Memory{flat(0.1), flat(1e-3), flat(0.0), flat(1e-6), {flat(0.1)}});
+  const auto calls = std::make_shared<std::int64_t>(0);
   return [=] {
+    if ((*calls)++ % 256 == 0)
+      memory->m.fill_(1e-4);  // the gradient is zero from the first call on: no moment may become denormal
     ops::adam_ema(memory->p, memory->g, memory->m, memory->v, memory->ema,
                   {.zero_nonfinite = true, .ema_beta = {0.999}});
   };
@@ -137,9 +142,14 @@ BenchCase make_bench_case(const std::shared_ptr<Experiment>& experiment, const s
   if (phase == "fwd") {
     body = forward(experiment, batch);
   } else if (phase == "train") {
-    body = training(experiment, batch);
+    body = training(experiment, model_like(*experiment), batch);
+  } else if (phase == "memory") {
+    body = training(experiment, experiment->model, batch);
+    out.figures = [] { return Figures{{"peak_mb", peak_megabytes()}}; };
   } else if (phase == "optim") {
     body = optimizer(experiment);
+  } else if (phase == "loops") {
+    body = optimizer_loops(*experiment);
   } else if (phase == "sample") {
     sampling(out, experiment, batch);
     body = out.run;
@@ -147,6 +157,12 @@ BenchCase make_bench_case(const std::shared_ptr<Experiment>& experiment, const s
     body = loading(experiment, batch);
   } else if (phase == "fid") {
     body = features(experiment, batch);
+  } else if (phase == "inception") {
+    body = inception(batch);
+  } else if (phase == "frechet") {
+    body = frechet(out);
+  } else if (phase == "accuracy") {
+    body = accuracy(out, *experiment, batch);
   }
   out.run = [=] {
     choose(kernels);

@@ -1,10 +1,18 @@
 // bench: how fast a config's network and everything around it run here.
 //
-//   edmund bench CONFIG [key=value…] [--phase forward|train|sample|optimizer|loader|features]… [--kernels fast,reference,exact] [--batch N]
-//                [--rounds N] [--min-time S] [--threads N] [--json] [--profile]
+//   edmund bench CONFIG [key=value…] [--phase PHASE,…] [--kernels fast,reference,exact] [--batch N] [--rounds N] [--min-time S] [--threads N]
+//                [--json] [--profile]
+//
+//   forward    the denoiser, without gradients                    train      a training step: loss, gradient, clean-up, Adam, EMA
+//   sample     the config's sampler, and its share outside the network
+//   optimizer  clean-up, Adam and EMA on flat memory              loops      the same as torch::optim has it, tensor by tensor
+//   loader     a batch of the config's data                       features   the config's features of a batch
+//   inception  Inception-v3 with random weights on 32x32 images   frechet    distance of 2048-d features
+//   accuracy   the denoiser's largest difference to float64       memory     a training step and the peak memory of the process; alone
 //
 // All cases are built first and then timed in interleaved rounds, so that ratios between lines of one call hold on a busy machine. Each JSON line has
-// case, threads, batch, ms (median of a call), ms_min, ms_img, img_s. Images are noise: no data is read but by the phases loader and features.
+// case, threads, batch, ms (median of a call), ms_min, ms_img, img_s. Images are noise: no data is read but by the phases loader and features. FLOP
+// are those of the direct algorithms, so that Winograd's convolutions may exceed the peak; bytes are those of the operators' operands and results.
 
 #include "../app/bench_cases.h"
 #include "edmund/app/command.h"
@@ -36,9 +44,10 @@ struct BenchFlags {
 };
 
 // Phases by name, and what peers' benchmarks call them.
-constexpr std::pair<const char*, const char*> kPhases[] = {{"forward", "fwd"},   {"train", "train"},
-                                                           {"sample", "sample"}, {"optimizer", "optim"},
-                                                           {"loader", "loader"}, {"features", "fid"}};
+constexpr std::pair<const char*, const char*> kPhases[] = {
+    {"forward", "fwd"},     {"train", "train"},       {"sample", "sample"}, {"optimizer", "optim"},
+    {"loader", "loader"},   {"features", "fid"},      {"loops", "loops"},   {"inception", "inception"},
+    {"frechet", "frechet"}, {"accuracy", "accuracy"}, {"memory", "memory"}};
 
 std::string short_phase(const std::string& phase) {
   std::string known;
@@ -62,16 +71,19 @@ double timed(const std::function<void()>& run, std::int64_t calls) {
 
 double rounded(double x, int digits) { return std::round(x * std::pow(10.0, digits)) / std::pow(10.0, digits); }
 
-// FLOP that one call asks for, by the direct algorithms.
-double flops_of(const BenchCase& bench) {
+// FLOP and bytes that one call asks for.
+MachineRates work_of(const BenchCase& bench) {
   ops::start_profile();
   bench.run();
-  double sum = 0.0;
-  for (const auto& time : ops::stop_profile()) sum += time.flops;
+  MachineRates sum;
+  for (const auto& time : ops::stop_profile()) {
+    sum.flops += time.flops;
+    sum.bytes += time.bytes;
+  }
   return sum;
 }
 
-ordered_json line_of(const BenchCase& bench, double flops, int threads) {
+ordered_json line_of(const BenchCase& bench, const MachineRates& work, int threads) {
   const double m = median(bench.seconds), batch = static_cast<double>(bench.batch);
   ordered_json out = {{"case", bench.name},
                       {"threads", threads},
@@ -80,15 +92,18 @@ ordered_json line_of(const BenchCase& bench, double flops, int threads) {
                       {"ms_min", rounded(*std::min_element(bench.seconds.begin(), bench.seconds.end()) * 1e3, 3)},
                       {"ms_img", rounded(m * 1e3 / batch, 3)},
                       {"img_s", rounded(batch / m, 2)}};
-  if (flops > 0.0) {
-    out["gflop_img"] = rounded(flops / batch * 1e-9, 3);
-    out["gflop_s"] = rounded(flops / m * 1e-9, 1);
+  if (work.flops > 0.0) {
+    out["gflop_img"] = rounded(work.flops / batch * 1e-9, 3);
+    out["gflop_s"] = rounded(work.flops / m * 1e-9, 1);
   }
+  if (work.bytes > 0.0) out["gb_s"] = rounded(work.bytes / m * 1e-9, 1);
   if (bench.evaluations > 0) {
     out["evaluations"] = bench.evaluations;
     out["nfe_s"] = rounded(static_cast<double>(bench.evaluations) * batch / m, 1);
     out["outside_network_percent"] = rounded(100 * median(bench.outside), 3);
   }
+  if (bench.figures)
+    for (const auto& [name, value] : bench.figures()) out[name] = value;
   return out;
 }
 
@@ -148,14 +163,34 @@ void measure(std::vector<BenchCase>& cases, const BenchFlags& flags) {
     }
 }
 
+// How far from what the machine can do at most: the roofline.
+void print_line(const BenchCase& one, const ordered_json& line, const MachineRates& work, const MachineRates& peak) {
+  const double seconds = median(one.seconds);
+  std::cout << column(one.name, 36) << number(line["ms"], 2, 10) << " ms" << number(line["img_s"], 1, 10)
+            << " images/s";
+  if (work.flops > 0.0)
+    std::cout << "   " << line["gflop_img"] << " GFLOP/image, " << line["gflop_s"]
+              << " GFLOP/s = " << number(100 * work.flops / seconds / peak.flops, 0, 0) << " % of the matrix product";
+  if (work.bytes > 0.0)
+    std::cout << "   " << line["gb_s"] << " GB/s = " << number(100 * work.bytes / seconds / peak.bytes, 0, 0)
+              << " % of the copy";
+  if (one.evaluations > 0)
+    std::cout << "   " << one.evaluations << " evaluations, " << line["nfe_s"] << " a second, "
+              << line["outside_network_percent"] << " % outside the network";
+  if (one.figures)
+    for (const auto& [name, value] : one.figures()) std::cout << "   " << name << " " << line[name];
+}
+
 ExitCode bench(const BenchFlags& flags) {
   if (flags.threads > 0) at::set_num_threads(flags.threads);
   std::vector<std::string> phases;
   for (const auto& phase : flags.phases) phases.push_back(short_phase(phase));
-  const bool data =
-      std::any_of(phases.begin(), phases.end(), [](const auto& p) { return p == "loader" || p == "fid"; });
-  const auto experiment = std::make_shared<Experiment>(
-      build(Options::read_file(flags.target.path, flags.target.overrides), data ? Needs::kData : Needs::kModel));
+  const auto has = [&](const std::string& phase) { return std::ranges::find(phases, phase) != phases.end(); };
+  require(!has("memory") || phases.size() * flags.kernels.size() == 1,
+          "--phase memory: the peak is that of the whole process; ask for it alone, with one of --kernels");
+  const auto experiment =
+      std::make_shared<Experiment>(build(Options::read_file(flags.target.path, flags.target.overrides),
+                                         has("loader") || has("fid") ? Needs::kData : Needs::kModel));
   experiment->model.network().eval();
 
   std::vector<BenchCase> cases;
@@ -164,29 +199,20 @@ ExitCode bench(const BenchFlags& flags) {
   measure(cases, flags);
 
   const int threads = at::get_num_threads();
-  const MachineRates rates = flags.json ? MachineRates{} : measured_rates();
+  const MachineRates peak = flags.json ? MachineRates{} : measured_rates();
   if (!flags.json)
-    std::cout << "this machine, " << threads << " threads: matrix product " << number(rates.flops * 1e-9, 0, 0)
-              << " GFLOP/s, copy " << number(rates.bytes * 1e-9, 1, 0) << " GB/s\n";
+    std::cout << "this machine, " << threads << " threads: matrix product " << number(peak.flops * 1e-9, 0, 0)
+              << " GFLOP/s, copy " << number(peak.bytes * 1e-9, 1, 0) << " GB/s\n";
   for (std::size_t i = 0; i < cases.size(); ++i) {
-    const BenchCase& one = cases[i];
-    const double flops = flops_of(one);
-    const ordered_json line = line_of(one, flops, threads);
+    const BenchCase &one = cases[i], &base = cases[i - i % flags.kernels.size()];
+    const MachineRates work = work_of(one);
+    const ordered_json line = line_of(one, work, threads);
     if (flags.json) {
       std::cout << line.dump() << '\n';
       continue;
     }
-    const BenchCase& base = cases[i - i % flags.kernels.size()];
-    std::cout << column(one.name, 36) << number(line["ms"], 2, 10) << " ms" << number(line["img_s"], 1, 10)
-              << " images/s";
+    print_line(one, line, work, peak);
     if (&base != &one) std::cout << "   " << number(ratio(base, one), 2, 0) << " x " << base.name;
-    if (flops > 0.0)
-      std::cout << "   " << line["gflop_img"] << " GFLOP/image, " << line["gflop_s"]
-                << " GFLOP/s = " << number(100 * flops / median(one.seconds) / rates.flops, 0, 0)
-                << " % of the matrix product";
-    if (one.evaluations > 0)
-      std::cout << "   " << one.evaluations << " evaluations, " << line["outside_network_percent"]
-                << " % outside the network";
     std::cout << '\n';
   }
   if (flags.profile)
@@ -200,7 +226,9 @@ Action make_bench(CLI::App& arguments) {
   const auto flags = std::make_shared<BenchFlags>();
   add_target(arguments, flags->target, "CONFIG");
   arguments
-      .add_option("--phase", flags->phases, "forward, train, sample, optimizer, loader, features; several if asked")
+      .add_option("--phase", flags->phases,
+                  "forward, train, sample, optimizer, loops, loader, features, inception, frechet, accuracy, memory; "
+                  "several if asked")
       ->delimiter(',');
   arguments.add_option("--kernels", flags->kernels, "fast, reference, exact: the first is what others are compared to")
       ->delimiter(',');

@@ -35,32 +35,6 @@ TEST_CASE("What edmund answers by itself is what edmund-core answers", "[app]") 
   }
 }
 
-TEST_CASE("bench times each phase with each backend, one JSON line a case", "[app]") {
-  const TempFolder folder;
-  write_idx_data(folder.path());
-  write_text(folder.path() / "config.yaml", small_config());
-  const Outcome outcome = edmund_run(folder.path(),
-                                     "bench config.yaml --phase forward,train,sample,optimizer,loader --kernels "
-                                     "fast,reference,exact --batch 2 --rounds 1 --min-time 0 --threads 1 --json");
-  REQUIRE(outcome.code == 0);
-  std::istringstream lines(outcome.output);
-  int count = 0;
-  for (std::string line; std::getline(lines, line); ++count) {
-    const json result = json::parse(line);
-    CHECK(result["case"].get<std::string>().starts_with("edmund-"));
-    CHECK(result["batch"].get<int>() == 2);
-    CHECK(result["ms"].get<double>() > 0);
-    CHECK(result["img_s"].get<double>() > 0);
-  }
-  CHECK(count == 15);
-  CHECK(edmund_run(folder.path(), "bench config.yaml --phase forwards").code == 2);
-  CHECK(edmund_run(folder.path(), "bench config.yaml --kernels fastest").code == 2);
-  const Outcome profile =
-      edmund_run(folder.path(), "bench config.yaml --batch 2 --rounds 1 --min-time 0 --threads 1 --profile");
-  CHECK(profile.output.find("conv 3x3") != std::string::npos);
-  CHECK(profile.output.find("GFLOP/s") != std::string::npos);
-}
-
 TEST_CASE("list shows every plugin with a line about it, as text and as JSON", "[app]") {
   const TempFolder folder;
   const json all = json::parse(edmund_run(folder.path(), "list --json").output);
