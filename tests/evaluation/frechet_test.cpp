@@ -59,6 +59,18 @@ TEST_CASE("a shift adds its square to the distance", "[evaluation]") {
   CHECK_THAT(frechet_distance(moments_of(x), moments_of(x + d)), WithinRel(d.square().sum().item<double>(), 1e-12));
 }
 
+TEST_CASE("a feature that is always 0 changes nothing, however ill-conditioned the others are", "[evaluation]") {
+  const auto power = GENERATE(0.0, 1.0, 2.0, 4.0, 6.0);  // standard deviations from 1 down to 60^-power: 2e-11
+  const std::int64_t dims = 60;
+  const Tensor scales = at::arange(1, dims + 1, at::kDouble).pow(-power), turn = covariance_of(dims, 20);
+  const Tensor x = (normal_rows(200, dims, 21) * scales).mm(turn), y = (normal_rows(300, dims, 22) * scales).mm(turn);
+  const auto with_zero = [](const Tensor& z) { return at::cat({z, at::zeros({z.size(0), 1}, at::kDouble)}, 1); };
+  const Moments a = moments_of(x), b = moments_of(y);
+  const double plain = frechet_distance(a, b),
+               more = frechet_distance(moments_of(with_zero(x)), moments_of(with_zero(y)));
+  CHECK_THAT(more, WithinAbs(plain, 1e-11 * a.covariance().trace().item<double>()));
+}
+
 TEST_CASE("with fewer images than dimensions the root's trace is the nuclear norm of the centered features' product",
           "[evaluation]") {
   const Tensor x = normal_rows(30, 64, 8) * 3, y = normal_rows(20, 64, 9) + 1;

@@ -23,7 +23,7 @@ class Moments {
 };
 
 /// |μ₁-μ₂|² + tr(Σ₁ + Σ₂ - 2(Σ₁Σ₂)^½) in float64 (Dowson & Landau 1982; Heusel et al. 2017). tr (Σ₁Σ₂)^½ is the sum of the singular
-/// values of A₁ᵀA₂, where Σ = A Aᵀ from the symmetric eigen-decomposition without its null space: exact for singular covariances too.
+/// values of A₁ᵀA₂, where Σ = A Aᵀ, by Cholesky or, for singular covariances, from the symmetric eigen-decomposition without its null space.
 /// Not a complex root that is cut to its real part. Throws Error for values that are not finite.
 double frechet_distance(const Moments& a, const Moments& b);
 double frechet_distance(const Tensor& mean_a, const Tensor& covariance_a, const Tensor& mean_b,
