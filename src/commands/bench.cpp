@@ -173,7 +173,7 @@ void print_line(const BenchCase& one, const ordered_json& line, const MachineRat
               << " GFLOP/s = " << number(100 * work.flops / seconds / peak.flops, 0, 0) << " % of the matrix product";
   if (work.bytes > 0.0)
     std::cout << "   " << line["gb_s"] << " GB/s = " << number(100 * work.bytes / seconds / peak.bytes, 0, 0)
-              << " % of the copy";
+              << " % of the memory's";
   if (one.evaluations > 0)
     std::cout << "   " << one.evaluations << " evaluations, " << line["nfe_s"] << " a second, "
               << line["outside_network_percent"] << " % outside the network";
@@ -202,7 +202,7 @@ ExitCode bench(const BenchFlags& flags) {
   const MachineRates peak = flags.json ? MachineRates{} : measured_rates();
   if (!flags.json)
     std::cout << "this machine, " << threads << " threads: matrix product " << number(peak.flops * 1e-9, 0, 0)
-              << " GFLOP/s, copy " << number(peak.bytes * 1e-9, 1, 0) << " GB/s\n";
+              << " GFLOP/s, memory " << number(peak.bytes * 1e-9, 1, 0) << " GB/s\n";
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const BenchCase &one = cases[i], &base = cases[i - i % flags.kernels.size()];
     const MachineRates work = work_of(one);
