@@ -1,71 +1,84 @@
-// attention on the CPU: q, k and v taken apart in one pass, then ATen's flash attention, whose result already lies channels-last.
+// attention on the CPU: each head of each image by itself, straight from the channels of qkv.
 #include "cpu/kernels.h"
 #include "fast.h"
 
-#include <array>
+#include <algorithm>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/Parallel.h>
+#include <cmath>
 #include <torch/csrc/autograd/custom_function.h>
 
 namespace edmund::ops::cpu {
 namespace {
 
-using Parts = std::array<Tensor, 3>;
-constexpr std::int64_t kGrain = 64;  // pixels
-
-// [B, 3C, H, W] → q, k, v [B, H·W, C].
-Parts split(const Tensor& qkv) {
-  const std::int64_t B = qkv.size(0), C = qkv.size(1) / 3, L = qkv.size(2) * qkv.size(3);
-  const Tensor all = at::empty({3, B, L, C}, at::kFloat);
-  const float* from = qkv.const_data_ptr<float>();
-  float* to = all.data_ptr<float>();
-  at::parallel_for(0, B * L, kGrain, [&](std::int64_t first, std::int64_t last) {
-    float* q = to + first * C;
-    kernel_table().split_qkv(from + first * 3 * C, last - first, C, q, q + B * L * C, q + 2 * B * L * C);
-  });
-  return {all[0], all[1], all[2]};
+// Head number `index` of all images.
+Attention head(const Tensor& qkv, const Tensor& out, const Tensor& log_sums, std::int64_t heads, std::int64_t index) {
+  const std::int64_t C = out.size(1), L = out.size(2) * out.size(3), d = C / heads;
+  const std::int64_t image = index / heads, first = index % heads * d;
+  return {.qkv = qkv.const_data_ptr<float>() + image * L * 3 * C + 3 * first,
+          .row = 3 * C,
+          .L = L,
+          .d = d,
+          .scale = 1.0F / std::sqrt(static_cast<float>(d)),
+          .out = out.data_ptr<float>() + image * L * C + first,
+          .out_row = C,
+          .log_sums = log_sums.defined() ? log_sums.data_ptr<float>() + index * L : nullptr};
 }
 
-class Split : public torch::autograd::Function<Split> {
+Tensor forward(const Tensor& qkv, std::int64_t heads, const Tensor& log_sums) {
+  const std::int64_t B = qkv.size(0), C = qkv.size(1) / 3, L = qkv.size(2) * qkv.size(3);
+  const Tensor out = empty_image(B, C, qkv.size(2), qkv.size(3));
+  const auto& table = kernel_table();
+  PixelTasks(B * heads, L).run([&](std::int64_t index, std::int64_t, std::int64_t first, std::int64_t last) {
+    table.attention(head(qkv, out, log_sums, heads, index), first, last,
+                    scratch(Scratch::kTiles, table.attention_scratch(L, C / heads, false)));
+  });
+  return out;
+}
+
+class Function : public torch::autograd::Function<Function> {
  public:
-  static torch::autograd::variable_list forward(torch::autograd::AutogradContext* ctx, const Tensor& input) {
-    ctx->saved_data["height"] = input.size(2);
-    const auto parts = split(channels_last(input));
-    // Views of one memory would be told of each other's changes; three tensors have none.
-    return {parts[0].detach(), parts[1].detach(), parts[2].detach()};
+  static Tensor forward(torch::autograd::AutogradContext* ctx, const Tensor& input, std::int64_t heads) {
+    const Tensor qkv = channels_last(input);
+    const Tensor log_sums = at::empty({qkv.size(0) * heads, qkv.size(2) * qkv.size(3)}, at::kFloat);
+    Tensor out = cpu::forward(qkv, heads, log_sums);
+    ctx->save_for_backward({qkv, out, log_sums});
+    ctx->saved_data["heads"] = heads;
+    return out;
   }
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx,
                                                  torch::autograd::variable_list gradients) {
     const at::NoGradGuard no_grad;
-    const Tensor q = gradients[0].contiguous(), k = gradients[1].contiguous(), v = gradients[2].contiguous();
-    const std::int64_t B = q.size(0), L = q.size(1), C = q.size(2), H = ctx->saved_data["height"].toInt();
-    Tensor dx = empty_image(B, 3 * C, H, L / H);
-    float* to = dx.data_ptr<float>();
-    at::parallel_for(0, B * L, kGrain, [&](std::int64_t first, std::int64_t last) {
-      const std::int64_t at = first * C;
-      kernel_table().merge_qkv(q.const_data_ptr<float>() + at, k.const_data_ptr<float>() + at,
-                               v.const_data_ptr<float>() + at, last - first, C, to + 3 * at);
+    const auto saved = ctx->get_saved_variables();
+    const Tensor &qkv = saved[0], &out = saved[1], &log_sums = saved[2], dout = channels_last(gradients[0]);
+    const std::int64_t B = out.size(0), C = out.size(1), H = out.size(2), W = out.size(3);
+    const std::int64_t heads = ctx->saved_data["heads"].toInt(), d = C / heads, L = H * W;
+    const Timed timed([&] {
+      OperatorTime time = described("attention backward", qkv, C);
+      time.flops = 10.0 * static_cast<double>(B * C) * static_cast<double>(L) * static_cast<double>(L);
+      return time;
     });
-    return {dx};
+    const Tensor dqkv = empty_image(B, 3 * C, H, W);
+    const float* from = dout.const_data_ptr<float>();
+    float* to = dqkv.data_ptr<float>();
+    const auto& table = kernel_table();
+    at::parallel_for(0, B * heads, 1, [&](std::int64_t begin, std::int64_t end) {
+      float* memory = scratch(Scratch::kTiles, table.attention_scratch(L, d, true));
+      for (std::int64_t i = begin; i < end; ++i) {
+        const std::int64_t at = i / heads * L * C + i % heads * d;
+        table.attention_backward(head(qkv, out, log_sums, heads, i), from + at, to + 3 * at, memory);
+      }
+    });
+    return {dqkv, {}};
   }
 };
 
 }  // namespace
 
 Tensor attention(const Tensor& qkv, std::int64_t heads) {
-  const std::int64_t B = qkv.size(0), C = qkv.size(1) / 3, H = qkv.size(2), W = qkv.size(3);
-  Parts parts;
-  if (wants_gradient({&qkv})) {
-    const auto found = Split::apply(qkv);
-    parts = {found[0], found[1], found[2]};
-  } else {
-    parts = split(channels_last(qkv));
-  }
-  for (auto& part : parts) part = part.view({B, H * W, heads, C / heads}).transpose(1, 2);  // [B, heads, L, d]
-  const Tensor out = at::scaled_dot_product_attention(parts[0], parts[1], parts[2]);
-  return out.transpose(1, 2).reshape({B, H, W, C}).permute({0, 3, 1, 2});
+  if (wants_gradient({&qkv})) return Function::apply(qkv, heads);
+  return forward(channels_last(qkv), heads, {});
 }
 
 }  // namespace edmund::ops::cpu

@@ -9,6 +9,7 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/convolution_backward.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/zeros.h>
@@ -145,10 +146,26 @@ Tensor tail_gradients(const Tensor& dy, double scale, bool residual, bool sums, 
   return residual ? out : Tensor();
 }
 
-Tensor matrix_weight_gradient(const Tensor& x, const Tensor& dy, double scale) {
-  const std::int64_t C = x.size(1), K = dy.size(1);
-  const Tensor rows = x.permute({0, 2, 3, 1}).reshape({-1, C}), gradients = dy.permute({0, 2, 3, 1}).reshape({-1, K});
-  return at::mm(gradients.t(), rows).mul_(scale).reshape({K, C, 1, 1});
+// dw = scale · dyᵀ·x over all pixels. Threads share its rows; chunks of pixels stay in the second-level cache while all products of them are made.
+Tensor matrix_weight_gradient(const Tensor& x, const Tensor& dy, float scale) {
+  const auto& table = kernel_table();
+  const std::int64_t C = x.size(1), K = dy.size(1), pixels = x.numel() / C;
+  if (C % table.panel != 0) {  // the kernel would read beyond the last pixel
+    const Tensor rows = x.permute({0, 2, 3, 1}).reshape({-1, C}), gradients = dy.permute({0, 2, 3, 1}).reshape({-1, K});
+    return at::mm(gradients.t(), rows).mul_(scale).reshape({K, C, 1, 1});
+  }
+  const Tensor dw = at::empty({K, C, 1, 1}, at::kFloat);
+  const float *from = x.const_data_ptr<float>(), *gradient = dy.const_data_ptr<float>();
+  float* to = dw.data_ptr<float>();
+  constexpr std::int64_t kChunk = 512;
+  at::parallel_for(0, K, std::max<std::int64_t>(12, (K + at::get_num_threads() - 1) / at::get_num_threads()),
+                   [&](std::int64_t first, std::int64_t last) {
+                     for (std::int64_t p = 0; p < pixels; p += kChunk)
+                       table.gemm_transposed(gradient + p * K + first, K, from + p * C, C, std::min(kChunk, pixels - p),
+                                             last - first, C, to + first * C, C, p > 0);
+                     for (std::int64_t i = first * C; i < last * C; ++i) to[i] *= scale;
+                   });
+  return dw;
 }
 
 class Function : public torch::autograd::Function<Function> {
@@ -188,7 +205,7 @@ class Function : public torch::autograd::Function<Function> {
     switch (method_of(weight, padding)) {
       case Method::kMatrix:
         if (needs(0)) dx = matrix(dy, packed_weight(weight, Packing::kMatrixBackward, Use::kOnce), x.size(1), tail);
-        if (needs(1)) dw = matrix_weight_gradient(x, dy, scale);
+        if (needs(1)) dw = matrix_weight_gradient(x, dy, tail.scale);
         break;
       case Method::kWinograd:
         if (needs(0)) dx = winograd(dy, packed_weight(weight, Packing::kWinogradBackward, Use::kOnce), x.size(1), tail);

@@ -30,8 +30,9 @@ void epilogue(float* y, long pixels, long C, const float* add, const float* resi
 void scaled_sums(const float* dy, long pixels, long C, float scale, float* scaled, float* sums);
 void shrink(const float* top, const float* bottom, long width, long C, float factor, float* out);
 void grow(const float* row, long width, long C, float factor, float* top, float* bottom);
-void split_qkv(const float* qkv, long rows, long C, float* q, float* k, float* v);
-void merge_qkv(const float* q, const float* k, const float* v, long rows, long C, float* qkv);
+long attention_scratch(long L, long d, bool backward);
+void attention(const Attention& task, long first, long last, float* scratch);
+void attention_backward(const Attention& task, const float* dout, float* dqkv, float* scratch);
 void adam(float* p, float* g, float* m, float* v, float* const* ema, const float* ema_beta, long copies, long size,
           const AdamTerms& terms);
 

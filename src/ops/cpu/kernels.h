@@ -48,6 +48,16 @@ struct Affine {
   bool silu = true;
 };
 
+/// Softmax attention of one head of one image. Element c of pixel i's query, key or value (part 0, 1, 2) at qkv + i·row + 3c + part.
+struct Attention {
+  const float* qkv = nullptr;
+  long row = 0, L = 0, d = 0;  // floats from pixel to pixel; pixels; channels of the head
+  float scale = 1.0F;          // of the scores
+  float* out = nullptr;        // pixel i's result at out + i·out_row
+  long out_row = 0;
+  float* log_sums = nullptr;  // [L], log Σ exp of each query's scores: written by forward unless null, read by backward
+};
+
 struct AdamTerms {
   float beta1, one_minus_beta1, beta2, one_minus_beta2, eps, decay, inverse_root_correction2, step_size;
   float gradient_scale;
@@ -103,9 +113,12 @@ struct KernelTable {
   void (*shrink)(const float* top, const float* bottom, long width, long C, float factor, float* out);
   /// Two rows of the double image from one row of `width` pixels: factor · copies.
   void (*grow)(const float* row, long width, long C, float factor, float* top, float* bottom);
-  /// rows of (c, {q, k, v}) ↔ q, k, v [rows, C]. q is multiplied by q_scale either way.
-  void (*split_qkv)(const float* qkv, long rows, long C, float* q, float* k, float* v);
-  void (*merge_qkv)(const float* q, const float* k, const float* v, long rows, long C, float* qkv);
+  /// Floats of scratch that the next two need.
+  long (*attention_scratch)(long L, long d, bool backward);
+  /// Queries [first, last).
+  void (*attention)(const Attention& task, long first, long last, float* scratch);
+  /// Gradient of qkv, laid out as it, from that of the result, laid out as `out`.
+  void (*attention_backward)(const Attention& task, const float* dout, float* dqkv, float* scratch);
 
   /// Elements of the flat memory, all in one pass; `ema` copies with `ema_beta`.
   void (*adam)(float* p, float* g, float* m, float* v, float* const* ema, const float* ema_beta, long copies, long size,

@@ -51,22 +51,6 @@ void grow(const float* row, long width, long C, float factor, float* top, float*
     }
 }
 
-void split_qkv(const float* qkv, long rows, long C, float* q, float* k, float* v) {
-  for (long i = 0; i < rows * C; ++i) {
-    q[i] = qkv[3 * i];
-    k[i] = qkv[3 * i + 1];
-    v[i] = qkv[3 * i + 2];
-  }
-}
-
-void merge_qkv(const float* q, const float* k, const float* v, long rows, long C, float* qkv) {
-  for (long i = 0; i < rows * C; ++i) {
-    qkv[3 * i] = q[i];
-    qkv[3 * i + 1] = k[i];
-    qkv[3 * i + 2] = v[i];
-  }
-}
-
 void adam(float* __restrict p, float* __restrict g, float* __restrict m, float* __restrict v, float* const* ema,
           const float* ema_beta, long copies, long size, const AdamTerms& terms) {
   const AdamTerms t = terms;

@@ -28,8 +28,9 @@ const KernelTable kTable = {
     .scaled_sums = scaled_sums,
     .shrink = shrink,
     .grow = grow,
-    .split_qkv = split_qkv,
-    .merge_qkv = merge_qkv,
+    .attention_scratch = attention_scratch,
+    .attention = attention,
+    .attention_backward = attention_backward,
     .adam = adam,
 };
 

@@ -119,6 +119,26 @@ void output_tile(const Winograd& conv, const Tile& tile, const float* m, long pl
 EDMUND_INLINE long padded_plane(long floats) { return (floats + 1023) / 1024 * 1024 + 16; }
 EDMUND_INLINE long padded(long channels) { return (channels + kPanel - 1) / kPanel * kPanel; }
 
+// Lane r of out[i] = element i of row r: `lanes` rows `stride` floats apart, `count` elements of each, both at most kWidth. Each of the log2 kWidth
+// rounds interleaves the two halves of the rows; after the last one rows and columns have changed places.
+EDMUND_INLINE void turned_lanes(const float* rows, long stride, long lanes, long count, Vec* out) {
+  Vec a[kWidth], b[kWidth];
+  for (long r = 0; r < kWidth; ++r) a[r] = r < lanes ? load(rows + r * stride, count) : Vec{};
+  Bits low{}, high{};
+  for (long i = 0; i < kWidth; ++i) {
+    low[i] = static_cast<std::uint32_t>(i / 2 + i % 2 * kWidth);
+    high[i] = static_cast<std::uint32_t>(kWidth / 2 + i / 2 + i % 2 * kWidth);
+  }
+  for (long round = 1; round < kWidth; round *= 2) {
+    for (long r = 0; r < kWidth / 2; ++r) {
+      b[2 * r] = __builtin_shuffle(a[r], a[r + kWidth / 2], low);
+      b[2 * r + 1] = __builtin_shuffle(a[r], a[r + kWidth / 2], high);
+    }
+    for (long r = 0; r < kWidth; ++r) a[r] = b[r];
+  }
+  for (long r = 0; r < kWidth; ++r) out[r] = a[r];
+}
+
 }  // namespace
 
 void winograd_input(const float* x, long H, long W, long C, long t0, long t1, float* v, long plane, long row) {
@@ -188,25 +208,32 @@ void winograd_gradient(const float* dy, long H, long W, long K, long t0, long t1
 
 void winograd_weights(const Weight3x3& weight, long first, long last, float* packed) {
   const long panels = (weight.K + kPanel - 1) / kPanel, plane = panels * weight.C * kPanel;
+  // Taps of one input channel lie side by side; where those of the next follow them, several channels are turned at once.
+  const long together = weight.c_stride == 9 ? kWidth : 1;
   for (long k = 0; k < panels * kPanel; k += kWidth) {
     float* panel = packed + k / kPanel * weight.C * kPanel + k % kPanel;
     const long lanes = smaller(kWidth, weight.K - k);
-    for (long c = first; c < last; ++c) {
-      Vec g[3][3] = {};
-      const float* from = weight.w + k * weight.k_stride + c * weight.c_stride;
-      for (long lane = 0; lane < lanes; ++lane, from += weight.k_stride)
-        for (int i = 0; i < 9; ++i) reinterpret_cast<float*>(&g[i / 3][i % 3])[lane] = from[weight.rotated ? 8 - i : i];
-      Vec half[6][3];
-      for (int j = 0; j < 3; ++j) {
-        const Vec in[3] = {g[0][j], g[1][j], g[2][j]};
-        Vec column[6];
-        weight_row(in, column);
-        for (int i = 0; i < 6; ++i) half[i][j] = column[i];
-      }
-      for (int i = 0; i < 6; ++i) {
-        Vec out[6];
-        weight_row(half[i], out);
-        for (int j = 0; j < 6; ++j) store(panel + (6 * i + j) * plane + c * kPanel, out[j]);
+    for (long c0 = first; c0 < last; c0 += together) {
+      const long taps = 9 * smaller(together, last - c0);
+      const float* from = weight.w + k * weight.k_stride + c0 * weight.c_stride;
+      Vec turned[9 * kWidth + kWidth];
+      for (long i = 0; i < taps; i += kWidth)
+        turned_lanes(from + i, weight.k_stride, lanes, smaller(kWidth, taps - i), turned + i);
+      for (long n = 0; n < taps; n += 9) {
+        const Vec* tap = turned + n;
+        Vec half[6][3];
+        for (int j = 0; j < 3; ++j) {
+          const Vec in[3] = {tap[weight.rotated ? 8 - j : j], tap[weight.rotated ? 5 - j : 3 + j],
+                             tap[weight.rotated ? 2 - j : 6 + j]};
+          Vec column[6];
+          weight_row(in, column);
+          for (int i = 0; i < 6; ++i) half[i][j] = column[i];
+        }
+        for (int i = 0; i < 6; ++i) {
+          Vec out[6];
+          weight_row(half[i], out);
+          for (int j = 0; j < 6; ++j) store(panel + (6 * i + j) * plane + (c0 + n / 9) * kPanel, out[j]);
+        }
       }
     }
   }

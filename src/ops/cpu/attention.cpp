@@ -1,0 +1,169 @@
+// attention — softmax(q·kᵀ·scale)·v of one head, a block of queries at a time: all scores of a block fit the second-level cache, so that plain matrix
+// products do the work and nothing is computed twice. Backward computes the weights again from the saved logarithms (Dao et al. 2022, §3.1).
+#include "isa.h"
+#include "vector.h"
+
+namespace edmund::ops::cpu::EDMUND_ISA {
+namespace {
+
+constexpr long kQueries = 4 * kRows;  // of a block
+
+EDMUND_INLINE long padded(long n) { return (n + kPanel - 1) / kPanel * kPanel; }
+EDMUND_INLINE long rounded(long n) { return (n + kWidth - 1) / kWidth * kWidth; }
+
+// Rows [first, first + rows) of q, k or v (part 0, 1, 2), zeros up to the padded width.
+void copy_part(const Attention& t, int part, float* to) {
+  const long width = padded(t.d);
+  for (long i = 0; i < t.L; ++i, to += width) {
+    const float* from = t.qkv + i * t.row + part;
+    for (long c = 0; c < t.d; ++c) to[c] = from[3 * c];
+    for (long c = t.d; c < width; ++c) to[c] = 0.0F;
+  }
+}
+
+// B [L, d] with padded rows into panels of Bᵀ [d, L].
+void pack_transposed(const float* b, long L, long d, float* packed) {
+  const long width = padded(d);
+  for (long n = 0; n < L; n += kPanel, packed += d * kPanel) {
+    const long lanes = smaller(kPanel, L - n);
+    for (long c = 0; c < d; ++c)
+      for (long j = 0; j < kPanel; ++j) packed[c * kPanel + j] = j < lanes ? b[(n + j) * width + c] : 0.0F;
+  }
+}
+
+// B [L, d] with padded rows into panels [L, panel].
+void pack_rows(const float* b, long L, long d, float* packed) {
+  const long width = padded(d);
+  for (long c = 0; c < d; c += kPanel)
+    for (long i = 0; i < L; ++i, packed += kPanel)
+      for (long j = 0; j < kPanel; j += kWidth) store(packed + j, load(b + i * width + c + j));
+}
+
+EDMUND_INLINE float largest(const float* row, long n) {
+  Vec high = splat(row[0]);
+  long j = 0;
+  for (; j + kWidth <= n; j += kWidth) {
+    const Vec x = load(row + j);
+    high = x > high ? x : high;
+  }
+  float out = row[0];
+  for (long lane = 0; lane < kWidth; ++lane) out = high[lane] > out ? high[lane] : out;
+  for (; j < n; ++j) out = row[j] > out ? row[j] : out;
+  return out;
+}
+
+// row = exp(row·scale - shift); their sum.
+EDMUND_INLINE float exponentials(float* row, long n, float scale, float shift) {
+  Vec sum{};
+  long j = 0;
+  for (; j + kWidth <= n; j += kWidth) {
+    const Vec e = exponential(load(row + j) * scale - shift);
+    store(row + j, e);
+    sum += e;
+  }
+  float out = 0.0F;
+  if (j < n) {
+    const Vec e = exponential(load(row + j, n - j) * scale - shift);
+    store(row + j, e, n - j);
+    for (long lane = 0; lane < n - j; ++lane) out += e[lane];
+  }
+  for (long lane = 0; lane < kWidth; ++lane) out += sum[lane];
+  return out;
+}
+
+EDMUND_INLINE float dot(const float* a, const float* b, long n) {
+  Vec sum{};
+  for (long c = 0; c < n; c += kWidth) sum += load(a + c, n - c) * load(b + c, n - c);
+  float out = 0.0F;
+  for (long lane = 0; lane < kWidth; ++lane) out += sum[lane];
+  return out;
+}
+
+// The scratch of a task, one array behind the other.
+struct Arrays {
+  float *q, *k, *v, *panels, *more_panels, *scores, *slopes, *rows;
+  float *gradient, *dk, *dv, *dq;
+
+  Arrays(const Attention& t, float* at, bool backward) {
+    const long matrix = t.L * padded(t.d), packed = padded(t.L) * padded(t.d), block = kQueries * padded(t.L);
+    const auto take = [&](long floats) {
+      float* out = at;
+      at += floats;
+      return out;
+    };
+    q = take(matrix), k = take(matrix), v = take(matrix);
+    panels = take(packed), more_panels = take(packed);
+    scores = take(block), rows = take(kQueries * padded(t.d));
+    slopes = gradient = dk = dv = dq = nullptr;
+    if (!backward) return;
+    slopes = take(block);
+    gradient = take(matrix), dk = take(matrix), dv = take(matrix), dq = take(packed);
+  }
+};
+
+}  // namespace
+
+long attention_scratch(long L, long d, bool backward) {
+  const long matrix = padded(L) * padded(d), block = kQueries * (padded(L) + padded(d));
+  return (backward ? 9 : 5) * matrix + (backward ? 2 : 1) * block;
+}
+
+void attention(const Attention& t, long first, long last, float* scratch) {
+  const Arrays at(t, scratch, false);
+  const long width = padded(t.d), line = padded(t.L);
+  copy_part(t, 0, at.q), copy_part(t, 1, at.k), copy_part(t, 2, at.v);
+  pack_transposed(at.k, t.L, t.d, at.panels);
+  pack_rows(at.v, t.L, t.d, at.more_panels);
+  for (long i = first; i < last; i += kQueries) {
+    const long rows = smaller(kQueries, last - i);
+    gemm_plane(at.q + i * width, width, rows, t.d, at.panels, t.L, at.scores, line);
+    float sums[kQueries];
+    for (long r = 0; r < rows; ++r) {
+      float* row = at.scores + r * line;
+      const float high = largest(row, t.L) * t.scale;
+      sums[r] = exponentials(row, t.L, t.scale, high);
+      if (t.log_sums != nullptr) t.log_sums[i + r] = high + __builtin_logf(sums[r]);
+    }
+    gemm_plane(at.scores, line, rows, t.L, at.more_panels, t.d, at.rows, width);
+    for (long r = 0; r < rows; ++r)
+      for (long c = 0; c < t.d; c += kWidth)
+        store(t.out + (i + r) * t.out_row + c, load(at.rows + r * width + c) * (1.0F / sums[r]), t.d - c);
+  }
+}
+
+void attention_backward(const Attention& t, const float* dout, float* dqkv, float* scratch) {
+  const Arrays at(t, scratch, true);
+  const long width = padded(t.d), line = padded(t.L);
+  copy_part(t, 0, at.q), copy_part(t, 1, at.k), copy_part(t, 2, at.v);
+  for (long i = 0; i < t.L; ++i)
+    for (long c = 0; c < width; c += kWidth)
+      store(at.gradient + i * width + c, c < t.d ? load(dout + i * t.out_row + c, t.d - c) : Vec{});
+  pack_transposed(at.k, t.L, t.d, at.panels);
+  pack_transposed(at.v, t.L, t.d, at.more_panels);
+  pack_rows(at.k, t.L, t.d, at.dq);
+  for (long i = 0; i < t.L; i += kQueries) {
+    const long rows = smaller(kQueries, t.L - i);
+    const float* gradient = at.gradient + i * width;
+    gemm_plane(at.q + i * width, width, rows, t.d, at.panels, t.L, at.scores, line);
+    gemm_plane(gradient, width, rows, t.d, at.more_panels, t.L, at.slopes, line);
+    for (long r = 0; r < rows; ++r) {
+      float *weights = at.scores + r * line, *slopes = at.slopes + r * line;
+      exponentials(weights, t.L, t.scale, t.log_sums[i + r]);
+      const float mean = dot(dout + (i + r) * t.out_row, t.out + (i + r) * t.out_row, t.d);
+      for (long j = 0; j < rounded(t.L); j += kWidth)
+        store(slopes + j, load(weights + j) * (load(slopes + j) - mean) * t.scale);
+    }
+    gemm_transposed(at.scores, line, gradient, width, rows, t.L, t.d, at.dv, width, i > 0);
+    gemm_transposed(at.slopes, line, at.q + i * width, width, rows, t.L, t.d, at.dk, width, i > 0);
+    gemm_plane(at.slopes, line, rows, t.L, at.dq, t.d, at.rows, width);
+    for (long r = 0; r < rows; ++r)
+      for (long c = 0; c < t.d; ++c) dqkv[(i + r) * t.row + 3 * c] = at.rows[r * width + c];
+  }
+  for (long i = 0; i < t.L; ++i)
+    for (long c = 0; c < t.d; ++c) {
+      dqkv[i * t.row + 3 * c + 1] = at.dk[i * width + c];
+      dqkv[i * t.row + 3 * c + 2] = at.dv[i * width + c];
+    }
+}
+
+}  // namespace edmund::ops::cpu::EDMUND_ISA
