@@ -5,6 +5,7 @@
 #include "edmund/ops/ops.h"
 #include "support/catch.h"
 
+#include <array>
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/CPUGeneratorImpl.h>
@@ -147,6 +148,14 @@ TEST_CASE("Fast attention equals the reference", "[ops][fast]") {
   for (const std::int64_t size : {1, 4, 7, 16})
     compare([&](const std::vector<Tensor>& in) { return ops::attention(in[0], heads); },
             {random({2, 3 * 24, size, size}, 1)}, 2e-5);
+}
+
+TEST_CASE("Fast linear layers equal the reference", "[ops][fast]") {
+  const auto [B, I, O] =
+      GENERATE(std::array{1, 1, 1}, std::array{3, 17, 7}, std::array{8, 128, 66}, std::array{5, 512, 9});
+  const Tensor x = random({B, I}, 1), w = random({O, I}, 2), b = random({O}, 3);
+  compare([](const std::vector<Tensor>& in) { return ops::linear(in[0], in[1], in[2]); }, {x, w, b}, 2e-6);
+  compare([](const std::vector<Tensor>& in) { return ops::linear(in[0], in[1], {}); }, {x, w}, 2e-6);
 }
 
 TEST_CASE("Fast resampling and joining equal the reference", "[ops][fast]") {

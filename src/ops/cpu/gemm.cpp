@@ -85,7 +85,50 @@ EDMUND_INLINE long block_rows(long rows) {
   return (rows + blocks - 1) / blocks;
 }
 
+// Products of R rows of x and N rows of w, all of depth I.
+template <int R, int N>
+void dots(const float* x, const float* w, long I, const float* bias, float* y, long O) {
+  Vec acc[R][N] = {};
+  for (long i = 0; i < I; i += kWidth) {
+    const long n = I - i;
+    Vec row[N];
+#pragma GCC unroll 4
+    for (int j = 0; j < N; ++j) row[j] = load(w + j * I + i, n);
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) {
+      const Vec of_x = load(x + r * I + i, n);
+#pragma GCC unroll 4
+      for (int j = 0; j < N; ++j) acc[r][j] += of_x * row[j];
+    }
+  }
+  for (int r = 0; r < R; ++r)
+    for (int j = 0; j < N; ++j) {
+      float sum = bias != nullptr ? bias[j] : 0.0F;
+      for (long lane = 0; lane < kWidth; ++lane) sum += acc[r][j][lane];
+      y[r * O + j] = sum;
+    }
+}
+
 }  // namespace
+
+void dot_rows(const float* x, long B, long I, const float* w, const float* bias, long first, long last, float* y,
+              long O) {
+  for (long o = first; o < last;) {
+    const bool four = o + 4 <= last;
+    for (long b = 0; b < B;) {
+      const float *of_x = x + b * I, *of_w = w + o * I, *of_bias = bias != nullptr ? bias + o : nullptr;
+      float* to = y + b * O + o;
+      if (four && b + 4 <= B) {
+        dots<4, 4>(of_x, of_w, I, of_bias, to, O), b += 4;
+      } else if (four) {
+        dots<1, 4>(of_x, of_w, I, of_bias, to, O), b += 1;
+      } else {
+        dots<1, 1>(of_x, of_w, I, of_bias, to, O), b += 1;
+      }
+    }
+    o += four ? 4 : 1;
+  }
+}
 
 void pack(const float* b, long depth, long columns, long d_stride, long n_stride, float* packed) {
   for (long n = 0; n < columns; n += kPanel)

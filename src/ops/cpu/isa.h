@@ -11,6 +11,8 @@ void gemm(const float* a, long lda, long rows, long depth, long columns, const f
 void gemm_plane(const float* a, long lda, long rows, long depth, const float* packed, long columns, float* c, long ldc);
 void gemm_transposed(const float* a, long lda, const float* b, long ldb, long depth, long m, long n, float* c, long ldc,
                      bool accumulate);
+void dot_rows(const float* x, long B, long I, const float* w, const float* bias, long first, long last, float* y,
+              long O);
 void winograd_weights(const Weight3x3& weight, long first, long last, float* packed);
 long winograd_scratch(long tiles, long C, long K);
 void winograd_tiles(const Winograd& conv, long t0, long t1, long n0, long n1, float* scratch);

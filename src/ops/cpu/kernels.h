@@ -76,6 +76,10 @@ struct KernelTable {
   void (*gemm_transposed)(const float* a, long lda, const float* b, long ldb, long depth, long m, long n, float* c,
                           long ldc, bool accumulate);
 
+  /// y [B, O] = x [B, I] · wᵀ [O, I] + bias for outputs [first, last); bias may be null. For few rows, where reading w is the work.
+  void (*dot_rows)(const float* x, long B, long I, const float* w, const float* bias, long first, long last, float* y,
+                   long O);
+
   /// Input channels [first, last) of U = G g Gᵀ as panels: [36, ⌈K/panel⌉, C, panel].
   void (*winograd_weights)(const Weight3x3& weight, long first, long last, float* packed);
   /// Floats of scratch that winograd_tiles() needs.

@@ -12,6 +12,7 @@ const KernelTable kTable = {
     .pack = pack,
     .gemm = gemm,
     .gemm_transposed = gemm_transposed,
+    .dot_rows = dot_rows,
     .winograd_weights = winograd_weights,
     .winograd_scratch = winograd_scratch,
     .winograd_tiles = winograd_tiles,
