@@ -7,21 +7,12 @@
 #include <array>
 #include <ATen/ops/empty.h>
 #include <ATen/Parallel.h>
-#include <cmath>
-#include <numbers>
 #include <vector>
 
 namespace edmund::ops {
 namespace {
 
 constexpr std::int64_t kRun = 1024;  // elements that one task draws at once
-// Box-Muller: two words → two normal numbers.
-void normal_pair(std::uint32_t first, std::uint32_t second, double& a, double& b) {
-  const double radius = std::sqrt(-2.0 * std::log(open_unit(first)));
-  const double angle = 2.0 * std::numbers::pi * open_unit(second);
-  a = radius * std::cos(angle);
-  b = radius * std::sin(angle);
-}
 
 // Rounding to float32 may reach 1: the largest number below stands for it, so that the interval stays open.
 double below_one(double u, at::ScalarType dtype) { return dtype == at::kDouble ? u : std::min(u, 1.0 - 0x1p-24); }
@@ -88,8 +79,7 @@ Tensor normal(std::uint64_t seed, Stream stream, std::span<const std::int64_t> s
               at::IntArrayRef shape, at::ScalarType dtype, at::Device device) {
   return draw_tensor(seed, stream, samples, draw, shape, dtype, device,
                      [](std::span<const std::uint32_t> words, double* out) {
-                       for (std::size_t i = 0; i < words.size(); i += 2)
-                         normal_pair(words[i], words[i + 1], out[i], out[i + 1]);
+                       cpu::kernel_table().normal(words.data(), static_cast<long>(words.size()), out);
                      });
 }
 

@@ -10,9 +10,11 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
+#include <cmath>
 #include <functional>
 #include <limits>
 #include <mutex>
+#include <numbers>
 #include <set>
 #include <thread>
 #include <vector>
@@ -156,6 +158,24 @@ TEST_CASE("Fast linear layers equal the reference", "[ops][fast]") {
   const Tensor x = random({B, I}, 1), w = random({O, I}, 2), b = random({O}, 3);
   compare([](const std::vector<Tensor>& in) { return ops::linear(in[0], in[1], in[2]); }, {x, w, b}, 2e-6);
   compare([](const std::vector<Tensor>& in) { return ops::linear(in[0], in[1], {}); }, {x, w}, 2e-6);
+}
+
+TEST_CASE("Every instruction set draws the normal numbers of Box and Muller's formula", "[ops][fast]") {
+  std::vector<std::uint32_t> words{0, 0, ~0U, ~0U, 0x80000000U, 0x40000000U, 0x7fffffffU, 0xc0000000U, 1, 0x20000000U};
+  for (std::uint32_t i = 0; i < 20'000; ++i) words.push_back(i * 2654435761U ^ i << 13);
+  long tables = 0;
+  const auto* table = ops::cpu::kernel_tables(tables);
+  for (long t = 0; t < tables; ++t)
+    for (const std::size_t count : {words.size(), std::size_t{2}, std::size_t{14}}) {
+      std::vector<double> found(count);
+      table[t]->normal(words.data(), static_cast<long>(count), found.data());
+      for (std::size_t i = 0; i < count; i += 2) {
+        const double first = (words[i] + 0.5) * 0x1p-32, second = (words[i + 1] + 0.5) * 0x1p-32;
+        const double radius = std::sqrt(-2 * std::log(first)), angle = 2 * std::numbers::pi * second;
+        REQUIRE(std::abs(found[i] - radius * std::cos(angle)) < 1e-14);
+        REQUIRE(std::abs(found[i + 1] - radius * std::sin(angle)) < 1e-14);
+      }
+    }
 }
 
 TEST_CASE("Fast resampling and joining equal the reference", "[ops][fast]") {

@@ -109,6 +109,9 @@ struct KernelTable {
   void (*philox)(const std::uint32_t* key, const std::uint32_t* counter, std::uint32_t first, long blocks,
                  std::uint32_t* out);
 
+  /// Box-Muller: words 2i and 2i + 1 give normal numbers 2i and 2i + 1; count even.
+  void (*normal)(const std::uint32_t* words, long count, double* out);
+
   /// y = y·scale + add + residual·scale, in place; add and residual may be null.
   void (*epilogue)(float* y, long pixels, long C, const float* add, const float* residual, float scale);
   /// sums[c] += Σ dy·scale; scaled = dy·scale unless null.

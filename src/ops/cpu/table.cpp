@@ -25,6 +25,7 @@ const KernelTable kTable = {
     .norm_gradient = norm_gradient,
     .dropout_factors = dropout_factors,
     .philox = philox,
+    .normal = normal,
     .epilogue = epilogue,
     .scaled_sums = scaled_sums,
     .shrink = shrink,
