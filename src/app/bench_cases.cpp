@@ -2,6 +2,7 @@
 
 #include "bench_figures.h"
 #include "edmund/app/generate.h"
+#include "edmund/core/consecutive.h"
 #include "edmund/core/error.h"
 #include "edmund/data/loader.h"
 #include "edmund/evaluation/features.h"
@@ -16,7 +17,6 @@
 #include <ATen/ops/zeros.h>
 #include <c10/core/InferenceMode.h>
 #include <chrono>
-#include <numeric>
 
 namespace edmund {
 namespace {
@@ -32,15 +32,9 @@ void choose(const std::string& kernels) {
   ops::set_conv(kernels == "exact" ? ops::Conv::kExact : ops::Conv::kWinograd);
 }
 
-std::vector<std::int64_t> range(std::int64_t first, std::int64_t count) {
-  std::vector<std::int64_t> out(static_cast<std::size_t>(count));
-  std::iota(out.begin(), out.end(), first);
-  return out;
-}
-
 // Noise that stands for images; speed does not depend on what they show.
 Tensor noise_images(const ImageShape& shape, std::int64_t batch) {
-  return ops::normal(1, Stream::kEvaluation, range(0, batch), 0, {shape.channels, shape.height, shape.width},
+  return ops::normal(1, Stream::kEvaluation, consecutive(0, batch), 0, {shape.channels, shape.height, shape.width},
                      at::kFloat, at::kCPU);
 }
 
@@ -50,7 +44,7 @@ Tensor byte_images(const ImageShape& shape, std::int64_t batch) {
 
 std::function<void()> forward(const std::shared_ptr<Experiment>& experiment, std::int64_t batch) {
   const Tensor x = noise_images(experiment->shape.image, batch), sigma = at::full({batch}, 1.7, at::kFloat);
-  const Condition condition{.labels = balanced_labels(experiment->shape, range(0, batch))};
+  const Condition condition{.labels = balanced_labels(experiment->shape, consecutive(0, batch))};
   return [=] {
     const c10::InferenceMode inference;
     static_cast<void>(experiment->model.denoise(x, sigma, condition));
@@ -63,9 +57,10 @@ std::function<void()> training(const std::shared_ptr<Experiment>& experiment, co
   model.shared_network()->initialize(experiment->seed);
   const auto trainer = std::make_shared<Trainer>(model, ema, experiment->levels, experiment->ema, experiment->training);
   const Tensor images = byte_images(experiment->shape.image, batch);
-  const Tensor labels = experiment->shape.num_classes > 0 ? balanced_labels(experiment->shape, range(0, batch))
+  const Tensor labels = experiment->shape.num_classes > 0 ? balanced_labels(experiment->shape, consecutive(0, batch))
                                                           : at::zeros({batch}, at::kLong);
-  return [=] { trainer->step({.images = images, .labels = labels, .positions = range(trainer->images(), batch)}); };
+  return
+      [=] { trainer->step({.images = images, .labels = labels, .positions = consecutive(trainer->images(), batch)}); };
 }
 
 std::function<void()> optimizer(const std::shared_ptr<Experiment>& experiment) {
@@ -90,7 +85,7 @@ void sampling(BenchCase& out, const std::shared_ptr<Experiment>& experiment, std
   const auto inside = std::make_shared<double>(0.0);
   const auto evaluations = std::make_shared<std::int64_t>(0);
   const Denoiser model =
-      conditioned(experiment->model, {.labels = balanced_labels(experiment->shape, range(0, batch))});
+      conditioned(experiment->model, {.labels = balanced_labels(experiment->shape, consecutive(0, batch))});
   const Denoiser D = [=](const Tensor& z, double sigma) {
     const auto began = Clock::now();
     Tensor denoised = model(z, sigma);
@@ -104,7 +99,7 @@ void sampling(BenchCase& out, const std::shared_ptr<Experiment>& experiment, std
     *evaluations = 0;
     const Sampling& sampling = experiment->sampling;
     const ImageShape& image = experiment->shape.image;
-    PhiloxNoise noise(experiment->seed, range(0, batch), at::kDouble, at::kCPU);
+    PhiloxNoise noise(experiment->seed, consecutive(0, batch), at::kDouble, at::kCPU);
     const Tensor x = initial_state(*sampling.path, sampling.grid, noise, {image.channels, image.height, image.width});
     static_cast<void>(sampling.sampler(D, *sampling.path, sampling.grid, x, noise));
   };

@@ -1,6 +1,7 @@
 #include "edmund/app/grid_search.h"
 
 #include "edmund/core/error.h"
+#include "no_draws.h"
 
 #include <algorithm>
 #include <ATen/Functions.h>
@@ -14,14 +15,8 @@ namespace {
 
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
 
-class NoDraws : public NoiseSource {
- public:
-  Tensor normal(at::IntArrayRef) override {
-    fail(
-        "a grid can be optimized for a sampler that draws no noise only: this one does (churn, eta, lambda or its "
-        "kind)");
-  }
-};
+constexpr const char* kNoNoise =
+    "a grid can be optimized for a sampler that draws no noise only: this one does (churn, eta, lambda or its kind)";
 
 // ρ = 7 levels from `high` to `low`.
 std::vector<double> karras_levels(Interval sigmas, std::int64_t steps) {
@@ -100,7 +95,7 @@ GridDistance ConvergedImages::distance(const std::vector<double>& sigmas) const 
   std::vector<Tensor> each;
   const auto evaluations = std::make_shared<std::int64_t>(0);
   for (std::size_t b = 0; b < images_.size(); ++b) {
-    NoDraws none;
+    NoDraws none(kNoNoise);
     *evaluations = 0;
     const Tensor image =
         task_.sampler(counted(images_[b].denoiser, evaluations), *task_.path, grid, start * images_[b].noise, none);
@@ -143,7 +138,7 @@ std::vector<double> ConvergedImages::least_local_errors(std::int64_t steps, std:
       if (pair.t.empty()) continue;
       const double s = task_.path->scale(pair.t[0]), s_next = task_.path->scale(pair.t[1]);
       step[i][j] = carried(levels_[nodes[j]]) * rms(batches, [&](std::size_t b) {
-                     NoDraws none;
+                     NoDraws none(kNoNoise);
                      const Tensor x =
                          task_.stepper(images_[b].denoiser, *task_.path, pair, s * states_[nodes[i]].z[b], none);
                      return x / s_next - states_[nodes[j]].z[b];

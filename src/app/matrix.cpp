@@ -1,8 +1,10 @@
 #include "edmund/app/matrix.h"
 
 #include "edmund/app/config.h"
+#include "edmund/core/consecutive.h"
 #include "edmund/core/error.h"
 #include "matrix_truth.h"
+#include "no_draws.h"
 
 #include <algorithm>
 #include <ATen/Functions.h>
@@ -14,7 +16,6 @@
 #include <exception>
 #include <map>
 #include <mutex>
-#include <numeric>
 #include <thread>
 #include <utility>
 
@@ -29,13 +30,6 @@ constexpr double kWithin = 0.15;         // of the order
 constexpr std::size_t kFitted = 4;       // finest step counts of a slope
 constexpr const char* kVariants[] = {"ve, clock: sqrt",
                                      "ddpm, zero_terminal_snr: true"};  // beside the table's defaults
-
-class NoDraws : public NoiseSource {
- public:
-  Tensor normal(at::IntArrayRef) override {
-    fail("draws noise, but its table states an order, as of a deterministic sampler");
-  }
-};
 
 Preconditioning preconditioning_of(std::string_view name) {
   Options options = Options::read_text(format("{type: {}, noise_input: log}", name), "preconditioning");
@@ -120,7 +114,7 @@ DenoisingModel exact_model(const Truth& truth, const Preconditioning& preconditi
 void measure_order(MatrixCell& cell, Truths& truths, const Preconditioning& preconditioning) {
   const Truth* truth = &truths.between(kSigmas);
   std::vector<double> all{16, 32, 64, 128, 256};
-  NoDraws none;
+  NoDraws none("draws noise, but its table states an order, as of a deterministic sampler");
   const Sampling first = configured(cell, preconditioning, kSigmas, all.front());
   const std::vector<double> levels = first.path->levels();
   if (!levels.empty() && cell.order > 0 &&
@@ -157,9 +151,7 @@ void measure_moments(MatrixCell& cell, Truths& truths, const Preconditioning& pr
   const Truth& truth = truths.between(kSigmas);
   const double steps = 256;  // so many that the bias of the step is small beside the standard errors of so many images
   const Sampling sampling = configured(cell, preconditioning, kSigmas, steps);
-  std::vector<std::int64_t> images(few ? 512 : 2048);
-  std::iota(images.begin(), images.end(), 0);
-  PhiloxNoise noise(1, images, at::kDouble, at::kCPU);
+  PhiloxNoise noise(1, consecutive(0, few ? 512 : 2048), at::kDouble, at::kCPU);
   const Tensor x0 = truth.mixture.drawn(noise.normal({1, 2, 2}));
   const Tensor start = x0 + kSigmas.high * noise.normal({1, 2, 2});
   const auto [z, evaluations, unused] = run(sampling, exact_model(truth, preconditioning), start, noise);

@@ -1,5 +1,6 @@
 #include "matrix_truth.h"
 
+#include "edmund/core/consecutive.h"
 #include "edmund/core/error.h"
 #include "edmund/diffusion/noise_source.h"
 
@@ -7,7 +8,6 @@
 #include <ATen/Functions.h>
 #include <cmath>
 #include <limits>
-#include <numeric>
 #include <utility>
 
 namespace edmund::matrix {
@@ -90,9 +90,7 @@ std::shared_ptr<Network> exact_network(const GaussianMixture& mixture, const Pre
 }
 
 Truth solved(const GaussianMixture& mixture, Interval sigmas) {
-  std::vector<std::int64_t> images(8);
-  std::iota(images.begin(), images.end(), 0);
-  PhiloxNoise noise(0, images, at::kDouble, at::kCPU);
+  PhiloxNoise noise(0, consecutive(0, 8), at::kDouble, at::kCPU);
   const Tensor x0 = mixture.drawn(noise.normal({1, 2, 2}));
   const Tensor start = x0 + sigmas.high * noise.normal({1, 2, 2});
   constexpr std::int64_t kSteps = 4000;

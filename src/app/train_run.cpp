@@ -1,5 +1,6 @@
 #include "edmund/app/generate.h"
 #include "edmund/app/run.h"
+#include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
@@ -12,7 +13,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <numeric>
 
 namespace edmund {
 namespace {
@@ -52,8 +52,7 @@ class Recorder {
   void samples() {
     const std::int64_t columns =
         experiment_.shape.num_classes > 0 ? std::min<std::int64_t>(experiment_.shape.num_classes, 20) : 8;
-    std::vector<std::int64_t> images(static_cast<std::size_t>(columns * experiment_.intervals.sample_rows));
-    std::iota(images.begin(), images.end(), 0);
+    const auto images = consecutive(0, columns * experiment_.intervals.sample_rows);
     Tensor labels = balanced_labels(experiment_.shape, images);
     if (labels.defined()) labels.remainder_(columns);
     const Generated drawn =

@@ -4,14 +4,15 @@
 //   edmund evaluate RUN|CHECKPOINT [sampling.sampler.type=ddim …] [--name NAME] [--folder IMAGES] [--raw] [--json]
 
 #include "edmund/app/command.h"
+#include "edmund/app/evaluation.h"
 #include "edmund/app/generate.h"
 #include "edmund/app/run.h"
+#include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
 #include "edmund/data/image_io.h"
 #include "edmund/evaluation/classifier.h"
-#include "edmund/evaluation/feature_cache.h"
 #include "edmund/evaluation/features.h"
 #include "edmund/evaluation/scores.h"
 #include "edmund/evaluation/statistics_file.h"
@@ -20,7 +21,6 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <numeric>
 
 namespace edmund {
 namespace {
@@ -33,20 +33,10 @@ struct EvaluateFlags {
   bool raw = false, json = false;
 };
 
-// Real images that training did not see, for the classifier's accuracy and the floor: `evaluation.held_out`, else the data's own test split.
-std::unique_ptr<Dataset> held_out_data(Options& evaluation) {
-  if (!evaluation.has("held_out")) return nullptr;
-  Options options = evaluation.child("held_out");
-  return make_dataset(options);
-}
-
 Generated images_in(const std::filesystem::path& folder, const ModelShape& shape) {
   Options options = Options::read_text("type: folder", "--folder", std::vector<std::string>{"root=" + folder.string()});
   const auto data = make_dataset(options);
-  const DatasetInfo info = data->info();
-  require(info.channels == shape.image.channels && info.height == shape.image.height && info.width == shape.image.width,
-          "{}: images are {}x{}x{}, the model's are {}x{}x{} (C, H, W)", folder.string(), info.channels, info.height,
-          info.width, shape.image.channels, shape.image.height, shape.image.width);
+  require_model_size(data->info(), shape, folder.string());
   return {.images = read_all(*data).images};
 }
 
@@ -76,16 +66,7 @@ void print(const ordered_json& result) {
 ExitCode evaluate(const EvaluateFlags& flags) {
   TrainedModel trained = load_model(flags.target.path, flags.target.overrides, Needs::kData, !flags.raw);
   Experiment& experiment = trained.experiment;
-  Options evaluation = experiment.options.child("evaluation");
-  const auto held_out = held_out_data(evaluation);
-  Options feature_options = evaluation.child("features");
-  const auto cache = trained.run.path / "cache";
-  const auto features = cached_features(make_features(feature_options, {.labeled = *experiment.data,
-                                                                        .held_out = held_out.get(),
-                                                                        .seed = experiment.evaluation_seed,
-                                                                        .cache = cache}),
-                                        cache);
-  experiment.options.finish();
+  const auto features = evaluation_features(experiment, trained.run.path / "cache");
   ScoreSettings settings{.metrics = experiment.metrics};
   if (!experiment.reference.empty()) settings.statistics = read_statistics(experiment.reference);
   log::info("features: {} {}", features->name(), features->provenance());
@@ -97,8 +78,7 @@ ExitCode evaluate(const EvaluateFlags& flags) {
   if (!flags.folder.empty()) {
     drawn = images_in(flags.folder, experiment.shape);
   } else {
-    std::vector<std::int64_t> numbers(static_cast<std::size_t>(experiment.evaluation_images));
-    std::iota(numbers.begin(), numbers.end(), 0);
+    const auto numbers = consecutive(0, experiment.evaluation_images);
     Progress progress("sampling", "images", experiment.evaluation_images);
     drawn = generate(experiment.model, experiment.sampling, experiment.shape, numbers,
                      balanced_labels(experiment.shape, numbers), experiment.evaluation_seed,

@@ -9,7 +9,9 @@
 #include "edmund/samplers/likelihood.h"
 
 #include "edmund/app/command.h"
+#include "edmund/app/evaluation.h"
 #include "edmund/app/run.h"
+#include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
@@ -47,19 +49,15 @@ struct Images {
 Images read_images(Experiment& experiment, const LikelihoodFlags& flags, std::uint64_t seed) {
   std::shared_ptr<Dataset> data = experiment.data;
   if (!flags.train) {
-    Options evaluation = experiment.options.child("evaluation");
-    require(evaluation.has("held_out"),
+    data = held_out_data(experiment);
+    require(data != nullptr,
             "the config names no images that training did not see: add evaluation.held_out.type=…, or ask for the "
             "training images with --train");
-    Options held_out = evaluation.child("held_out");
-    data = make_dataset(held_out);
     experiment.options.finish();
   }
   const DatasetInfo info = data->info();
   const ModelShape& shape = experiment.shape;
-  require(info.channels == shape.image.channels && info.height == shape.image.height && info.width == shape.image.width,
-          "{}: images are {}x{}x{}, the model's are {}x{}x{} (C, H, W)", info.name, info.channels, info.height,
-          info.width, shape.image.channels, shape.image.height, shape.image.width);
+  require_model_size(info, shape, info.name);
   require(shape.num_classes == 0 || info.num_classes == shape.num_classes, "{}: {} classes, the model has {}",
           info.name, info.num_classes, shape.num_classes);
   return {.batch = read_all(*data, flags.images, seed), .from = info.name};
@@ -95,8 +93,7 @@ Solved solve(const Experiment& experiment, const Batch& batch, const LikelihoodS
   Progress progress("likelihood", "images", N);
   for (std::int64_t first = 0; first < N; first += step) {
     const std::int64_t size = std::min(step, N - first);
-    std::vector<std::int64_t> numbers;
-    for (std::int64_t i = first; i < first + size; ++i) numbers.push_back(i);
+    const auto numbers = consecutive(first, size);
     const Tensor levels = batch.images.narrow(0, first, size);
     const Tensor x0 = density ? to_float(levels).to(at::kDouble) : dequantized(levels, seed, numbers);
     const Tensor labels = experiment.shape.num_classes > 0 ? batch.labels.narrow(0, first, size) : Tensor();

@@ -8,6 +8,7 @@
 #include "edmund/app/generate.h"
 #include "edmund/app/grid_search.h"
 #include "edmund/app/run.h"
+#include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
@@ -22,7 +23,6 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <numeric>
 
 namespace edmund {
 namespace {
@@ -41,9 +41,7 @@ std::vector<GridImages> drawn(const Experiment& experiment, std::int64_t count, 
   const ImageShape& image = experiment.shape.image;
   std::vector<GridImages> out;
   for (std::int64_t first = 0; first < count; first += experiment.sampling.batch_size) {
-    std::vector<std::int64_t> numbers(
-        static_cast<std::size_t>(std::min(experiment.sampling.batch_size, count - first)));
-    std::iota(numbers.begin(), numbers.end(), first);
+    const auto numbers = consecutive(first, std::min(experiment.sampling.batch_size, count - first));
     PhiloxNoise noise(seed, numbers, at::kDouble, at::kCPU);
     out.push_back({sampling_denoiser(experiment.model, experiment.sampling, experiment.shape,
                                      balanced_labels(experiment.shape, numbers), std::make_shared<std::int64_t>(0)),

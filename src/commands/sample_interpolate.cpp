@@ -1,11 +1,10 @@
 // sample --interpolate: images on the arc between the noise of two image numbers. Its ends are the images that `sample --numbers A,B` draws.
 
 #include "edmund/app/generate.h"
+#include "edmund/core/consecutive.h"
 #include "edmund/core/log.h"
 #include "edmund/diffusion/interpolated_noise.h"
 #include "sample.h"
-
-#include <numeric>
 
 namespace edmund::sampling_modes {
 
@@ -32,9 +31,7 @@ ExitCode interpolate(const Flags& flags) {
   };
   const Generated drawn = generate(experiment.model, experiment.sampling, shape, count, labels, noise);
 
-  std::vector<std::int64_t> numbers(static_cast<std::size_t>(count));
-  std::iota(numbers.begin(), numbers.end(), 0);
-  write_images(task.out, numbers, drawn.images);
+  write_images(task.out, consecutive(0, count), drawn.images);
   write_sheet(task.out / "sheet.png", drawn.images, count);
   return report(flags, task, "interpolation.json",
                 {{"from", from}, {"to", to}, {"images", count}, {"evaluations_per_image", drawn.evaluations}},

@@ -1,7 +1,9 @@
 // sample --invert: images to latents by the ODE run backwards on the config's clock with its sampler, and back to images; the error of the round trip
 // for several numbers of steps. The sampler stops at the grid's last noise level both ways (final: none), where the image stands for the state.
 
+#include "edmund/app/evaluation.h"
 #include "edmund/app/generate.h"
+#include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
@@ -15,7 +17,6 @@
 #include <ATen/ops/stack.h>
 #include <c10/core/InferenceMode.h>
 #include <cmath>
-#include <numeric>
 
 namespace edmund::sampling_modes {
 namespace {
@@ -26,9 +27,7 @@ Batch images_at(const std::filesystem::path& path, const ModelShape& shape, std:
   Options options = Options::read_text("type: folder", "--invert", std::vector<std::string>{"root=" + path.string()});
   const auto data = make_dataset(options);
   const DatasetInfo info = data->info();
-  require(info.channels == shape.image.channels && info.height == shape.image.height && info.width == shape.image.width,
-          "{}: images are {}x{}x{}, the model's are {}x{}x{} (C, H, W)", path.string(), info.channels, info.height,
-          info.width, shape.image.channels, shape.image.height, shape.image.width);
+  require_model_size(info, shape, path.string());
   Batch batch = read_all(*data, limit);
   if (info.num_classes != shape.num_classes) batch.labels = Tensor();
   return batch;
@@ -119,10 +118,8 @@ ExitCode invert(const Flags& flags) {
   if (!flags.keep_clip)
     log::info("inverted without clip and threshold{}", is_cut ? "; --keep-clip leaves the config's in place" : "");
 
-  std::vector<std::int64_t> numbers(static_cast<std::size_t>(count));
-  std::iota(numbers.begin(), numbers.end(), 0);
   const Tensor images = to_uint8(last.images);
-  write_images(task.out, numbers, images);
+  write_images(task.out, consecutive(0, count), images);
   const std::int64_t shown = std::min<std::int64_t>(count, 32);
   write_sheet(task.out / "sheet.png", at::cat({batch.images.narrow(0, 0, shown), images.narrow(0, 0, shown)}), shown);
   write_file(task.out / "latents.safetensors",

@@ -1,5 +1,6 @@
 // What the modes of `edmund sample` have in common: numbers, classes, files.
 
+#include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
 #include "edmund/core/text.h"
 #include "edmund/data/image_io.h"
@@ -8,7 +9,6 @@
 #include <algorithm>
 #include <ATen/ops/full.h>
 #include <iostream>
-#include <numeric>
 
 namespace edmund::sampling_modes {
 namespace {
@@ -56,9 +56,7 @@ std::vector<std::int64_t> numbers_of(const Flags& flags, std::int64_t fallback) 
   if (!flags.numbers.empty()) return parse_numbers(flags.numbers);
   const std::int64_t count = flags.images.value_or(fallback);
   require(count > 0 && count <= 10'000'000, "--images: expected a count above 0, found {}", count);
-  std::vector<std::int64_t> numbers(static_cast<std::size_t>(count));
-  std::iota(numbers.begin(), numbers.end(), 0);
-  return numbers;
+  return consecutive(0, count);
 }
 
 Tensor labels_of(const Flags& flags, const ModelShape& shape, const Tensor& fallback, std::int64_t count) {

@@ -5,6 +5,7 @@
 
 #include "edmund/app/command.h"
 #include "edmund/app/run.h"
+#include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
@@ -17,7 +18,6 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
-#include <numeric>
 
 namespace edmund {
 namespace {
@@ -48,8 +48,7 @@ Moments moments_of(const Dataset& data, const FeatureExtractor& features) {
   Moments moments;
   Progress progress("features", "images", size);
   for (std::int64_t begin = 0; begin < size; begin += kBlock) {
-    std::vector<std::int64_t> rows(static_cast<std::size_t>(std::min(kBlock, size - begin)));
-    std::iota(rows.begin(), rows.end(), begin);
+    const auto rows = consecutive(begin, std::min(kBlock, size - begin));
     moments.add(features.extract(data.read(rows).images));
     progress.update(begin + static_cast<std::int64_t>(rows.size()));
   }

@@ -1,12 +1,12 @@
 #include "edmund/data/image_source.h"
 
+#include "edmund/core/consecutive.h"
 #include "edmund/core/error.h"
 #include "edmund/core/philox.h"
 
 #include <algorithm>
 #include <ATen/ATen.h>
 #include <memory>
-#include <numeric>
 #include <utility>
 
 namespace edmund {
@@ -56,8 +56,7 @@ ImageSource split_by_class(ImageSource whole, std::string_view split) {
 }
 
 std::vector<std::int64_t> chosen_indices(std::int64_t size, std::int64_t count, std::uint64_t seed) {
-  std::vector<std::int64_t> indices(static_cast<std::size_t>(std::min(size, count)));
-  std::iota(indices.begin(), indices.end(), 0);
+  auto indices = consecutive(0, std::min(size, count));
   if (count >= size) return indices;
   for (auto& i : indices)
     i = static_cast<std::int64_t>(permuted(static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(size), seed, 0));

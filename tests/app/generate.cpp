@@ -1,10 +1,10 @@
 #include "edmund/app/generate.h"
 
 #include "edmund/app/config.h"
+#include "edmund/core/consecutive.h"
 #include "support/catch.h"
 
 #include <ATen/ATen.h>
-#include <numeric>
 
 namespace edmund::test {
 namespace {
@@ -21,8 +21,7 @@ Experiment small() {
 
 TEST_CASE("64 images in one batch are the 64 images one by one", "[app]") {
   Experiment experiment = small();
-  std::vector<std::int64_t> numbers(64);
-  std::iota(numbers.begin(), numbers.end(), 0);
+  const auto numbers = consecutive(0, 64);
   const Tensor labels = balanced_labels(experiment.shape, numbers);
   const Generated together = generate(experiment.model, experiment.sampling, experiment.shape, numbers, labels, 5);
   experiment.sampling.batch_size = 1;

@@ -1,6 +1,7 @@
 // Optimized grids on a mixture, whose denoiser is exact: no training, no network.
 #include "edmund/app/grid_search.h"
 
+#include "edmund/core/consecutive.h"
 #include "edmund/core/error.h"
 #include "edmund/diffusion/gaussian_mixture.h"
 #include "schedules/cases.h"
@@ -8,16 +9,13 @@
 
 #include <algorithm>
 #include <ATen/Functions.h>
-#include <numeric>
 
 namespace edmund::testing {
 namespace {
 
 // Sixteen pixels, five narrow components: trajectories that have to decide between them.
 GaussianMixture faces() {
-  std::vector<std::int64_t> images(5);
-  std::iota(images.begin(), images.end(), 0);
-  PhiloxNoise noise(3, images, at::kDouble, at::kCPU);
+  PhiloxNoise noise(3, consecutive(0, 5), at::kDouble, at::kCPU);
   return {.means = 0.6 * noise.normal({16}),
           .stds = at::full({5}, 0.15, at::kDouble),
           .weights = at::full({5}, 0.2, at::kDouble)};
@@ -31,9 +29,7 @@ GridTask task(const std::string& sampler, const std::string& path, Interval sigm
 }
 
 ConvergedImages images(const GridTask& task, std::int64_t first, std::int64_t count) {
-  std::vector<std::int64_t> numbers(static_cast<std::size_t>(count));
-  std::iota(numbers.begin(), numbers.end(), first);
-  PhiloxNoise noise(0, numbers, at::kDouble, at::kCPU);
+  PhiloxNoise noise(0, consecutive(first, count), at::kDouble, at::kCPU);
   return {task, {{faces().denoiser(), noise.normal({1, 4, 4})}}};
 }
 

@@ -53,11 +53,11 @@ struct CompareCell {
   std::string key;       // checksum of all that the cell's images depend on
 };
 
-/// A plan whose cells are known. Reads the file anew for each, so that mistakes name their lines.
+/// A plan whose cells are known.
 class Comparison {
  public:
   /// Reads the config and loads the models. Throws Error with all mistakes.
-  Comparison(const std::filesystem::path& file, std::vector<std::string> overrides, std::filesystem::path out);
+  Comparison(const std::filesystem::path& file, const std::vector<std::string>& overrides, std::filesystem::path out);
 
   const ComparePlan& plan() const { return plan_; }
   const std::vector<CompareCell>& cells() const { return cells_; }
@@ -77,18 +77,22 @@ class Comparison {
 
  private:
   struct Loaded;
-  Sampling sampling_of(const CompareCell& cell, std::string* resolved);
+  void check_variants(Options root, std::size_t model);
+  void add_cells(std::size_t model);
+  Sampling laid_over(Options& sampling, const CompareCell& cell);
+  Sampling sampling_of(const CompareCell& cell, std::string* resolved = nullptr);
   std::filesystem::path folder(const CompareCell& cell) const { return out_ / "cells" / cell.key; }
   std::string scoring(const CompareCell& cell) const;
   std::filesystem::path scores_file(const CompareCell& cell) const;
+  std::filesystem::path block_file(const CompareCell& cell, std::int64_t first) const;
   void draw(const CompareCell& cell);
   Tensor values_of(const CompareCell& cell) const;
   Loaded& loaded(std::size_t model);
   nlohmann::ordered_json scored(const CompareCell& cell);
 
-  std::filesystem::path file_, out_;
-  std::vector<std::string> overrides_;
+  std::filesystem::path out_;
   ComparePlan plan_;
+  std::vector<std::string> variants_;  // `sampling:` of each, YAML, and at last of the solution
   std::vector<CompareCell> cells_;
   std::vector<std::shared_ptr<Loaded>> loaded_;
 };

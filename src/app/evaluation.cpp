@@ -1,0 +1,33 @@
+#include "edmund/app/evaluation.h"
+
+#include "edmund/core/error.h"
+#include "edmund/evaluation/feature_cache.h"
+
+namespace edmund {
+
+std::unique_ptr<Dataset> held_out_data(const Experiment& experiment) {
+  Options options = experiment.options, evaluation = options.child("evaluation");
+  if (!evaluation.has("held_out")) return nullptr;
+  Options held_out = evaluation.child("held_out");
+  return make_dataset(held_out);
+}
+
+std::unique_ptr<FeatureExtractor> evaluation_features(const Experiment& experiment,
+                                                      const std::filesystem::path& cache) {
+  const auto held_out = held_out_data(experiment);
+  Options options = experiment.options, features = options.child("evaluation").child("features");
+  auto extractor = make_features(
+      features,
+      {.labeled = *experiment.data, .held_out = held_out.get(), .seed = experiment.evaluation_seed, .cache = cache});
+  options.finish();
+  return cached_features(std::move(extractor), cache);
+}
+
+void require_model_size(const DatasetInfo& images, const ModelShape& model, std::string_view where) {
+  const ImageShape& shape = model.image;
+  require(images.channels == shape.channels && images.height == shape.height && images.width == shape.width,
+          "{}: images are {}x{}x{}, the model's are {}x{}x{} (C, H, W)", where, images.channels, images.height,
+          images.width, shape.channels, shape.height, shape.width);
+}
+
+}  // namespace edmund
