@@ -9,6 +9,7 @@
 #include "edmund/ops/tensor_file.h"
 
 #include <algorithm>
+#include <ATen/ops/equal.h>
 #include <utility>
 
 namespace edmund {
@@ -180,7 +181,12 @@ Comparison::Loaded& Comparison::loaded(std::size_t model) {
   slot->features = evaluation_features(experiment, out_ / "features");
   slot->sampling =
       text_of(Options::read_text(experiment.options.resolved(), plan_.models[model].run).child("sampling"));
-  slot->real = read_all(*experiment.data, plan_.real, plan_.seed);
+  slot->real = std::make_shared<RealSet>(RealSet{.fingerprint = slot->features->fingerprint(),
+                                                 .images = read_all(*experiment.data, plan_.real, plan_.seed).images});
+  for (const auto& other : loaded_)
+    if (other && other != slot && !slot->real->fingerprint.empty() &&
+        other->real->fingerprint == slot->real->fingerprint && at::equal(other->real->images, slot->real->images))
+      slot->real = other->real;
   return *slot;
 }
 

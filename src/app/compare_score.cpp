@@ -21,6 +21,8 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
+constexpr const char* kResampled = "resampled";  // distances of the resamples: kept for differences, not shown
+
 ordered_json as_json(const BootstrapInterval& interval) {
   return {{"value", interval.value - interval.bias},
           {"error", interval.error},
@@ -43,9 +45,55 @@ fs::path Comparison::scores_file(const CompareCell& cell) const {
   return folder(cell) / format("scores-{}.json", scoring(cell));
 }
 
-ordered_json Comparison::scored(const CompareCell& cell) {
-  Loaded& model = loaded(cell.model);
+BootstrapSettings Comparison::bootstrap() const {
+  return {.resamples = plan_.resamples, .level = plan_.level, .seed = plan_.seed};
+}
+
+// The metrics' values, by their names.
+ordered_json Comparison::distances_of(const CompareCell& cell) {
+  const Loaded& model = loaded(cell.model);
   const Tensor images = images_of(cell, plan_.images);
+  const Tensor generated = model.features->extract(images).to(at::kDouble), &real = model.reference();
+  const MetricNames called = metric_names(*model.features, generated.size(1));
+  ordered_json out = ordered_json::object();
+  for (const auto& metric : plan_.metrics) {
+    if (metric == "frechet") {
+      if (std::min(generated.size(0), real.size(0)) > 2 * generated.size(1)) {
+        const Resampled found = model.resamples(bootstrap()).frechet(generated);
+        out["frechet"] = as_json(found.interval(plan_.level));
+        out["frechet"][kResampled] = std::vector<double>(found.values.const_data_ptr<double>(),
+                                                         found.values.const_data_ptr<double>() + found.values.numel());
+      } else {
+        Moments a, b;
+        a.add(generated), b.add(real);
+        out["frechet"] = {{"value", frechet_distance(a, b)}};
+      }
+      out["frechet"]["name"] = called.frechet;
+    } else if (metric == "kid") {
+      out["kid"] = as_json(model.resamples(bootstrap()).kernel(generated).interval(plan_.level));
+      out["kid"]["name"] = called.kernel;
+    } else {
+      const Reference reference(*model.features, model.real->images, plan_.seed, {.metrics = {metric}});
+      for (const Score& score : reference.scores(images))
+        out[score.name] = {{"value", score.value},
+                           {"error", score.error},
+                           {"floor", score.floor},
+                           {"ceiling", score.ceiling},
+                           {"name", score.name}};
+    }
+  }
+  if (const Classifier* classifier = model.features->classifier()) {
+    const Tensor labels = balanced_labels(model.trained.experiment.shape, consecutive(0, plan_.images));
+    if (labels.defined()) {
+      const Estimate agreement = classifier->accuracy(images, labels);
+      out["agreement"] = {
+          {"value", agreement.value}, {"error", agreement.error}, {"name", "Class agreement (classifier)"}};
+    }
+  }
+  return out;
+}
+
+ordered_json Comparison::scored(const CompareCell& cell) {
   double seconds = 0;
   std::int64_t nfe = 0, draws = 0;
   for (std::int64_t begin = 0; begin < plan_.images; begin += plan_.block) {
@@ -62,38 +110,7 @@ ordered_json Comparison::scored(const CompareCell& cell) {
                       {"stochastic", draws > 1},
                       {"images", plan_.images},
                       {"seconds", seconds}};
-  const Tensor generated = model.features->extract(images).to(at::kDouble), &real = model.reference();
-  const BootstrapSettings bootstrap{.resamples = plan_.resamples, .level = plan_.level, .seed = plan_.seed};
-  const MetricNames called = metric_names(*model.features, generated.size(1));
-  for (const auto& metric : plan_.metrics) {
-    if (metric == "frechet") {
-      const bool enough = std::min(generated.size(0), real.size(0)) > 2 * generated.size(1);
-      Moments a, b;
-      a.add(generated), b.add(real);
-      out["scores"]["frechet"] = enough ? as_json(frechet_interval(generated, real, bootstrap))
-                                        : ordered_json{{"value", frechet_distance(a, b)}};
-      out["scores"]["frechet"]["name"] = called.frechet;
-    } else if (metric == "kid") {
-      out["scores"]["kid"] = as_json(kernel_interval(generated, real, bootstrap));
-      out["scores"]["kid"]["name"] = called.kernel;
-    } else {
-      const Reference reference(*model.features, model.real.images, plan_.seed, {.metrics = {metric}});
-      for (const Score& score : reference.scores(images))
-        out["scores"][score.name] = {{"value", score.value},
-                                     {"error", score.error},
-                                     {"floor", score.floor},
-                                     {"ceiling", score.ceiling},
-                                     {"name", score.name}};
-    }
-  }
-  if (const Classifier* classifier = model.features->classifier()) {
-    const Tensor labels = balanced_labels(model.trained.experiment.shape, consecutive(0, plan_.images));
-    if (labels.defined()) {
-      const Estimate agreement = classifier->accuracy(images, labels);
-      out["scores"]["agreement"] = {
-          {"value", agreement.value}, {"error", agreement.error}, {"name", "Class agreement (classifier)"}};
-    }
-  }
+  if (const ordered_json distances = distances_of(cell); !distances.empty()) out["scores"] = distances;
   if (plan_.distance_images > 0 && draws <= 1) {
     const auto solution = std::find_if(cells_.begin(), cells_.end(), [&](const CompareCell& other) {
       return other.model == cell.model && other.variant == plan_.variants.size();
@@ -103,6 +120,34 @@ ordered_json Comparison::scored(const CompareCell& cell) {
                        {"error", each.std().item<double>() / std::sqrt(static_cast<double>(each.numel()))}};
   }
   return out;
+}
+
+// The cell's Fréchet distances as the scorer's features see them: kept with its own scores, if those are of the same set.
+Resampled Comparison::resampled_of(const CompareCell& cell, const Loaded& scorer) {
+  if (loaded(cell.model).real == scorer.real) {
+    const ordered_json kept = ordered_json::parse(read_file(scores_file(cell)))["scores"]["frechet"];
+    if (kept.contains(kResampled))
+      return {.value = kept["of_the_sets"],
+              .values = at::tensor(kept[kResampled].get<std::vector<double>>(), at::kDouble)};
+  }
+  return scorer.resamples(bootstrap()).frechet(scorer.features->extract(images_of(cell, plan_.images)));
+}
+
+// Of a cell's Fréchet distance to that of its baseline, null if there is none.
+ordered_json Comparison::difference_of(const CompareCell& cell) {
+  const auto base = std::find_if(cells_.begin(), cells_.end(), [&](const CompareCell& other) {
+    return other.nfe == cell.nfe &&
+           (plan_.baseline_is_model ? other.model == plan_.baseline && other.variant == cell.variant
+                                    : other.model == cell.model && other.variant == plan_.baseline);
+  });
+  if (base == cells_.end() || base->key == cell.key || !fs::exists(scores_file(*base))) return nullptr;
+  const fs::path file = folder(cell) / format("less-{}-{}.json", base->key, scoring(cell));
+  if (!fs::exists(file)) {
+    const Loaded& scorer = loaded(cell.model);
+    const Resampled less = difference(resampled_of(cell, scorer), resampled_of(*base, scorer));
+    write_file(file, as_json(less.interval(plan_.level)).dump(1) + "\n");
+  }
+  return ordered_json::parse(read_file(file));
 }
 
 void Comparison::run(std::int64_t shard, std::int64_t shards,
@@ -151,28 +196,14 @@ ordered_json Comparison::table() {
       out["models"].back()["frechet_of_real_images"] = frechet_distance(a, b);
     }
   }
-  const BootstrapSettings bootstrap{.resamples = plan_.resamples, .level = plan_.level, .seed = plan_.seed};
   for (const CompareCell& cell : cells_) {
     if (cell.variant == plan_.variants.size() || !fs::exists(scores_file(cell))) continue;
     ordered_json row = ordered_json::parse(read_file(scores_file(cell)));
     row["sampling"] = cell.sampling;
-    const auto base = std::find_if(cells_.begin(), cells_.end(), [&](const CompareCell& other) {
-      return other.nfe == cell.nfe &&
-             (plan_.baseline_is_model ? other.model == plan_.baseline && other.variant == cell.variant
-                                      : other.model == cell.model && other.variant == plan_.baseline);
-    });
-    const auto frechet = row["scores"].find("frechet");
-    if (base != cells_.end() && base->key != cell.key && frechet != row["scores"].end() && frechet->contains("low") &&
-        fs::exists(scores_file(*base))) {
-      const fs::path file = folder(cell) / format("less-{}-{}.json", base->key, scoring(cell));
-      if (!fs::exists(file)) {
-        Loaded& model = loaded(cell.model);
-        const auto of = [&](const CompareCell& which) {
-          return model.features->extract(images_of(which, plan_.images)).to(at::kDouble);
-        };
-        write_file(file, as_json(frechet_difference(of(cell), of(*base), model.reference(), bootstrap)).dump(1) + "\n");
-      }
-      row["scores"]["frechet"]["difference"] = ordered_json::parse(read_file(file));
+    if (row["scores"].contains("frechet") && row["scores"]["frechet"].contains("low")) {
+      ordered_json& frechet = row["scores"]["frechet"];
+      frechet.erase(kResampled);
+      if (ordered_json less = difference_of(cell); !less.is_null()) frechet["difference"] = std::move(less);
     }
     out["cells"].push_back(std::move(row));
   }

@@ -112,6 +112,22 @@ TEST_CASE("a difference of a set to itself is 0, and a fixed reference takes its
   CHECK(frechet_interval(a, b, {.level = 0.5}).high < frechet_interval(a, b).high);
 }
 
+TEST_CASE("a real set prepared once gives every set what it gets alone", "[evaluation]") {
+  // So many images and features that sums are taken in several tiles.
+  const Tensor real = normal_rows(3000, 48, 11), a = normal_rows(400, 48, 12) * 1.1,
+               b = a + 0.1 * normal_rows(400, 48, 13);
+  const BootstrapSettings settings{.resamples = 140, .seed = 4};
+  RealResamples resamples(real, settings);
+  const Resampled first = resamples.frechet(a), second = resamples.frechet(b), kernel = resamples.kernel(b);
+  CHECK(second.interval(0.95).high == frechet_interval(b, real, settings).high);
+  CHECK(difference(second, first).interval(0.95).low == frechet_difference(b, a, real, settings).low);
+  CHECK(resamples.frechet(a).values.equal(first.values));
+  CHECK(resamples.kernel(b).values.equal(kernel.values));
+  CHECK(kernel.interval(0.95).low == kernel_interval(b, real, settings).low);
+  CHECK_THAT(first.value, WithinRel(frechet_estimate(a, real).value, 1e-10));
+  CHECK_THAT(kernel.value, WithinRel(kernel_distance(b, real).value, 1e-9));
+}
+
 TEST_CASE("bootstrap is a function of features and seed", "[evaluation]") {
   const Tensor a = normal_rows(60, 2, 5), b = normal_rows(70, 2, 6);
   CHECK(frechet_interval(a, b, {.seed = 1}).low == frechet_interval(a, b, {.seed = 1}).low);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include "edmund/core/consecutive.h"
 #include "edmund/core/philox.h"
 #include "edmund/data/dataset.h"
 #include "edmund/evaluation/inception.h"
@@ -9,6 +8,7 @@
 
 #include <ATen/ATen.h>
 #include <cstdint>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -16,7 +16,9 @@ namespace edmund::testing {
 
 /// Standard normal float64 [count, dims], a function of seed.
 inline Tensor normal_rows(std::int64_t count, std::int64_t dims, std::uint64_t seed) {
-  return ops::normal(seed, Stream::kEvaluation, consecutive(0, count), 1, {dims}, at::kDouble, at::kCPU);
+  std::vector<std::int64_t> samples(static_cast<std::size_t>(count));
+  std::iota(samples.begin(), samples.end(), 0);
+  return ops::normal(seed, Stream::kEvaluation, samples, 1, {dims}, at::kDouble, at::kCPU);
 }
 
 /// A file of these layers with weights from a formula.

@@ -13,6 +13,8 @@
 namespace edmund {
 
 class Page;
+struct BootstrapSettings;
+struct Resampled;
 
 /// A comparison (`edmund compare X.yaml`): models × ways to sample them, on the same seeds.
 ///
@@ -76,6 +78,7 @@ class Comparison {
   Tensor images_of(const CompareCell& cell, std::int64_t count) const;
 
  private:
+  struct RealSet;
   struct Loaded;
   void check_variants(Options root, std::size_t model);
   void add_cells(std::size_t model);
@@ -89,6 +92,10 @@ class Comparison {
   Tensor values_of(const CompareCell& cell) const;
   Loaded& loaded(std::size_t model);
   nlohmann::ordered_json scored(const CompareCell& cell);
+  nlohmann::ordered_json distances_of(const CompareCell& cell);
+  nlohmann::ordered_json difference_of(const CompareCell& cell);
+  Resampled resampled_of(const CompareCell& cell, const Loaded& scorer);
+  BootstrapSettings bootstrap() const;
 
   std::filesystem::path out_;
   ComparePlan plan_;

@@ -3,6 +3,8 @@
 #include "edmund/ops/tensor.h"
 
 #include <cstdint>
+#include <memory>
+#include <vector>
 
 namespace edmund {
 
@@ -23,16 +25,47 @@ struct BootstrapInterval {
   double low = 0.0, high = 0.0;
 };
 
-/// Fréchet distance of generated features [N, D] to real ones [M, D]: both sets are drawn anew, image by image with replacement, `resamples` times.
-/// Its true value is that of the distributions. Each resample takes two eigen-decompositions [D, D]. Throws Error unless N and M are above 2D, where
-/// resamples would be singular.
-BootstrapInterval frechet_interval(const Tensor& generated, const Tensor& real, const BootstrapSettings& settings = {});
-/// Kernel distance likewise. An image drawn twice makes no pair with itself, so the resamples stay unbiased. Takes (N + M)² memory: Throws Error beyond
-/// 10,000 images in one set.
-BootstrapInterval kernel_interval(const Tensor& generated, const Tensor& real, const BootstrapSettings& settings = {});
+/// A distance of two sets as they are, and of their resamples.
+struct Resampled {
+  double value = 0.0;
+  Tensor values;          // float64 [resamples]
+  bool unbiased = false;  // finite sets add nothing to it
 
-/// Distance of `a` less that of `b` to the same real set, where row i of both was drawn from the same seed: each resample takes the same rows of both,
-/// so that what they share cancels. a, b [N, D].
+  BootstrapInterval interval(double level) const;
+};
+/// `a` less `b`, resample by resample: paired, if both took the same rows.
+Resampled difference(const Resampled& a, const Resampled& b);
+
+/// Distances of generated sets to one real set [M, D], whose resamples are prepared once for all of them. Both sets are drawn anew, image by image with
+/// replacement; row i of every generated set of one size is drawn as often, so that sets whose row i comes from the same seed are paired and what they
+/// share cancels in their difference.
+class RealResamples {
+ public:
+  /// Throws Error for features that are not finite, fewer than 2 resamples, or a level outside (0, 1).
+  explicit RealResamples(const Tensor& real, const BootstrapSettings& settings = {});
+
+  /// Fréchet distances of generated features [N, D]; the true value is that of the distributions. Each resample takes one eigen-decomposition [D, D], and
+  /// one of the real set. Throws Error unless N and M are above 2D, where resamples would be singular.
+  Resampled frechet(const Tensor& generated);
+  /// Kernel distances likewise. An image drawn twice makes no pair with itself, so the resamples stay unbiased. Takes N² + NM kernels, and once M²: throws
+  /// Error beyond 100,000 images in one set.
+  Resampled kernel(const Tensor& generated);
+
+ private:
+  struct Moments;
+  Moments moments(std::int64_t first, std::int64_t rows);
+  std::int64_t rows_at_once() const;
+  Tensor real_counts(std::int64_t first, std::int64_t rows) const;
+
+  BootstrapSettings settings_;
+  Tensor real_;                                       // float64 [M, D]
+  std::vector<std::shared_ptr<const Moments>> kept_;  // of the blocks of resamples, as far as they fit
+  Tensor within_;                                     // [resamples + 1]; undefined until it is needed
+};
+
+/// One distance to a real set that is used once, and the difference of two; generated, a, b [N, D], real [M, D].
+BootstrapInterval frechet_interval(const Tensor& generated, const Tensor& real, const BootstrapSettings& settings = {});
+BootstrapInterval kernel_interval(const Tensor& generated, const Tensor& real, const BootstrapSettings& settings = {});
 BootstrapInterval frechet_difference(const Tensor& a, const Tensor& b, const Tensor& real,
                                      const BootstrapSettings& settings = {});
 BootstrapInterval kernel_difference(const Tensor& a, const Tensor& b, const Tensor& real,
