@@ -1,3 +1,4 @@
+#include "compare_plots.h"
 #include "edmund/app/compare.h"
 #include "edmund/core/text.h"
 #include "edmund/data/image_io.h"
@@ -32,96 +33,6 @@ std::string difference(const ordered_json& score) {
   return with_interval(d) + (told ? " *" : "");
 }
 
-std::vector<ordered_json> rows_of(const ordered_json& table, const std::string& model,
-                                  const std::string& variant = "") {
-  std::vector<ordered_json> out;
-  for (const auto& row : table["cells"])
-    if (row["model"] == model && (variant.empty() || row["variant"] == variant)) out.push_back(row);
-  return out;
-}
-
-std::vector<std::string> variants_of(const ordered_json& table) {
-  std::vector<std::string> out;
-  for (const auto& row : table["cells"])
-    if (const std::string name = row["variant"]; std::find(out.begin(), out.end(), name) == out.end())
-      out.push_back(name);
-  return out;
-}
-
-// One curve a variant: what `value` takes from a row (null: left out) against `x`.
-template <typename X, typename Value>
-std::vector<Series> curves(const ordered_json& table, const std::string& model, const X& x, const Value& value,
-                           bool bars = true) {
-  std::vector<Series> out;
-  for (const auto& variant : variants_of(table)) {
-    Series series{.label = variant};
-    for (const auto& row : rows_of(table, model, variant)) {
-      const ordered_json found = value(row);
-      if (!found.is_object() || !found["value"].is_number()) continue;
-      series.x.push_back(x(row));
-      series.y.push_back(found["value"]);
-      series.error.push_back(bars && found.contains("error") ? found["error"].get<double>() : 0.0);
-    }
-    out.push_back(std::move(series));
-  }
-  return out;
-}
-
-void add_plots(Page& page, const ordered_json& table, const std::string& model) {
-  const auto nfe = [](const ordered_json& row) { return row["nfe"].get<double>(); };
-  const auto time = [](const ordered_json& row) {
-    return 1000 * row["seconds"].get<double>() / row["images"].get<double>();
-  };
-  // The distances of the sets as they are: less its bias one may lie below 0, where a logarithm cannot follow.
-  const auto frechet = [](const ordered_json& row) {
-    if (!row["scores"].contains("frechet")) return ordered_json();
-    ordered_json score = row["scores"]["frechet"];
-    if (score.contains("of_the_sets")) score["value"] = score["of_the_sets"];
-    return score;
-  };
-  std::vector<Guide> guides;
-  for (const auto& entry : table["models"])
-    if (entry["name"] == model && entry.contains("frechet_of_real_images"))
-      guides.push_back({"as many real images", entry["frechet_of_real_images"]});
-  const auto distance = [](const ordered_json& row) {
-    return row.contains("distance") ? row["distance"] : ordered_json();
-  };
-  const auto first = rows_of(table, model);
-  const std::string called =
-      first.empty() || frechet(first[0]).is_null() ? "Fréchet distance" : frechet(first[0])["name"].get<std::string>();
-  page.figure(svg({.title = called + " against evaluations",
-                   .x_label = "network evaluations an image (NFE)",
-                   .y_label = called,
-                   .series = curves(table, model, nfe, frechet),
-                   .log_x = true,
-                   .log_y = true,
-                   .width = 1100,
-                   .height = 520,
-                   .guides = guides}),
-              format("Of the sets as they are, {} images: finite sets add what the line shows. The table has them less "
-                     "that bias. Bars: "
-                     "standard errors.",
-                     table["images"].get<std::int64_t>()));
-  page.figure(svg({.title = "Distance to the solution of the ODE, same noise",
-                   .x_label = "network evaluations an image (NFE)",
-                   .y_label = "RMS over an image's values, mean over images",
-                   .series = curves(table, model, nfe, distance),
-                   .log_x = true,
-                   .log_y = true,
-                   .width = 1100,
-                   .height = 520}),
-              "Deterministic samplers only. Values lie in [-1, 1].");
-  page.figure(svg({.title = called + " against time",
-                   .x_label = "milliseconds an image",
-                   .y_label = called,
-                   .series = curves(table, model, time, frechet, false),
-                   .log_x = true,
-                   .log_y = true,
-                   .width = 1100,
-                   .height = 420,
-                   .guides = guides}));
-}
-
 void add_table(Page& page, const ordered_json& table, const std::string& model) {
   std::vector<std::vector<std::string>> lines;
   std::vector<std::string> metrics;
@@ -134,7 +45,7 @@ void add_table(Page& page, const ordered_json& table, const std::string& model) 
     head.push_back(rows[0]["scores"][metric].value("name", metric));
     if (metric == "frechet") head.push_back("less " + table["baseline"].get<std::string>());
   }
-  for (const char* more : {"distance to the ODE", "ms an image", "Pareto"}) head.emplace_back(more);
+  for (const char* more : {"distance to the ODE", "order", "ms an image", "Pareto"}) head.emplace_back(more);
   for (const auto& row : rows) {
     std::vector<std::string> line{row["variant"], row["steps"] == 0 ? "–" : number(row["steps"]), number(row["nfe"])};
     for (const auto& metric : metrics) {
@@ -143,6 +54,7 @@ void add_table(Page& page, const ordered_json& table, const std::string& model) 
       if (metric == "frechet") line.push_back(there ? difference(row["scores"][metric]) : "–");
     }
     line.push_back(row.contains("distance") ? with_interval(row["distance"]) : "–");
+    line.push_back(number(row.value("order", ordered_json())));
     line.push_back(short_number(1000 * row["seconds"].get<double>() / row["images"].get<double>()));
     line.push_back(row.value("pareto", false) ? "yes" : "");
     lines.push_back(std::move(line));
@@ -226,7 +138,7 @@ std::string compare_page(Comparison& comparison, const ordered_json& table, cons
 std::string compare_csv(const ordered_json& table) {
   std::string out =
       "model,variant,budget,steps,nfe,stochastic,images,seconds,metric,value,error,low,high,difference,"
-      "difference_low,difference_high,pareto\n";
+      "difference_low,difference_high,pareto,order\n";
   const auto text = [](const ordered_json& from, const char* key) {
     return from.contains(key) && from[key].is_number() ? number_text(from[key].get<double>()) : std::string();
   };
@@ -240,11 +152,12 @@ std::string compare_csv(const ordered_json& table) {
     if (row.contains("distance")) scores["distance"] = row["distance"];
     for (const auto& [metric, score] : scores.items()) {
       const ordered_json d = score.value("difference", ordered_json::object());
-      out += format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", quoted(row["model"]),
+      out += format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", quoted(row["model"]),
                     quoted(row["variant"]), text(row, "budget"), text(row, "steps"), text(row, "nfe"),
                     row["stochastic"].get<bool>(), text(row, "images"), text(row, "seconds"), quoted(metric),
                     text(score, "value"), text(score, "error"), text(score, "low"), text(score, "high"),
-                    text(d, "value"), text(d, "low"), text(d, "high"), row.value("pareto", false));
+                    text(d, "value"), text(d, "low"), text(d, "high"), row.value("pareto", false),
+                    metric == "distance" ? text(row, "order") : "");
     }
   }
   return out;

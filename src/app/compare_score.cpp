@@ -31,6 +31,33 @@ ordered_json as_json(const BootstrapInterval& interval) {
           {"of_the_sets", interval.value}};
 }
 
+// Not dominated: no other cell of the model has fewer evaluations and a lower distance.
+void mark_pareto(ordered_json& cells) {
+  for (auto& row : cells) {
+    if (!row["scores"].contains("frechet")) continue;
+    const double value = row["scores"]["frechet"]["value"];
+    row["pareto"] = std::none_of(cells.begin(), cells.end(), [&](const ordered_json& other) {
+      const double its = other["scores"]["frechet"]["value"];
+      return other["model"] == row["model"] && other["nfe"] <= row["nfe"] && its <= value &&
+             (other["nfe"] < row["nfe"] || its < value);
+    });
+  }
+}
+
+// Order of convergence from the budget before: -d ln distance / d ln NFE.
+void add_orders(ordered_json& cells) {
+  const ordered_json* before = nullptr;
+  for (auto& row : cells) {
+    if (!row.contains("distance")) continue;
+    if (before && (*before)["model"] == row["model"] && (*before)["variant"] == row["variant"]) {
+      const double distance = row["distance"]["value"], its = (*before)["distance"]["value"];
+      const double nfe = row["nfe"], fewer = (*before)["nfe"];
+      if (nfe > fewer && distance > 0 && its > 0) row["order"] = -std::log(distance / its) / std::log(nfe / fewer);
+    }
+    before = &row;
+  }
+}
+
 }  // namespace
 
 // Checksum of all that scores depend on beside the images.
@@ -207,16 +234,8 @@ ordered_json Comparison::table() {
     }
     out["cells"].push_back(std::move(row));
   }
-  // Not dominated: no other cell of the model has fewer evaluations and a lower distance.
-  for (auto& row : out["cells"]) {
-    if (!row["scores"].contains("frechet")) continue;
-    const double value = row["scores"]["frechet"]["value"];
-    row["pareto"] = std::none_of(out["cells"].begin(), out["cells"].end(), [&](const ordered_json& other) {
-      const double its = other["scores"]["frechet"]["value"];
-      return other["model"] == row["model"] && other["nfe"] <= row["nfe"] && its <= value &&
-             (other["nfe"] < row["nfe"] || its < value);
-    });
-  }
+  mark_pareto(out["cells"]);
+  add_orders(out["cells"]);
   return out;
 }
 

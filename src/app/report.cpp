@@ -2,11 +2,9 @@
 #include "edmund/core/files.h"
 #include "edmund/core/text.h"
 #include "edmund/evaluation/html.h"
-#include "edmund/evaluation/svg.h"
+#include "report_plots.h"
 
 #include <algorithm>
-#include <ATen/ops/full.h>
-#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -93,77 +91,6 @@ void add_samples(Page& page, const RunFolder& run) {
   }
 }
 
-void add_training(Page& page, const RunFolder& run) {
-  const std::vector<json> lines = read_lines(run.metrics());
-  if (lines.empty()) return;
-  page.section("Training");
-  Series loss{.label = "loss"}, rate{.label = "images per second"};
-  for (const auto& line : lines) {
-    if (!line["loss"].is_number()) continue;
-    loss.x.push_back(line["images"]);
-    loss.y.push_back(line["loss"]);
-    rate.x.push_back(line["images"]);
-    rate.y.push_back(line["images_per_second"]);
-  }
-  page.begin_columns();
-  page.figure(svg({.title = "Training loss",
-                   .x_label = "images",
-                   .y_label = "loss (mean over elements)",
-                   .series = {loss},
-                   .log_y = true}));
-  Plot bins{.title = "Loss at each noise level", .x_label = "σ", .y_label = "loss", .log_x = true, .log_y = true};
-  const std::size_t count = std::min<std::size_t>(lines.size(), 4);
-  for (std::size_t i = 0; i < count; ++i) {
-    const json& line = lines[count == 1 ? 0 : i * (lines.size() - 1) / (count - 1)];
-    Series series{.label = human_count(line["images"].get<double>()) + " images"};
-    for (const auto& bin : line.value("bins", json::array())) {
-      series.x.push_back(bin["sigma"]);
-      series.y.push_back(bin["loss"]);
-    }
-    bins.series.push_back(series);
-  }
-  page.figure(svg(bins));
-  page.figure(svg({.title = "Speed", .x_label = "images", .y_label = "images per second", .series = {rate}}));
-  page.end_columns();
-}
-
-void add_schedule(Page& page, const Experiment& experiment) {
-  const NoiseSchedule& path = *experiment.sampling.path;
-  page.section("Noise", experiment.sampling.name);
-  const Interval times = path.times();
-  Series sigma{.label = "σ(t)"}, scale{.label = "s(t)"}, nodes{.label = "grid", .points = true};
-  Series skip{.label = "c_skip"}, out{.label = "c_out"}, in{.label = "c_in"}, noise{.label = "c_noise"};
-  const double high = path.sigma(experiment.sampling.grid.t.front()),
-               low = path.sigma(experiment.sampling.grid.t.back());
-  constexpr int kPoints = 120;
-  for (int i = 0; i <= kPoints; ++i) {
-    const double t = path.time(low * std::pow(high / low, static_cast<double>(i) / kPoints));
-    if (!times.contains(t)) continue;
-    sigma.x.push_back(t), sigma.y.push_back(path.sigma(t));
-    scale.x.push_back(t), scale.y.push_back(path.scale(t));
-    const EdmCoefficients c = experiment.model.preconditioning().edm(at::full({1}, path.sigma(t), at::kDouble));
-    for (auto [series, value] : {std::pair{&skip, c.skip}, {&out, c.out}, {&in, c.in}, {&noise, c.noise}}) {
-      series->x.push_back(path.sigma(t));
-      series->y.push_back(value.item<double>());
-    }
-  }
-  for (const double t : experiment.sampling.grid.t) nodes.x.push_back(t), nodes.y.push_back(path.sigma(t));
-  page.begin_columns();
-  page.figure(svg({.title = "Noise level", .x_label = "t", .y_label = "σ", .series = {sigma, nodes}, .log_y = true}));
-  page.figure(svg({.title = "Scale of the signal", .x_label = "t", .y_label = "s", .series = {scale}}));
-  page.figure(svg({.title = "Preconditioning: D = c_skip·z + c_out·F(c_in·z)",
-                   .x_label = "σ",
-                   .y_label = "",
-                   .series = {skip, out, in},
-                   .log_x = true}));
-  page.figure(svg({.title = "What the network is told of σ",
-                   .x_label = "σ",
-                   .y_label = "c_noise",
-                   .series = {noise},
-                   .log_x = true}));
-  page.end_columns();
-}
-
 }  // namespace
 
 void write_report(const RunFolder& run) {
@@ -185,11 +112,13 @@ void write_report(const RunFolder& run) {
       facts.push_back({"skipped steps", std::to_string(skipped)});
   }
   facts.push_back({"edmund", EDMUND_VERSION});
+  page.interactive();
   page.facts(facts);
   add_scores(page, run);
   add_samples(page, run);
-  add_training(page, run);
+  add_training(page, experiment, lines);
   add_schedule(page, experiment);
+  add_curvature(page, run);
   page.section("Config", "As it was understood, defaults included: a config itself.");
   page.figure("<pre>" + escaped(config) + "</pre>");
   write_file(run.report(), page.html());

@@ -1,3 +1,4 @@
+#include "edmund/app/curvature.h"
 #include "edmund/app/generate.h"
 #include "edmund/app/run.h"
 #include "edmund/core/consecutive.h"
@@ -153,6 +154,7 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
       trajectory(trainer.ema_model(), experiment.sampling, experiment.shape, 4, columns, experiment.seed);
   write_png(run.images() / "trajectory.png",
             image_grid(strip, columns, std::max<std::int64_t>(1, 32 / experiment.shape.image.height), 2));
+  write_curvature(run, trainer.ema_model(), experiment.sampling, experiment.shape, 4, experiment.seed);
   return ExitCode::kDone;
 }
 

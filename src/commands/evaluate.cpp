@@ -4,6 +4,7 @@
 //   edmund evaluate RUN|CHECKPOINT [sampling.sampler.type=ddim …] [--name NAME] [--folder IMAGES] [--raw] [--json]
 
 #include "edmund/app/command.h"
+#include "edmund/app/curvature.h"
 #include "edmund/app/evaluation.h"
 #include "edmund/app/generate.h"
 #include "edmund/app/run.h"
@@ -116,6 +117,8 @@ ExitCode evaluate(const EvaluateFlags& flags) {
                 [&](const ordered_json& old) { return old.value("name", "") == name; });
   all.push_back(result);
   write_file(trained.run.scores(), all.dump(2) + "\n");
+  if (!std::filesystem::exists(curvature_file(trained.run)))  // runs that an older version trained have none
+    write_curvature(trained.run, experiment.model, experiment.sampling, experiment.shape, 4, experiment.seed);
   write_report(trained.run);
   if (flags.json)
     std::cout << result.dump(2) << '\n';

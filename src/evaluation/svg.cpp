@@ -20,8 +20,9 @@ constexpr double kLargest = 1e300;        // beyond it differences overflow
 constexpr std::size_t kMostTitles = 256;  // points of a line that answer the mouse
 
 /// A page may set its own colours, as html.cpp does for dark screens.
-std::string color(std::size_t series) {
-  const std::size_t index = series % kColors.size();
+std::string color(const Series& series, std::size_t number) {
+  if (series.reference) return "var(--muted,#6b7380)";
+  const std::size_t index = number % kColors.size();
   return format("var(--series{},{})", index, kColors[index]);
 }
 
@@ -29,7 +30,7 @@ std::string color(std::size_t series) {
 std::string_view dashes(const Series& series, std::size_t index) {
   constexpr std::array<std::string_view, 4> kDashes = {"", ";stroke-dasharray:6 4", ";stroke-dasharray:2 3",
                                                        ";stroke-dasharray:9 3 2 3"};
-  return series.dashed ? kDashes[1] : kDashes[index / kColors.size() % kDashes.size()];
+  return series.dashed || series.reference ? kDashes[1] : kDashes[index / kColors.size() % kDashes.size()];
 }
 
 /// Coordinate with two decimals, which is plenty for pixels.
@@ -220,6 +221,7 @@ std::string drawn(const Series& series, std::size_t index, const Axis& x, const 
       const double low = y.log && p.y - p.error <= 0 ? y.from : y.at(p.y - p.error);
       bars += format("M{} {}V{}", px, pixel(low), pixel(y.at(p.y + p.error)));
     }
+    if (series.reference) continue;
     const bool mark = series.points || alone;
     if (!mark && points.size() > kMostTitles && i % (points.size() / kMostTitles) != 0) continue;
     const std::string name = series.label.empty() ? "" : series.label + ": ";
@@ -229,10 +231,11 @@ std::string drawn(const Series& series, std::size_t index, const Axis& x, const 
                     escaped(format("{}({}, {}{})", name, short_number(p.x), short_number(p.y), error)));
   }
   const std::string_view dash = dashes(series, index);
-  const std::string_view pen =
-      travel > 4 * std::abs(y.from - y.to) ? "1;stroke-opacity:0.6" : "1.9";  // noise must not cover other curves
-  std::string out =
-      format(R"(<g data-series="{}" style="stroke:{};fill:{};stroke-width:0">)", index, color(index), color(index));
+  const std::string_view pen = series.reference                       ? "1.1"
+                               : travel > 4 * std::abs(y.from - y.to) ? "1;stroke-opacity:0.6"
+                                                                      : "1.9";  // noise must not cover other curves
+  std::string out = format(R"(<g data-series="{}" style="stroke:{};fill:{};stroke-width:0">)", index,
+                           color(series, index), color(series, index));
   if (!bars.empty()) out += format(R"(<path d="{}" style="fill:none;stroke-width:1.3"/>)", bars);
   if (!series.points && !path.empty())
     out += format(R"(<path d="{}" style="fill:none;stroke-width:{};stroke-linejoin:round;stroke-linecap:round{}"/>)",
@@ -253,9 +256,10 @@ std::string legend(const Plot& plot, double left, double right, double top, doub
       y += 17;
     }
     out += format(R"(<g data-key="{}">)", i);
-    out += series.points
-               ? format(R"(<circle cx="{}" cy="{}" r="3.5" style="fill:{}"/>)", pixel(x + 8), pixel(y - 4), color(i))
-               : line_of(x, y - 4, x + 16, y - 4, format("stroke:{};stroke-width:2.4{}", color(i), dashes(series, i)));
+    out += series.points ? format(R"(<circle cx="{}" cy="{}" r="3.5" style="fill:{}"/>)", pixel(x + 8), pixel(y - 4),
+                                  color(series, i))
+                         : line_of(x, y - 4, x + 16, y - 4,
+                                   format("stroke:{};stroke-width:2.4{}", color(series, i), dashes(series, i)));
     out += text_at(x + 21, y, "start", series.label) + "</g>";
     x += width;
     height = y + 8 - top + 10;
@@ -273,6 +277,7 @@ std::string svg(const Plot& plot) {
       for (const double value : {p.y - p.error, p.y, p.y + p.error}) y.include(value);
     }
   const bool empty = x.empty();
+  for (const double value : plot.covers_x) x.include(value);
   for (const Guide& guide : plot.guides) y.include(guide.y);
   const double width = std::max(plot.width, 160.0), height = std::max(plot.height, 120.0);
   x.settle(x.log ? 0.01 : 0.0, std::max<std::int64_t>(2, static_cast<std::int64_t>(width / 85)));

@@ -97,8 +97,15 @@ TEST_CASE("compare pairs every cell with the baseline, with intervals, distances
   CHECK(table["cells"][1]["nfe"] == 5);
   // More steps come nearer to the solution.
   CHECK(table["cells"][1]["distance"]["value"] < table["cells"][0]["distance"]["value"]);
+  // Heun from 3 to 5 evaluations: the order is the slope of the distance.
+  const double slope = std::log(table["cells"][0]["distance"]["value"].get<double>() /
+                                table["cells"][1]["distance"]["value"].get<double>()) /
+                       std::log(5.0 / 3.0);
+  CHECK_FALSE(table["cells"][0].contains("order"));
+  CHECK_THAT(table["cells"][1]["order"].get<double>(), Catch::Matchers::WithinRel(slope, 1e-12));
   const std::string page = text_of(trained() / "whole/report.html");
-  for (const char* part : {"<svg", "data:image/png", "noisy", "data-key", "small: table"})
+  for (const char* part : {"<svg", "data:image/png", "noisy", "data-key", "small: table", "Pareto front", "order 2",
+                           "Order of convergence"})
     CHECK(page.find(part) != std::string::npos);
   const std::string csv = text_of(trained() / "whole/results.csv");
   CHECK(std::count(csv.begin(), csv.end(), '\n') == 1 + 6 * 2 + 4);  // two metrics a cell, and the distances

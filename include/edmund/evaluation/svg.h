@@ -14,6 +14,7 @@ struct Series {
   std::vector<double> error;  // half-widths of error bars, or empty
   bool points = false;        // marks instead of a line
   bool dashed = false;
+  bool reference = false;  // a dashed line in grey, which others are read against
 };
 
 /// A horizontal line across the plot that values are read against, such as floor or ceiling.
@@ -29,6 +30,7 @@ struct Plot {
   bool log_x = false, log_y = false;
   double width = 560, height = 320;  // pixels; it shrinks with its column
   std::vector<Guide> guides;
+  std::vector<double> covers_x;  // values that the axis spans whatever the series have
 };
 
 /// <svg> element, well-formed XML that can stand in a page or in a file. Values that are not finite (or not positive on a log axis)

@@ -1,0 +1,153 @@
+#include "report_plots.h"
+
+#include "edmund/app/curvature.h"
+#include "edmund/core/files.h"
+#include "edmund/core/text.h"
+#include "edmund/evaluation/html.h"
+#include "edmund/evaluation/svg.h"
+
+#include <algorithm>
+#include <ATen/ops/full.h>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace edmund {
+namespace {
+
+using nlohmann::json;
+
+// Density of ln σ: du/d ln σ of the quantile function, between steps of equal probability.
+Series density(const NoiseLevels& levels) {
+  Series out{.label = "density of training"};
+  constexpr int kSteps = 200;
+  constexpr double kLow = 0.002, kHigh = 0.998, kStep = (kHigh - kLow) / kSteps;
+  double before = levels(kLow), share = kLow;
+  for (int i = 1; i <= kSteps; ++i) {
+    const double u = kLow + i * kStep, sigma = levels(u), width = std::log(sigma / before);
+    if (!(width > 0)) continue;  // known levels come in steps
+    out.x.push_back(std::sqrt(before * sigma));
+    out.y.push_back((u - share) / width);
+    before = sigma, share = u;
+  }
+  return out;
+}
+
+Series loss_at_levels(const json& line) {
+  Series out{.label = human_count(line["images"].get<double>()) + " images"};
+  for (const auto& bin : line.value("bins", json::array())) {
+    out.x.push_back(bin["sigma"]);
+    out.y.push_back(bin["loss"]);
+  }
+  return out;
+}
+
+}  // namespace
+
+void add_training(Page& page, const Experiment& experiment, const std::vector<json>& lines) {
+  if (lines.empty()) return;
+  page.section("Training");
+  Series loss{.label = "loss"}, rate{.label = "images per second"};
+  for (const auto& line : lines) {
+    if (!line["loss"].is_number()) continue;
+    loss.x.push_back(line["images"]);
+    loss.y.push_back(line["loss"]);
+    rate.x.push_back(line["images"]);
+    rate.y.push_back(line["images_per_second"]);
+  }
+  const Series drawn = density(experiment.levels);
+  const std::vector<double> span{experiment.levels(0.005), experiment.levels(0.995)};  // of the bins
+  Plot bins{.title = "Loss at each noise level",
+            .x_label = "σ",
+            .y_label = "loss",
+            .log_x = true,
+            .log_y = true,
+            .covers_x = span};
+  const std::size_t count = std::min<std::size_t>(lines.size(), 4);
+  for (std::size_t i = 0; i < count; ++i)
+    bins.series.push_back(loss_at_levels(lines[count == 1 ? 0 : i * (lines.size() - 1) / (count - 1)]));
+  page.begin_columns();
+  page.figure(svg({.title = "Training loss",
+                   .x_label = "images",
+                   .y_label = "loss (mean over elements)",
+                   .series = {loss},
+                   .log_y = true}));
+  page.figure(svg(bins));
+  page.figure(svg({.title = "Speed", .x_label = "images", .y_label = "images per second", .series = {rate}}));
+  page.figure(svg({.title = "Noise levels of training",
+                   .x_label = "σ",
+                   .y_label = "density of ln σ",
+                   .series = {drawn},
+                   .log_x = true,
+                   .covers_x = span}),
+              "How often training drew each noise level: a loss where there is hardly any density counts little.");
+  page.end_columns();
+}
+
+void add_schedule(Page& page, const Experiment& experiment) {
+  const NoiseSchedule& path = *experiment.sampling.path;
+  page.section("Noise", experiment.sampling.name);
+  const Interval times = path.times();
+  Series sigma{.label = "σ(t)"}, scale{.label = "s(t)"}, nodes{.label = "grid", .points = true};
+  Series skip{.label = "c_skip"}, out{.label = "c_out"}, in{.label = "c_in"}, noise{.label = "c_noise"};
+  const double high = path.sigma(experiment.sampling.grid.t.front()),
+               low = path.sigma(experiment.sampling.grid.t.back());
+  constexpr int kPoints = 120;
+  for (int i = 0; i <= kPoints; ++i) {
+    const double t = path.time(low * std::pow(high / low, static_cast<double>(i) / kPoints));
+    if (!times.contains(t)) continue;
+    sigma.x.push_back(t), sigma.y.push_back(path.sigma(t));
+    scale.x.push_back(t), scale.y.push_back(path.scale(t));
+    const EdmCoefficients c = experiment.model.preconditioning().edm(at::full({1}, path.sigma(t), at::kDouble));
+    for (auto [series, value] : {std::pair{&skip, c.skip}, {&out, c.out}, {&in, c.in}, {&noise, c.noise}}) {
+      series->x.push_back(path.sigma(t));
+      series->y.push_back(value.item<double>());
+    }
+  }
+  for (const double t : experiment.sampling.grid.t) nodes.x.push_back(t), nodes.y.push_back(path.sigma(t));
+  page.begin_columns();
+  page.figure(svg({.title = "Noise level", .x_label = "t", .y_label = "σ", .series = {sigma, nodes}, .log_y = true}));
+  page.figure(svg({.title = "Scale of the signal", .x_label = "t", .y_label = "s", .series = {scale}}));
+  page.figure(svg({.title = "Preconditioning: D = c_skip·z + c_out·F(c_in·z)",
+                   .x_label = "σ",
+                   .y_label = "",
+                   .series = {skip, out, in},
+                   .log_x = true}));
+  page.figure(svg({.title = "What the network is told of σ",
+                   .x_label = "σ",
+                   .y_label = "c_noise",
+                   .series = {noise},
+                   .log_x = true}));
+  page.end_columns();
+}
+
+void add_curvature(Page& page, const RunFolder& run) {
+  const std::filesystem::path file = curvature_file(run);
+  if (!std::filesystem::exists(file)) return;
+  const json found = json::parse(read_file(file), nullptr, false);
+  if (!found.is_object() || !found.contains("grids")) return;
+  page.section("Curvature",
+               "Where steps are too long: how far the ODE's solution bends away from each step of a grid.");
+  Plot plot{.title = "Local error of one Euler step from the solution",
+            .x_label = "σ at the start of the step",
+            .y_label = "RMS over images and values",
+            .log_x = true,
+            .log_y = true,
+            .width = 1100,
+            .height = 460};
+  for (const auto& grid : found["grids"]) {
+    Series series{.label = grid.value("name", "")};
+    for (std::size_t i = 0; i < grid["error"].size(); ++i) {
+      series.x.push_back(grid["sigma"][i]);
+      series.y.push_back(grid["error"][i]);
+    }
+    plot.series.push_back(std::move(series));
+  }
+  page.figure(svg(plot),
+              format("About h²/2 · |d²z/dσ²|, in units of the images' values in [-1, 1]; {} images, as many steps on "
+                     "every clock. Noise is left in z: an early error shrinks on the way to σ = 0, a late one stays. "
+                     "A step that stands out wants a denser grid there; `edmund optimize-grid` searches for one.",
+                     found.value("images", 0)));
+}
+
+}  // namespace edmund
