@@ -12,8 +12,7 @@ namespace edmund {
 
 using nlohmann::ordered_json;
 
-std::vector<ordered_json> rows_of(const ordered_json& table, const std::string& model,
-                                  const std::string& variant) {
+std::vector<ordered_json> rows_of(const ordered_json& table, const std::string& model, const std::string& variant) {
   std::vector<ordered_json> out;
   for (const auto& row : table["cells"])
     if (row["model"] == model && (variant.empty() || row["variant"] == variant)) out.push_back(row);
@@ -94,7 +93,7 @@ std::vector<Series> order_lines(const std::vector<Series>& curves) {
   if (!(x_low < x_high)) return out;
   const double x = std::exp(x_sum / count), y = std::exp(y_sum / count);
   for (const int order : {1, 2, 3}) {
-    Series line{.label = format("order {}", order), .reference = true};
+    Series line{.label = format("order {}", order), .dashed = true, .reference = true};
     const auto at = [&](double value) { return x * std::pow(y / value, 1.0 / order); };  // where the line has it
     for (const double end : {std::max(x_low, at(y_high)), std::min(x_high, at(y_low))}) {
       line.x.push_back(end);
@@ -150,7 +149,8 @@ void add_distances(Page& page, const ordered_json& table, const std::string& mod
                    .width = 1100,
                    .height = 420,
                    .guides = {{"order 1", 1}, {"order 2", 2}, {"order 3", 3}}}),
-              "Slopes of the curves above. A method comes to its own order once its steps are short; before, and where the solution's own tolerance is reached, the slope is another.");
+              "Slopes of the curves above. A method comes to its own order once its steps are short; before, and where "
+              "the solution's own tolerance is reached, the slope is another.");
 }
 
 }  // namespace
@@ -178,7 +178,8 @@ void add_plots(Page& page, const ordered_json& table, const std::string& model) 
   };
   if (!first.is_null())
     page.figure(plot("evaluations", "network evaluations an image (NFE)", nfe_of, true),
-                format("Of the sets as they are, {} images: finite sets add what the line shows. The table has them less that bias. Bars: standard errors. Grey: the cells that no other beats in both.",
+                format("Of the sets as they are, {} images: finite sets add what the line shows. The table has them "
+                       "less that bias. Bars: standard errors. The wide line: the cells that no other beats in both.",
                        table["images"].get<std::int64_t>()));
   add_distances(page, table, model);
   if (!first.is_null()) page.figure(plot("time", "milliseconds an image", milliseconds_of, false));

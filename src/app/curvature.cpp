@@ -28,7 +28,8 @@ using Solution = std::vector<Evaluation>;
 Solution solved(const Denoiser& D, const Tensor& noise, std::span<const double> levels) {
   Options options = Options::read_text("{type: dpmpp_2m, final: denoise}", "solution");
   const Sampler sampler = make_sampler(options);
-  Options edm = Options::read_text(format("{type: edm, sigma_min: {}, sigma_max: {}}", levels.back(), levels.front()), "edm");
+  Options edm =
+      Options::read_text(format("{type: edm, sigma_min: {}, sigma_max: {}}", levels.back(), levels.front()), "edm");
   const auto clock = make_schedule(edm);
   const auto trace = std::make_shared<Solution>();
   NoDraws none("the solver drew noise");
@@ -84,9 +85,8 @@ std::vector<double> solution_levels(Interval sigmas, const std::vector<double>& 
 }
 
 bool same_levels(const ClockedGrid& a, const ClockedGrid& b) {
-  return std::equal(a.grid.t.begin(), a.grid.t.end(), b.grid.t.begin(), b.grid.t.end(), [&](double t, double u) {
-    return std::abs(a.path->sigma(t) / b.path->sigma(u) - 1) < 1e-6;
-  });
+  return std::equal(a.grid.t.begin(), a.grid.t.end(), b.grid.t.begin(), b.grid.t.end(),
+                    [&](double t, double u) { return std::abs(a.path->sigma(t) / b.path->sigma(u) - 1) < 1e-6; });
 }
 
 std::vector<ClockedGrid> grids_of(const Sampling& sampling, Interval sigmas) {

@@ -1,5 +1,6 @@
 #include "edmund/evaluation/svg.h"
 
+#include "axis.h"
 #include "edmund/core/format.h"
 #include "edmund/evaluation/html.h"
 
@@ -7,7 +8,6 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
-#include <limits>
 #include <utility>
 
 namespace edmund {
@@ -16,7 +16,6 @@ namespace {
 // Okabe & Ito's palette for all kinds of colour vision, without yellow; they stand out on white and on black.
 constexpr std::array<std::string_view, 7> kColors = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
                                                      "#e69f00", "#56b4e9", "#8a8f98"};
-constexpr double kLargest = 1e300;        // beyond it differences overflow
 constexpr std::size_t kMostTitles = 256;  // points of a line that answer the mouse
 
 /// A page may set its own colours, as html.cpp does for dark screens.
@@ -30,7 +29,8 @@ std::string color(const Series& series, std::size_t number) {
 std::string_view dashes(const Series& series, std::size_t index) {
   constexpr std::array<std::string_view, 4> kDashes = {"", ";stroke-dasharray:6 4", ";stroke-dasharray:2 3",
                                                        ";stroke-dasharray:9 3 2 3"};
-  return series.dashed || series.reference ? kDashes[1] : kDashes[index / kColors.size() % kDashes.size()];
+  if (series.dashed || series.reference) return kDashes[series.dashed ? 1 : 0];
+  return kDashes[index / kColors.size() % kDashes.size()];
 }
 
 /// Coordinate with two decimals, which is plenty for pixels.
@@ -40,77 +40,10 @@ std::string pixel(double value) {
   return text;
 }
 
-/// Four digits; thousands as k, M, G; powers of ten far from one as 10⁻⁵ on log axes. `step`: distance of the ticks, whose digits must show.
-std::string tick_label(double value, bool log, double step) {
-  const double size = std::abs(value), power = std::log10(size);
-  if (log && value != 0.0 && std::abs(power) > 3.5 && std::abs(power - std::round(power)) < 1e-9) {
-    static constexpr std::array<std::string_view, 10> kSuperscript = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
-    std::string text = power < 0 ? "10⁻" : "10";
-    for (const char digit : std::to_string(std::llabs(std::llround(power))))
-      text += kSuperscript[static_cast<std::size_t>(digit - '0')];
-    return text;
-  }
-  for (const auto& [unit, letter] : {std::pair{1e9, "G"}, {1e6, "M"}, {1e3, "k"}})
-    if (size >= 1e4 && size >= unit && size < 1e13 && (log || step >= unit / 1000))
-      return short_number(value / unit) + letter;
-  const int digits =
-      value == 0.0 || step <= 0
-          ? 4
-          : static_cast<int>(std::clamp(std::floor(power) - std::floor(std::log10(step)) + 1, 4.0, 15.0));
-  char text[40];
-  std::snprintf(text, sizeof text, "%.*g", digits, value);
-  return text;
-}
-
 /// Number of characters, not bytes; what widths of labels are estimated from.
 double characters(std::string_view text) {
   return static_cast<double>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
-
-/// One axis: its range of values and the pixels it is laid on.
-struct Axis {
-  bool log = false;
-  double low = std::numeric_limits<double>::infinity(), high = -std::numeric_limits<double>::infinity();
-  double from = 0.0, to = 1.0;  // pixels of low and high
-  std::vector<double> ticks;
-
-  std::string label(double tick) const {
-    return tick_label(tick, log, log || ticks.size() < 2 ? 0.0 : ticks[1] - ticks[0]);
-  }
-  bool shows(double value) const {
-    return std::isfinite(value) && std::abs(value) < kLargest && (!log || value > 1 / kLargest);
-  }
-  void include(double value) {
-    if (!shows(value)) return;
-    low = std::min(low, value);
-    high = std::max(high, value);
-  }
-  bool empty() const { return low > high; }
-  double along(double value) const { return log ? std::log10(value) : value; }
-  double at(double value) const {
-    const double share = (along(value) - along(low)) / (along(high) - along(low));
-    return from + (to - from) * std::clamp(share, -1.0, 2.0);
-  }
-
-  /// Some air around the values, a range where there is but one, and the ticks.
-  void settle(double air, std::int64_t count) {
-    if (empty()) {
-      low = log ? 1.0 : 0.0;
-      high = log ? 10.0 : 1.0;
-    } else if (log) {
-      const double factor = high / low < 1 + 1e-6 ? 2.0 : std::pow(std::min(high / low, kLargest), air);
-      low /= factor;
-      high *= factor;
-    } else {
-      const double spread = high - low, size = std::max(std::abs(low), std::abs(high));
-      const double margin = spread > 1e-9 * size ? spread * air : size > 0 ? 0.1 * size : 1.0;
-      const bool at_zero = low >= 0 && low < 0.1 * high && spread > 0;  // a range that nearly begins at 0 begins there
-      low = at_zero ? 0.0 : low - margin;
-      high += margin;
-    }
-    ticks = log ? log_ticks(low, high, count) : round_ticks(low, high, count);
-  }
-};
 
 struct Point {
   double x, y, error;
@@ -163,16 +96,6 @@ constexpr std::string_view kFrame = "stroke:var(--muted,#6b7380);stroke-width:1"
 constexpr std::string_view kHalo =
     R"x( style="fill:var(--muted,#5a6270);paint-order:stroke;stroke:var(--paper,#fff);stroke-width:3")x";
 constexpr std::string_view kSoft = R"x( style="fill:var(--muted,#5a6270)")x";
-
-/// Fine lines at 2 … 9 times the powers of ten, where there is room for them.
-std::vector<double> fine_ticks(const Axis& axis) {
-  std::vector<double> ticks;
-  if (!axis.log || axis.high / axis.low > 1e7) return ticks;
-  for (double power = std::pow(10.0, std::floor(std::log10(axis.low))); power < axis.high; power *= 10)
-    for (int digit = 2; digit < 10; ++digit)
-      if (digit * power > axis.low && digit * power < axis.high) ticks.push_back(digit * power);
-  return ticks;
-}
 
 std::string axes(const Plot& plot, const Axis& x, const Axis& y) {
   std::string out;
@@ -231,9 +154,10 @@ std::string drawn(const Series& series, std::size_t index, const Axis& x, const 
                     escaped(format("{}({}, {}{})", name, short_number(p.x), short_number(p.y), error)));
   }
   const std::string_view dash = dashes(series, index);
-  const std::string_view pen = series.reference                       ? "1.1"
-                               : travel > 4 * std::abs(y.from - y.to) ? "1;stroke-opacity:0.6"
-                                                                      : "1.9";  // noise must not cover other curves
+  const bool is_noisy = travel > 4 * std::abs(y.from - y.to);  // it must not cover other curves
+  const std::string_view pen = series.reference ? series.dashed ? "1.1" : "7;stroke-opacity:0.35"
+                               : is_noisy       ? "1;stroke-opacity:0.6"
+                                                : "1.9";
   std::string out = format(R"(<g data-series="{}" style="stroke:{};fill:{};stroke-width:0">)", index,
                            color(series, index), color(series, index));
   if (!bars.empty()) out += format(R"(<path d="{}" style="fill:none;stroke-width:1.3"/>)", bars);

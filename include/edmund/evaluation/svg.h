@@ -14,7 +14,7 @@ struct Series {
   std::vector<double> error;  // half-widths of error bars, or empty
   bool points = false;        // marks instead of a line
   bool dashed = false;
-  bool reference = false;  // a dashed line in grey, which others are read against
+  bool reference = false;  // in grey, for others to be read against: a thin line if dashed, else a wide pale one
 };
 
 /// A horizontal line across the plot that values are read against, such as floor or ceiling.
