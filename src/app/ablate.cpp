@@ -4,22 +4,16 @@
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/core/text.h"
-#include "edmund/evaluation/html.h"
-#include "edmund/evaluation/svg.h"
 #include "edmund/training/checkpoint.h"
 
 #include <algorithm>
-#include <cmath>
-#include <map>
-#include <nlohmann/json.hpp>
-#include <sstream>
+#include <optional>
 #include <utility>
 
 namespace edmund {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::ordered_json;
 
 // Every combination of one arm of each axis.
 void combine(std::vector<Options>& axes, std::size_t axis, const AblationArm& so_far, std::vector<AblationArm>& out) {
@@ -52,30 +46,70 @@ std::vector<std::string> overrides_of(const AblationArm& arm) {
   return out;
 }
 
-Experiment built(const AblationPlan& plan, const AblationArm& arm) {
+Experiment built(const AblationPlan& plan, const AblationArm& arm, Needs needs = Needs::kData) {
   const std::vector<std::string> set = overrides_of(arm);
   try {
-    return build(Options::read_file(plan.config, set), Needs::kData);
+    return build(Options::read_file(plan.config, set), needs);
   } catch (const Error& error) {
     fail("arm '{}': {}", arm.name, error.what());
   }
 }
 
-RunFolder folder_of(const AblationArm& arm, const fs::path& out) { return {out / "arms" / folder_name(arm.name)}; }
+// The arm's training of a seed (none given: the first), null if there is none.
+const AblationArm* training_of(const AblationPlan& plan, const std::string& arm,
+                               std::optional<std::int64_t> seed = std::nullopt) {
+  const auto found = std::find_if(plan.arms.begin(), plan.arms.end(), [&](const AblationArm& training) {
+    return training.arm == arm && (!seed || training.seed == *seed);
+  });
+  return found == plan.arms.end() ? nullptr : &*found;
+}
 
-// The row of an arm that its effect is read from: the first variant at the largest budget.
-const ordered_json* main_row(const ordered_json& table, const std::string& arm) {
-  const ordered_json* found = nullptr;
-  for (const auto& row : table["cells"])
-    if (row["model"] == arm && row["scores"].contains("frechet") &&
-        (!found || (row["variant"] == (*found)["variant"] && row["nfe"] > (*found)["nfe"])))
-      found = &row;
-  return found;
+// `compare:` as a comparison of the arms, where an arm that is the baseline is called by the name of its first training.
+Options comparison_of(const AblationPlan& plan, const fs::path& file, std::span<const std::string> overrides) {
+  const std::string baseline =
+      Options::read_file(file, overrides).child("compare").text("baseline", plan.arms.front().arm);
+  std::vector<std::string> all(overrides.begin(), overrides.end());
+  if (const AblationArm* base = training_of(plan, baseline))
+    all.push_back(format("compare.baseline=\"{}\"", base->name));
+  Options root = Options::read_file(file, all);
+  for (const auto& key : root.keys())
+    if (key != "compare") root.defer(key);
+  Options compare = root.child("compare");
+  compare.stand_on("{variants: [{name: as trained, sampling: {}}]}", "ablate");
+  return compare;
+}
+
+// Differences are to the training of the same seed, where the baseline is an arm.
+std::vector<ComparePlan::Model> models_of(const AblationPlan& plan, const std::string& baseline, const fs::path& out) {
+  const auto base =
+      std::find_if(plan.arms.begin(), plan.arms.end(), [&](const AblationArm& arm) { return arm.name == baseline; });
+  std::vector<ComparePlan::Model> models;
+  for (const AblationArm& arm : plan.arms) {
+    const AblationArm* same = base == plan.arms.end() ? nullptr : training_of(plan, base->arm, arm.seed);
+    models.push_back({arm.name, folder_of(arm, out).path.string(), same ? same->name : ""});
+  }
+  return models;
+}
+
+void check_comparison(const AblationPlan& plan, Options compare, const Experiment& experiment) {
+  const ComparePlan compared = read_comparison(compare, models_of(plan, "", {}));
+  check_variants(compare, compared, experiment);
+  compare.finish();
+}
+
+// What would be missed only when all is trained.
+void check_features(const AblationArm& arm, const Experiment& experiment) {
+  const auto values = experiment.options.flattened();
+  const auto file = values.find("evaluation.features.file");
+  require(file == values.end() || fs::exists(file->second),
+          "arm '{}': evaluation.features.file: {} is not there; its features score the arms", arm.name, file->second);
 }
 
 }  // namespace
 
-AblationPlan read_ablation(const fs::path& file, std::span<const std::string> overrides) {
+RunFolder folder_of(const AblationArm& arm, const fs::path& out) { return {out / "arms" / folder_name(arm.name)}; }
+
+AblationPlan read_ablation(const fs::path& file, std::span<const std::string> overrides, Needs needs) {
   Options root = Options::read_file(file, overrides);
   AblationPlan plan{.name = root.text("name", "ablation")};
   const std::string config = root.required_text("config");
@@ -100,6 +134,7 @@ AblationPlan read_ablation(const fs::path& file, std::span<const std::string> ov
   for (const AblationArm& arm : arms)
     for (const std::int64_t seed : seeds) {
       plan.arms.push_back(arm);
+      plan.arms.back().arm = arm.name;
       plan.arms.back().seed = seed;
       if (seeds.size() > 1) plan.arms.back().name += format(" seed {}", seed);
     }
@@ -108,7 +143,9 @@ AblationPlan read_ablation(const fs::path& file, std::span<const std::string> ov
         std::count_if(plan.arms.begin(), plan.arms.end(),
                       [&](const AblationArm& other) { return folder_name(other.name) == folder_name(arm.name); }) == 1,
         "{}: arm '{}' stands there twice", file.string(), arm.name);
-    built(plan, arm);
+    const Experiment experiment = built(plan, arm, needs);
+    check_comparison(plan, comparison_of(plan, file, overrides), experiment);
+    if (needs == Needs::kData) check_features(arm, experiment);
   }
   return plan;
 }
@@ -138,98 +175,15 @@ bool trained(const AblationPlan& plan, const fs::path& out) {
 
 fs::path write_comparison(const AblationPlan& plan, const fs::path& file, std::span<const std::string> overrides,
                           const fs::path& out) {
-  Options root = Options::read_file(file, overrides);
-  Options compare = root.child("compare");
+  Options compare = comparison_of(plan, file, overrides);
+  const std::string baseline = compare.text("baseline", "");
   for (const auto& key : compare.keys()) compare.defer(key);
-  std::string text = format("name: {}\n{}", plan.name, compare.resolved());
-  if (!compare.has("baseline")) text += "baseline: \"" + plan.arms.front().name + "\"\n";
-  if (!compare.has("variants")) text += "variants: [{name: \"as trained\", sampling: {}}]\n";
-  text += "models:\n";
-  for (const AblationArm& arm : plan.arms)
-    text += format("  - {name: \"{}\", run: \"{}\"}\n", arm.name, folder_of(arm, out).path.string());
+  std::string text = format("name: {}\n{}models:\n", plan.name, compare.resolved());
+  for (const auto& [name, run, base] : models_of(plan, baseline, out))
+    text += format("  - {name: \"{}\", run: \"{}\", baseline: \"{}\"}\n", name, run, base);
   const fs::path written = out / "comparison.yaml";
   write_file(written, text);
   return written;
-}
-
-std::vector<MainEffect> main_effects(const AblationPlan& plan, const ordered_json& table) {
-  struct Value {
-    double log, error;
-  };
-  std::map<std::string, Value> values;
-  for (const AblationArm& arm : plan.arms) {
-    const ordered_json* row = main_row(table, arm.name);
-    if (!row || !(*row)["scores"]["frechet"].contains("low")) return {};
-    const auto& score = (*row)["scores"]["frechet"];
-    const double value = score["value"];
-    if (!(value > 0)) return {};
-    values[arm.name] = {std::log(value), score["error"].get<double>() / value};
-  }
-  double mean = 0.0;
-  for (const auto& [name, value] : values) mean += value.log / static_cast<double>(values.size());
-  std::vector<MainEffect> out;
-  for (std::size_t axis = 0; axis < plan.axes.size(); ++axis) {
-    std::vector<std::string> levels;
-    for (const AblationArm& arm : plan.arms)
-      if (std::find(levels.begin(), levels.end(), arm.levels[axis]) == levels.end()) levels.push_back(arm.levels[axis]);
-    for (const auto& level : levels) {
-      double sum = 0.0, squares = 0.0, count = 0.0;
-      for (const AblationArm& arm : plan.arms)
-        if (arm.levels[axis] == level) {
-          sum += values[arm.name].log, squares += values[arm.name].error * values[arm.name].error;
-          count += 1;
-        }
-      const double effect = sum / count - mean, error = 1.96 * std::sqrt(squares) / count;
-      out.push_back({plan.axes[axis], level, std::exp(effect), std::exp(effect - error), std::exp(effect + error)});
-    }
-  }
-  return out;
-}
-
-void add_ablation(Page& page, const AblationPlan& plan, const fs::path& out, const ordered_json& table) {
-  page.section("Arms", "Trained from the same seeds on the same images in the same order.");
-  std::vector<std::vector<std::string>> rows;
-  Plot losses{.title = "Training loss", .x_label = "images", .y_label = "loss", .log_y = true, .width = 1100};
-  for (const AblationArm& arm : plan.arms) {
-    std::string set;
-    for (const auto& text : arm.set) set += (set.empty() ? "" : ", ") + text;
-    const ordered_json* row = main_row(table, arm.name);
-    std::string value = "–", difference = "–";
-    if (row) {
-      const auto& score = (*row)["scores"]["frechet"];
-      const auto interval = [](const ordered_json& v) {
-        return v.contains("low")
-                   ? format("{} [{}, {}]", short_number(v["value"]), short_number(v["low"]), short_number(v["high"]))
-                   : short_number(v["value"]);
-      };
-      value = interval(score);
-      if (score.contains("difference")) difference = interval(score["difference"]);
-    }
-    rows.push_back({arm.name, set, value, difference});
-    Series loss{.label = arm.name};
-    std::istringstream lines(read_file(folder_of(arm, out).metrics()));
-    for (std::string line; std::getline(lines, line);)
-      if (const auto entry = nlohmann::json::parse(line, nullptr, false);
-          entry.is_object() && entry["loss"].is_number()) {
-        loss.x.push_back(entry["images"]);
-        loss.y.push_back(entry["loss"]);
-      }
-    losses.series.push_back(std::move(loss));
-  }
-  page.table({"arm", "what is set", "Fréchet distance", "less " + table["baseline"].get<std::string>()}, rows);
-  page.paragraph(
-      "The first variant at the largest budget. Training itself is one draw: another seed would move the arms.");
-  if (const auto effects = main_effects(plan, table); !effects.empty()) {
-    page.section(
-        "Main effects",
-        "Geometric mean of the Fréchet distance over all arms with a level, as a multiple of that over all arms.");
-    std::vector<std::vector<std::string>> lines;
-    for (const auto& [axis, level, factor, low, high] : effects)
-      lines.push_back(
-          {axis, level, format("{} [{}, {}]", short_number(factor), short_number(low), short_number(high))});
-    page.table({"axis", "level", "factor"}, lines);
-  }
-  page.figure(svg(losses), "Losses of different targets are in different units: only arms of one target compare.");
 }
 
 }  // namespace edmund

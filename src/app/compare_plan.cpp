@@ -19,45 +19,39 @@ namespace fs = std::filesystem;
 
 constexpr std::int64_t kFewestSteps = 2, kMostSteps = 10000;  // that are tried for a budget
 
-ComparePlan read_plan(Options& root) {
-  ComparePlan plan{.name = root.text("name", "compare"),
-                   .nfe = root.integers("nfe", {}, between(1, 1e6)),
-                   .images = root.integer("images", 1000, between(2, 1e7)),
-                   .block = root.integer("block", 250, between(1, 1e6)),
-                   .real = root.integer("real", 10000, between(4, 1e7)),
-                   .resamples = root.integer("resamples", 200, between(2, 1e6)),
-                   .seed = static_cast<std::uint64_t>(root.integer("seed", 0, at_least(0))),
-                   .level = root.real("level", 0.95, inside(0, 1)),
-                   .metrics = root.texts("metrics", {"frechet", "kid"})};
-  root.check(!plan.name.empty() && plan.name.find('/') == std::string::npos, "name",
-             "expected a name without '/', found '{}'", plan.name);
-  const auto known = names(metric_table());
-  for (const auto& metric : plan.metrics)
-    root.check(std::find(known.begin(), known.end(), metric) != known.end(), "metrics", "unknown metric '{}'{}", metric,
-               suggestion(metric, known));
-  Options distance = root.child("distance");
-  plan.distance_images = std::min(distance.integer("images", 64, between(0, 1e6)), plan.images);
-  plan.tolerance = distance.real("tolerance", 1e-5, inside(0, 1));
+std::vector<ComparePlan::Model> read_models(Options& root) {
+  std::vector<ComparePlan::Model> out;
   for (Options& model : root.children("models"))
-    plan.models.push_back({model.required_text("name"), model.required_text("run")});
-  root.check(!plan.models.empty(), "models", "expected a list of {name, run}, found none");
+    out.push_back({model.required_text("name"), model.required_text("run"), model.text("baseline", "")});
+  root.check(!out.empty(), "models", "expected a list of {name, run}, found none");
+  for (const auto& model : out)
+    root.check(model.baseline.empty() ||
+                   std::any_of(out.begin(), out.end(), [&](const auto& other) { return other.name == model.baseline; }),
+               "models", "no model of the name '{}', which is to be a baseline", model.baseline);
+  return out;
+}
+
+std::vector<std::string> read_variants(Options& root) {
+  std::vector<std::string> out;
   for (Options& variant : root.children("variants")) {
-    plan.variants.push_back(variant.required_text("name"));
-    variant.check(std::count(plan.variants.begin(), plan.variants.end(), plan.variants.back()) == 1, "name",
-                  "'{}' stands here twice", plan.variants.back());
+    out.push_back(variant.required_text("name"));
+    variant.check(std::count(out.begin(), out.end(), out.back()) == 1, "name", "'{}' stands here twice", out.back());
   }
-  root.check(!plan.variants.empty(), "variants", "expected a list of {name, sampling}, found none");
-  if (const std::string baseline = root.text("baseline", ""); !baseline.empty()) {
-    std::vector<std::string_view> all(plan.variants.begin(), plan.variants.end());
-    for (const auto& model : plan.models) all.push_back(model.name);
-    const auto found = std::find(all.begin(), all.end(), baseline);
-    root.check(found != all.end(), "baseline", "no variant or model of the name '{}'{}", baseline,
-               suggestion(baseline, all));
-    const auto index = static_cast<std::size_t>(found - all.begin());
-    plan.baseline_is_model = found != all.end() && index >= plan.variants.size();
-    plan.baseline = found == all.end() ? 0 : plan.baseline_is_model ? index - plan.variants.size() : index;
-  }
-  return plan;
+  root.check(!out.empty(), "variants", "expected a list of {name, sampling}, found none");
+  return out;
+}
+
+void read_baseline(Options& root, ComparePlan& plan) {
+  const std::string baseline = root.text("baseline", "");
+  std::vector<std::string_view> all(plan.variants.begin(), plan.variants.end());
+  for (const auto& model : plan.models) all.push_back(model.name);
+  const auto found = std::find(all.begin(), all.end(), baseline);
+  root.check(baseline.empty() || found != all.end(), "baseline", "no variant or model of the name '{}'{}", baseline,
+             suggestion(baseline, all));
+  if (found == all.end()) return;
+  const auto index = static_cast<std::size_t>(found - all.begin());
+  plan.baseline_is_model = index >= plan.variants.size();
+  plan.baseline = plan.baseline_is_model ? index - plan.variants.size() : index;
 }
 
 // Network evaluations that one image takes, without the network.
@@ -92,10 +86,55 @@ std::int64_t last_that_fits(std::int64_t most, const Fits& fits) {
 
 }  // namespace
 
+ComparePlan read_comparison(Options& root, std::vector<ComparePlan::Model> models) {
+  ComparePlan plan{.name = root.text("name", "compare"),
+                   .nfe = root.integers("nfe", {}, between(1, 1e6)),
+                   .images = root.integer("images", 1000, between(2, 1e7)),
+                   .block = root.integer("block", 250, between(1, 1e6)),
+                   .real = root.integer("real", 10000, between(4, 1e7)),
+                   .resamples = root.integer("resamples", 200, between(2, 1e6)),
+                   .seed = static_cast<std::uint64_t>(root.integer("seed", 0, at_least(0))),
+                   .level = root.real("level", 0.95, inside(0, 1)),
+                   .metrics = root.texts("metrics", {"frechet", "kid"})};
+  root.check(!plan.name.empty() && plan.name.find('/') == std::string::npos, "name",
+             "expected a name without '/', found '{}'", plan.name);
+  const auto known = names(metric_table());
+  for (const auto& metric : plan.metrics)
+    root.check(std::find(known.begin(), known.end(), metric) != known.end(), "metrics", "unknown metric '{}'{}", metric,
+               suggestion(metric, known));
+  Options distance = root.child("distance");
+  plan.distance_images = std::min(distance.integer("images", 64, between(0, 1e6)), plan.images);
+  plan.tolerance = distance.real("tolerance", 1e-5, inside(0, 1));
+  plan.models = models.empty() ? read_models(root) : std::move(models);
+  plan.variants = read_variants(root);
+  read_baseline(root, plan);
+  return plan;
+}
+
+std::string sampling_text(const Experiment& experiment) {
+  return text_of(Options::read_text(experiment.options.resolved(), experiment.name).child("sampling"));
+}
+
+Sampling variant_sampling(Options& sampling, std::int64_t steps, const Experiment& experiment, std::string_view own) {
+  if (steps > 0) sampling.stand_on(format("{grid: {steps: {}}}", steps), "nfe");
+  if (!sampling.has("preset")) sampling.stand_on(own, "sampling of " + experiment.name);
+  Sampling out = make_sampling(sampling, experiment.model.preconditioning());
+  check_guidance(sampling, out, experiment.shape, experiment.training.label_dropout);
+  return out;
+}
+
+void check_variants(Options& comparison, const ComparePlan& plan, const Experiment& experiment) {
+  const std::string own = sampling_text(experiment);
+  for (Options& variant : comparison.children("variants")) {
+    Options sampling = variant.child("sampling");
+    variant_sampling(sampling, plan.nfe.empty() ? 0 : kFewestSteps, experiment, own);
+  }
+}
+
 Comparison::Comparison(const fs::path& file, const std::vector<std::string>& overrides, fs::path out)
     : out_(std::move(out)) {
   Options root = Options::read_file(file, overrides);
-  plan_ = read_plan(root);
+  plan_ = read_comparison(root);
   for (Options& variant : root.children("variants")) {
     variant.defer("sampling");
     variants_.push_back(text_of(Options(variant).child("sampling")));
@@ -106,20 +145,12 @@ Comparison::Comparison(const fs::path& file, const std::vector<std::string>& ove
   if (out_.empty()) out_ = fs::path("runs") / plan_.name;
   loaded_.resize(plan_.models.size());
   for (std::size_t m = 0; m < plan_.models.size(); ++m) {
-    check_variants(Options::read_file(file, overrides), m);
+    Options again = Options::read_file(file, overrides);  // for the places of mistakes in the variants, all at once
+    read_comparison(again);
+    check_variants(again, plan_, loaded(m).trained.experiment);
+    again.finish();
     add_cells(m);
   }
-}
-
-// Mistakes of the variants with their places in the file, all at once.
-void Comparison::check_variants(Options root, std::size_t model) {
-  read_plan(root);
-  auto variants = root.children("variants");
-  for (std::size_t v = 0; v < variants.size(); ++v) {
-    Options sampling = variants[v].child("sampling");
-    laid_over(sampling, {.model = model, .variant = v, .steps = plan_.nfe.empty() ? 0 : kFewestSteps});
-  }
-  root.finish();
 }
 
 void Comparison::add_cells(std::size_t model) {
@@ -151,22 +182,12 @@ void Comparison::add_cells(std::size_t model) {
   }
 }
 
-// The variant's `sampling:` over the run's.
-Sampling Comparison::laid_over(Options& sampling, const CompareCell& cell) {
-  const Loaded& model = loaded(cell.model);
-  const Experiment& experiment = model.trained.experiment;
-  if (cell.steps > 0) sampling.stand_on(format("{grid: {steps: {}}}", cell.steps), "nfe");
-  if (!sampling.has("preset")) sampling.stand_on(model.sampling, "sampling of " + plan_.models[cell.model].run);
-  Sampling out = make_sampling(sampling, experiment.model.preconditioning());
-  check_guidance(sampling, out, experiment.shape, experiment.training.label_dropout);
-  return out;
-}
-
 Sampling Comparison::sampling_of(const CompareCell& cell, std::string* resolved) {
   const bool solution = cell.variant == plan_.variants.size();
   Options sampling = Options::read_text(variants_[cell.variant],
                                         solution ? "distance" : format("variant '{}'", plan_.variants[cell.variant]));
-  Sampling out = laid_over(sampling, cell);
+  Sampling out =
+      variant_sampling(sampling, cell.steps, loaded(cell.model).trained.experiment, loaded(cell.model).sampling);
   sampling.finish();
   if (resolved) *resolved = sampling.resolved();
   return out;
@@ -179,8 +200,7 @@ Comparison::Loaded& Comparison::loaded(std::size_t model) {
   const Experiment& experiment = slot->trained.experiment;
   slot->weights = checksum(read_file(slot->trained.checkpoint / "ema.safetensors"));
   slot->features = evaluation_features(experiment, out_ / "features");
-  slot->sampling =
-      text_of(Options::read_text(experiment.options.resolved(), plan_.models[model].run).child("sampling"));
+  slot->sampling = sampling_text(experiment);
   slot->real = std::make_shared<RealSet>(RealSet{.fingerprint = slot->features->fingerprint(),
                                                  .images = read_all(*experiment.data, plan_.real, plan_.seed).images});
   for (const auto& other : loaded_)

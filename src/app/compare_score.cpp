@@ -162,10 +162,12 @@ Resampled Comparison::resampled_of(const CompareCell& cell, const Loaded& scorer
 
 // Of a cell's Fréchet distance to that of its baseline, null if there is none.
 ordered_json Comparison::difference_of(const CompareCell& cell) {
+  const std::string& own = plan_.models[cell.model].baseline;
   const auto base = std::find_if(cells_.begin(), cells_.end(), [&](const CompareCell& other) {
-    return other.nfe == cell.nfe &&
-           (plan_.baseline_is_model ? other.model == plan_.baseline && other.variant == cell.variant
-                                    : other.model == cell.model && other.variant == plan_.baseline);
+    if (other.nfe != cell.nfe) return false;
+    if (!own.empty()) return plan_.models[other.model].name == own && other.variant == cell.variant;
+    return plan_.baseline_is_model ? other.model == plan_.baseline && other.variant == cell.variant
+                                   : other.model == cell.model && other.variant == plan_.baseline;
   });
   if (base == cells_.end() || base->key == cell.key || !fs::exists(scores_file(*base))) return nullptr;
   const fs::path file = folder(cell) / format("less-{}-{}.json", base->key, scoring(cell));
@@ -213,6 +215,7 @@ ordered_json Comparison::table() {
                              {"weights", loaded(m).weights},
                              {"features", loaded(m).features->name()},
                              {"features_from", loaded(m).features->provenance()}});
+    if (const auto& own = plan_.models[m].baseline; !own.empty()) out["models"].back()["baseline"] = own;
     // What as many real images have against the others.
     const Tensor& real = loaded(m).reference();
     if (const std::int64_t others = real.size(0) - plan_.images; others > 1 && plan_.images > 1) {

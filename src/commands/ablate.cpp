@@ -1,6 +1,6 @@
 // ablate: one config trained in several arms with the same seeds and data order, then scored as a comparison; goes on where it stopped.
 //
-//   edmund ablate ABLATION.yaml [key=value…] [--out DIR] [--shard I/N] [--json]      DIR (default runs/NAME): arms/, report.html, results.csv …
+//   edmund ablate ABLATION.yaml [key=value…] [--out DIR] [--shard I/N] [--json]      DIR (default runs/NAME): arms/, report.html, arms.csv, results.csv …
 
 #include "edmund/app/ablate.h"
 
@@ -24,8 +24,10 @@ ExitCode ablate(const CompareFlags& flags) {
     return ExitCode::kDone;
   }
   Comparison comparison(write_comparison(plan, flags.target.path, flags.target.overrides, out), {}, out);
-  return compared(comparison, shard, shards, flags.json,
-                  [&](Page& page, const nlohmann::ordered_json& table) { add_ablation(page, plan, out, table); });
+  return compared(comparison, shard, shards, flags.json, [&](Page& page, const nlohmann::ordered_json& table) {
+    add_ablation(page, plan, out, table);
+    write_arms(plan, out, table);
+  });
 }
 
 }  // namespace

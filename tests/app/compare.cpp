@@ -199,4 +199,67 @@ compare: {images: 24, block: 12, nfe: [5], resamples: 20, distance: {images: 0}}
   CHECK_FALSE(fs::exists(trained() / "other"));
 }
 
+TEST_CASE("ablate with several seeds summarises each arm, and differences are between trainings of one seed",
+          "[app][slow]") {
+  write_text(trained() / "seeds.yaml", R"(name: seeds
+config: config.yaml
+set: [training.images=64, training.samples_every=0]
+seeds: [3, 5]
+axes:
+  - name: levels
+    arms: [{name: low, set: [noise_levels.mean=-2]}, {name: high, set: [noise_levels.mean=0]}]
+compare: {images: 24, block: 12, nfe: [5], resamples: 20, distance: {images: 0}, baseline: low}
+)");
+  const Outcome outcome = edmund_run(trained(), "ablate seeds.yaml --quiet");
+  INFO(outcome.output);
+  REQUIRE(outcome.code == 0);
+  const fs::path out = trained() / "runs/seeds";
+  const json arms = json::parse(text_of(out / "arms.json"));
+  REQUIRE(arms["trainings"].size() == 4);
+  REQUIRE(arms["arms"].size() == 2);
+  std::map<std::string, std::vector<double>> values;
+  for (const auto& training : arms["trainings"]) values[training["arm"]].push_back(training["frechet"]["value"]);
+  CHECK(values["low"][0] != values["low"][1]);  // another seed is another training
+  const auto logs = [&](const std::string& arm, std::size_t seed) { return std::log(values[arm][seed]); };
+  const json high = arms["arms"][1];
+  CHECK(high["arm"] == "high");
+  CHECK_THAT(high["mean"].get<double>(),
+             Catch::Matchers::WithinRel(std::exp((logs("high", 0) + logs("high", 1)) / 2), 1e-12));
+  // Two values: the standard error of their mean is half their distance.
+  CHECK_THAT(high["seed_error"].get<double>() / high["mean"].get<double>(),
+             Catch::Matchers::WithinRel(std::abs(logs("high", 0) - logs("high", 1)) / 2, 1e-9));
+  const double ratio = (logs("high", 0) - logs("low", 0) + logs("high", 1) - logs("low", 1)) / 2;
+  CHECK_THAT(high["times_baseline"].get<double>(), Catch::Matchers::WithinRel(std::exp(ratio), 1e-9));
+  // The difference of a training is to the baseline's of its own seed.
+  const json less = arms["trainings"][3]["frechet"]["difference"];
+  CHECK_THAT(less["of_the_sets"].get<double>(),
+             Catch::Matchers::WithinRel(arms["trainings"][3]["frechet"]["of_the_sets"].get<double>() -
+                                            arms["trainings"][1]["frechet"]["of_the_sets"].get<double>(),
+                                        1e-9));
+  CHECK_FALSE(arms["trainings"][1]["frechet"].contains("difference"));
+  // Two arms, two seeds: t of 2 degrees of freedom, 4.303, times the error of half of the trainings among all.
+  const double spread =
+      std::pow(logs("low", 0) - logs("low", 1), 2) / 2 + std::pow(logs("high", 0) - logs("high", 1), 2) / 2;
+  const double error = 4.303 * std::sqrt(spread / 2 * (1 - 0.5) / 2);
+  REQUIRE(arms["effects"].size() == 2);
+  CHECK_THAT(std::log(arms["effects"][1]["high"].get<double>() / arms["effects"][1]["factor"].get<double>()),
+             Catch::Matchers::WithinRel(error, 1e-3));
+  const std::string csv = text_of(out / "arms.csv"), page = text_of(out / "report.html");
+  CHECK(std::count(csv.begin(), csv.end(), '\n') == 1 + 4 + 2);
+  CHECK(csv.find("\"high\",all,") != std::string::npos);
+  for (const char* part : {"times the baseline", "spread over seeds", "high seed 5"})
+    CHECK(page.find(part) != std::string::npos);
+
+  const Outcome missing = edmund_run(
+      trained(),
+      "ablate seeds.yaml 'set=[\"evaluation.features={type: inception, file: none.safetensors}\"]' --out other");
+  INFO(missing.output);
+  CHECK(missing.code == 2);
+  CHECK(missing.output.find("none.safetensors is not there") != std::string::npos);
+  const Outcome refused = edmund_run(trained(), "ablate seeds.yaml compare.baseline=hgh --out other");
+  CHECK(refused.code == 2);
+  CHECK(refused.output.find("no variant or model of the name 'hgh'") != std::string::npos);
+  CHECK_FALSE(fs::exists(trained() / "other"));
+}
+
 }  // namespace edmund::test

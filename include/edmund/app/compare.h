@@ -8,6 +8,7 @@
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace edmund {
@@ -19,7 +20,7 @@ struct Resampled;
 /// A comparison (`edmund compare X.yaml`): models × ways to sample them, on the same seeds.
 ///
 ///   name       compare   of the report; the results go to runs/NAME unless told otherwise
-///   models     []        list of {name, run}: run folders or checkpoints
+///   models     []        list of {name, run}: run folders or checkpoints; with `baseline: MODEL`, differences of this one are to that model
 ///   images     1000      numbers 0 … images - 1, each the same noise and class in every cell
 ///   block      250       images between two saves
 ///   seed       0
@@ -33,6 +34,7 @@ struct Resampled;
 struct ComparePlan {
   struct Model {
     std::string name, run;
+    std::string baseline = "";  // model that differences of this one are taken to, "": that of the plan
   };
   std::string name;
   std::vector<Model> models;
@@ -46,6 +48,16 @@ struct ComparePlan {
   bool baseline_is_model = false;  // model
   const std::string& baseline_name() const { return baseline_is_model ? models[baseline].name : variants[baseline]; }
 };
+
+/// Reads a comparison's keys but the variants' `sampling:`, and `models` where they are not given; mistakes are recorded.
+ComparePlan read_comparison(Options& root, std::vector<ComparePlan::Model> models = {});
+
+/// `sampling:` of an experiment, YAML with all defaults.
+std::string sampling_text(const Experiment& experiment);
+/// A variant's `sampling:` laid over `own`, that of the experiment, with so many steps unless it names its own (0: as they stand). Mistakes are recorded.
+Sampling variant_sampling(Options& sampling, std::int64_t steps, const Experiment& experiment, std::string_view own);
+/// Records what is wrong in any variant for this experiment.
+void check_variants(Options& comparison, const ComparePlan& plan, const Experiment& experiment);
 
 /// One cell of the table: a model, a variant, a budget (0: none).
 struct CompareCell {
@@ -80,9 +92,7 @@ class Comparison {
  private:
   struct RealSet;
   struct Loaded;
-  void check_variants(Options root, std::size_t model);
   void add_cells(std::size_t model);
-  Sampling laid_over(Options& sampling, const CompareCell& cell);
   Sampling sampling_of(const CompareCell& cell, std::string* resolved = nullptr);
   std::filesystem::path folder(const CompareCell& cell) const { return out_ / "cells" / cell.key; }
   std::string scoring(const CompareCell& cell) const;
