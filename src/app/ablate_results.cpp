@@ -82,7 +82,9 @@ void add_summaries(Page& page, const std::vector<ArmSummary>& arms) {
     rows.push_back({arm.arm, arm.set, std::to_string(arm.values.size()),
                     format("{} ± {}", short_number(arm.mean), short_number(arm.seed_error)),
                     format("[{}, {}]", short_number(arm.low), short_number(arm.high)),
-                    arm.times_baseline ? format("{} ± {}", short_number(*arm.times_baseline), short_number(arm.times_error)) : "–"});
+                    arm.times_baseline
+                        ? format("{} ± {}", short_number(*arm.times_baseline), short_number(arm.times_error))
+                        : "–"});
   page.table({"arm", "what is set", "seeds", "Fréchet distance", "of sampling alone", "times the baseline"}, rows);
   page.paragraph(
       "Geometric means over the seeds, ± the standard error by their spread; beside it the interval of the bootstrap, "
@@ -157,8 +159,7 @@ std::vector<ArmSummary> arm_summaries(const AblationPlan& plan, const ordered_js
     out[i].sampling_error = out[i].mean * mean_of(logs[i].error).value;
     if (baseline == out.size()) continue;
     std::vector<double> ratios;
-    for (std::size_t k = 0; k < logs[i].value.size(); ++k)
-      ratios.push_back(logs[i].value[k] - logs[baseline].value[k]);
+    for (std::size_t k = 0; k < logs[i].value.size(); ++k) ratios.push_back(logs[i].value[k] - logs[baseline].value[k]);
     const Mean ratio = mean_of(ratios);
     out[i].times_baseline = std::exp(ratio.value);
     out[i].times_error = *out[i].times_baseline * ratio.error;
@@ -187,9 +188,9 @@ std::vector<MainEffect> main_effects(const AblationPlan& plan, const ordered_jso
       }
       const double effect = sum / own - mean;
       // The level's trainings are part of all trainings.
-      const double error = freedom > 0 ? student_quantile(std::llround(freedom)) *
-                                             std::sqrt(variance * (1 / own - 1 / count) / seeds)
-                                       : 1.96 * std::sqrt(sampling) / own;
+      const double error =
+          freedom > 0 ? student_quantile(std::llround(freedom)) * std::sqrt(variance * (1 / own - 1 / count) / seeds)
+                      : 1.96 * std::sqrt(sampling) / own;
       out.push_back({plan.axes[axis], level, std::exp(effect), std::exp(effect - error), std::exp(effect + error)});
     }
   return out;
@@ -197,15 +198,17 @@ std::vector<MainEffect> main_effects(const AblationPlan& plan, const ordered_jso
 
 void add_ablation(Page& page, const AblationPlan& plan, const fs::path& out, const ordered_json& table) {
   const bool seeds = has_seeds(plan);
-  page.section("Arms", "Trained from the same seeds on the same images in the same order. Distances are of the first "
-                       "variant at the largest budget.");
+  page.section("Arms",
+               "Trained from the same seeds on the same images in the same order. Distances are of the first "
+               "variant at the largest budget.");
   if (seeds)
     if (const auto summaries = arm_summaries(plan, table); !summaries.empty()) add_summaries(page, summaries);
   std::vector<std::vector<std::string>> rows;
   Plot losses{.title = "Training loss", .x_label = "images", .y_label = "loss", .log_y = true, .width = 1100};
   for (const AblationArm& training : plan.arms) {
     const ordered_json score = main_score(table, training.name);
-    rows.push_back({training.name, joined(training.set), interval(score), interval(score.value("difference", ordered_json::object()))});
+    rows.push_back({training.name, joined(training.set), interval(score),
+                    interval(score.value("difference", ordered_json::object()))});
     losses.series.push_back(loss_of(training, out));
   }
   page.table({seeds ? "training" : "arm", "what is set", "Fréchet distance", "less the baseline"}, rows);
@@ -216,20 +219,26 @@ void add_ablation(Page& page, const AblationPlan& plan, const fs::path& out, con
 
 void write_arms(const AblationPlan& plan, const fs::path& out, const ordered_json& table) {
   const std::vector<ArmSummary> summaries = arm_summaries(plan, table);
-  std::string csv = "arm,seed,set,value,error,low,high,difference,difference_low,difference_high,seed_error,times_baseline,times_error\n";
+  std::string csv =
+      "arm,seed,set,value,error,low,high,difference,difference_low,difference_high,seed_error,times_baseline,times_"
+      "error\n";
   ordered_json json = {{"name", plan.name}, {"baseline", table["baseline"]}};
   for (const AblationArm& training : plan.arms) {
-    const ordered_json score = main_score(table, training.name), less = score.value("difference", ordered_json::object());
-    csv += format("{},{},{},{},{},{},{},{},{},{},,,\n", quoted(training.arm), training.seed, quoted(joined(training.set)),
-                  csv_number(score, "value"), csv_number(score, "error"), csv_number(score, "low"),
-                  csv_number(score, "high"), csv_number(less, "value"), csv_number(less, "low"), csv_number(less, "high"));
-    json["trainings"].push_back({{"arm", training.arm}, {"seed", training.seed}, {"set", training.set}, {"frechet", score}});
+    const ordered_json score = main_score(table, training.name),
+                       less = score.value("difference", ordered_json::object());
+    csv +=
+        format("{},{},{},{},{},{},{},{},{},{},,,\n", quoted(training.arm), training.seed, quoted(joined(training.set)),
+               csv_number(score, "value"), csv_number(score, "error"), csv_number(score, "low"),
+               csv_number(score, "high"), csv_number(less, "value"), csv_number(less, "low"), csv_number(less, "high"));
+    json["trainings"].push_back(
+        {{"arm", training.arm}, {"seed", training.seed}, {"set", training.set}, {"frechet", score}});
   }
   for (const ArmSummary& arm : summaries) {
     if (has_seeds(plan))
       csv += format("{},all,{},{},{},{},{},,,,{},{},{}\n", quoted(arm.arm), quoted(arm.set), number_text(arm.mean),
                     number_text(arm.sampling_error), number_text(arm.low), number_text(arm.high),
-                    number_text(arm.seed_error), arm.times_baseline ? number_text(*arm.times_baseline) : "", arm.times_baseline ? number_text(arm.times_error) : "");
+                    number_text(arm.seed_error), arm.times_baseline ? number_text(*arm.times_baseline) : "",
+                    arm.times_baseline ? number_text(arm.times_error) : "");
     json["arms"].push_back({{"arm", arm.arm},
                             {"seeds", arm.values.size()},
                             {"mean", arm.mean},
