@@ -11,6 +11,7 @@
 #include "edmund/evaluation/feature_cache.h"
 #include "edmund/evaluation/frechet.h"
 #include "edmund/evaluation/metrics.h"
+#include "edmund/ops/device.h"
 #include "edmund/ops/tensor_file.h"
 
 #include <algorithm>
@@ -90,7 +91,7 @@ class CountedNoise : public NoiseSource {
 std::unique_ptr<NoiseSource> noise_of(std::uint64_t seed, std::int64_t first, std::int64_t count) {
   std::vector<std::int64_t> numbers(static_cast<std::size_t>(count));
   std::iota(numbers.begin(), numbers.end(), first);
-  return std::make_unique<PhiloxNoise>(seed, std::move(numbers), at::kDouble, at::kCPU);
+  return std::make_unique<PhiloxNoise>(seed, std::move(numbers), at::kDouble, ops::device());
 }
 
 // Network evaluations that one image takes, without the network.
