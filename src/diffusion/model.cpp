@@ -1,6 +1,7 @@
 #include "edmund/diffusion/model.h"
 
 #include "edmund/core/error.h"
+#include "edmund/ops/combine.h"
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
@@ -48,7 +49,7 @@ Tensor denoised_on_gpu(const DenoisingModel& model, const Tensor& z, const Tenso
   const Tensor in =
       at::full({}, scalar(c.in), c.in.options());  // a zero-dimensional tensor of the host is a number to a kernel
   const Tensor F = evaluate(model.network(), z, in, noise, condition);
-  return at::add(scalar(c.skip) * z, F, scalar(c.out)).to(z.scalar_type());
+  return ops::combine(scalar(c.skip), z, scalar(c.out), F);
 }
 
 // D at one noise level for the whole batch, told in the dtype that keeps z's precision. Images that lie elsewhere visit the network's device.

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "autograd.h"
-#include "cuda/operators.h"
+#include "cuda/library.h"
 #include "edmund/ops/ops.h"
 #include "edmund/ops/profile.h"
 

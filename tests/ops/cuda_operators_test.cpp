@@ -15,6 +15,7 @@ Tensor group_norm_silu(const Tensor& x, const GroupNorm& args);
 Tensor attention(const Tensor& qkv, std::int64_t heads);
 Tensor resample_box(const Tensor& x, Resample direction);
 Tensor concat(const Tensor& a, const Tensor& b);
+Tensor combine(double a, const Tensor& x, double b, const Tensor& y);
 
 }  // namespace edmund::ops::cuda
 
@@ -143,4 +144,18 @@ TEST_CASE("The GPU's attention, resampling and joining have the reference's valu
     compare([&](const Inputs& in) { return ops::cuda::concat(in[0], in[1]); },
             [&](const Inputs& in) { return ops::concat(in[0], in[1]); }, {x, other}, 1e-6);
   }
+}
+
+TEST_CASE("The GPU adds images of different types and memory orders", "[ops][cuda]") {
+  for (const auto& s : kSizes)
+    for (const auto type : {at::kDouble, at::kFloat})
+      for (const auto other : {at::kDouble, at::kFloat, at::kBFloat16, at::kHalf}) {
+        const Tensor x = random({s[0], s[1], s[2], s[3]}, 1).to(type), y = random(x.sizes(), 2).to(other);
+        const Tensor exact = 0.3 * x.to(at::kDouble) - 1.7 * y.to(at::kDouble);
+        for (const Tensor& order : {y, y.contiguous(at::MemoryFormat::ChannelsLast)}) {
+          const Tensor found = ops::cuda::combine(0.3, x, -1.7, order);
+          CHECK(found.scalar_type() == type);
+          CHECK(gap(found, exact) < (type == at::kDouble ? 1e-15 : 1e-6));
+        }
+      }
 }

@@ -1,4 +1,5 @@
 // The GPU's operators against the reference in double precision on the CPU, gradients included. Skipped where there is no GPU.
+#include "edmund/ops/combine.h"
 #include "edmund/ops/graph.h"
 #include "edmund/ops/random.h"
 #include "support/catch.h"
@@ -123,6 +124,16 @@ TEST_CASE("The GPU's attention, resampling and joining equal the reference", "[o
         compare([&](const std::vector<Tensor>& in) { return ops::resample(in[0], direction, taps); }, {x}, 1e-5);
     compare([&](const std::vector<Tensor>& in) { return ops::concat(in[0], in[1]); },
             {x, random({s[0], 7, s[2] * 2, s[3] * 2}, 2)}, 1e-6);
+  }
+}
+
+TEST_CASE("The GPU adds images of different types and memory orders", "[ops][gpu]") {
+  const UseGpu gpu;
+  const Tensor x = random({2, 3, 7, 5}, 1), y = random({2, 3, 7, 5}, 2);
+  for (const auto other : {at::kDouble, at::kFloat, at::kBFloat16}) {
+    const Tensor rounded = y.to(other).contiguous(at::MemoryFormat::ChannelsLast);
+    const Tensor found = ops::combine(0.3, x.to(gpu.device()), -1.7, rounded.to(gpu.device()));
+    CHECK(gap(found, 0.3 * x - 1.7 * rounded.to(at::kDouble)) < 1e-15);
   }
 }
 

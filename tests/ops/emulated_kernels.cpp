@@ -4,6 +4,7 @@
 // clang-format on
 
 #include "../../src/ops/cuda/adam.cu"
+#include "../../src/ops/cuda/combine.cu"
 #include "../../src/ops/cuda/norm.cu"
 #include "../../src/ops/cuda/norm_backward.cu"
 #include "../../src/ops/cuda/philox.cu"

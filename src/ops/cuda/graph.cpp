@@ -107,6 +107,7 @@ constexpr Operators kOperators{.build = "edmund " EDMUND_VERSION ", LibTorch " T
                                .attention = attention,
                                .resample_box = resample_box,
                                .concat = concat,
+                               .combine = combine,
                                .adam_ema = adam_ema,
                                .draw = draw};
 

@@ -1,4 +1,4 @@
-// Attention, halving, doubling and joining of images on the GPU.
+// Attention, halving, doubling, joining and adding of images on the GPU.
 #include "glue.h"
 
 #include <ATen/ATen.h>
@@ -53,6 +53,27 @@ Tensor resample_box(const Tensor& x, Resample direction) {
 
 Tensor concat(const Tensor& a, const Tensor& b) {
   return at::cat({channels_last(a), channels_last(b).to(a.scalar_type())}, 1);
+}
+
+Tensor combine(double a, const Tensor& x, double b, const Tensor& y) {
+  const c10::cuda::CUDAGuard guard(x.device());
+  using Type = CombineTask::Type;
+  const auto type = y.scalar_type();
+  TORCH_CHECK(x.is_contiguous() && at::isFloatingType(type), "combine: x must be contiguous and y of a float type");
+  const CombineTask task{.a = a,
+                         .b = b,
+                         .images = x.size(0),
+                         .channels = x.size(1),
+                         .pixels = x.size(2) * x.size(3),
+                         .is_double = x.scalar_type() == at::kDouble,
+                         .y = type == at::kDouble     ? Type::kDouble
+                              : type == at::kBFloat16 ? Type::kBfloat16
+                              : type == at::kHalf     ? Type::kHalf
+                                                      : Type::kFloat,
+                         .channels_last = !y.is_contiguous()};
+  Tensor out = at::empty_like(x);
+  C10_CUDA_CHECK(combine(task, x.const_data_ptr(), y.const_data_ptr(), out.mutable_data_ptr(), stream_of(x)));
+  return out;
 }
 
 Tensor attention(const Tensor& qkv, std::int64_t heads) {

@@ -76,6 +76,19 @@ cudaError_t shrink(Element type, std::int64_t rows, std::int64_t width, std::int
 cudaError_t grow(Element type, std::int64_t rows, std::int64_t width, std::int64_t channels, const void* x,
                  float factor, void* y, cudaStream_t stream);
 
+// ---- combine.cu: each operand is read or written once.
+
+struct CombineTask {
+  enum class Type { kFloat, kDouble, kBfloat16, kHalf };
+  double a = 1.0, b = 0.0;
+  std::int64_t images = 0, channels = 0, pixels = 0;
+  bool is_double = false;  // x and the result; else float32
+  Type y = Type::kFloat;
+  bool channels_last = false;  // y; x and the result are [images, channels, pixels]
+};
+/// out = a·x + b·y.
+cudaError_t combine(const CombineTask& task, const void* x, const void* y, void* out, cudaStream_t stream);
+
 // ---- adam.cu: reads gradient, parameters, moments and EMAs once and writes them once.
 
 constexpr int kMostCopies = 4;

@@ -23,7 +23,7 @@ std::string library_file() {
   std::error_code error;
   if (const char* given = std::getenv("EDMUND_CUDA_LIBRARY")) return given;
   const fs::path folder = fs::read_symlink("/proc/self/exe", error).parent_path();
-  for (const fs::path& file : {folder / kFile, folder / ".." / "lib" / kFile})
+  for (const fs::path& file : {folder / kFile, folder / ".." / EDMUND_LIBDIR / kFile})
     if (fs::exists(file, error)) return file.string();
   return "";
 }

@@ -14,7 +14,7 @@ struct Library {
   std::string why, advice;
 };
 
-/// Loads it at the first call, from $EDMUND_CUDA_LIBRARY, else from the program's folder, else from lib beside that.
+/// Loads it at the first call, from $EDMUND_CUDA_LIBRARY, else from the program's folder, else from where it was installed beside that.
 const Library& library();
 
 /// Whether the system shows a GPU of NVIDIA's, without loading anything.

@@ -43,6 +43,8 @@ struct Operators {
   Tensor (*attention)(const Tensor& qkv, std::int64_t heads);
   Tensor (*resample_box)(const Tensor& x, Resample direction);
   Tensor (*concat)(const Tensor& a, const Tensor& b);
+  /// x contiguous, float32 or float64; y contiguous or channels-last.
+  Tensor (*combine)(double a, const Tensor& x, double b, const Tensor& y);
   void (*adam_ema)(Tensor& parameters, Tensor& gradient, Tensor& first_moment, Tensor& second_moment,
                    std::vector<Tensor>& ema, const AdamStep& args, const LiveAdam& live);
   /// Words as int32, normal and uniform numbers as float32 or float64, [B, count].
