@@ -1,5 +1,7 @@
 #include "churn.h"
 
+#include "edmund/ops/combine.h"
+
 #include <algorithm>
 #include <ATen/TensorOperators.h>
 #include <cmath>
@@ -27,7 +29,7 @@ Churned churned(const Churn& churn, const NoiseSchedule& path, Tensor x, double 
   const double t_hat = path.time(std::min(sigma + gamma * sigma, path.sigma(path.domain().high)));
   const double s_hat = path.scale(t_hat), sigma_hat = path.sigma(t_hat);
   const double added = std::sqrt(std::max(sigma_hat * sigma_hat - sigma * sigma, 0.0));
-  return {(s_hat / s) * x + (s_hat * added * churn.noise) * n.to(x.dtype()), t_hat};
+  return {ops::combine(s_hat / s, x, s_hat * added * churn.noise, n), t_hat};
 }
 
 }  // namespace edmund

@@ -52,8 +52,13 @@ function(edmund_slow_test name)
   edmund_labelled_test(${name} slow)
 endfunction()
 
+# Where there is no GPU, all of its cases say so and the test is shown as skipped.
 function(edmund_gpu_test name)
   edmund_labelled_test(${name} gpu)
+  set_tests_properties(gpu_${name} PROPERTIES SKIP_RETURN_CODE 4)
+  if(TARGET edmund_cuda)
+    set_tests_properties(gpu_${name} PROPERTIES ENVIRONMENT EDMUND_CUDA_LIBRARY=$<TARGET_FILE:edmund_cuda>)
+  endif()
 endfunction()
 
 function(edmund_labelled_test name label)

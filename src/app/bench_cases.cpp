@@ -6,8 +6,11 @@
 #include "edmund/core/error.h"
 #include "edmund/data/loader.h"
 #include "edmund/evaluation/features.h"
+#include "edmund/ops/device.h"
+#include "edmund/ops/graph.h"
 #include "edmund/ops/random.h"
 #include "edmund/training/trainer.h"
+#include "gpu_batch.h"
 
 #include <algorithm>
 #include <ATen/ops/empty.h>
@@ -43,11 +46,20 @@ Tensor byte_images(const ImageShape& shape, std::int64_t batch) {
 }
 
 std::function<void()> forward(const std::shared_ptr<Experiment>& experiment, std::int64_t batch) {
-  const Tensor x = noise_images(experiment->shape.image, batch), sigma = at::full({batch}, 1.7, at::kFloat);
-  const Condition condition{.labels = balanced_labels(experiment->shape, consecutive(0, batch))};
+  const at::Device device = ops::device();
+  const Tensor x = noise_images(experiment->shape.image, batch).to(device),
+               sigma = at::full({batch}, 1.7, at::TensorOptions(device).dtype(at::kFloat));
+  const Tensor labels = balanced_labels(experiment->shape, consecutive(0, batch));
+  const Condition condition{.labels = labels.defined() ? labels.to(device) : labels};
+  const std::shared_ptr<ops::Graph> graph = ops::records(device) ? ops::make_graph(device, /*warm_up=*/1) : nullptr;
   return [=] {
     const c10::InferenceMode inference;
-    static_cast<void>(experiment->model.denoise(x, sigma, condition));
+    const auto work = [&] { static_cast<void>(experiment->model.denoise(x, sigma, condition)); };
+    if (graph) {
+      graph->run(work);
+    } else {
+      work();
+    }
   };
 }
 
@@ -70,7 +82,8 @@ std::function<void()> optimizer(const std::shared_ptr<Experiment>& experiment) {
     Tensor p, g, m, v;
     std::vector<Tensor> ema;
   };
-  const auto flat = [size](double value) { return at::full({size}, value, at::kFloat); };
+  const at::TensorOptions options = at::TensorOptions(ops::device()).dtype(at::kFloat);
+  const auto flat = [=](double value) { return at::full({size}, value, options); };
   const auto memory = std::make_shared<Memory>(Memory{flat(0.1), flat(1e-3), flat(0.0), flat(1e-6), {flat(0.1)}});
   const auto calls = std::make_shared<std::int64_t>(0);
   return [=] {
@@ -79,6 +92,20 @@ std::function<void()> optimizer(const std::shared_ptr<Experiment>& experiment) {
     ops::adam_ema(memory->p, memory->g, memory->m, memory->v, memory->ema,
                   {.zero_nonfinite = true, .ema_beta = {0.999}});
   };
+}
+
+void sampling_on_gpu(BenchCase& out, const std::shared_ptr<Experiment>& experiment, std::int64_t batch) {
+  const std::vector<std::int64_t> numbers = consecutive(0, batch);
+  const Tensor labels = balanced_labels(experiment->shape, numbers);
+  const c10::InferenceMode inference;
+  const auto drawn = std::make_shared<GpuBatch>(experiment->model, experiment->sampling, experiment->shape,
+                                                experiment->seed, batch, labels.defined());
+  out.run = [=] {
+    const c10::InferenceMode inside;
+    static_cast<void>(drawn->draw(numbers, labels));
+  };
+  out.run();
+  out.evaluations = drawn->evaluations();
 }
 
 void sampling(BenchCase& out, const std::shared_ptr<Experiment>& experiment, std::int64_t batch) {
@@ -146,7 +173,11 @@ BenchCase make_bench_case(const std::shared_ptr<Experiment>& experiment, const s
   } else if (phase == "loops") {
     body = optimizer_loops(*experiment);
   } else if (phase == "sample") {
-    sampling(out, experiment, batch);
+    if (ops::device().is_cuda()) {
+      sampling_on_gpu(out, experiment, batch);
+    } else {
+      sampling(out, experiment, batch);
+    }
     body = out.run;
   } else if (phase == "loader") {
     body = loading(experiment, batch);
@@ -169,16 +200,19 @@ BenchCase make_bench_case(const std::shared_ptr<Experiment>& experiment, const s
 MachineRates measured_rates() {
   const c10::InferenceMode inference;
   constexpr std::int64_t kSide = 1536, kLarge = std::int64_t{1} << 24;
-  const Tensor a = at::ones({kSide, kSide}), b = at::ones({kSide, kSide});
-  Tensor stream = at::ones({kLarge});
-  Tensor c = at::empty({kSide, kSide});
+  const at::TensorOptions options = at::TensorOptions(ops::device()).dtype(at::kFloat);
+  const Tensor a = at::ones({kSide, kSide}, options), b = at::ones({kSide, kSide}, options);
+  Tensor stream = at::ones({kLarge}, options);
+  Tensor c = at::empty({kSide, kSide}, options);
   MachineRates best;
   for (int i = 0; i < 5; ++i) {
     auto began = Clock::now();
     at::mm_out(c, a, b);
+    ops::synchronize(ops::device());
     best.flops = std::max(best.flops, 2.0 * kSide * kSide * kSide / seconds_since(began));
     began = Clock::now();
     stream.mul_(1.0);
+    ops::synchronize(ops::device());
     best.bytes = std::max(best.bytes, 2.0 * 4.0 * kLarge / seconds_since(began));
   }
   return best;

@@ -4,6 +4,7 @@
 #include "edmund/core/files.h"
 #include "edmund/core/text.h"
 #include "edmund/data/image_io.h"
+#include "edmund/ops/device.h"
 #include "edmund/ops/tensor_file.h"
 
 #include <algorithm>
@@ -22,7 +23,7 @@ namespace fs = std::filesystem;
 class CountedNoise : public PhiloxNoise {
  public:
   CountedNoise(std::uint64_t seed, std::vector<std::int64_t> images)
-      : PhiloxNoise(seed, std::move(images), at::kDouble, at::kCPU) {}
+      : PhiloxNoise(seed, std::move(images), at::kDouble, ops::device()) {}
   Tensor normal(at::IntArrayRef shape) override {
     ++draws_;
     return PhiloxNoise::normal(shape);
@@ -63,7 +64,7 @@ void Comparison::draw(const CompareCell& cell) {
                                            balanced_labels(experiment.shape, numbers), count);
       CountedNoise noise(plan_.seed, numbers);
       const Tensor x = initial_state(*sampling.path, sampling.grid, noise, {image.channels, image.height, image.width});
-      parts.push_back(sampling.sampler(D, *sampling.path, sampling.grid, x, noise));
+      parts.push_back(sampling.sampler(D, *sampling.path, sampling.grid, x, noise).cpu());
       nfe = std::max(nfe, *count), draws = noise.draws();
     }
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;

@@ -5,9 +5,11 @@
 #include "edmund/core/log.h"
 #include "edmund/core/text.h"
 #include "edmund/evaluation/metrics.h"
+#include "edmund/ops/device.h"
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 namespace edmund {
@@ -65,6 +67,23 @@ Intervals read_intervals(Options training, const TrainingSettings& settings) {
           .sample_rows = training.integer("sample_rows", 4, between(1, 64))};
 }
 
+// Where networks run, how precisely and whether as recorded work: ops/device.h. A config does not depend on the machine, so `auto` stays in it.
+void choose_device(Options& root, const std::string& kernels) {
+  const std::string device = root.text("device", "auto");
+  ops::set_device(recorded_as(root, "device", [&]() -> std::optional<at::Device> {
+                    return ops::find_device(device);
+                  }).value_or(at::kCPU));
+  const std::string precision = root.choice("precision", "fp32", {"fp32", "tf32", "bf16", "fp16"});
+  ops::set_precision(precision == "bf16"   ? ops::Precision::kBf16
+                     : precision == "fp16" ? ops::Precision::kFp16
+                     : precision == "tf32" ? ops::Precision::kTf32
+                                           : ops::Precision::kFp32);
+  const bool half = precision == "bf16" || precision == "fp16";
+  root.check(!half || kernels == "fast" || !ops::device().is_cuda(), "precision",
+             "{} on a GPU needs kernels: fast; the reference computes in the weights' own type", precision);
+  ops::set_graphs(root.choice("graphs", "on", {"on", "off"}) == "on" ? ops::Graphs::kOn : ops::Graphs::kOff);
+}
+
 void check_metric(Options& evaluation, const std::string& metric) {
   const auto known = names(metric_table());
   evaluation.check(std::find(known.begin(), known.end(), metric) != known.end(), "metrics", "unknown metric '{}'{}",
@@ -83,6 +102,8 @@ Experiment build(Options options, Needs needs) {
   ops::set_kernels(kernels == "fast" ? ops::Kernels::kFast : ops::Kernels::kReference);
   const std::string conv = root.choice("conv", "winograd", {"winograd", "exact"});
   ops::set_conv(conv == "winograd" ? ops::Conv::kWinograd : ops::Conv::kExact);
+
+  choose_device(root, kernels);
 
   std::shared_ptr<Dataset> data;
   if (needs == Needs::kData) {
@@ -129,6 +150,7 @@ Experiment build(Options options, Needs needs) {
 
   root.finish();
   network->initialize(seed);
+  network->to(ops::device());
   return {.options = options,
           .name = name,
           .seed = seed,
@@ -151,8 +173,10 @@ DenoisingModel model_like(const Experiment& experiment) {
   Options root = experiment.options;
   Options network = root.child("network"), preconditioning = root.child("preconditioning"),
           weight = root.child("loss_weight");
-  return {make_network(network, {.image = experiment.shape.image, .num_classes = experiment.shape.num_classes}),
-          make_preconditioning(preconditioning), make_loss_weight(weight)};
+  const auto made =
+      make_network(network, {.image = experiment.shape.image, .num_classes = experiment.shape.num_classes});
+  made->to(device_of(experiment.model.network()));
+  return {made, make_preconditioning(preconditioning), make_loss_weight(weight)};
 }
 
 }  // namespace edmund

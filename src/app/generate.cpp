@@ -3,6 +3,7 @@
 #include "edmund/app/guide.h"
 #include "edmund/core/error.h"
 #include "edmund/data/image_io.h"
+#include "gpu_batch.h"
 
 #include <algorithm>
 #include <ATen/ops/cat.h>
@@ -25,6 +26,29 @@ Denoiser with_guidance(const Denoiser& plain, const DenoisingModel& model, const
   }
   const Tensor none = at::full_like(labels, shape.num_classes);
   return counted(guided(model, {.labels = labels}, {.labels = none}, sampling.guidance), count, 2);
+}
+
+Generated generated_on_gpu(const DenoisingModel& model, const Sampling& sampling, const ModelShape& shape,
+                           std::span<const std::int64_t> images, const Tensor& labels, std::uint64_t seed,
+                           const std::function<void(std::int64_t)>& progress) {
+  require(!images.empty(), "no images were asked for");
+  const c10::InferenceMode inference;
+  const auto began = std::chrono::steady_clock::now();
+  const auto count = static_cast<std::int64_t>(images.size());
+  std::vector<Tensor> parts;
+  std::unique_ptr<GpuBatch> batch;
+  for (std::int64_t first = 0; first < count; first += sampling.batch_size) {
+    const std::int64_t size = std::min(count - first, sampling.batch_size);
+    if (!batch || batch->size() != size) {
+      batch.reset();  // its memory first
+      batch = std::make_unique<GpuBatch>(model, sampling, shape, seed, size, labels.defined());
+    }
+    parts.push_back(batch->draw(images.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(size)),
+                                labels.defined() ? labels.narrow(0, first, size) : Tensor()));
+    if (progress) progress(first + size);
+  }
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
+  return {.images = at::cat(parts), .labels = labels, .evaluations = batch->evaluations(), .seconds = seconds.count()};
 }
 
 }  // namespace
@@ -61,7 +85,7 @@ Generated generate(const DenoisingModel& model, const Sampling& sampling, const 
     const Denoiser D = sampling_denoiser(model, sampling, shape, classes, evaluations);
     const Tensor x = initial_state(*sampling.path, sampling.grid, *noise,
                                    {shape.image.channels, shape.image.height, shape.image.width});
-    parts.push_back(to_uint8(sampling.sampler(D, *sampling.path, sampling.grid, x, *noise)));
+    parts.push_back(to_uint8(sampling.sampler(D, *sampling.path, sampling.grid, x, *noise)).cpu());
     if (progress) progress(first + size);
   }
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
@@ -71,6 +95,8 @@ Generated generate(const DenoisingModel& model, const Sampling& sampling, const 
 Generated generate(const DenoisingModel& model, const Sampling& sampling, const ModelShape& shape,
                    std::span<const std::int64_t> images, const Tensor& labels, std::uint64_t seed,
                    const std::function<void(std::int64_t)>& progress) {
+  if (device_of(model.network()).is_cuda())
+    return generated_on_gpu(model, sampling, shape, images, labels, seed, progress);
   const NoiseOf noise = [&](std::int64_t first, std::int64_t count) {
     const auto part = images.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
     return std::make_unique<PhiloxNoise>(seed, std::vector<std::int64_t>(part.begin(), part.end()), at::kDouble,

@@ -2,6 +2,7 @@
 
 #include "edmund/core/error.h"
 #include "edmund/core/log.h"
+#include "edmund/ops/device.h"
 #include "edmund/training/checkpoint.h"
 #include "edmund/training/trainer.h"
 
@@ -42,6 +43,7 @@ GuideModel load_guide(const fs::path& path) {
   for (const auto& key : root.keys()) root.defer(key);  // the rest says how it was trained and how it samples
   root.finish();
   load_state(model.network(), checkpoint.ema, folder->string());
+  model.network().to(ops::device());
   return {.path = path.string(), .shape = std::move(shape), .model = std::move(model)};
 }
 

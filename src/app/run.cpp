@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <iterator>
 #include <string_view>
+#include <vector>
 
 namespace edmund {
 namespace fs = std::filesystem;
@@ -45,9 +46,12 @@ TrainedModel load_model(const fs::path& path, std::span<const std::string> overr
     folder = *newest;
   }
   const Checkpoint checkpoint = load_weights(folder, ema);
+  // A checkpoint may have been trained on another machine: where it runs here is this machine's choice.
+  std::vector<std::string> here = {"device=auto"};
+  here.insert(here.end(), overrides.begin(), overrides.end());
   const std::string name = (folder / "state.json").string() + " (config)";
   Experiment experiment =
-      build(Options::read_text(config_under(checkpoint.config, name, overrides), name, overrides), needs);
+      build(Options::read_text(config_under(checkpoint.config, name, overrides), name, here), needs);
   load_state(experiment.model.network(), ema ? checkpoint.ema : checkpoint.network, folder.string());
   return {.run = run, .checkpoint = folder, .images = checkpoint.images, .experiment = std::move(experiment)};
 }
@@ -60,6 +64,9 @@ void require_same_training(const Experiment& experiment, const RunFolder& run) {
   static constexpr std::string_view kFree[] = {"name",
                                                "kernels",
                                                "conv",
+                                               "device",
+                                               "precision",
+                                               "graphs",
                                                "sampling.",
                                                "evaluation.",
                                                "data.root",

@@ -4,6 +4,7 @@
 #include "edmund/core/error.h"
 #include "edmund/diffusion/preconditioning.h"
 
+#include <algorithm>
 #include <ATen/ops/full.h>
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/ones.h>
@@ -58,6 +59,10 @@ Sampling make_sampling(Options& options, const Preconditioning& preconditioning)
   sampling.grid = make_grid(grid, *sampling.path, preconditioning.sigmas);
   Options sampler = options.child("sampler");
   sampling.sampler = make_sampler(sampler);
+  const auto rows = sampler_table();
+  const auto row = std::find_if(rows.begin(), rows.end(),
+                                [name = sampler.text("type", "heun")](const auto& r) { return r.name == name; });
+  sampling.recordable = row == rows.end() || row->order != SamplerEntry::kTolerance;
   sampling.name = format("{}, {} steps ({}) on {}", sampler.text("type", "heun"), sampling.grid.t.size(),
                          grid.text("type", "karras"), schedule.text("type", "edm"));
 

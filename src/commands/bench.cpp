@@ -1,7 +1,7 @@
 // bench: how fast a config's network and everything around it run here.
 //
 //   edmund bench CONFIG [key=value…] [--phase PHASE,…] [--kernels fast,reference,exact] [--batch N] [--rounds N] [--min-time S] [--threads N]
-//                [--json] [--profile]
+//                [--json] [--profile] [--device D] [--precision P] [--graphs on|off]
 //
 //   forward    the denoiser, without gradients                    train      a training step: loss, gradient, clean-up, Adam, EMA
 //   sample     the config's sampler, and its share outside the network
@@ -16,6 +16,7 @@
 
 #include "../app/bench_cases.h"
 #include "edmund/app/command.h"
+#include "edmund/ops/device.h"
 #include "edmund/ops/profile.h"
 
 #include <algorithm>
@@ -41,6 +42,7 @@ struct BenchFlags {
   int threads = 0;
   double min_time = 0.25;
   bool json = false, profile = false;
+  std::string device, precision, graphs;  // in place of the config's, unless empty
 };
 
 // Phases by name, and what peers' benchmarks call them.
@@ -66,6 +68,7 @@ double median(std::vector<double> values) {
 double timed(const std::function<void()>& run, std::int64_t calls) {
   const auto began = Clock::now();
   for (std::int64_t i = 0; i < calls; ++i) run();
+  ops::synchronize(ops::device());
   return std::chrono::duration<double>(Clock::now() - began).count() / static_cast<double>(calls);
 }
 
@@ -88,6 +91,7 @@ ordered_json line_of(const BenchCase& bench, const MachineRates& work, int threa
   ordered_json out = {{"case", bench.name},
                       {"threads", threads},
                       {"batch", bench.batch},
+                      {"device", ops::device().str()},
                       {"ms", rounded(m * 1e3, 3)},
                       {"ms_min", rounded(*std::min_element(bench.seconds.begin(), bench.seconds.end()) * 1e3, 3)},
                       {"ms_img", rounded(m * 1e3 / batch, 3)},
@@ -181,6 +185,15 @@ void print_line(const BenchCase& one, const ordered_json& line, const MachineRat
     for (const auto& [name, value] : one.figures()) std::cout << "   " << name << " " << line[name];
 }
 
+std::vector<std::string> overrides_of(const BenchFlags& flags) {
+  std::vector<std::string> out = flags.target.overrides;
+  const std::pair<const char*, const std::string*> keys[] = {
+      {"device", &flags.device}, {"precision", &flags.precision}, {"graphs", &flags.graphs}};
+  for (const auto& [key, value] : keys)
+    if (!value->empty()) out.push_back(format("{}={}", key, *value));
+  return out;
+}
+
 ExitCode bench(const BenchFlags& flags) {
   if (flags.threads > 0) at::set_num_threads(flags.threads);
   std::vector<std::string> phases;
@@ -189,13 +202,17 @@ ExitCode bench(const BenchFlags& flags) {
   require(!has("memory") || phases.size() * flags.kernels.size() == 1,
           "--phase memory: the peak is that of the whole process; ask for it alone, with one of --kernels");
   const auto experiment =
-      std::make_shared<Experiment>(build(Options::read_file(flags.target.path, flags.target.overrides),
+      std::make_shared<Experiment>(build(Options::read_file(flags.target.path, overrides_of(flags)),
                                          has("loader") || has("fid") ? Needs::kData : Needs::kModel));
+  require(!flags.profile || !ops::device().is_cuda(), "--profile times the operators of the CPU; use nsys for {}",
+          ops::device().str());
   experiment->model.network().eval();
 
   std::vector<BenchCase> cases;
   for (const auto& phase : phases)
     for (const auto& kernels : flags.kernels) cases.push_back(make_bench_case(experiment, phase, kernels, flags.batch));
+  std::vector<MachineRates> works;  // first: recorded work is not counted when it is replayed
+  for (const auto& one : cases) works.push_back(work_of(one));
   measure(cases, flags);
 
   const int threads = at::get_num_threads();
@@ -205,7 +222,7 @@ ExitCode bench(const BenchFlags& flags) {
               << " GFLOP/s, memory " << number(peak.bytes * 1e-9, 1, 0) << " GB/s\n";
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const BenchCase &one = cases[i], &base = cases[i - i % flags.kernels.size()];
-    const MachineRates work = work_of(one);
+    const MachineRates& work = works[i];
     const ordered_json line = line_of(one, work, threads);
     if (flags.json) {
       std::cout << line.dump() << '\n';
@@ -237,6 +254,9 @@ Action make_bench(CLI::App& arguments) {
   arguments.add_option("--min-time", flags->min_time, "seconds of each case in a round")
       ->check(CLI::Range(0.0, 3600.0));
   arguments.add_option("--threads", flags->threads, "0: as many as cores")->check(CLI::Range(0, 1024));
+  arguments.add_option("--device", flags->device, "auto, cpu, cuda or cuda:N (default: the config's)");
+  arguments.add_option("--precision", flags->precision, "fp32, tf32, bf16 or fp16 on a GPU (default: the config's)");
+  arguments.add_option("--graphs", flags->graphs, "on or off: recorded work on a GPU (default: the config's)");
   arguments.add_flag("--json", flags->json, "a JSON line for each case");
   arguments.add_flag("--profile", flags->profile, "times of the operators too");
   return [=] { return bench(*flags); };

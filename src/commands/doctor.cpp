@@ -4,6 +4,7 @@
 
 #include "edmund/app/command.h"
 #include "edmund/data/dataset.h"
+#include "edmund/ops/device.h"
 
 #include <ATen/ops/ones.h>
 #include <ATen/Parallel.h>
@@ -59,7 +60,8 @@ std::vector<Finding> examine() {
                                                                    : "neither AVX2 nor AVX-512";
   out.push_back({"vector instructions", capability,
                  __builtin_cpu_supports("avx2") ? "" : "the CPU is an old one: expect slow runs"});
-  out.push_back({"GPU", "not used by this build", ""});
+  const ops::GpuReport gpu = ops::gpu_report();
+  out.push_back({"GPU", gpu.state, gpu.advice});
   out.push_back({"arithmetic",
                  at::ones({64, 64}).mm(at::ones({64, 64})).sum().item<double>() == 64.0 * 64 * 64 ? "right" : "WRONG",
                  ""});

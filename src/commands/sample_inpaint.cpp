@@ -42,6 +42,7 @@ ExitCode inpaint(const Flags& flags) {
   const Tensor labels = labels_of(flags, experiment.shape, balanced_labels(experiment.shape, numbers), count);
 
   Sampling sampling = experiment.sampling;
+  sampling.recordable = false;  // RePaint copies the image to where the state is
   sampling.sampler = repainted(to_float(image).unsqueeze(0), mask.unsqueeze(0).to(at::kDouble),
                                {.eta = flags.eta, .resamples = flags.resamples, .jump = flags.jump});
   Progress progress("inpainting", "images", count);

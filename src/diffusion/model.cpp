@@ -1,6 +1,7 @@
 #include "edmund/diffusion/model.h"
 
 #include "edmund/core/error.h"
+#include "edmund/ops/combine.h"
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
@@ -12,18 +13,23 @@
 namespace edmund {
 namespace {
 
-// Type of the first parameter that is found; looking at all of them would cost as much as a small layer.
-std::optional<at::ScalarType> first_dtype(const torch::nn::Module& module) {
+// Options of the first parameter that is found; looking at all of them would cost as much as a small layer.
+std::optional<at::TensorOptions> first_options(const torch::nn::Module& module) {
   const auto own = module.parameters(/*recurse=*/false);
-  if (!own.empty()) return own.front().scalar_type();
+  if (!own.empty()) return own.front().options();
   for (const auto& child : module.children())
-    if (const auto found = first_dtype(*child)) return found;
+    if (const auto found = first_options(*child)) return found;
   return std::nullopt;
+}
+
+at::ScalarType dtype_of(const Network& network) {
+  const auto options = first_options(network);
+  return options ? at::typeMetaToScalarType(options->dtype()) : at::kFloat;
 }
 
 // F(c_in·z, c_noise) in the dtype of the weights; of 2C channels the first C (the others are a learned variance).
 Tensor evaluate(Network& network, const Tensor& z, const Tensor& in, const Tensor& noise, const Condition& condition) {
-  const Tensor F = network.forward((in * z).to(first_dtype(network).value_or(at::kFloat)), noise, condition);
+  const Tensor F = network.forward((in * z).to(dtype_of(network)), noise, condition);
   TORCH_CHECK(F.dim() == 4 && (F.size(1) == z.size(1) || F.size(1) == 2 * z.size(1)), "network: output ", F.sizes(),
               " for images ", z.sizes());
   return F.narrow(1, 0, z.size(1));
@@ -34,13 +40,33 @@ void check_batch(const Tensor& z, const Tensor& sigma) {
               z.sizes(), ", sigma ", sigma.sizes(), "; expected [B, C, H, W] and [B]");
 }
 
-// D at one noise level for the whole batch, told in the dtype that keeps z's precision.
+// D at one noise level of images on a GPU. The coefficients are computed on the host, where that costs nothing: each operator on the GPU would cost
+// the launch of a kernel. The same numbers as denoise() up to rounding.
+Tensor denoised_on_gpu(const DenoisingModel& model, const Tensor& z, const Tensor& sigma, const Condition& condition) {
+  const auto c = model.preconditioning().edm(sigma);
+  const Tensor noise = at::full({1}, c.noise.item<double>(), z.options().dtype(c.noise.scalar_type()));
+  const auto scalar = [](const Tensor& x) { return x.item<double>(); };
+  const Tensor in =
+      at::full({}, scalar(c.in), c.in.options());  // a zero-dimensional tensor of the host is a number to a kernel
+  const Tensor F = evaluate(model.network(), z, in, noise, condition);
+  return ops::combine(scalar(c.skip), z, scalar(c.out), F);
+}
+
+// D at one noise level for the whole batch, told in the dtype that keeps z's precision. Images that lie elsewhere visit the network's device.
 Tensor denoised_at(const DenoisingModel& model, const Tensor& z, double sigma, const Condition& condition) {
   const auto dtype = z.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  const at::Device device = device_of(model.network());
+  if (device != z.device()) return denoised_at(model, z.to(device), sigma, condition).to(z.device());
+  if (device.is_cuda()) return denoised_on_gpu(model, z, at::full({1}, sigma, at::TensorOptions(dtype)), condition);
   return model.denoise(z, at::full({1}, sigma, z.options().dtype(dtype)), condition);
 }
 
 }  // namespace
+
+at::Device device_of(const Network& network) {
+  const auto options = first_options(network);
+  return options ? options->device() : at::Device(at::kCPU);
+}
 
 DenoisingModel::DenoisingModel(std::shared_ptr<Network> network, Preconditioning preconditioning, LossWeight weight)
     : network_(std::move(network)), preconditioning_(std::move(preconditioning)), weight_(std::move(weight)) {}

@@ -21,6 +21,7 @@
 #include <ATen/ops/searchsorted.h>
 #include <ATen/ops/tensor.h>
 #include <cmath>
+#include <memory>
 #include <utility>
 
 namespace edmund {
@@ -68,8 +69,12 @@ NoiseInput make_index(Options& options) {
   input.sigmas = {input.levels.front(), input.levels.back()};
   input.rounding = input.levels;
   if (ends_at_zero) input.rounding.insert(input.rounding.begin(), 0.0);
-  input.noise = [levels = input.rounding, first = ends_at_zero ? -1 : 0](const Tensor& sigma) {
-    return (nearest_index(sigma, levels) + first).to(sigma.scalar_type());
+  const Tensor known = at::tensor(at::ArrayRef<double>(input.rounding));
+  const auto on_gpu = std::make_shared<Tensor>();  // kept: recorded work must not copy from the host
+  input.noise = [=, first = ends_at_zero ? -1 : 0](const Tensor& sigma) {
+    if (sigma.is_cuda() && (!on_gpu->defined() || on_gpu->device() != sigma.device()))
+      *on_gpu = known.to(sigma.device());
+    return (nearest_index(sigma, sigma.is_cuda() ? *on_gpu : known) + first).to(sigma.scalar_type());
   };
   return input;
 }
@@ -91,8 +96,8 @@ std::span<const Description> noise_input_table() {
   return table;
 }
 
-Tensor nearest_index(const Tensor& sigma, const std::vector<double>& levels) {
-  const Tensor known = at::tensor(at::ArrayRef<double>(levels)).to(sigma.device()), wanted = sigma.to(at::kDouble);
+Tensor nearest_index(const Tensor& sigma, const Tensor& known) {
+  const Tensor wanted = sigma.to(at::kDouble);
   const Tensor above = at::searchsorted(known, wanted).clamp(1, known.numel() - 1),
                below = above - 1;  // known[below] < σ ≤ known[above] inside
   const Tensor lower = (wanted - known.take(below)).abs() < (known.take(above) - wanted).abs();

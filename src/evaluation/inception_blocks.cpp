@@ -63,7 +63,12 @@ Tensor InceptionLayers::operator()(const std::string& name, const Tensor& x) con
   Folded& layer = layers_.at(name);
   const std::array<std::int64_t, 2> padding{layer.pad_height, layer.pad_width}, stride{layer.stride, layer.stride},
       dilation{1, 1};
-  if (!at::globalContext().hasMKLDNN() || !at::globalContext().userEnabledMkldnn())
+  {
+    const std::scoped_lock lock(mutex_);
+    layer.weight = layer.weight.to(x.device());
+    layer.bias = layer.bias.to(x.device());
+  }
+  if (x.is_cuda() || !at::globalContext().hasMKLDNN() || !at::globalContext().userEnabledMkldnn())
     return at::conv2d(x, layer.weight, layer.bias, stride, padding).relu_();
   Tensor packed;
   {

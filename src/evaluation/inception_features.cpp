@@ -12,6 +12,7 @@
 #include "edmund/core/files.h"
 #include "edmund/evaluation/inception.h"
 #include "edmund/evaluation/resize.h"
+#include "edmund/ops/device.h"
 #include "feature_factories.h"
 
 #include <algorithm>
@@ -67,12 +68,13 @@ class InceptionFeatures final : public FeatureExtractor {
     require(images.size(1) == 1 || images.size(1) == 3, "inception: images have {} channels, expected 1 or 3",
             images.size(1));
     const at::NoGradGuard no_gradients;
+    const ops::ExactFloat32 exact;
     std::vector<Tensor> blocks;
     for (std::int64_t begin = 0; begin < images.size(0); begin += kBlock) {
       Tensor x = resized_batch(images.narrow(0, begin, std::min(kBlock, images.size(0) - begin)), kSide, kSide,
                                convention_.resize);
       x = (x - convention_.center) / convention_.scale;
-      blocks.push_back(network_.features(x.expand({-1, 3, -1, -1})));
+      blocks.push_back(network_.features(x.to(ops::device()).expand({-1, 3, -1, -1})).cpu());
     }
     return blocks.empty() ? at::empty({0, 2048}) : at::cat(blocks);
   }

@@ -1,3 +1,4 @@
+#include "edmund/ops/graph.h"
 #include "edmund/ops/ops.h"
 #include "fast.h"
 
@@ -19,6 +20,8 @@ void adam_ema(Tensor& parameters, Tensor& gradient, Tensor& first_moment, Tensor
   });
   weights_changed();
   if (fast(parameters)) return cpu::adam_ema(parameters, gradient, first_moment, second_moment, ema, args);
+  if (const auto* gpu = fast_cuda(parameters))
+    return gpu->adam_ema(parameters, gradient, first_moment, second_moment, ema, args, {});
   const at::NoGradGuard no_grad;
   Tensor g = gradient;
   if (args.zero_nonfinite) g = at::nan_to_num(g, 0.0, 1e5, -1e5);
@@ -35,6 +38,14 @@ void adam_ema(Tensor& parameters, Tensor& gradient, Tensor& first_moment, Tensor
 
   for (std::size_t i = 0; i < ema.size(); ++i) ema[i].copy_(at::lerp(parameters, ema[i], args.ema_beta[i]));
   gradient.zero_();
+}
+
+void adam_ema(Tensor& parameters, Tensor& gradient, Tensor& first_moment, Tensor& second_moment,
+              std::vector<Tensor>& ema, const AdamStep& args, const LiveAdam& live) {
+  const auto* gpu = fast_cuda(parameters);
+  TORCH_CHECK(gpu != nullptr, "adam_ema: only a GPU's fast operators take a step from the device");
+  weights_changed();
+  gpu->adam_ema(parameters, gradient, first_moment, second_moment, ema, args, live);
 }
 
 }  // namespace edmund::ops

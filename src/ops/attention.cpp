@@ -18,6 +18,7 @@ Tensor attention(const Tensor& qkv, std::int64_t heads) {
     return out;
   });
   if (fast(qkv)) return cpu::attention(qkv, heads);
+  if (const auto* gpu = fast_cuda(qkv)) return gpu->attention(qkv, heads);
   const std::int64_t B = qkv.size(0), d = qkv.size(1) / (3 * heads), L = qkv.size(2) * qkv.size(3);
   const auto parts = qkv.reshape({B * heads, d, 3, L}).unbind(2);  // q, k, v [B·heads, d, L]
   const auto dtype = qkv.scalar_type();

@@ -15,6 +15,7 @@ Tensor conv2d(const Tensor& x, const Conv2d& args) {
                      static_cast<double>(w.size(2) * w.size(3)));
   });
   if (fast(x) && w.scalar_type() == at::kFloat) return cpu::conv2d(x, args);
+  if (const auto* gpu = fast_cuda(x)) return gpu->conv2d(x, args, conv_context());
   const std::int64_t padding = args.padding.value_or(w.size(2) / 2);
   Tensor y =
       at::conv2d(x, w, args.bias.defined() ? std::optional(args.bias) : std::nullopt, 1, padding);  // [B, K, H, W]

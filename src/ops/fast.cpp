@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/Parallel.h>
 #include <cstdlib>
@@ -38,29 +37,11 @@ struct Buffer {
 
 }  // namespace
 
-Tensor channels_last(const Tensor& x) { return x.contiguous(at::MemoryFormat::ChannelsLast); }
-
 Tensor empty_image(std::int64_t B, std::int64_t C, std::int64_t H, std::int64_t W) {
   return at::empty({B, C, H, W}, at::TensorOptions(at::kFloat).memory_format(at::MemoryFormat::ChannelsLast));
 }
 
 const float* data_or_null(const Tensor& x) { return x.defined() ? x.const_data_ptr<float>() : nullptr; }
-
-bool wants_gradient(std::initializer_list<const Tensor*> inputs) {
-  return at::GradMode::is_enabled() &&
-         std::any_of(inputs.begin(), inputs.end(), [](const Tensor* x) { return x->defined() && x->requires_grad(); });
-}
-
-std::optional<Tensor> if_defined(const Tensor& x) { return x.defined() ? std::optional(x) : std::nullopt; }
-
-std::int64_t wanted_gradients(std::initializer_list<const std::optional<Tensor>*> inputs) {
-  std::int64_t bits = 0, bit = 1;
-  for (const auto* input : inputs) {
-    if (input->has_value() && (*input)->requires_grad()) bits |= bit;
-    bit <<= 1;
-  }
-  return bits;
-}
 
 float* scratch(Scratch slot, std::int64_t floats) {
   thread_local std::array<Buffer, 2> buffers;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "autograd.h"
+#include "cuda/library.h"
 #include "edmund/ops/ops.h"
 #include "edmund/ops/profile.h"
 
@@ -9,11 +11,17 @@
 #include <string_view>
 #include <vector>
 
-/// The fast CPU operators: float32 only, results channels-last. ops.h states what each computes; fast() says when they are taken.
+/// The fast operators: the CPU's (float32 only), and those of a GPU (float32, bfloat16, float16), results channels-last. ops.h states what each
+/// computes; fast() and fast_cuda() say when they are taken.
 namespace edmund::ops {
 
 /// Whether set_kernels() asks for the fast operators and x is something that they take.
 bool fast(const Tensor& x);
+
+/// The GPU's fast operators if set_kernels() asks for them and x is something that they take, else null.
+const cuda::Operators* fast_cuda(const Tensor& x);
+/// What its convolutions are told.
+cuda::ConvContext conv_context();
 
 /// What the profile says of an operator on x that makes K channels by `taps` multiplications of each input channel.
 OperatorTime described(std::string_view name, const Tensor& x, std::int64_t K, double taps = 0.0);
@@ -31,19 +39,10 @@ void adam_ema(Tensor& parameters, Tensor& gradient, Tensor& first_moment, Tensor
 /// Gradient of the weight [K, C, 3, 3] times `scale`, of a 3×3 convolution of x that had the gradient dy; both channels-last.
 Tensor winograd_weight_gradient(const Tensor& x, const Tensor& dy, float scale);
 
-/// x with its memory in the order [B, H, W, C].
-Tensor channels_last(const Tensor& x);
-/// Memory for [B, C, H, W] in that order.
+/// Memory for [B, C, H, W] in the order [B, H, W, C].
 Tensor empty_image(std::int64_t B, std::int64_t C, std::int64_t H, std::int64_t W);
 /// A contiguous row, or null if undefined.
 const float* data_or_null(const Tensor& x);
-/// Whether autograd wants to hear of an operation on these.
-bool wants_gradient(std::initializer_list<const Tensor*> inputs);
-/// autograd::Function takes a tensor that may be undefined as an optional, and numbers only those that are there; so each function notes itself
-/// which of its inputs want gradients: bit i for input i.
-std::optional<Tensor> if_defined(const Tensor& x);
-std::int64_t wanted_gradients(std::initializer_list<const std::optional<Tensor>*> inputs);
-
 /// Memory of the calling thread, at least `floats`, aligned to a cache line; valid until the next call with the same slot.
 enum class Scratch { kTiles, kFactors };
 float* scratch(Scratch slot, std::int64_t floats);

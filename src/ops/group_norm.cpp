@@ -31,11 +31,13 @@ Tensor group_norm_silu(const Tensor& x, const GroupNorm& args) {
   TORCH_CHECK(x.dim() == 4 && args.groups > 0 && x.size(1) % args.groups == 0, "group_norm_silu: ", x.sizes(), " in ",
               args.groups, " groups");
   TORCH_CHECK(args.dropout >= 0.0 && args.dropout < 1.0, "group_norm_silu: dropout ", args.dropout);
-  TORCH_CHECK(
-      args.key == nullptr || args.dropout == 0.0 || static_cast<std::int64_t>(args.key->samples.size()) == x.size(0),
-      "dropout: ", args.key->samples.size(), " keys for a batch of ", x.size(0));
+  const std::int64_t keys = args.key == nullptr             ? x.size(0)
+                            : args.key->positions.defined() ? args.key->positions.size(0)
+                                                            : static_cast<std::int64_t>(args.key->samples.size());
+  TORCH_CHECK(args.dropout == 0.0 || keys == x.size(0), "dropout: ", keys, " keys for a batch of ", x.size(0));
   const Timed timed([&] { return described(args.silu ? "group norm + silu" : "group norm", x, x.size(1)); });
   if (fast(x)) return cpu::group_norm_silu(x, args);
+  if (const auto* gpu = fast_cuda(x)) return gpu->group_norm_silu(x, args);
   const auto dtype = x.scalar_type();
   const auto wide = dtype == at::kDouble ? at::kDouble : at::kFloat;
   Tensor y = at::group_norm(x.to(wide), args.groups, args.weight.to(wide), args.bias.to(wide), args.eps).to(dtype);

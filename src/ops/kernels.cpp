@@ -1,6 +1,7 @@
 #include "cpu/kernels.h"
 
 #include "edmund/core/format.h"
+#include "edmund/ops/device.h"
 #include "edmund/ops/ops.h"
 
 #include <atomic>
@@ -18,6 +19,16 @@ std::atomic<Conv>& chosen_conv() {
   return conv;
 }
 
+const char* precision_text() {
+  switch (precision()) {
+    case Precision::kFp32: return "fp32";
+    case Precision::kTf32: return "tf32";
+    case Precision::kBf16: return "bf16";
+    case Precision::kFp16: return "fp16";
+  }
+  return "";
+}
+
 }  // namespace
 
 void set_kernels(Kernels kernels) { chosen_kernels() = kernels; }
@@ -30,6 +41,7 @@ Conv conv() { return chosen_conv(); }
 
 std::string kernels_text() {
   if (kernels() == Kernels::kReference) return "reference (ATen)";
+  if (device().is_cuda()) return format("fast ({}, {})", device().str(), precision_text());
   return format("fast ({}), 3x3 convolutions {}", cpu::kernel_table().name,
                 conv() == Conv::kWinograd ? "by winograd" : "exact");
 }

@@ -2,6 +2,7 @@
 
 #include "cpu/kernels.h"
 #include "edmund/ops/ops.h"
+#include "fast.h"
 
 #include <algorithm>
 #include <array>
@@ -25,6 +26,8 @@ std::atomic<std::uint64_t>& generation() {
 }  // namespace
 
 void weights_changed() { ++generation(); }
+
+cuda::ConvContext conv_context() { return {.precision = precision(), .weights = generation()}; }
 
 namespace cpu {
 namespace {

@@ -1,12 +1,15 @@
 #include "edmund/ops/random.h"
 
 #include "cpu/kernels.h"
+#include "cuda/library.h"
 #include "words.h"
 
 #include <algorithm>
 #include <array>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/Parallel.h>
+#include <c10/util/accumulate.h>
 #include <vector>
 
 namespace edmund::ops {
@@ -23,10 +26,10 @@ std::vector<std::int64_t> batch_shape(std::size_t rows, at::IntArrayRef shape) {
   return out;
 }
 
-// Fills [B, shape…] in double precision or float32, whatever is nearest to dtype, on the CPU; then casts and moves.
+// Fills [B, shape…] in double precision or float32, whatever is nearest to dtype, then casts.
 template <typename Convert>
-Tensor draw_tensor(std::uint64_t seed, Stream stream, std::span<const std::int64_t> samples, std::uint32_t draw,
-                   at::IntArrayRef shape, at::ScalarType dtype, at::Device device, Convert convert) {
+Tensor drawn_on_cpu(std::uint64_t seed, Stream stream, std::span<const std::int64_t> samples, std::uint32_t draw,
+                    at::IntArrayRef shape, at::ScalarType dtype, Convert convert) {
   const bool wide = dtype == at::kDouble;
   const Tensor out = at::empty(batch_shape(samples.size(), shape), wide ? at::kDouble : at::kFloat);
   const std::int64_t count = samples.empty() ? 0 : out.numel() / static_cast<std::int64_t>(samples.size());
@@ -46,7 +49,18 @@ Tensor draw_tensor(std::uint64_t seed, Stream stream, std::span<const std::int64
   } else {
     fill(out.data_ptr<float>());
   }
-  return out.to(device, dtype);
+  return out.to(dtype);
+}
+
+Tensor on_device(std::span<const std::int64_t> samples, at::Device device) {
+  return at::tensor(at::ArrayRef<std::int64_t>(samples.data(), samples.size())).to(device);
+}
+
+Tensor drawn_on_gpu(const cuda::Draw& draw, cuda::Distribution distribution, at::IntArrayRef shape,
+                    at::ScalarType dtype) {
+  const Tensor out = cuda_operators().draw(draw, distribution, c10::multiply_integers(shape),
+                                           dtype == at::kDouble ? at::kDouble : at::kFloat);
+  return out.view(batch_shape(static_cast<std::size_t>(draw.samples.size(0)), shape)).to(dtype);
 }
 
 }  // namespace
@@ -77,18 +91,28 @@ void for_each_run(std::uint64_t seed, Stream stream, std::span<const std::int64_
 
 Tensor normal(std::uint64_t seed, Stream stream, std::span<const std::int64_t> samples, std::uint32_t draw,
               at::IntArrayRef shape, at::ScalarType dtype, at::Device device) {
-  return draw_tensor(seed, stream, samples, draw, shape, dtype, device,
-                     [](std::span<const std::uint32_t> words, double* out) {
-                       cpu::kernel_table().normal(words.data(), static_cast<long>(words.size()), out);
-                     });
+  if (device.is_cuda()) return normal(seed, stream, on_device(samples, device), draw, shape, dtype);
+  return drawn_on_cpu(seed, stream, samples, draw, shape, dtype, [](std::span<const std::uint32_t> words, double* out) {
+    cpu::kernel_table().normal(words.data(), static_cast<long>(words.size()), out);
+  });
+}
+
+Tensor normal(std::uint64_t seed, Stream stream, const Tensor& samples, std::uint32_t draw, at::IntArrayRef shape,
+              at::ScalarType dtype) {
+  if (samples.is_cuda()) return drawn_on_gpu({seed, stream, samples, draw}, cuda::Distribution::kNormal, shape, dtype);
+  return normal(seed, stream,
+                std::span(samples.const_data_ptr<std::int64_t>(), static_cast<std::size_t>(samples.numel())), draw,
+                shape, dtype, at::kCPU);
 }
 
 Tensor uniform(std::uint64_t seed, Stream stream, std::span<const std::int64_t> samples, std::uint32_t draw,
                at::IntArrayRef shape, at::ScalarType dtype, at::Device device) {
-  return draw_tensor(seed, stream, samples, draw, shape, dtype, device,
-                     [dtype](std::span<const std::uint32_t> words, double* out) {
-                       for (std::size_t i = 0; i < words.size(); ++i) out[i] = below_one(open_unit(words[i]), dtype);
-                     });
+  if (device.is_cuda())
+    return drawn_on_gpu({seed, stream, on_device(samples, device), draw}, cuda::Distribution::kUniform, shape, dtype);
+  return drawn_on_cpu(seed, stream, samples, draw, shape, dtype,
+                      [dtype](std::span<const std::uint32_t> words, double* out) {
+                        for (std::size_t i = 0; i < words.size(); ++i) out[i] = below_one(open_unit(words[i]), dtype);
+                      });
 }
 
 }  // namespace edmund::ops

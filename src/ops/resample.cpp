@@ -7,6 +7,10 @@
 #include <ATen/ops/conv_transpose2d.h>
 #include <ATen/ops/outer.h>
 #include <ATen/ops/tensor.h>
+#include <c10/core/InferenceMode.h>
+#include <map>
+#include <mutex>
+#include <tuple>
 
 namespace edmund::ops {
 namespace {
@@ -14,9 +18,26 @@ namespace {
 // Two equal taps: mean of 2×2 pixels down, copies up. The general filter gives the same numbers, several times slower.
 Tensor box(const Tensor& x, Resample direction) {
   if (fast(x)) return cpu::resample_box(x, direction);
+  if (const auto* gpu = fast_cuda(x)) return gpu->resample_box(x, direction);
   if (direction == Resample::kDown) return at::avg_pool2d(x, 2);
   const auto B = x.size(0), C = x.size(1), H = x.size(2), W = x.size(3);
   return x.reshape({B, C, H, 1, W, 1}).expand({B, C, H, 2, W, 2}).reshape({B, C, 2 * H, 2 * W});
+}
+
+// Kept for each GPU, which a copy from the host would make wait (and which recorded work forbids).
+Tensor filter_like(const Tensor& x, const std::vector<double>& taps) {
+  if (!x.is_cuda()) return resample_filter(taps).to(x.options());
+  static std::mutex mutex;
+  using Filters = std::map<std::tuple<std::vector<double>, int, at::ScalarType>, Tensor>;
+  static Filters& kept =
+      *new Filters;  // never destroyed: at the end of the process there is no driver to give memory back to
+  const std::scoped_lock lock(mutex);
+  Tensor& filter = kept[{taps, x.get_device(), x.scalar_type()}];
+  if (!filter.defined()) {
+    const c10::InferenceMode off(false);  // training may come after sampling
+    filter = resample_filter(taps).to(x.device(), x.scalar_type());
+  }
+  return filter;
 }
 
 }  // namespace
@@ -37,7 +58,7 @@ Tensor resample(const Tensor& x, Resample direction, const std::vector<double>& 
   const bool even = x.size(2) % 2 == 0 && x.size(3) % 2 == 0;
   if (size == 2 && pad == 0 && taps[0] == taps[1] && (even || direction == Resample::kUp)) return box(x, direction);
   const std::int64_t C = x.size(1);
-  const Tensor f = resample_filter(taps).to(x.options()).expand({C, 1, size, size});
+  const Tensor f = filter_like(x, taps).expand({C, 1, size, size});
   if (direction == Resample::kDown) return at::conv2d(x, f, {}, 2, pad, 1, C);
   return at::conv_transpose2d(x, f * 4, {}, 2, pad, 0, C);
 }
@@ -47,7 +68,9 @@ Tensor concat(const Tensor& a, const Tensor& b) {
       a.dim() == 4 && b.dim() == 4 && a.size(0) == b.size(0) && a.size(2) == b.size(2) && a.size(3) == b.size(3),
       "concat: ", a.sizes(), " and ", b.sizes(), " differ in more than channels");
   const Timed timed([&] { return described("join", a, a.size(1) + b.size(1)); });
-  return fast(a) && fast(b) ? cpu::concat(a, b) : at::cat({a, b}, 1);
+  if (fast(a) && fast(b)) return cpu::concat(a, b);
+  if (const auto* gpu = fast_cuda(a)) return gpu->concat(a, b);
+  return at::cat({a, b}, 1);
 }
 
 }  // namespace edmund::ops

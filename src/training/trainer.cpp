@@ -32,12 +32,12 @@ Tensor rows(const Tensor& tensor, std::int64_t first, std::int64_t count) {
   return tensor.defined() ? tensor.narrow(0, first, count) : tensor;
 }
 
+}  // namespace
+
 void append(std::vector<double>& out, const Tensor& values) {
   const Tensor host = values.detach().to(at::kCPU, at::kDouble).contiguous();
   out.insert(out.end(), host.data_ptr<double>(), host.data_ptr<double>() + host.numel());
 }
-
-}  // namespace
 
 NamedTensors Trainer::State::trained_tensors() {
   NamedTensors out = parameters_of(model.network());
@@ -55,7 +55,7 @@ void Trainer::State::copy_buffers() {
 void Trainer::State::accumulate(const Tensor& x0, const TrainingDraws& draws,
                                 const std::vector<std::int64_t>& positions, StepReport& report) {
   const std::int64_t B = x0.size(0), part = settings.micro_batch > 0 ? settings.micro_batch : B;
-  const auto count = static_cast<double>(settings.reduction == Reduction::kSum ? B : x0.numel());
+  const std::int64_t count = settings.reduction == Reduction::kSum ? B : x0.numel();
   for (std::int64_t at = 0; at < B; at += part) {
     const std::int64_t n = std::min(part, B - at);
     const Tensor sigma = rows(draws.sigma, at, n);
@@ -65,14 +65,18 @@ void Trainer::State::accumulate(const Tensor& x0, const TrainingDraws& draws,
     const Tensor loss = model.loss(rows(x0, at, n), rows(draws.eps, at, n), sigma, condition);  // [n, C, H, W]
     append(report.sigmas, sigma);
     append(report.losses, loss.mean({1, 2, 3}));
-    Tensor objective = loss;
-    if (uncertainty) {
-      const Tensor u = uncertainty->log_variance(sigma);
-      objective = loss / u.exp() + u;
-    }
-    objective.sum().mul(settings.loss_scale / count).backward();
+    objective(loss, sigma, count).backward();
   }
   for (const double loss : report.losses) report.loss += loss / static_cast<double>(B);
+}
+
+Tensor Trainer::State::objective(const Tensor& loss, const Tensor& sigma, std::int64_t count) const {
+  Tensor out = loss;
+  if (uncertainty) {
+    const Tensor u = uncertainty->log_variance(sigma);
+    out = loss / u.exp() + u;
+  }
+  return out.sum().mul(settings.loss_scale / static_cast<double>(count));
 }
 
 void Trainer::State::clean(StepReport& report) {
@@ -97,27 +101,33 @@ void Trainer::State::skip(const StepReport& report, std::int64_t batch) {
           last_checkpoint.empty() ? "train anew" : "go back to " + last_checkpoint);
 }
 
-void Trainer::State::update(StepReport& report, std::int64_t batch) {
+ops::AdamStep Trainer::State::next_step(StepReport& report, std::int64_t batch) const {
   const std::int64_t learned = images - skipped_images;
+  report.learning_rate = settings.learning_rate.at(learned);
+  report.ema_beta = ema({.step = steps + 1, .images = learned, .batch_size = batch});
+  return {.learning_rate = report.learning_rate,
+          .beta1 = settings.beta1,
+          .beta2 = settings.beta2,
+          .eps = settings.eps,
+          .weight_decay = settings.weight_decay,
+          .step = steps + 1,
+          .zero_nonfinite = false,
+          .ema_beta = {report.ema_beta}};
+}
+
+void Trainer::State::count(std::int64_t batch) {
   ++steps;
   images += batch;
   streak = {};
-  report.learning_rate = settings.learning_rate.at(learned);
-  report.ema_beta = ema({.step = steps, .images = learned, .batch_size = batch});
-  const double scale = settings.clip_norm > 0.0 && report.gradient_norm > settings.clip_norm
-                           ? settings.clip_norm / report.gradient_norm
-                           : 1.0;
-  if (keep) kept = gradient * scale;
-  ops::adam_ema(values, gradient, first, second, averages,
-                {.learning_rate = report.learning_rate,
-                 .beta1 = settings.beta1,
-                 .beta2 = settings.beta2,
-                 .eps = settings.eps,
-                 .weight_decay = settings.weight_decay,
-                 .step = steps,
-                 .zero_nonfinite = false,
-                 .gradient_scale = scale,
-                 .ema_beta = {report.ema_beta}});
+}
+
+void Trainer::State::update(StepReport& report, std::int64_t batch) {
+  ops::AdamStep args = next_step(report, batch);
+  count(batch);
+  if (settings.clip_norm > 0.0 && report.gradient_norm > settings.clip_norm)
+    args.gradient_scale = settings.clip_norm / report.gradient_norm;
+  if (keep) kept = gradient * args.gradient_scale;
+  ops::adam_ema(values, gradient, first, second, averages, args);
 }
 
 Trainer::Trainer(DenoisingModel model, DenoisingModel ema_model, NoiseLevels levels, EmaDecay ema,
@@ -142,9 +152,10 @@ Trainer::Trainer(DenoisingModel model, DenoisingModel ema_model, NoiseLevels lev
 Trainer::~Trainer() = default;
 
 StepReport Trainer::step(const TrainingBatch& batch) {
-  const State& own = *state_;
+  State& own = *state_;
   TORCH_CHECK(!batch.positions.empty() && batch.positions.front() == own.images, "expected the batch at position ",
               own.images);
+  if (own.records(batch)) return own.step_recorded(batch);
   const Tensor x0 = batch.images.to(own.options.device()).to(own.options.dtype()).div(127.5).sub(1.0);  // [B, C, H, W]
   return step(x0, draws(batch.positions, x0.sizes().slice(1), batch.labels), batch.positions);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "edmund/ops/graph.h"
 #include "edmund/training/trainer.h"
 #include "flat_memory.h"
 #include "uncertainty.h"
@@ -7,6 +8,7 @@
 #include <algorithm>
 #include <c10/core/TensorOptions.h>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,6 +28,9 @@ struct Streak {
     }
   }
 };
+
+/// Adds the elements of a tensor on any device.
+void append(std::vector<double>& out, const Tensor& values);
 
 /// Name of the uncertainty's weight among the trained tensors and in checkpoints.
 constexpr const char* kUncertainty = "uncertainty.weight";
@@ -59,6 +64,29 @@ struct Trainer::State {
   void clean(StepReport& report);
   void skip(const StepReport& report, std::int64_t batch);
   void update(StepReport& report, std::int64_t batch);
+  /// What is differentiated: the mean (or sum) of the loss, with uncertainty and scale.
+  Tensor objective(const Tensor& loss, const Tensor& sigma, std::int64_t count) const;
+  /// The optimizer's step to come, unclipped; notes what the log is told of it.
+  ops::AdamStep next_step(StepReport& report, std::int64_t batch) const;
+  /// Counts a step that was taken.
+  void count(std::int64_t batch);
+
+  /// Where recorded work finds a batch, and leaves what the report needs; all on the GPU.
+  struct Recorded {
+    Tensor images;     // uint8 [B, C, H, W]
+    Tensor sigma;      // [B]
+    Tensor positions;  // int64 [B]
+    Tensor labels;     // int64 [B], undefined if unconditional
+    Tensor terms;      // ops::adam_terms()
+    Tensor results;    // loss of each image, then the gradient's norm: [B + 1]
+    std::unique_ptr<ops::Graph> graph;
+  };
+  std::optional<Recorded> recorded;
+  /// Whether a step on this batch runs as recorded work.
+  bool records(const TrainingBatch& batch) const;
+  void make_recorded(const TrainingBatch& batch);
+  void work(const ops::AdamStep& args);
+  StepReport step_recorded(const TrainingBatch& batch);
 };
 
 }  // namespace edmund

@@ -51,6 +51,8 @@ const std::vector<BadInput>& bad_inputs() {
       {"not a truth value", "training: {images: 96, batch_size: 16, flip: sometimes}", "", {"flip", "sometimes"}},
       {"negative noise level", "sampling: {grid: {type: karras, sigma_min: -1}}", "", {"sigma_min", "-1"}},
       {"absurd channel count", "network: {type: unet, channels: 1e12}", "", {"channels"}},
+      {"no such device", "device: gpu", "", {"config.yaml:10:", "device", "expected auto, cpu, cuda or cuda:N", "gpu"}},
+      {"unknown precision", "precision: fp8", "", {"config.yaml:10:", "precision", "fp8"}},
       // Config: names
       {"unknown sampler",
        "sampling: {sampler: {type: huen}}",

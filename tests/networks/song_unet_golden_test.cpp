@@ -3,6 +3,7 @@
 #include "edmund/networks/song_unet.h"
 #include "support/catch.h"
 #include "support/golden.h"
+#include "support/gpu.h"
 #include "support/kernels.h"
 #include "support/state.h"
 #include "support/wrappers.h"
@@ -62,10 +63,15 @@ struct Tolerances {
 // One precision of a file: `twin` is what the names of its references end in.
 class Run {
  public:
-  Run(Golden& golden, at::ScalarType dtype, std::string twin, Tolerances tolerances)
-      : golden_(golden), dtype_(dtype), twin_(std::move(twin)), tolerances_(tolerances), network_(build(golden)) {
+  Run(Golden& golden, at::ScalarType dtype, std::string twin, Tolerances tolerances, at::Device device = at::kCPU)
+      : golden_(golden),
+        dtype_(dtype),
+        device_(device),
+        twin_(std::move(twin)),
+        tolerances_(tolerances),
+        network_(build(golden)) {
     testing::load(*network_, golden, "model.");
-    network_->to(dtype);
+    network_->to(device, dtype);
     network_->eval();
   }
 
@@ -96,7 +102,7 @@ class Run {
     for (const auto& name : golden_.names("gradnorm.")) {
       const auto parameter = name.substr(9);
       require(gradients.contains(parameter), "no parameter for '{}'", name);
-      const Tensor norm = gradients.at(parameter).to(at::kDouble).norm();
+      const Tensor norm = gradients.at(parameter).cpu().to(at::kDouble).norm();
       golden_.check_each_of(name, norm, golden_.use(name)[twin_.empty() ? 0 : 1],
                             twin_.empty() ? tolerances_.norm : tolerances_.exact);
     }
@@ -106,7 +112,7 @@ class Run {
 
  private:
   double tolerance() const { return twin_.empty() ? tolerances_.out : tolerances_.exact; }
-  Tensor io(const std::string& name) { return golden_.use("io." + name).to(dtype_); }
+  Tensor io(const std::string& name) { return golden_.use("io." + name).to(device_, dtype_); }
 
   Condition condition() {
     Condition out;
@@ -139,19 +145,24 @@ class Run {
 
   Golden& golden_;
   at::ScalarType dtype_;
+  at::Device device_;
   std::string twin_;
   Tolerances tolerances_;
   std::shared_ptr<SongUNet> network_;
 };
 
+Tolerances tolerances_of(const Golden& golden) {
+  const std::string text = golden.about().at("tolerance");
+  return {.out = testing::number_in(text, R"(max\|diff\|/max\|ref\| <= ([0-9.e-]+))"),
+          .exact = testing::number_in(text, R"(fp64 build vs `\.fp64`: ([0-9.e-]+))"),
+          .norm = testing::number_in(text, R"(gradient norms rel ([0-9.e-]+))")};
+}
+
 }  // namespace
 
 TEST_CASE("SongUNet and its gradients equal NVlabs/edm's in single and double precision", "[networks][golden]") {
   testing::for_each_golden({"network_songunet_"}, [](Golden& golden) {
-    const std::string text = golden.about().at("tolerance");
-    const Tolerances tolerances{.out = testing::number_in(text, R"(max\|diff\|/max\|ref\| <= ([0-9.e-]+))"),
-                                .exact = testing::number_in(text, R"(fp64 build vs `\.fp64`: ([0-9.e-]+))"),
-                                .norm = testing::number_in(text, R"(gradient norms rel ([0-9.e-]+))")};
+    const Tolerances tolerances = tolerances_of(golden);
     const auto run = [&](at::ScalarType dtype, const std::string& twin) {
       Run once(golden, dtype, twin, tolerances);
       once.outputs();
@@ -163,4 +174,19 @@ TEST_CASE("SongUNet and its gradients equal NVlabs/edm's in single and double pr
       run(at::kFloat, "");
     });
   });
+}
+
+// In float32 only; cuDNN may convolve by Winograd's algorithm, which loses a digit.
+TEST_CASE("SongUNet and its gradients on a GPU equal NVlabs/edm's", "[networks][gpu]") {
+  const testing::UseGpu gpu;
+  testing::for_each_golden({"network_songunet_"},
+                           [&](Golden& golden) {
+                             const Tolerances given = tolerances_of(golden);
+                             Run once(golden, at::kFloat, "",
+                                      {.out = 10 * given.out, .exact = given.exact, .norm = 10 * given.norm},
+                                      gpu.device());
+                             once.outputs();
+                             once.gradients();
+                           },
+                           {"*.fp64"});
 }

@@ -42,6 +42,7 @@ struct Sampling {
   Interval guidance_sigmas;
   std::shared_ptr<const GuideModel> guide;  // none: classifier-free guidance
   std::int64_t batch_size = 64;
+  bool recordable = true;  // false: what it does depends on the images (adaptive samplers), see ops/graph.h
 };
 
 /// What a training run writes and when (part of `training:`); counts are images.

@@ -10,6 +10,9 @@
 
 namespace edmund {
 
+/// Where a network's weights lie; the CPU if it has none.
+at::Device device_of(const Network& network);
+
 /// Network + Preconditioning: the only place where F becomes D. Cheap to copy; copies share the network.
 class DenoisingModel {
  public:
@@ -32,7 +35,7 @@ class DenoisingModel {
   LossWeight weight_;
 };
 
-/// The model with its condition bound: what a sampler gets. Runs without gradients.
+/// The model with its condition bound: what a sampler gets. Runs without gradients. The network runs on its own device, D comes back on z's.
 Denoiser conditioned(const DenoisingModel& model, Condition condition);
 
 /// The same with gradients: D can be differentiated by z, as likelihoods need. Throws Error under torch::InferenceMode, which has no graph.

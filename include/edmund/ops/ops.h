@@ -24,7 +24,7 @@ Kernels kernels();
 enum class Conv { kWinograd, kExact };
 void set_conv(Conv conv);
 Conv conv();
-/// What is chosen, for logs: "fast (avx512), 3x3 convolutions by winograd".
+/// What is chosen, for logs: "fast (avx512), 3x3 convolutions by winograd", "fast (cuda:0, bf16)".
 std::string kernels_text();
 
 /// To be called by whoever writes a network's weights other than by an operation on the parameter itself (through flat memory that it is a view
@@ -35,6 +35,7 @@ void weights_changed();
 struct DropoutKey {
   std::uint64_t seed = 0;
   std::vector<std::int64_t> samples = {};  // global positions of the training images, [B]
+  Tensor positions = {};  // the same on the GPU, int64 [B], in place of `samples`: recorded work reads them anew
 };
 
 /// 2-D convolution with everything that a U-Net adds to it: y = (conv(x, weight) + bias + per_sample + residual) · scale.

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "edmund/ops/tensor.h"
+
+#include <algorithm>
+#include <ATen/core/grad_mode.h>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+
+/// What the fast operators of both devices need to take part in autograd.
+namespace edmund::ops {
+
+/// x with its memory in the order [B, H, W, C].
+inline Tensor channels_last(const Tensor& x) { return x.contiguous(at::MemoryFormat::ChannelsLast); }
+
+/// Whether autograd wants to hear of an operation on these.
+inline bool wants_gradient(std::initializer_list<const Tensor*> inputs) {
+  return at::GradMode::is_enabled() &&
+         std::any_of(inputs.begin(), inputs.end(), [](const Tensor* x) { return x->defined() && x->requires_grad(); });
+}
+
+/// autograd::Function takes a tensor that may be undefined as an optional, and numbers only those that are there; so each function notes itself
+/// which of its inputs want gradients: bit i for input i.
+inline std::optional<Tensor> if_defined(const Tensor& x) { return x.defined() ? std::optional(x) : std::nullopt; }
+
+inline std::int64_t wanted_gradients(std::initializer_list<const std::optional<Tensor>*> inputs) {
+  std::int64_t bits = 0, bit = 1;
+  for (const auto* input : inputs) {
+    if (input->has_value() && (*input)->requires_grad()) bits |= bit;
+    bit <<= 1;
+  }
+  return bits;
+}
+
+}  // namespace edmund::ops

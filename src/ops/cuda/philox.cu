@@ -1,0 +1,88 @@
+// Random numbers of many samples at once: the integers of core/philox.h, and the normal and uniform numbers that ops/random.cpp makes of them.
+#include "device_code.cuh"
+
+namespace edmund::ops::cuda {
+namespace {
+
+// 32 random bits as a double strictly inside (0, 1).
+__device__ double open_unit(std::uint32_t word) { return (static_cast<double>(word) + 0.5) * 0x1p-32; }
+
+struct Words {
+  using Out = std::uint32_t;
+  static __device__ void make(const uint4& w, std::uint32_t* out) {
+    out[0] = w.x, out[1] = w.y, out[2] = w.z, out[3] = w.w;
+  }
+};
+
+// Box-Muller: two words → two normal numbers.
+template <typename T>
+struct Normal {
+  using Out = T;
+  static __device__ void pair(std::uint32_t first, std::uint32_t second, T* out) {
+    const double radius = sqrt(-2.0 * log(open_unit(first))), angle = 6.283185307179586476925287 * open_unit(second);
+    double s, c;
+    sincos(angle, &s, &c);
+    out[0] = static_cast<T>(radius * c);
+    out[1] = static_cast<T>(radius * s);
+  }
+  static __device__ void make(const uint4& w, T* out) {
+    pair(w.x, w.y, out);
+    pair(w.z, w.w, out + 2);
+  }
+};
+
+template <typename T>
+struct Uniform {
+  using Out = T;
+  static __device__ T one(std::uint32_t word) {
+    const double u = open_unit(word);
+    // Rounding to float32 may reach 1.
+    return sizeof(T) == sizeof(double) ? static_cast<T>(u) : static_cast<T>(fmin(u, 1.0 - 0x1p-24));
+  }
+  static __device__ void make(const uint4& w, T* out) {
+    out[0] = one(w.x), out[1] = one(w.y), out[2] = one(w.z), out[3] = one(w.w);
+  }
+};
+
+template <typename Kind>
+__global__ void draw_kernel(PhiloxKey key, std::int64_t rows, std::int64_t count, typename Kind::Out* out) {
+  const std::int64_t block = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x, first = block * 4;
+  if (first >= count) return;
+  for (std::int64_t row = blockIdx.y; row < rows; row += gridDim.y) {
+    typename Kind::Out four[4];
+    Kind::make(words_of(key, key.samples[row], static_cast<std::uint32_t>(block)), four);
+    for (int i = 0; i < 4 && first + i < count; ++i) out[row * count + first + i] = four[i];
+  }
+}
+
+template <typename Kind>
+cudaError_t draw(const PhiloxKey& key, std::int64_t rows, std::int64_t count, typename Kind::Out* out,
+                 cudaStream_t stream) {
+  if (rows == 0 || count == 0) return cudaSuccess;
+  constexpr int kThreads = 128;
+  const dim3 grid(static_cast<unsigned>(((count + 3) / 4 + kThreads - 1) / kThreads), image_blocks(rows));
+  launch(draw_kernel<Kind>, grid, kThreads, stream, key, rows, count, out);
+  return cudaGetLastError();
+}
+
+}  // namespace
+
+cudaError_t draw_words(const PhiloxKey& key, std::int64_t rows, std::int64_t count, std::uint32_t* out,
+                       cudaStream_t stream) {
+  return draw<Words>(key, rows, count, out, stream);
+}
+cudaError_t draw_normal(const PhiloxKey& key, std::int64_t rows, std::int64_t count, float* out, cudaStream_t stream) {
+  return draw<Normal<float>>(key, rows, count, out, stream);
+}
+cudaError_t draw_normal(const PhiloxKey& key, std::int64_t rows, std::int64_t count, double* out, cudaStream_t stream) {
+  return draw<Normal<double>>(key, rows, count, out, stream);
+}
+cudaError_t draw_uniform(const PhiloxKey& key, std::int64_t rows, std::int64_t count, float* out, cudaStream_t stream) {
+  return draw<Uniform<float>>(key, rows, count, out, stream);
+}
+cudaError_t draw_uniform(const PhiloxKey& key, std::int64_t rows, std::int64_t count, double* out,
+                         cudaStream_t stream) {
+  return draw<Uniform<double>>(key, rows, count, out, stream);
+}
+
+}  // namespace edmund::ops::cuda
