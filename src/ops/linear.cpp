@@ -1,5 +1,6 @@
 #include "cpu/kernels.h"
 #include "edmund/core/format.h"
+#include "autograd.h"
 #include "fast.h"
 
 #include <algorithm>
@@ -37,7 +38,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
                         .bytes = static_cast<double>(x.element_size()) * (rows * (in + out) + in * out)};
   });
   if (fast(x) && x.size(0) <= kFewRows && weight.scalar_type() == at::kFloat && x.size(1) > 0 &&
-      (!bias.defined() || bias.is_contiguous()) && !cpu::wants_gradient({&x, &weight, &bias}))
+      (!bias.defined() || bias.is_contiguous()) && !wants_gradient({&x, &weight, &bias}))
     return few_rows(x, weight, bias);
   return bias.defined() ? at::linear(x, weight, bias) : at::linear(x, weight);
 }
