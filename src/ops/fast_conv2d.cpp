@@ -1,6 +1,7 @@
-// conv2d on the CPU: 3×3 by Winograd's F(4×4, 3×3) or ATen's direct convolution (set_conv), 1×1 as a matrix product, others by ATen.
+// conv2d on the CPU: in bfloat16 by ATen (oneDNN) where that is asked for and there; else 3×3 by Winograd's F(4×4, 3×3) or ATen's direct convolution (set_conv), 1×1 as a matrix product, others by ATen.
 #include "cpu/kernels.h"
 #include "edmund/core/format.h"
+#include "edmund/ops/device.h"
 #include "fast.h"
 #include "packed_weights.h"
 
@@ -21,9 +22,10 @@
 namespace edmund::ops::cpu {
 namespace {
 
-enum class Method { kMatrix, kWinograd, kDirect };
+enum class Method { kMatrix, kWinograd, kDirect, kBf16 };
 
 Method method_of(const Tensor& weight, std::int64_t padding) {
+  if (precision() == Precision::kBf16 && has_bf16()) return Method::kBf16;
   const auto R = weight.size(2);
   if (R == 1 && padding == 0 && weight.size(3) == 1) return Method::kMatrix;
   if (R == 3 && padding == 1 && weight.size(3) == 3 && conv() == Conv::kWinograd) return Method::kWinograd;
@@ -115,14 +117,20 @@ void add_tail(const Tensor& y, const Tail& tail) {
   });
 }
 
+Tensor bf16(const Tensor& x) { return x.to(at::kBFloat16); }
+Tensor fp32(const Tensor& x) { return x.defined() ? channels_last(x.to(at::kFloat)) : x; }
+
 Tensor forward(const Tensor& input, const Tensor& weight, const Tail& tail, std::int64_t padding, Use use) {
   const Tensor x = channels_last(input);
+  Tensor y;
   switch (method_of(weight, padding)) {
     case Method::kMatrix: return matrix(x, packed_weight(weight, Packing::kMatrix, use), weight.size(0), tail);
     case Method::kWinograd: return winograd(x, packed_weight(weight, Packing::kWinograd, use), weight.size(0), tail);
-    case Method::kDirect: break;
+    case Method::kBf16:
+      y = fp32(at::conv2d(bf16(x), packed_weight(weight, Packing::kBf16, use), std::nullopt, 1, padding));
+      break;
+    case Method::kDirect: y = channels_last(at::conv2d(x, weight, std::nullopt, 1, padding)); break;
   }
-  const Tensor y = channels_last(at::conv2d(x, weight, std::nullopt, 1, padding));
   add_tail(y, tail);
   return y;
 }
@@ -210,6 +218,12 @@ class Function : public torch::autograd::Function<Function> {
       case Method::kWinograd:
         if (needs(0)) dx = winograd(dy, packed_weight(weight, Packing::kWinogradBackward, Use::kOnce), x.size(1), tail);
         if (needs(1)) dw = winograd_weight_gradient(x, dy, tail.scale);
+        break;
+      case Method::kBf16:
+        std::tie(dx, dw, std::ignore) = at::convolution_backward(
+            bf16(scale == 1.0 ? dy : dy * scale), bf16(x), packed_weight(weight, Packing::kBf16, Use::kOnce),
+            std::nullopt, {1, 1}, {padding, padding}, {1, 1}, false, {0, 0}, 1, {needs(0), needs(1), false});
+        dx = fp32(dx), dw = dw.defined() ? dw.to(at::kFloat).contiguous() : dw;
         break;
       case Method::kDirect:
         std::tie(dx, dw, std::ignore) =

@@ -42,6 +42,8 @@ Conv conv() { return chosen_conv(); }
 std::string kernels_text() {
   if (kernels() == Kernels::kReference) return "reference (ATen)";
   if (device().is_cuda()) return format("fast ({}, {})", device().str(), precision_text());
+  if (precision() == Precision::kBf16 && cpu::has_bf16())
+    return format("fast ({}), convolutions in bf16", cpu::kernel_table().name);
   return format("fast ({}), 3x3 convolutions {}", cpu::kernel_table().name,
                 conv() == Conv::kWinograd ? "by winograd" : "exact");
 }

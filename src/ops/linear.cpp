@@ -1,6 +1,6 @@
+#include "autograd.h"
 #include "cpu/kernels.h"
 #include "edmund/core/format.h"
-#include "autograd.h"
 #include "fast.h"
 
 #include <algorithm>

@@ -77,6 +77,7 @@ std::atomic<std::size_t>& made() {
 
 Tensor pack(const Tensor& weight, Packing packing) {
   ++made();
+  if (packing == Packing::kBf16) return weight.to(at::kBFloat16).contiguous(at::MemoryFormat::ChannelsLast);
   const auto& table = kernel_table();
   const Tensor plain = weight.contiguous();
   const float* w = plain.const_data_ptr<float>();

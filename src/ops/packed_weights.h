@@ -8,10 +8,11 @@ namespace edmund::ops::cpu {
 
 /// Forms that a convolution's weight [K, C, R, R] takes for the kernels: panels of columns, see KernelTable.
 enum class Packing {
-  kMatrix,           // 1×1: C deep, K columns
-  kMatrixBackward,   // 1×1: K deep, C columns
-  kWinograd,         // 3×3
-  kWinogradBackward  // 3×3 rotated, K and C exchanged: the gradient for the input
+  kMatrix,            // 1×1: C deep, K columns
+  kMatrixBackward,    // 1×1: K deep, C columns
+  kWinograd,          // 3×3
+  kWinogradBackward,  // 3×3 rotated, K and C exchanged: the gradient for the input
+  kBf16               // the weight itself as bfloat16, channels-last
 };
 
 /// kKeep, for sampling: the form is kept until the weight changes, be it by an operation that counts its version, by set_data, or by whoever calls

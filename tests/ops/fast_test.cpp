@@ -2,6 +2,7 @@
 // two, sizes that fill no vector and no tile.
 #include "../../src/ops/cpu/kernels.h"
 #include "../../src/ops/packed_weights.h"
+#include "edmund/ops/device.h"
 #include "edmund/ops/ops.h"
 #include "support/catch.h"
 
@@ -60,6 +61,7 @@ struct Switches {
   ~Switches() {
     ops::set_kernels(ops::Kernels::kReference);
     ops::set_conv(ops::Conv::kWinograd);
+    ops::set_precision(ops::Precision::kFp32);
     ops::cpu::use_kernel_table(table);
     at::set_num_threads(threads);
   }
@@ -109,6 +111,25 @@ TEST_CASE("Fast convolutions equal the reference", "[ops][fast]") {
                              {.weight = in[1], .bias = in[2], .per_sample = in[3], .residual = in[4], .scale = 0.7});
         },
         inputs, conv == ops::Conv::kWinograd ? 2e-5 : 2e-6);
+  }
+}
+
+TEST_CASE("Convolutions in bfloat16 stay within its rounding where the CPU has it", "[ops][fast]") {
+  const std::int64_t R = GENERATE(1, 3);
+  for (const auto& s : kSizes) {
+    const std::int64_t B = s[0], C = s[1], K = C + 5;
+    const std::vector<Tensor> inputs{random({B, C, s[2], s[3]}, 1), random({K, C, R, R}, 2), random({K}, 3),
+                                     random({B, K, s[2], s[3]}, 4)};
+    const Operation conv = [](const std::vector<Tensor>& in) {
+      ops::set_precision(in[0].scalar_type() == at::kFloat ? ops::Precision::kBf16 : ops::Precision::kFp32);
+      return ops::conv2d(in[0], {.weight = in[1], .bias = in[2], .residual = in[3], .scale = 0.7});
+    };
+    compare(conv, inputs, 1e-2);
+    if (!ops::cpu::has_bf16()) continue;
+    const Switches switches;
+    std::vector<Tensor> single;
+    for (const auto& input : inputs) single.push_back(input.to(at::kFloat));
+    CHECK(gap(conv(single), conv(inputs)) > 1e-5);  // it was not float32
   }
 }
 

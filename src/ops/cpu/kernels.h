@@ -134,6 +134,8 @@ struct KernelTable {
 
 /// Table of the best instruction set that this machine has.
 const KernelTable& kernel_table();
+/// Whether this machine multiplies bfloat16 (AVX512-BF16, and with it AMX where there is one).
+bool has_bf16();
 /// All tables that this machine can run, the best first (tests compare them).
 const KernelTable* const* kernel_tables(long& count);
 /// Makes another of them the one to use (tests).

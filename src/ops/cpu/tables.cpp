@@ -49,6 +49,14 @@ std::atomic<const KernelTable*>& chosen() {
 
 const KernelTable& kernel_table() { return *chosen(); }
 
+bool has_bf16() {
+#ifdef EDMUND_X86
+  return usable().tables[0] == &avx512::kTable && __builtin_cpu_supports("avx512bf16") != 0;
+#else
+  return false;
+#endif
+}
+
 const KernelTable* const* kernel_tables(long& count) {
   count = usable().count;
   return usable().tables.data();
