@@ -107,13 +107,15 @@ std::string compare_page(Comparison& comparison, const ordered_json& table, cons
   Page page("edmund compare: " + plan.name, format("{} images a cell from seed {}, paired", plan.images, plan.seed));
   page.interactive();
   page.section("What was compared");
+  const bool own_baselines =
+      std::any_of(plan.models.begin(), plan.models.end(), [](const auto& model) { return !model.baseline.empty(); });
   std::vector<std::pair<std::string, std::string>> facts{
       {"cells", std::to_string(table["cells"].size())},
       {"intervals", format("{} %, bootstrap of {} resamples of generated and real images, less its bias",
                            short_number(100 * plan.level), plan.resamples)},
       {"differences",
        format("to {} at the same budget, row by row of the same seeds; * where the interval leaves out 0",
-              plan.baseline_name())}};
+              own_baselines ? "the model that each names as its baseline" : plan.baseline_name())}};
   for (const auto& model : table["models"])
     facts.push_back(
         {model["name"], format("{}, {} images; features: {} {}", model["checkpoint"].get<std::string>(),

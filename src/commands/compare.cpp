@@ -17,8 +17,15 @@ namespace {
 
 using nlohmann::ordered_json;
 
-void print(const ordered_json& row) {
-  std::cout << std::left << std::setw(28) << row["variant"].get<std::string>() << std::right << std::setw(5)
+// What tells the row from others.
+std::string name_of(const ordered_json& row, const ComparePlan& plan) {
+  const std::string model = row["model"], variant = row["variant"];
+  if (plan.models.size() == 1) return variant;
+  return plan.variants.size() == 1 ? model : model + ", " + variant;
+}
+
+void print(const ordered_json& row, const ComparePlan& plan) {
+  std::cout << std::left << std::setw(28) << name_of(row, plan) << std::right << std::setw(5)
             << row["nfe"].get<std::int64_t>() << " NFE";
   for (const auto& [metric, score] : row["scores"].items()) {
     std::cout << "   " << metric << ' ' << short_number(score["value"].get<double>());
@@ -52,7 +59,7 @@ ExitCode compared(Comparison& comparison, std::int64_t shard, std::int64_t shard
                   const std::function<void(Page&, const ordered_json&)>& more) {
   log::info("{} cells in {}", comparison.cells().size(), comparison.out().string());
   comparison.run(shard, shards, [&](const CompareCell&, const std::string& scores) {
-    if (!json) print(ordered_json::parse(scores));
+    if (!json) print(ordered_json::parse(scores), comparison.plan());
   });
   if (!comparison.complete()) {
     log::info("this shard is done; the table comes once all are: run it again then");
