@@ -5,10 +5,9 @@
 //   S_churn, S_min, S_max, S_noise   see churn.h
 //   final  denoise   or euler, none
 #include "churn.h"
+#include "edmund/ops/combine.h"
 #include "edmund/samplers/sampler.h"
 #include "edmund/samplers/velocity.h"
-
-#include <ATen/TensorOperators.h>
 
 namespace edmund::samplers {
 
@@ -19,7 +18,7 @@ Sampler make_euler(Options& options) {
     const std::size_t N = grid.t.size();
     for (const auto& [t, u] : steps(grid)) {
       const auto [x_hat, t_hat] = churned(churn, path, x, t, N, noise);
-      x = x_hat + (u - t_hat) * velocity(D, path, x_hat, t_hat);
+      x = ops::combine(1.0, x_hat, u - t_hat, velocity(D, path, x_hat, t_hat));
     }
     if (final == Final::kNone) return x;
     const auto [x_hat, t_hat] = churned(churn, path, x, grid.t.back(), N, noise);

@@ -8,10 +8,10 @@
 //   S_churn, S_min, S_max, S_noise   see churn.h
 //   final  denoise   or euler, none
 #include "churn.h"
+#include "edmund/ops/combine.h"
 #include "edmund/samplers/sampler.h"
 #include "edmund/samplers/velocity.h"
 
-#include <ATen/TensorOperators.h>
 #include <cmath>
 
 namespace edmund::samplers {
@@ -26,8 +26,8 @@ Sampler make_heun(Options& options) {
       const auto [x_hat, t_hat] = churned(churn, path, x, t, N, noise);
       const double h = u - t_hat;
       const Tensor now = velocity(D, path, x_hat, t_hat);
-      const Tensor then = velocity(D, path, x_hat + (alpha * h) * now, std::lerp(t_hat, u, alpha));
-      x = x_hat + h * ((1 - 0.5 / alpha) * now + (0.5 / alpha) * then);
+      const Tensor then = velocity(D, path, ops::combine(1.0, x_hat, alpha * h, now), std::lerp(t_hat, u, alpha));
+      x = ops::combine(1.0, x_hat, h, ops::combine(1 - 0.5 / alpha, now, 0.5 / alpha, then));
     }
     if (final == Final::kNone) return x;
     const auto [x_hat, t_hat] = churned(churn, path, x, grid.t.back(), N, noise);

@@ -11,7 +11,7 @@ namespace edmund {
 Tensor velocity(const Denoiser& D, const NoiseSchedule& path, const Tensor& x, double t, double lambda) {
   const double s = path.scale(t), sigma = path.sigma(t);
   const double growth = (1 + lambda * lambda) * path.sigma_rate(t) / sigma;
-  return ops::combine(path.scale_rate(t) / s + growth, x, -(growth * s), D(x / s, sigma));
+  return ops::combine(path.scale_rate(t) / s + growth, x, -(growth * s), D(s == 1.0 ? x : x / s, sigma));
 }
 
 double diffusion(const NoiseSchedule& path, double t) {

@@ -2,6 +2,7 @@
 // two, sizes that fill no vector and no tile.
 #include "../../src/ops/cpu/kernels.h"
 #include "../../src/ops/packed_weights.h"
+#include "edmund/ops/combine.h"
 #include "edmund/ops/device.h"
 #include "edmund/ops/ops.h"
 #include "support/catch.h"
@@ -197,6 +198,20 @@ TEST_CASE("Every instruction set draws the normal numbers of Box and Muller's fo
         REQUIRE(std::abs(found[i + 1] - radius * std::sin(angle)) < 1e-14);
       }
     }
+}
+
+TEST_CASE("Combining images in double precision equals the reference", "[ops][fast]") {
+  const Switches switches;
+  long count = 0;
+  const auto* tables = ops::cpu::kernel_tables(count);
+  for (const std::int64_t size : {1, 7, 40}) {
+    const Tensor x = random({2, 3, size, size}, 1), y = random({2, 3, size, size}, 2);
+    for (long i = 0; i < count; ++i) {
+      ops::cpu::use_kernel_table(*tables[i]);
+      CHECK(gap(ops::combine(1.25, x, -0.3, y), 1.25 * x - 0.3 * y) < 1e-15);
+      CHECK(gap(ops::combine(1.25, x, -0.3, y.transpose(2, 3)), 1.25 * x - 0.3 * y.transpose(2, 3)) < 1e-15);
+    }
+  }
 }
 
 TEST_CASE("Fast resampling and joining equal the reference", "[ops][fast]") {

@@ -112,6 +112,8 @@ struct KernelTable {
   /// Box-Muller: words 2i and 2i + 1 give normal numbers 2i and 2i + 1; count even.
   void (*normal)(const std::uint32_t* words, long count, double* out);
 
+  /// out = a·x + b·y.
+  void (*combine)(double a, const double* x, double b, const double* y, long size, double* out);
   /// y = y·scale + add + residual·scale, in place; add and residual may be null.
   void (*epilogue)(float* y, long pixels, long C, const float* add, const float* residual, float scale);
   /// sums[c] += Σ dy·scale; scaled = dy·scale unless null.

@@ -4,6 +4,12 @@
 
 namespace edmund::ops::cpu::EDMUND_ISA {
 
+void combine(double a, const double* __restrict x, double b, const double* __restrict y, long size,
+             double* __restrict out) {
+#pragma GCC ivdep
+  for (long i = 0; i < size; ++i) out[i] = a * x[i] + b * y[i];
+}
+
 void epilogue(float* y, long pixels, long C, const float* add, const float* residual, float scale) {
   for (long i = 0; i < pixels; ++i, y += C, residual += residual != nullptr ? C : 0)
     for (long c = 0; c < C; c += kWidth) {

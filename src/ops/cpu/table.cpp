@@ -26,6 +26,7 @@ const KernelTable kTable = {
     .dropout_factors = dropout_factors,
     .philox = philox,
     .normal = normal,
+    .combine = combine,
     .epilogue = epilogue,
     .scaled_sums = scaled_sums,
     .shrink = shrink,
