@@ -17,7 +17,7 @@ bool fits_cpu(const Tensor& x, const Tensor& y) {
          !wants_gradient({&x, &y});
 }
 
-Tensor combined(double a, const Tensor& x, double b, const Tensor& y) {
+Tensor combined_on_cpu(double a, const Tensor& x, double b, const Tensor& y) {
   Tensor out = at::empty_like(x);
   const double *from = x.const_data_ptr<double>(), *other = y.const_data_ptr<double>();
   double* to = out.data_ptr<double>();
@@ -28,7 +28,7 @@ Tensor combined(double a, const Tensor& x, double b, const Tensor& y) {
 }
 
 // What the GPU's kernel takes: x as it lies in memory, y in that order or channels-last; no gradients.
-bool fits(const Tensor& x, const Tensor& y) {
+bool fits_gpu(const Tensor& x, const Tensor& y) {
   const auto type = x.scalar_type();
   return kernels() == Kernels::kFast && x.is_cuda() && y.is_cuda() && x.dim() == 4 && x.sizes() == y.sizes() &&
          (type == at::kFloat || type == at::kDouble) && x.is_contiguous() && x.numel() > 0 &&
@@ -38,8 +38,8 @@ bool fits(const Tensor& x, const Tensor& y) {
 }  // namespace
 
 Tensor combine(double a, const Tensor& x, double b, const Tensor& y) {
-  if (fits(x, y)) return cuda_operators().combine(a, x, b, y);
-  if (fits_cpu(x, y)) return combined(a, x, b, y);
+  if (fits_gpu(x, y)) return cuda_operators().combine(a, x, b, y);
+  if (fits_cpu(x, y)) return combined_on_cpu(a, x, b, y);
   return a * x + b * y.to(x.scalar_type());
 }
 

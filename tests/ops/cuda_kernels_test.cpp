@@ -2,31 +2,22 @@
 #include "../../src/ops/cuda/kernels.h"
 #include "edmund/ops/graph.h"
 #include "edmund/ops/random.h"
+#include "operation.h"
 #include "support/catch.h"
 
 #include <algorithm>
-#include <ATen/ATen.h>
-#include <ATen/CPUGeneratorImpl.h>
 #include <cmath>
 #include <limits>
 #include <vector>
 
 using namespace edmund;
+using testing::gap, testing::random;
 namespace cuda = edmund::ops::cuda;
 
 namespace {
 
 constexpr std::int64_t kSizes[][4] = {{2, 16, 8, 8}, {1, 3, 32, 32}, {3, 20, 7, 7},   {1, 96, 28, 28},
                                       {2, 8, 5, 12}, {1, 160, 4, 4}, {2, 33, 14, 14}, {1, 300, 5, 5}};
-
-Tensor random(at::IntArrayRef shape, std::int64_t seed) {
-  auto generator = at::make_generator<at::CPUGeneratorImpl>(static_cast<std::uint64_t>(seed));
-  return at::randn(shape, generator, at::kDouble);
-}
-
-double gap(const Tensor& a, const Tensor& exact) {
-  return ((a.to(at::kDouble) - exact).abs().max() / exact.abs().max().clamp_min(1e-30)).item<double>();
-}
 
 cuda::Element element(at::ScalarType dtype) {
   return dtype == at::kFloat      ? cuda::Element::kFloat

@@ -1,41 +1,18 @@
 // The GPU's operators, gradients included, with their kernels run on the CPU, against the reference in double precision.
 #include "../../src/ops/cuda/operators.h"
+#include "operation.h"
 #include "support/catch.h"
 
-#include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
-#include <ATen/CPUGeneratorImpl.h>
-#include <functional>
 #include <vector>
 
-namespace edmund::ops::cuda {
-
-Tensor conv2d(const Tensor& x, const Conv2d& args, const ConvContext& context);
-Tensor group_norm_silu(const Tensor& x, const GroupNorm& args);
-Tensor attention(const Tensor& qkv, std::int64_t heads);
-Tensor resample_box(const Tensor& x, Resample direction);
-Tensor concat(const Tensor& a, const Tensor& b);
-Tensor combine(double a, const Tensor& x, double b, const Tensor& y);
-
-}  // namespace edmund::ops::cuda
-
 using namespace edmund;
+using testing::gap, testing::Operation, testing::random;
 
 namespace {
 
 constexpr std::int64_t kSizes[][4] = {{2, 16, 8, 8}, {1, 3, 12, 12}, {3, 20, 7, 7}, {2, 8, 5, 12}};
 
-Tensor random(at::IntArrayRef shape, std::int64_t seed) {
-  auto generator = at::make_generator<at::CPUGeneratorImpl>(static_cast<std::uint64_t>(seed));
-  return at::randn(shape, generator, at::kDouble);
-}
-
-double gap(const Tensor& a, const Tensor& exact) {
-  return ((a.to(at::kDouble) - exact).abs().max() / exact.abs().max().clamp_min(1e-30)).item<double>();
-}
-
 using Inputs = std::vector<Tensor>;
-using Operation = std::function<Tensor(const Inputs&)>;
 
 // Results and all gradients of a weighted sum. The weights are half of a channels-last tensor, so that the gradient has gaps in its memory.
 std::vector<Tensor> run(const Operation& operation, const Inputs& inputs, at::ScalarType dtype) {

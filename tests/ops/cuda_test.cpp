@@ -2,53 +2,26 @@
 #include "edmund/ops/combine.h"
 #include "edmund/ops/graph.h"
 #include "edmund/ops/random.h"
+#include "operation.h"
 #include "support/catch.h"
 #include "support/gpu.h"
 
-#include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
-#include <ATen/CPUGeneratorImpl.h>
 #include <functional>
 #include <vector>
 
 using namespace edmund;
-using testing::UseGpu;
+using testing::gap, testing::Operation, testing::random, testing::results, testing::UseGpu;
 
 namespace {
 
 constexpr std::int64_t kSizes[][4] = {{2, 16, 8, 8},  {1, 3, 32, 32}, {3, 20, 7, 7},    {1, 32, 28, 28},
                                       {2, 48, 5, 12}, {5, 8, 1, 1},   {1, 256, 16, 16}, {2, 33, 14, 14}};
 
-Tensor random(at::IntArrayRef shape, std::int64_t seed) {
-  auto generator = at::make_generator<at::CPUGeneratorImpl>(static_cast<std::uint64_t>(seed));
-  return at::randn(shape, generator, at::kDouble);
-}
-
-double gap(const Tensor& a, const Tensor& exact) {
-  return ((a.cpu().to(at::kDouble) - exact).abs().max() / exact.abs().max().clamp_min(1e-30)).item<double>();
-}
-
-using Operation = std::function<Tensor(const std::vector<Tensor>&)>;
-
-// Results and all gradients of a weighted sum on this device.
-std::vector<Tensor> run(const Operation& operation, const std::vector<Tensor>& inputs,
-                        const at::TensorOptions& options) {
-  std::vector<Tensor> leaves;
-  for (const auto& input : inputs) leaves.push_back(input.to(options).detach().clone().requires_grad_());
-  const Tensor y = operation(leaves);
-  (y * random(y.sizes(), 99).to(options)).sum().backward();
-  std::vector<Tensor> out{y.detach()};
-  for (const auto& leaf : leaves) out.push_back(leaf.grad());
-  const at::NoGradGuard no_grad;
-  out.push_back(operation(leaves));
-  return out;
-}
-
 void compare(const Operation& operation, const std::vector<Tensor>& inputs, double tolerance,
              ops::Precision precision = ops::Precision::kFp32) {
   const UseGpu gpu(precision);
-  const auto found = run(operation, inputs, at::TensorOptions(gpu.device()).dtype(at::kFloat));
-  const auto exact = run(operation, inputs, at::TensorOptions(at::kCPU).dtype(at::kDouble));
+  const auto found = results(operation, inputs, at::TensorOptions(gpu.device()).dtype(at::kFloat));
+  const auto exact = results(operation, inputs, at::TensorOptions(at::kCPU).dtype(at::kDouble));
   REQUIRE(found.size() == exact.size());
   for (std::size_t k = 0; k < found.size(); ++k) {
     INFO("result " << k << " of " << found.size());

@@ -5,12 +5,10 @@
 #include "edmund/ops/combine.h"
 #include "edmund/ops/device.h"
 #include "edmund/ops/ops.h"
+#include "operation.h"
 #include "support/catch.h"
 
 #include <array>
-#include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
-#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
 #include <cmath>
 #include <functional>
@@ -22,37 +20,12 @@
 #include <vector>
 
 using namespace edmund;
+using testing::gap, testing::Operation, testing::random, testing::results;
 
 namespace {
 
 constexpr std::int64_t kSizes[][4] = {{2, 16, 8, 8},  {1, 3, 32, 32}, {3, 20, 7, 7}, {1, 32, 28, 28},
                                       {2, 48, 5, 12}, {5, 8, 1, 1},   {1, 64, 4, 4}, {2, 33, 14, 14}};
-
-Tensor random(at::IntArrayRef shape, std::int64_t seed) {
-  auto generator = at::make_generator<at::CPUGeneratorImpl>(static_cast<std::uint64_t>(seed));
-  return at::randn(shape, generator, at::kDouble);
-}
-
-double gap(const Tensor& a, const Tensor& exact) {
-  return ((a.to(at::kDouble) - exact).abs().max() / exact.abs().max().clamp_min(1e-30)).item<double>();
-}
-
-using Operation = std::function<Tensor(const std::vector<Tensor>&)>;
-
-// Results and all gradients of a weighted sum, in this precision.
-std::vector<Tensor> run(const Operation& operation, const std::vector<Tensor>& inputs, at::ScalarType dtype) {
-  std::vector<Tensor> leaves;
-  for (const auto& input : inputs)
-    leaves.push_back(input.defined() ? input.to(dtype).detach().clone().requires_grad_() : Tensor());
-  const Tensor y = operation(leaves);
-  (y * random(y.sizes(), 99).to(dtype)).sum().backward();
-  std::vector<Tensor> out{y.detach()};
-  for (const auto& leaf : leaves)
-    if (leaf.defined()) out.push_back(leaf.grad());
-  const at::NoGradGuard no_grad;
-  out.push_back(operation(leaves));
-  return out;
-}
 
 // Restores what a test switches.
 struct Switches {
@@ -71,14 +44,14 @@ struct Switches {
 // In double precision every operator is the reference's.
 void compare(const Operation& operation, const std::vector<Tensor>& inputs, double tolerance) {
   const Switches switches;
-  const auto exact = run(operation, inputs, at::kDouble);
+  const auto exact = results(operation, inputs, at::kDouble);
   long count = 0;
   const auto* tables = ops::cpu::kernel_tables(count);
   for (long i = 0; i < count; ++i)
     for (const int threads : {1, 2}) {
       ops::cpu::use_kernel_table(*tables[i]);
       at::set_num_threads(threads);
-      const auto found = run(operation, inputs, at::kFloat);
+      const auto found = results(operation, inputs, at::kFloat);
       REQUIRE(found.size() == exact.size());
       for (std::size_t k = 0; k < found.size(); ++k) {
         INFO(tables[i]->name << ", " << threads << " threads, result " << k << " of " << found.size());

@@ -8,12 +8,9 @@ namespace {
 
 constexpr long kQueries = 4 * kRows;  // of a block
 
-EDMUND_INLINE long padded(long n) { return (n + kPanel - 1) / kPanel * kPanel; }
-EDMUND_INLINE long rounded(long n) { return (n + kWidth - 1) / kWidth * kWidth; }
-
-// Rows [first, first + rows) of q, k or v (part 0, 1, 2), zeros up to the padded width.
+// q, k or v (part 0, 1, 2), zeros up to the padded width.
 void copy_part(const Attention& t, int part, float* to) {
-  const long width = padded(t.d);
+  const long width = whole_panels(t.d);
   for (long i = 0; i < t.L; ++i, to += width) {
     const float* from = t.qkv + i * t.row + part;
     for (long c = 0; c < t.d; ++c) to[c] = from[3 * c];
@@ -23,7 +20,7 @@ void copy_part(const Attention& t, int part, float* to) {
 
 // B [L, d] with padded rows into panels of Bᵀ [d, L].
 void pack_transposed(const float* b, long L, long d, float* packed) {
-  const long width = padded(d);
+  const long width = whole_panels(d);
   for (long n = 0; n < L; n += kPanel, packed += d * kPanel) {
     const long lanes = smaller(kPanel, L - n);
     for (long c = 0; c < d; ++c)
@@ -33,7 +30,7 @@ void pack_transposed(const float* b, long L, long d, float* packed) {
 
 // B [L, d] with padded rows into panels [L, panel].
 void pack_rows(const float* b, long L, long d, float* packed) {
-  const long width = padded(d);
+  const long width = whole_panels(d);
   for (long c = 0; c < d; c += kPanel)
     for (long i = 0; i < L; ++i, packed += kPanel)
       for (long j = 0; j < kPanel; j += kWidth) store(packed + j, load(b + i * width + c + j));
@@ -79,44 +76,45 @@ EDMUND_INLINE float dot(const float* a, const float* b, long n) {
   return out;
 }
 
-// The scratch of a task, one array behind the other.
+// The scratch of a task, one array behind the other. `packed_*` hold the second operand of a product.
 struct Arrays {
-  float *q, *k, *v, *panels, *more_panels, *scores, *slopes, *rows;
-  float *gradient, *dk, *dv, *dq;
+  float *q, *k, *v, *packed_keys, *packed_values, *scores, *rows;
+  float *slopes = nullptr, *gradient = nullptr, *dk = nullptr, *dv = nullptr,
+        *packed_key_rows = nullptr;  // of backward
 
   Arrays(const Attention& t, float* at, bool backward) {
-    const long matrix = t.L * padded(t.d), packed = padded(t.L) * padded(t.d), block = kQueries * padded(t.L);
+    const long matrix = t.L * whole_panels(t.d), packed = whole_panels(t.L) * whole_panels(t.d),
+               block = kQueries * whole_panels(t.L);
     const auto take = [&](long floats) {
       float* out = at;
       at += floats;
       return out;
     };
     q = take(matrix), k = take(matrix), v = take(matrix);
-    panels = take(packed), more_panels = take(packed);
-    scores = take(block), rows = take(kQueries * padded(t.d));
-    slopes = gradient = dk = dv = dq = nullptr;
+    packed_keys = take(packed), packed_values = take(packed);
+    scores = take(block), rows = take(kQueries * whole_panels(t.d));
     if (!backward) return;
     slopes = take(block);
-    gradient = take(matrix), dk = take(matrix), dv = take(matrix), dq = take(packed);
+    gradient = take(matrix), dk = take(matrix), dv = take(matrix), packed_key_rows = take(packed);
   }
 };
 
 }  // namespace
 
 long attention_scratch(long L, long d, bool backward) {
-  const long matrix = padded(L) * padded(d), block = kQueries * (padded(L) + padded(d));
+  const long matrix = whole_panels(L) * whole_panels(d), block = kQueries * (whole_panels(L) + whole_panels(d));
   return (backward ? 9 : 5) * matrix + (backward ? 2 : 1) * block;
 }
 
 void attention(const Attention& t, long first, long last, float* scratch) {
   const Arrays at(t, scratch, false);
-  const long width = padded(t.d), line = padded(t.L);
+  const long width = whole_panels(t.d), line = whole_panels(t.L);
   copy_part(t, 0, at.q), copy_part(t, 1, at.k), copy_part(t, 2, at.v);
-  pack_transposed(at.k, t.L, t.d, at.panels);
-  pack_rows(at.v, t.L, t.d, at.more_panels);
+  pack_transposed(at.k, t.L, t.d, at.packed_keys);
+  pack_rows(at.v, t.L, t.d, at.packed_values);
   for (long i = first; i < last; i += kQueries) {
     const long rows = smaller(kQueries, last - i);
-    gemm_plane(at.q + i * width, width, rows, t.d, at.panels, t.L, at.scores, line);
+    gemm_plane(at.q + i * width, width, rows, t.d, at.packed_keys, t.L, at.scores, line);
     float sums[kQueries];
     for (long r = 0; r < rows; ++r) {
       float* row = at.scores + r * line;
@@ -124,7 +122,7 @@ void attention(const Attention& t, long first, long last, float* scratch) {
       sums[r] = exponentials(row, t.L, t.scale, high);
       if (t.log_sums != nullptr) t.log_sums[i + r] = high + __builtin_logf(sums[r]);
     }
-    gemm_plane(at.scores, line, rows, t.L, at.more_panels, t.d, at.rows, width);
+    gemm_plane(at.scores, line, rows, t.L, at.packed_values, t.d, at.rows, width);
     for (long r = 0; r < rows; ++r)
       for (long c = 0; c < t.d; c += kWidth)
         store(t.out + (i + r) * t.out_row + c, load(at.rows + r * width + c) * (1.0F / sums[r]), t.d - c);
@@ -133,29 +131,29 @@ void attention(const Attention& t, long first, long last, float* scratch) {
 
 void attention_backward(const Attention& t, const float* dout, float* dqkv, float* scratch) {
   const Arrays at(t, scratch, true);
-  const long width = padded(t.d), line = padded(t.L);
+  const long width = whole_panels(t.d), line = whole_panels(t.L);
   copy_part(t, 0, at.q), copy_part(t, 1, at.k), copy_part(t, 2, at.v);
   for (long i = 0; i < t.L; ++i)
     for (long c = 0; c < width; c += kWidth)
       store(at.gradient + i * width + c, c < t.d ? load(dout + i * t.out_row + c, t.d - c) : Vec{});
-  pack_transposed(at.k, t.L, t.d, at.panels);
-  pack_transposed(at.v, t.L, t.d, at.more_panels);
-  pack_rows(at.k, t.L, t.d, at.dq);
+  pack_transposed(at.k, t.L, t.d, at.packed_keys);
+  pack_transposed(at.v, t.L, t.d, at.packed_values);
+  pack_rows(at.k, t.L, t.d, at.packed_key_rows);
   for (long i = 0; i < t.L; i += kQueries) {
     const long rows = smaller(kQueries, t.L - i);
     const float* gradient = at.gradient + i * width;
-    gemm_plane(at.q + i * width, width, rows, t.d, at.panels, t.L, at.scores, line);
-    gemm_plane(gradient, width, rows, t.d, at.more_panels, t.L, at.slopes, line);
+    gemm_plane(at.q + i * width, width, rows, t.d, at.packed_keys, t.L, at.scores, line);
+    gemm_plane(gradient, width, rows, t.d, at.packed_values, t.L, at.slopes, line);
     for (long r = 0; r < rows; ++r) {
       float *weights = at.scores + r * line, *slopes = at.slopes + r * line;
       exponentials(weights, t.L, t.scale, t.log_sums[i + r]);
       const float mean = dot(dout + (i + r) * t.out_row, t.out + (i + r) * t.out_row, t.d);
-      for (long j = 0; j < rounded(t.L); j += kWidth)
+      for (long j = 0; j < whole_vectors(t.L); j += kWidth)
         store(slopes + j, load(weights + j) * (load(slopes + j) - mean) * t.scale);
     }
     gemm_transposed(at.scores, line, gradient, width, rows, t.L, t.d, at.dv, width, i > 0);
     gemm_transposed(at.slopes, line, at.q + i * width, width, rows, t.L, t.d, at.dk, width, i > 0);
-    gemm_plane(at.slopes, line, rows, t.L, at.dq, t.d, at.rows, width);
+    gemm_plane(at.slopes, line, rows, t.L, at.packed_key_rows, t.d, at.rows, width);
     for (long r = 0; r < rows; ++r)
       for (long c = 0; c < t.d; ++c) dqkv[(i + r) * t.row + 3 * c] = at.rows[r * width + c];
   }

@@ -56,6 +56,9 @@ EDMUND_INLINE void store(float* to, Vec v, long n) {
 }
 
 EDMUND_INLINE long smaller(long a, long b) { return a < b ? a : b; }
+/// n rounded up to whole vectors, and to whole panels of a packed matrix.
+EDMUND_INLINE long whole_vectors(long n) { return (n + kWidth - 1) / kWidth * kWidth; }
+EDMUND_INLINE long whole_panels(long n) { return (n + kPanel - 1) / kPanel * kPanel; }
 
 /// e^x within 2 units in the last place; x beyond ±87 as ±87.
 EDMUND_INLINE Vec exponential(Vec x) {

@@ -117,7 +117,6 @@ void output_tile(const Winograd& conv, const Tile& tile, const float* m, long pl
 
 // Planes start one cache line apart modulo the page, so that 36 stores side by side do not meet in one cache set.
 EDMUND_INLINE long padded_plane(long floats) { return (floats + 1023) / 1024 * 1024 + 16; }
-EDMUND_INLINE long padded(long channels) { return (channels + kPanel - 1) / kPanel * kPanel; }
 
 // Lane r of out[i] = element i of row r: `lanes` rows `stride` floats apart, `count` elements of each, both at most kWidth. Each of the log2 kWidth
 // rounds interleaves the two halves of the rows; after the last one rows and columns have changed places.
@@ -264,13 +263,13 @@ void winograd_weight_gradient(const float* du, long plane, long row, long K, lon
 }
 
 long winograd_scratch(long tiles, long C, long K) {
-  return 36 * (padded_plane(tiles * padded(C)) + padded_plane(tiles * padded(K)));
+  return 36 * (padded_plane(tiles * whole_panels(C)) + padded_plane(tiles * whole_panels(K)));
 }
 
 void winograd_tiles(const Winograd& conv, long t0, long t1, long n0, long n1, float* scratch) {
   const Tiling tiling(conv.H, conv.W);
-  const long tiles = t1 - t0, row = (conv.C + kWidth - 1) / kWidth * kWidth, plane = padded_plane(tiles * row);
-  const long last = smaller(n1, conv.K), columns = padded(last - n0);
+  const long tiles = t1 - t0, row = whole_vectors(conv.C), plane = padded_plane(tiles * row);
+  const long last = smaller(n1, conv.K), columns = whole_panels(last - n0);
   const long product = padded_plane(tiles * columns);
   const long all_panels = (conv.K + kPanel - 1) / kPanel;
   float *v = scratch, *m = scratch + 36 * plane;

@@ -4,10 +4,7 @@
 namespace edmund::ops::cuda {
 namespace {
 
-__device__ inline double number(double x) { return x; }
-__device__ inline float number(float x) { return x; }
-__device__ inline float number(__nv_bfloat16 x) { return __bfloat162float(x); }
-__device__ inline float number(__half x) { return __half2float(x); }
+__device__ inline double widened(double x) { return x; }
 
 template <typename T, typename Y>
 __global__ void combine_kernel(CombineTask task, const T* x, const Y* y, T* out) {
@@ -20,7 +17,7 @@ __global__ void combine_kernel(CombineTask task, const T* x, const Y* y, T* out)
       const std::int64_t row = i / P, pixel = i % P;  // row = image·C + channel
       j = (row / C * P + pixel) * C + row % C;
     }
-    out[i] = a * x[i] + b * static_cast<T>(number(y[j]));
+    out[i] = a * x[i] + b * static_cast<T>(widened(y[j]));
   }
 }
 

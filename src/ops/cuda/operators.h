@@ -51,6 +51,18 @@ struct Operators {
   Tensor (*draw)(const Draw& draw, Distribution distribution, std::int64_t count, at::ScalarType dtype);
 };
 
+/// What the library puts into it.
+Tensor conv2d(const Tensor& x, const Conv2d& args, const ConvContext& context);
+Tensor group_norm_silu(const Tensor& x, const GroupNorm& args);
+Tensor attention(const Tensor& qkv, std::int64_t heads);
+Tensor resample_box(const Tensor& x, Resample direction);
+Tensor concat(const Tensor& a, const Tensor& b);
+Tensor combine(double a, const Tensor& x, double b, const Tensor& y);
+void adam_ema(Tensor& parameters, Tensor& gradient, Tensor& first_moment, Tensor& second_moment,
+              std::vector<Tensor>& ema, const AdamStep& args, const LiveAdam& live);
+Tensor draw(const Draw& draw, Distribution distribution, std::int64_t count, at::ScalarType dtype);
+std::unique_ptr<Graph> make_graph(at::Device device, int warm_up);
+
 /// Name of the library's one function, and its type.
 constexpr const char* kEntry = "edmund_cuda_operators";
 using Entry = const Operators*();
