@@ -1,31 +1,13 @@
 #include "edmund/core/error.h"
 #include "edmund/evaluation/inception.h"
+#include "edmund/ops/ops.h"
 
-#include <array>
 #include <ATen/ATen.h>
-#include <ATen/core/dispatch/Dispatcher.h>
 
 namespace edmund {
 namespace {
 
 constexpr double kEpsilon = 1e-3;  // of batch norm
-
-// Operators of LibTorch that no header declares.
-const auto& reorder() {
-  static const auto op = c10::Dispatcher::singleton()
-                             .findSchemaOrThrow("mkldnn::_reorder_convolution_weight", "")
-                             .typed<Tensor(const Tensor&, at::IntArrayRef, at::IntArrayRef, at::IntArrayRef,
-                                           std::int64_t, at::OptionalIntArrayRef)>();
-  return op;
-}
-const auto& convolution() {
-  static const auto op = c10::Dispatcher::singleton()
-                             .findSchemaOrThrow("mkldnn::_convolution_pointwise", "")
-                             .typed<Tensor(const Tensor&, const Tensor&, const std::optional<Tensor>&, at::IntArrayRef,
-                                           at::IntArrayRef, at::IntArrayRef, std::int64_t, std::string_view,
-                                           c10::List<std::optional<at::Scalar>>, std::optional<std::string_view>)>();
-  return op;
-}
 
 Tensor average(const Tensor& x) { return at::avg_pool2d(x, 3, 1, 1, false, false); }  // padding left out of the mean
 Tensor reduced(const Tensor& x) { return at::max_pool2d(x, 3, 2); }
@@ -50,35 +32,28 @@ InceptionLayers::InceptionLayers(const TensorFile& file, const std::vector<Incep
     const Tensor folded = weight.to(at::kDouble) * scale.view({-1, 1, 1, 1});
     require(folded.isfinite().all().item<bool>() && bias.isfinite().all().item<bool>(),
             "{}: '{}' has weights that are not finite", file.file, layer.name);
-    layers_[layer.name] = {.weight = folded.to(at::kFloat).contiguous(at::MemoryFormat::ChannelsLast),
+    layers_[layer.name] = {.weight = folded.to(at::kFloat).contiguous(),
                            .bias = bias.to(at::kFloat),
                            .stride = layer.stride,
-                           .pad_height = layer.padded ? layer.height / 2 : 0,
-                           .pad_width = layer.padded ? layer.width / 2 : 0};
+                           .padded = layer.padded};
   }
 }
 
-// Convolution, bias and ReLU in one pass of oneDNN, on a weight in the form that it likes best for inputs of this size.
 Tensor InceptionLayers::operator()(const std::string& name, const Tensor& x) const {
   Folded& layer = layers_.at(name);
-  const std::array<std::int64_t, 2> padding{layer.pad_height, layer.pad_width}, stride{layer.stride, layer.stride},
-      dilation{1, 1};
+  Tensor weight, bias;
   {
     const std::scoped_lock lock(mutex_);
-    layer.weight = layer.weight.to(x.device());
-    layer.bias = layer.bias.to(x.device());
+    weight = layer.weight = layer.weight.to(x.device());
+    bias = layer.bias = layer.bias.to(x.device());
   }
-  if (x.is_cuda() || !at::globalContext().hasMKLDNN() || !at::globalContext().userEnabledMkldnn())
-    return at::conv2d(x, layer.weight, layer.bias, stride, padding).relu_();
-  Tensor packed;
-  {
-    const std::scoped_lock lock(mutex_);
-    Tensor& kept = layer.packed[x.sizes().vec()];
-    if (!kept.defined()) kept = reorder().call(layer.weight, padding, stride, dilation, 1, x.sizes());
-    packed = kept;
+  if (layer.stride == 1) {
+    ops::Conv2d args{.weight = weight, .bias = bias, .relu = true};
+    if (!layer.padded) args.padding = 0;
+    return ops::conv2d(x, args);
   }
-  return convolution().call(x, packed, layer.bias, padding, stride, dilation, 1, "relu",
-                            c10::List<std::optional<at::Scalar>>(), std::nullopt);
+  TORCH_CHECK(!layer.padded, "Inception's layers with a stride have no padding");
+  return at::conv2d(x, weight, bias, layer.stride).relu_();
 }
 
 std::vector<InceptionLayer> inception_block_layers(InceptionBlock block, const std::string& prefix, std::int64_t in,

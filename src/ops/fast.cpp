@@ -44,7 +44,7 @@ Tensor empty_image(std::int64_t B, std::int64_t C, std::int64_t H, std::int64_t 
 const float* data_or_null(const Tensor& x) { return x.defined() ? x.const_data_ptr<float>() : nullptr; }
 
 float* scratch(Scratch slot, std::int64_t floats) {
-  thread_local std::array<Buffer, 2> buffers;
+  thread_local std::array<Buffer, 3> buffers;
   Buffer& buffer = buffers[static_cast<std::size_t>(slot)];
   if (buffer.floats < floats) {
     const std::size_t bytes = (static_cast<std::size_t>(floats) * sizeof(float) + 63) / 64 * 64;

@@ -5,6 +5,7 @@
 #include "edmund/ops/ops.h"
 #include "edmund/ops/profile.h"
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -26,6 +27,9 @@ cuda::ConvContext conv_context();
 /// What the profile says of an operator on x that makes K channels by `taps` multiplications of each input channel.
 OperatorTime described(std::string_view name, const Tensor& x, std::int64_t K, double taps = 0.0);
 
+/// Zeros above and below, left and right of the image.
+std::array<std::int64_t, 2> zeros_around(const Conv2d& args);
+
 namespace cpu {
 
 Tensor conv2d(const Tensor& x, const Conv2d& args);
@@ -36,15 +40,12 @@ Tensor concat(const Tensor& a, const Tensor& b);
 void adam_ema(Tensor& parameters, Tensor& gradient, Tensor& first_moment, Tensor& second_moment,
               std::vector<Tensor>& ema, const AdamStep& args);
 
-/// Gradient of the weight [K, C, 3, 3] times `scale`, of a 3×3 convolution of x that had the gradient dy; both channels-last.
-Tensor winograd_weight_gradient(const Tensor& x, const Tensor& dy, float scale);
-
 /// Memory for [B, C, H, W] in the order [B, H, W, C].
 Tensor empty_image(std::int64_t B, std::int64_t C, std::int64_t H, std::int64_t W);
 /// A contiguous row, or null if undefined.
 const float* data_or_null(const Tensor& x);
 /// Memory of the calling thread, at least `floats`, aligned to a cache line; valid until the next call with the same slot.
-enum class Scratch { kTiles, kFactors };
+enum class Scratch { kTiles, kFactors, kImage };
 float* scratch(Scratch slot, std::int64_t floats);
 
 /// Splits the pixels of B images into tasks so that all threads have work, and runs task(image, first pixel, last pixel). Parts are multiples of

@@ -1,9 +1,7 @@
 // conv2d on the CPU: in bfloat16 by ATen (oneDNN) where that is asked for and there; else 3×3 by Winograd's F(4×4, 3×3) or ATen's direct convolution (set_conv), 1×1 as a matrix product, others by ATen.
-#include "cpu/kernels.h"
 #include "edmund/core/format.h"
 #include "edmund/ops/device.h"
-#include "fast.h"
-#include "packed_weights.h"
+#include "fast_conv.h"
 
 #include <algorithm>
 #include <array>
@@ -24,34 +22,28 @@ namespace {
 
 enum class Method { kMatrix, kWinograd, kDirect, kBf16 };
 
-Method method_of(const Tensor& weight, std::int64_t padding) {
+// Gradients are written for square 3×3 filters with one zero around the image.
+Method method_of(const Tensor& weight, at::IntArrayRef padding, Use use) {
   if (precision() == Precision::kBf16 && has_bf16()) return Method::kBf16;
-  const auto R = weight.size(2);
-  if (R == 1 && padding == 0 && weight.size(3) == 1) return Method::kMatrix;
-  if (R == 3 && padding == 1 && weight.size(3) == 3 && conv() == Conv::kWinograd) return Method::kWinograd;
-  return Method::kDirect;
+  const auto R = weight.size(2), S = weight.size(3);
+  if (R == 1 && S == 1 && padding[0] == 0 && padding[1] == 0) return Method::kMatrix;
+  const bool usual = R == 3 && S == 3 && padding[0] == 1 && padding[1] == 1;
+  const bool there = use == Use::kOnce ? usual : winograd_form(R, S).has_value();
+  return there && conv() == Conv::kWinograd ? Method::kWinograd : Method::kDirect;
 }
 
-// What follows a convolution, with the addends of one image as one row: (bias + per_sample)·scale.
-struct Tail {
-  Tensor add;  // [B or 1, K] or undefined
-  Tensor residual;
-  float scale;
-
-  Tail(const Tensor& bias, const Tensor& per_sample, const Tensor& residual_, double scale_)
-      : residual(residual_.defined() ? channels_last(residual_) : Tensor()), scale(static_cast<float>(scale_)) {
-    if (per_sample.defined()) {
-      add = bias.defined() ? per_sample + bias : per_sample;
-      add = (scale_ == 1.0 ? add : add * scale_).contiguous();
-    } else if (bias.defined()) {
-      add = (scale_ == 1.0 ? bias : bias * scale_).contiguous().unsqueeze(0);
-    }
+Tail tail_of(const Conv2d& args) {
+  Tail out{.residual = args.residual.defined() ? channels_last(args.residual) : Tensor(),
+           .scale = static_cast<float>(args.scale),
+           .relu = args.relu};
+  if (args.per_sample.defined()) {
+    out.add = args.bias.defined() ? args.per_sample + args.bias : args.per_sample;
+  } else if (args.bias.defined()) {
+    out.add = args.bias.unsqueeze(0);
   }
-  std::int64_t stride() const { return add.defined() && add.size(0) > 1 ? add.size(1) : 0; }
-  const float* row(std::int64_t image) const {
-    return add.defined() ? add.const_data_ptr<float>() + image * stride() : nullptr;
-  }
-};
+  if (out.add.defined()) out.add = (args.scale == 1.0 ? out.add : out.add * args.scale).contiguous();
+  return out;
+}
 
 Tensor matrix(const Tensor& x, const Tensor& packed, std::int64_t K, const Tail& tail) {
   const std::int64_t B = x.size(0), C = x.size(1), H = x.size(2), W = x.size(3);
@@ -65,42 +57,9 @@ Tensor matrix(const Tensor& x, const Tensor& packed, std::int64_t K, const Tail&
     const Output out{.y = to + at * K,
                      .add = tail.row(image),
                      .residual = residual != nullptr ? residual + at * K : nullptr,
-                     .scale = tail.scale};
+                     .scale = tail.scale,
+                     .relu = tail.relu};
     table.gemm(from + at * C, C, last - first, C, K, b, out);
-  });
-  return y;
-}
-
-Tensor winograd(const Tensor& x, const Tensor& packed, std::int64_t K, const Tail& tail) {
-  const std::int64_t B = x.size(0), C = x.size(1), H = x.size(2), W = x.size(3);
-  const Tensor y = empty_image(B, K, H, W);
-  const Winograd task{.x = x.const_data_ptr<float>(),
-                      .packed = packed.const_data_ptr<float>(),
-                      .H = H,
-                      .W = W,
-                      .C = C,
-                      .K = K,
-                      .add = tail.row(0),
-                      .add_stride = tail.stride(),
-                      .residual = data_or_null(tail.residual),
-                      .scale = tail.scale,
-                      .y = y.data_ptr<float>()};
-  const auto& table = kernel_table();
-  const std::int64_t tiles = B * ((H + 3) / 4) * ((W + 3) / 4), threads = at::get_num_threads();
-  // A block's transformed tiles and products should fill half of a second-level cache of 1 to 2 MB, but be high enough to use each weight often.
-  const std::int64_t most = std::max<std::int64_t>(24, std::int64_t{160'000} / (36 * (C + K)) / 12 * 12);
-  // With few tiles the threads share the output's channels instead: each weight is then read by one thread only.
-  const std::int64_t panels = (K + table.panel - 1) / table.panel;
-  const std::int64_t shares = tiles < 8 * threads ? std::min(threads, panels) : 1;
-  const std::int64_t rounds = std::max<std::int64_t>(1, (tiles + most - 1) / most);
-  const std::int64_t blocks = std::min(tiles, shares > 1 ? rounds : (rounds + threads - 1) / threads * threads);
-  at::parallel_for(0, blocks * shares, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t block = i / shares, share = i % shares;
-      const std::int64_t t0 = tiles * block / blocks, t1 = tiles * (block + 1) / blocks;
-      const std::int64_t n0 = panels * share / shares * table.panel, n1 = panels * (share + 1) / shares * table.panel;
-      table.winograd_tiles(task, t0, t1, n0, n1, scratch(Scratch::kTiles, table.winograd_scratch(t1 - t0, C, K)));
-    }
   });
   return y;
 }
@@ -120,19 +79,19 @@ void add_tail(const Tensor& y, const Tail& tail) {
 Tensor bf16(const Tensor& x) { return x.to(at::kBFloat16); }
 Tensor fp32(const Tensor& x) { return x.defined() ? channels_last(x.to(at::kFloat)) : x; }
 
-Tensor forward(const Tensor& input, const Tensor& weight, const Tail& tail, std::int64_t padding, Use use) {
+Tensor forward(const Tensor& input, const Tensor& weight, const Tail& tail, at::IntArrayRef padding, Use use) {
   const Tensor x = channels_last(input);
   Tensor y;
-  switch (method_of(weight, padding)) {
+  switch (method_of(weight, padding, use)) {
     case Method::kMatrix: return matrix(x, packed_weight(weight, Packing::kMatrix, use), weight.size(0), tail);
-    case Method::kWinograd: return winograd(x, packed_weight(weight, Packing::kWinograd, use), weight.size(0), tail);
+    case Method::kWinograd: return winograd(x, weight, Packing::kWinograd, use, padding, tail);
     case Method::kBf16:
       y = fp32(at::conv2d(bf16(x), packed_weight(weight, Packing::kBf16, use), std::nullopt, 1, padding));
       break;
     case Method::kDirect: y = channels_last(at::conv2d(x, weight, std::nullopt, 1, padding)); break;
   }
   add_tail(y, tail);
-  return y;
+  return tail.relu ? y.relu_() : y;
 }
 
 // Gradients for what was added: dy·scale (the residual's), and its sums over the pixels of each image [B, K].
@@ -183,15 +142,19 @@ class Function : public torch::autograd::Function<Function> {
   using Maybe = std::optional<Tensor>;
 
   static Tensor forward(Context* ctx, const Maybe& input, const Maybe& weights, const Maybe& bias,
-                        const Maybe& per_sample, const Maybe& residual, double scale, std::int64_t padding) {
+                        const Maybe& per_sample, const Maybe& residual, double scale, std::int64_t y_pad,
+                        std::int64_t x_pad) {
     const Tensor x = channels_last(*input), weight = *weights;
     ctx->save_for_backward({x, weight});
     ctx->saved_data["needs"] = wanted_gradients({&input, &weights, &bias, &per_sample, &residual});
     ctx->saved_data["scale"] = scale;
-    ctx->saved_data["padding"] = padding;
-    return cpu::forward(
-        x, weight, Tail(bias.value_or(Tensor()), per_sample.value_or(Tensor()), residual.value_or(Tensor()), scale),
-        padding, Use::kOnce);
+    ctx->saved_data["y_pad"] = y_pad;
+    ctx->saved_data["x_pad"] = x_pad;
+    const Conv2d args{.bias = bias.value_or(Tensor()),
+                      .per_sample = per_sample.value_or(Tensor()),
+                      .residual = residual.value_or(Tensor()),
+                      .scale = scale};
+    return cpu::forward(x, weight, tail_of(args), {y_pad, x_pad}, Use::kOnce);
   }
 
   static torch::autograd::variable_list backward(Context* ctx, torch::autograd::variable_list gradients) {
@@ -203,45 +166,47 @@ class Function : public torch::autograd::Function<Function> {
       return described(format("conv {}x{} backward", weight.size(2), weight.size(3)), x, weight.size(0), 2.0 * taps);
     });
     const double scale = ctx->saved_data["scale"].toDouble();
-    const std::int64_t padding = ctx->saved_data["padding"].toInt();
+    const std::array<std::int64_t, 2> padding{ctx->saved_data["y_pad"].toInt(), ctx->saved_data["x_pad"].toInt()};
     const std::int64_t wanted = ctx->saved_data["needs"].toInt();
     const auto needs = [&](int i) { return (wanted >> i & 1) != 0; };
     Tensor per_image;
     const Tensor residual = tail_gradients(dy, scale, needs(4), needs(2) || needs(3), per_image);
     Tensor dx, dw;
-    const Tail tail({}, {}, {}, scale);
-    switch (method_of(weight, padding)) {
+    const Tail tail{.scale = static_cast<float>(scale)};
+    switch (method_of(weight, padding, Use::kOnce)) {
       case Method::kMatrix:
         if (needs(0)) dx = matrix(dy, packed_weight(weight, Packing::kMatrixBackward, Use::kOnce), x.size(1), tail);
         if (needs(1)) dw = matrix_weight_gradient(x, dy, tail.scale);
         break;
       case Method::kWinograd:
-        if (needs(0)) dx = winograd(dy, packed_weight(weight, Packing::kWinogradBackward, Use::kOnce), x.size(1), tail);
+        if (needs(0)) dx = winograd(dy, weight, Packing::kWinogradBackward, Use::kOnce, padding, tail);
         if (needs(1)) dw = winograd_weight_gradient(x, dy, tail.scale);
         break;
       case Method::kBf16:
         std::tie(dx, dw, std::ignore) = at::convolution_backward(
             bf16(scale == 1.0 ? dy : dy * scale), bf16(x), packed_weight(weight, Packing::kBf16, Use::kOnce),
-            std::nullopt, {1, 1}, {padding, padding}, {1, 1}, false, {0, 0}, 1, {needs(0), needs(1), false});
+            std::nullopt, {1, 1}, padding, {1, 1}, false, {0, 0}, 1, {needs(0), needs(1), false});
         dx = fp32(dx), dw = dw.defined() ? dw.to(at::kFloat).contiguous() : dw;
         break;
       case Method::kDirect:
         std::tie(dx, dw, std::ignore) =
-            at::convolution_backward(scale == 1.0 ? dy : dy * scale, x, weight, std::nullopt, {1, 1},
-                                     {padding, padding}, {1, 1}, false, {0, 0}, 1, {needs(0), needs(1), false});
+            at::convolution_backward(scale == 1.0 ? dy : dy * scale, x, weight, std::nullopt, {1, 1}, padding, {1, 1},
+                                     false, {0, 0}, 1, {needs(0), needs(1), false});
     }
-    return {dx, dw, needs(2) ? per_image.sum(0) : Tensor(), needs(3) ? per_image : Tensor(), residual, {}, {}};
+    return {dx, dw, needs(2) ? per_image.sum(0) : Tensor(), needs(3) ? per_image : Tensor(), residual, {}, {}, {}};
   }
 };
 
 }  // namespace
 
 Tensor conv2d(const Tensor& x, const Conv2d& args) {
-  const std::int64_t padding = args.padding.value_or(args.weight.size(2) / 2);
-  if (wants_gradient({&x, &args.weight, &args.bias, &args.per_sample, &args.residual}))
-    return Function::apply(if_defined(x), if_defined(args.weight), if_defined(args.bias), if_defined(args.per_sample),
-                           if_defined(args.residual), args.scale, padding);
-  return forward(x, args.weight, Tail(args.bias, args.per_sample, args.residual, args.scale), padding, Use::kKeep);
+  const auto padding = zeros_around(args);
+  if (!wants_gradient({&x, &args.weight, &args.bias, &args.per_sample, &args.residual}))
+    return forward(x, args.weight, tail_of(args), padding, Use::kKeep);
+  const Tensor y =
+      Function::apply(if_defined(x), if_defined(args.weight), if_defined(args.bias), if_defined(args.per_sample),
+                      if_defined(args.residual), args.scale, padding[0], padding[1]);
+  return args.relu ? y.relu() : y;
 }
 
 }  // namespace edmund::ops::cpu

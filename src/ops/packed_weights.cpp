@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <ATen/ops/empty.h>
-#include <ATen/Parallel.h>
 #include <atomic>
 #include <c10/util/intrusive_ptr.h>
 #include <cstring>
@@ -78,28 +77,16 @@ std::atomic<std::size_t>& made() {
 Tensor pack(const Tensor& weight, Packing packing) {
   ++made();
   if (packing == Packing::kBf16) return weight.to(at::kBFloat16).contiguous(at::MemoryFormat::ChannelsLast);
+  if (packing == Packing::kWinograd || packing == Packing::kWinogradBackward)
+    return winograd_packed(weight, packing == Packing::kWinogradBackward);
   const auto& table = kernel_table();
   const Tensor plain = weight.contiguous();
-  const float* w = plain.const_data_ptr<float>();
   const long K = weight.size(0), C = weight.size(1);
-  const bool backward = packing == Packing::kMatrixBackward || packing == Packing::kWinogradBackward;
+  const bool backward = packing == Packing::kMatrixBackward;
   const long depth = backward ? K : C, columns = backward ? C : K;
-  const long panels = (columns + table.panel - 1) / table.panel;
-  const bool winograd = packing == Packing::kWinograd || packing == Packing::kWinogradBackward;
-  const Tensor packed = at::empty({(winograd ? 36 : 1) * panels * depth * table.panel}, at::kFloat);
-  float* to = packed.data_ptr<float>();
-  if (!winograd) {
-    table.pack(w, depth, columns, backward ? C : 1, backward ? 1 : C, to);
-    return packed;
-  }
-  const Weight3x3 view{.w = w,
-                       .K = columns,
-                       .C = depth,
-                       .k_stride = backward ? 9 : 9 * C,
-                       .c_stride = backward ? 9 * C : 9,
-                       .rotated = backward};
-  at::parallel_for(0, depth, std::max<std::int64_t>(1, 1024 / columns),
-                   [&](std::int64_t first, std::int64_t last) { table.winograd_weights(view, first, last, to); });
+  const Tensor packed = at::empty({(columns + table.panel - 1) / table.panel * depth * table.panel}, at::kFloat);
+  table.pack(plain.const_data_ptr<float>(), depth, columns, backward ? C : 1, backward ? 1 : C,
+             packed.data_ptr<float>());
   return packed;
 }
 

@@ -6,12 +6,12 @@
 
 namespace edmund::ops::cpu {
 
-/// Forms that a convolution's weight [K, C, R, R] takes for the kernels: panels of columns, see KernelTable.
+/// Forms that a convolution's weight [K, C, R, S] takes for the kernels: panels of columns, see KernelTable.
 enum class Packing {
   kMatrix,            // 1×1: C deep, K columns
   kMatrixBackward,    // 1×1: K deep, C columns
-  kWinograd,          // 3×3
-  kWinogradBackward,  // 3×3 rotated, K and C exchanged: the gradient for the input
+  kWinograd,          // of a filter that winograd_form() knows: one plane for each point
+  kWinogradBackward,  // the same rotated, K and C exchanged: the gradient for the input
   kBf16               // the weight itself as bfloat16, channels-last
 };
 
@@ -19,6 +19,9 @@ enum class Packing {
 /// weights_changed(). kOnce, for training, where weights change each step.
 enum class Use { kOnce, kKeep };
 Tensor packed_weight(const Tensor& weight, Packing packing, Use use);
+
+/// The forms kWinograd and kWinogradBackward.
+Tensor winograd_packed(const Tensor& weight, bool backward);
 
 /// How often packed_weight() has made a form (tests).
 std::size_t packed_weight_count();

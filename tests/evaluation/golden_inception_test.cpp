@@ -5,6 +5,7 @@
 #include "support/catch.h"
 #include "support/formula_weights.h"
 #include "support/golden.h"
+#include "support/kernels.h"
 
 using namespace edmund;
 using testing::FormulaWeights;
@@ -46,9 +47,14 @@ TEST_CASE("Inception-v3 equals the golden files: blocks and the whole network", 
     const auto tolerance = golden.about().at("tolerance").get<std::string>();
     const double block_tolerance = testing::number_in(tolerance, R"(<= ([0-9.e-]+) \(blocks\))"),
                  pool_tolerance = testing::number_in(tolerance, R"(([0-9.e-]+) \(pool features\))");
-    for (const auto& [name, block] : golden.settings().at("blocks").items())
-      check_block(golden, name, formula, block_tolerance);
+    testing::for_each_backend([&](const std::string& backend) {
+      INFO("kernels " << backend);
+      for (const auto& [name, block] : golden.settings().at("blocks").items())
+        check_block(golden, name, formula, block_tolerance);
+    });
 
+    // The whole network once, by the way that users take.
+    const testing::UseKernels fast(ops::Kernels::kFast);
     const InceptionV3 network(testing::inception_weights(inception_layers(), formula));
     const Tensor x = resized_batch(golden.use("full.input_0_1"), 299, 299, Resize::kBilinear);
     const auto taps = network.taps(2 * x - 1);

@@ -17,9 +17,10 @@ Tensor pattern(at::IntArrayRef shape, double phase = 0.0) {
 }
 
 // The sum that defines a convolution with stride 1, term by term.
-Tensor plain_conv(const Tensor& x, const Tensor& w, std::int64_t pad) {
-  const auto B = x.size(0), C = x.size(1), K = w.size(0), R = w.size(2), H = x.size(2) + 2 * pad - R + 1,
-             W = x.size(3) + 2 * pad - R + 1;
+Tensor plain_conv(const Tensor& x, const Tensor& w, std::int64_t pad, std::int64_t x_pad = -1) {
+  if (x_pad < 0) x_pad = pad;
+  const auto B = x.size(0), C = x.size(1), K = w.size(0), R = w.size(2), S = w.size(3), H = x.size(2) + 2 * pad - R + 1,
+             W = x.size(3) + 2 * x_pad - S + 1;
   Tensor out = at::zeros({B, K, H, W}, at::kDouble);
   const auto in = x.accessor<double, 4>(), f = w.accessor<double, 4>();
   auto y = out.accessor<double, 4>();
@@ -29,8 +30,8 @@ Tensor plain_conv(const Tensor& x, const Tensor& w, std::int64_t pad) {
         for (std::int64_t j = 0; j < W; ++j)
           for (std::int64_t c = 0; c < C; ++c)
             for (std::int64_t r = 0; r < R; ++r)
-              for (std::int64_t s = 0; s < R; ++s) {
-                const auto row = i + r - pad, column = j + s - pad;
+              for (std::int64_t s = 0; s < S; ++s) {
+                const auto row = i + r - pad, column = j + s - x_pad;
                 if (row >= 0 && row < x.size(2) && column >= 0 && column < x.size(3))
                   y[b][k][i][j] += in[b][c][row][column] * f[k][c][r][s];
               }
@@ -71,6 +72,15 @@ TEST_CASE("conv2d is the plain sum with bias, per-sample bias, residual and scal
         1e-13);
   CHECK(gap(ops::conv2d(x, {.weight = w, .padding = 3}), plain_conv(x, w, 3)) < 1e-13);
   CHECK(gap(ops::conv2d(x.contiguous(at::MemoryFormat::ChannelsLast), {.weight = w}), plain) < 1e-13);
+}
+
+TEST_CASE("conv2d takes filters that are not square and cuts off below zero", "[ops]") {
+  const Tensor x = pattern({2, 3, 5, 9}), w = pattern({4, 3, 1, 7}, 1.0), turned = w.transpose(2, 3).contiguous();
+  const Tensor plain = plain_conv(x, w, 0, 3);
+  CHECK(gap(ops::conv2d(x, {.weight = w}), plain) < 1e-13);
+  CHECK(gap(ops::conv2d(x.transpose(2, 3), {.weight = turned}), plain.transpose(2, 3)) < 1e-13);
+  CHECK(gap(ops::conv2d(x, {.weight = w, .scale = -2.0, .padding = 0, .relu = true}),
+            (plain_conv(x, w, 0, 0) * -2.0).clamp_min(0.0)) < 1e-13);
 }
 
 TEST_CASE("resample filters each row and column by the definition", "[ops]") {

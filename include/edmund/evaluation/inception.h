@@ -19,7 +19,7 @@ struct InceptionLayer {
   bool padded = true;
 };
 
-/// The layers of a network by name, batch norm (ε = 1e-3) folded into the convolutions in double precision; float32, channels last.
+/// The layers of a network by name, batch norm (ε = 1e-3) folded into the convolutions in double precision; float32.
 class InceptionLayers {
  public:
   /// Takes NAME.conv.weight and NAME.bn.{weight,bias,running_mean,running_var} of each layer. Throws Error naming the file for a tensor that is
@@ -31,10 +31,10 @@ class InceptionLayers {
  private:
   struct Folded {
     Tensor weight, bias;
-    std::int64_t stride = 1, pad_height = 0, pad_width = 0;
-    std::map<std::vector<std::int64_t>, Tensor> packed = {};  // oneDNN's form of the weight for inputs of a size
+    std::int64_t stride = 1;
+    bool padded = true;
   };
-  mutable std::mutex mutex_;  // of `packed`
+  mutable std::mutex mutex_;  // layers move to the device of their first images
   mutable std::map<std::string, Folded> layers_;
 };
 

@@ -19,8 +19,8 @@ enum class Kernels { kReference, kFast };
 void set_kernels(Kernels kernels);
 Kernels kernels();
 
-/// How the fast kernels convolve 3×3 with stride 1 on the CPU (`conv: winograd|exact`): by Winograd's F(4×4, 3×3), 1 to 3e-6 from the exact sum
-/// relative to the largest, or directly (ATen), within 2e-7.
+/// How the fast kernels convolve with stride 1 on the CPU (`conv: winograd|exact`): by Winograd's F(4×4, 3×3), 1 to 3e-6 from the exact sum relative to
+/// the largest (without gradients 5×5, 1×3, 3×1, 1×7 and 7×1 likewise), or directly (ATen), within 2e-7.
 enum class Conv { kWinograd, kExact };
 void set_conv(Conv conv);
 Conv conv();
@@ -38,14 +38,17 @@ struct DropoutKey {
   Tensor positions = {};  // the same on the GPU, int64 [B], in place of `samples`: recorded work reads them anew
 };
 
-/// 2-D convolution with everything that a U-Net adds to it: y = (conv(x, weight) + bias + per_sample + residual) · scale.
+/// 2-D convolution with everything that a network adds to it: y = (conv(x, weight) + bias + per_sample + residual) · scale, then max(y, 0) if
+/// `relu`.
 struct Conv2d {
-  Tensor weight = {};      // [K, C, R, R], R odd
+  Tensor weight = {};      // [K, C, R, S], R and S odd
   Tensor bias = {};        // [K] or undefined
   Tensor per_sample = {};  // [B, K] or undefined: an embedding added to every pixel
   Tensor residual = {};    // [B, K, H, W] or undefined
   double scale = 1.0;
-  std::optional<std::int64_t> padding = std::nullopt;  // zeros on each side; R/2 keeps height and width
+  std::optional<std::int64_t> padding =
+      std::nullopt;  // zeros on each side; without it R/2 and S/2: height and width stay
+  bool relu = false;
 };
 /// Stride 1, zero padding: [B, C, H, W] → [B, K, H, W].
 Tensor conv2d(const Tensor& x, const Conv2d& args);

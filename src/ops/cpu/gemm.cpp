@@ -46,6 +46,7 @@ void block_output(const Sums& s, const Output& out, long ldy, long columns) {
     for (int i = 0; i < R; ++i) {
       Vec y = acc[i][j] * out.scale + add;
       if (out.residual != nullptr) y += load(out.residual + i * ldy + at, n) * out.scale;
+      if (out.relu) y = y > 0.0F ? y : Vec{};
       store(out.y + i * ldy + at, y, n);
     }
   }
@@ -145,7 +146,7 @@ void gemm(const float* a, long lda, long rows, long depth, long columns, const f
       const Sums sums{a + i * lda, lda, 1, packed, kPanel, depth};
       const long at = i * columns + n;
       const Output part{out.y + at, out.add != nullptr ? out.add + n : nullptr,
-                        out.residual != nullptr ? out.residual + at : nullptr, out.scale};
+                        out.residual != nullptr ? out.residual + at : nullptr, out.scale, out.relu};
       if (width > kWidth) {
         Rows<2>::output(height, sums, part, columns, width);
       } else {
@@ -155,16 +156,16 @@ void gemm(const float* a, long lda, long rows, long depth, long columns, const f
   }
 }
 
-void gemm_plane(const float* a, long lda, long rows, long depth, const float* packed, long columns, float* c,
-                long ldc) {
+void gemm_plane(const float* a, long lda, long rows, long depth, const float* packed, long columns, float* c, long ldc,
+                bool accumulate) {
   const long step = block_rows(rows);
   for (long n = 0; n < columns; n += kPanel, packed += depth * kPanel)
     for (long i = 0; i < rows; i += step) {
       const Sums sums{a + i * lda, lda, 1, packed, kPanel, depth};
       if (columns - n > kWidth) {
-        Rows<2>::plain(smaller(rows - i, step), sums, c + i * ldc + n, ldc, false);
+        Rows<2>::plain(smaller(rows - i, step), sums, c + i * ldc + n, ldc, accumulate);
       } else {
-        Rows<1>::plain(smaller(rows - i, step), sums, c + i * ldc + n, ldc, false);
+        Rows<1>::plain(smaller(rows - i, step), sums, c + i * ldc + n, ldc, accumulate);
       }
     }
 }

@@ -7,19 +7,20 @@ namespace edmund::ops::cpu::EDMUND_ISA {
 
 void pack(const float* b, long depth, long columns, long d_stride, long n_stride, float* packed);
 void gemm(const float* a, long lda, long rows, long depth, long columns, const float* packed, const Output& out);
-/// c = A·packed B, nothing added; columns are written up to a multiple of the vector's width.
-void gemm_plane(const float* a, long lda, long rows, long depth, const float* packed, long columns, float* c, long ldc);
+void gemm_plane(const float* a, long lda, long rows, long depth, const float* packed, long columns, float* c, long ldc,
+                bool accumulate = false);
 void gemm_transposed(const float* a, long lda, const float* b, long ldb, long depth, long m, long n, float* c, long ldc,
-                     bool accumulate);
+                     bool accumulate = false);
 void dot_rows(const float* x, long B, long I, const float* w, const float* bias, long first, long last, float* y,
               long O);
-void winograd_weights(const Weight3x3& weight, long first, long last, float* packed);
-long winograd_scratch(long tiles, long C, long K);
-void winograd_tiles(const Winograd& conv, long t0, long t1, long n0, long n1, float* scratch);
-void winograd_input(const float* x, long H, long W, long C, long t0, long t1, float* v, long plane, long row);
-void winograd_gradient(const float* dy, long H, long W, long K, long t0, long t1, float* v, long plane, long row);
-void winograd_weight_gradient(const float* du, long plane, long row, long K, long C, long first, long last, float scale,
-                              float* dw);
+void winograd_weights(Form form, const FilterWeight& weight, long c0, long c1, long n0, long n1, float* u, long plane,
+                      long depth);
+void winograd_input(const Tiles& tiles, const float* x, long C, long t0, long t1, float* v, long plane, long row);
+void winograd_output(const Tiles& tiles, const float* m, long plane, long row, long t0, long t1, long n0, long n1,
+                     const TileOutput& out);
+void winograd_gradient(const Tiles& tiles, const float* dy, long K, long t0, long t1, float* v, long plane, long row);
+void winograd_weight_gradient(const float* du, long plane, long row, long C, long c0, long c1, long k0, long k1,
+                              float scale, float* dw);
 void moments(const float* x, long pixels, long C, const float* shift, double* sum, double* squares);
 void norm_apply(const float* x, float* y, long pixels, long C, const Affine& f, const float* factors);
 void norm_backward(const float* x, const float* dy, float* dz, long pixels, long C, const Affine& f,

@@ -6,30 +6,46 @@
 /// channels-last: [pixels, channels]. A kernel runs on the thread that calls it.
 namespace edmund::ops::cpu {
 
-/// What follows a convolution, applied as its sums leave the registers: y = sum·scale + add + residual·scale.
+/// What follows a convolution, applied as its sums leave the registers: y = sum·scale + add + residual·scale, then max(y, 0) if `relu`.
 struct Output {
   float* y = nullptr;               // [pixels, columns]
   const float* add = nullptr;       // [columns], or null
   const float* residual = nullptr;  // [pixels, columns], or null
   float scale = 1.0F;
+  bool relu = false;
 };
 
-/// 3×3 convolution, stride 1, one zero around: Winograd's F(4×4, 3×3) (Lavin & Gray 2016). Tiles of 4×4 pixels of the result are numbered
-/// through all images, row by row.
-struct Winograd {
-  const float* x = nullptr;       // [B, H, W, C]
-  const float* packed = nullptr;  // winograd_weights()
-  long H = 0, W = 0, C = 0, K = 0;
+/// Convolutions with stride 1 that Winograd's way is written for (Lavin & Gray 2016), by the filter's height × width.
+enum class Form { k3x3, k5x5, k1x3, k3x1, k1x7, k7x1 };
+/// Products for each tile and channel, and pixels of the result that they make.
+struct FormShape {
+  long points, height, width;
+};
+constexpr FormShape kFormShapes[] = {{36, 4, 4}, {36, 2, 2}, {6, 1, 4}, {6, 4, 1}, {10, 1, 4}, {10, 4, 1}};
+
+/// An image cut into tiles of the result, which are numbered through all images, row by row; the last of a row or column may stand over.
+struct Tiles {
+  Form form = Form::k3x3;
+  long H = 0, W = 0;           // of x
+  long y_pad = 0, x_pad = 0;   // zeros before its first row and column
+  long out_H = 0, out_W = 0;   // of the result
+  long rows = 0, columns = 0;  // tiles of one image
+};
+
+/// What becomes of the products of tiles: as Output, on images [B, out_H, out_W, K].
+struct TileOutput {
+  float* y = nullptr;
   const float* add = nullptr;  // [K] at add + image·add_stride, or null
   long add_stride = 0;
-  const float* residual = nullptr;  // [B, H, W, K] or null
+  const float* residual = nullptr;
   float scale = 1.0F;
-  float* y = nullptr;  // [B, H, W, K]
+  bool relu = false;
+  long K = 0;
 };
 
-/// Where a weight [out, in, 3, 3] lies, seen as the convolution needs it: element (k, c, r, s) at w + k·k_stride + c·c_stride + 3r + s,
+/// Where a weight [out, in, R, S] lies, seen as the convolution needs it: element (k, c, r, s) at w + k·k_stride + c·c_stride + S·r + s,
 /// turned by 180° if `rotated` (the gradient for the input is a convolution with the rotated weight, out and in exchanged).
-struct Weight3x3 {
+struct FilterWeight {
   const float* w = nullptr;
   long K = 0, C = 0, k_stride = 0, c_stride = 0;
   bool rotated = false;
@@ -80,18 +96,26 @@ struct KernelTable {
   void (*dot_rows)(const float* x, long B, long I, const float* w, const float* bias, long first, long last, float* y,
                    long O);
 
-  /// Input channels [first, last) of U = G g Gᵀ as panels: [36, ⌈K/panel⌉, C, panel].
-  void (*winograd_weights)(const Weight3x3& weight, long first, long last, float* packed);
-  /// Floats of scratch that winograd_tiles() needs.
-  long (*winograd_scratch)(long tiles, long C, long K);
-  /// Tiles [t0, t1), output columns [n0, n1) (n0 a multiple of panel).
-  void (*winograd_tiles)(const Winograd& conv, long t0, long t1, long n0, long n1, float* scratch);
-  /// V = Bᵀ d B of tiles [t0, t1) of x [B, H, W, C]: element (p, t, c) at v + p·plane + t·row + c; zeros from C to row.
-  void (*winograd_input)(const float* x, long H, long W, long C, long t0, long t1, float* v, long plane, long row);
-  /// A dY Aᵀ likewise, of the gradient dy [B, H, W, K].
-  void (*winograd_gradient)(const float* dy, long H, long W, long K, long t0, long t1, float* v, long plane, long row);
-  /// dw [K, C, 3, 3] = scale · Gᵀ dU G for input channels [first, last); dU (p, c, k) at du + p·plane + c·row + k.
-  void (*winograd_weight_gradient)(const float* du, long plane, long row, long K, long C, long first, long last,
+  /// c [rows, columns] (+)= A·packed B, rows lda and ldc apart; c is written up to `columns` rounded up to whole vectors.
+  void (*gemm_plane)(const float* a, long lda, long rows, long depth, const float* packed, long columns, float* c,
+                     long ldc, bool accumulate);
+
+  /// Winograd's transforms. Their results are planes, one for each point of the form.
+  /// Of the weight, G g Gᵀ, for input channels [c0, c1) and output channels [n0, n1) (n0 a multiple of panel) as panels for gemm_plane(): element
+  /// (p, n, c) at u + p·plane + (n - n0)/panel·depth·panel + (c - c0)·panel + n mod panel.
+  void (*winograd_weights)(Form form, const FilterWeight& weight, long c0, long c1, long n0, long n1, float* u,
+                           long plane, long depth);
+  /// Of tiles [t0, t1) of x [B, H, W, C], Bᵀ d B: element (p, t, c) at v + p·plane + (t - t0)·row + c; zeros from C to row.
+  void (*winograd_input)(const Tiles& tiles, const float* x, long C, long t0, long t1, float* v, long plane, long row);
+  /// Of products m laid out likewise (column n0 first), Aᵀ m A: output channels [n0, n1) of tiles [t0, t1).
+  void (*winograd_output)(const Tiles& tiles, const float* m, long plane, long row, long t0, long t1, long n0, long n1,
+                          const TileOutput& out);
+  /// 3×3 alone: A dY Aᵀ of the gradient dy [B, H, W, K], laid out as by winograd_input().
+  void (*winograd_gradient)(const Tiles& tiles, const float* dy, long K, long t0, long t1, float* v, long plane,
+                            long row);
+  /// 3×3 alone: dw [K, C, 3, 3] = scale · Gᵀ dU G for channels [c0, c1) and [k0, k1); element (p, c, k) of dU at
+  /// du + p·plane + (c - c0)·row + k - k0.
+  void (*winograd_weight_gradient)(const float* du, long plane, long row, long C, long c0, long c1, long k0, long k1,
                                    float scale, float* dw);
 
   /// sum[c], squares[c] += Σ (x - shift[c]), Σ (x - shift[c])².

@@ -1,0 +1,262 @@
+#pragma once
+
+// Winograd's algorithms in one dimension, F(kOut, kTaps) with kPoints = kOut + kTaps - 1 products, and how one or two of them make those of an image.
+#include "kernels.h"
+#include "vector.h"
+
+namespace edmund::ops::cpu::EDMUND_ISA {
+namespace {
+
+/// Points 0, ±1, ±2, ∞: Bᵀ d.
+EDMUND_INLINE void six_points(const Vec (&d)[6], Vec (&v)[6]) {
+  const Vec even = d[4] - 4.0F * d[2], odd = d[3] - 4.0F * d[1];
+  const Vec near = d[4] - d[2], far = 2.0F * (d[3] - d[1]);
+  v[0] = 4.0F * d[0] - 5.0F * d[2] + d[4];
+  v[1] = even + odd;
+  v[2] = even - odd;
+  v[3] = near + far;
+  v[4] = near - far;
+  v[5] = 4.0F * d[1] - 5.0F * d[3] + d[5];
+}
+
+struct F4x3 {
+  static constexpr int kPoints = 6, kOut = 4, kTaps = 3;
+
+  static EDMUND_INLINE void input(const Vec (&d)[6], Vec (&v)[6]) { six_points(d, v); }
+  // Aᵀ m
+  static EDMUND_INLINE void output(const Vec (&m)[6], Vec (&y)[4]) {
+    const Vec sum = m[1] + m[2], difference = m[1] - m[2], far_sum = m[3] + m[4], far_difference = m[3] - m[4];
+    y[0] = m[0] + sum + far_sum;
+    y[1] = difference + 2.0F * far_difference;
+    y[2] = sum + 4.0F * far_sum;
+    y[3] = difference + 8.0F * far_difference + m[5];
+  }
+  // G g
+  static EDMUND_INLINE void weight(const Vec (&g)[3], Vec (&u)[6]) {
+    const Vec sum = (g[0] + g[2]) * (1.0F / 6), far = g[0] * (1.0F / 24) + g[2] * (1.0F / 6);
+    u[0] = g[0] * 0.25F;
+    u[1] = -sum - g[1] * (1.0F / 6);
+    u[2] = g[1] * (1.0F / 6) - sum;
+    u[3] = far + g[1] * (1.0F / 12);
+    u[4] = far - g[1] * (1.0F / 12);
+    u[5] = g[2];
+  }
+  // A y
+  static EDMUND_INLINE void gradient(const Vec (&y)[4], Vec (&v)[6]) {
+    const Vec even = y[0] + y[2], odd = y[1] + y[3], far_even = y[0] + 4.0F * y[2], far_odd = 2.0F * y[1] + 8.0F * y[3];
+    v[0] = y[0];
+    v[1] = even + odd;
+    v[2] = even - odd;
+    v[3] = far_even + far_odd;
+    v[4] = far_even - far_odd;
+    v[5] = y[3];
+  }
+  // Gᵀ u
+  static EDMUND_INLINE void weight_gradient(const Vec (&u)[6], Vec (&g)[3]) {
+    g[0] = u[0] * 0.25F - (u[1] + u[2]) * (1.0F / 6) + (u[3] + u[4]) * (1.0F / 24);
+    g[1] = (u[2] - u[1]) * (1.0F / 6) + (u[3] - u[4]) * (1.0F / 12);
+    g[2] = (u[3] + u[4] - u[1] - u[2]) * (1.0F / 6) + u[5];
+  }
+};
+
+struct F2x5 {
+  static constexpr int kPoints = 6, kOut = 2, kTaps = 5;
+
+  static EDMUND_INLINE void input(const Vec (&d)[6], Vec (&v)[6]) { six_points(d, v); }
+  static EDMUND_INLINE void output(const Vec (&m)[6], Vec (&y)[2]) {
+    y[0] = m[0] + (m[1] + m[2]) + (m[3] + m[4]);
+    y[1] = (m[1] - m[2]) + 2.0F * (m[3] - m[4]) + m[5];
+  }
+  static EDMUND_INLINE void weight(const Vec (&g)[5], Vec (&u)[6]) {
+    const Vec even = (g[0] + g[2] + g[4]) * (1.0F / 6), odd = (g[1] + g[3]) * (1.0F / 6);
+    const Vec far_even = g[0] * (1.0F / 24) + g[2] * (1.0F / 6) + g[4] * (2.0F / 3);
+    const Vec far_odd = g[1] * (1.0F / 12) + g[3] * (1.0F / 3);
+    u[0] = g[0] * 0.25F;
+    u[1] = -even - odd;
+    u[2] = odd - even;
+    u[3] = far_even + far_odd;
+    u[4] = far_even - far_odd;
+    u[5] = g[4];
+  }
+};
+
+/// Matrices of F(M, R) for any points (Toom and Cook's interpolation, transposed): Aᵀ evaluates at the points, G does so divided by
+/// Π (a_j - a_k), row j of Bᵀ are the coefficients of Π (x - a_k), k ≠ j. Rows of G and Bᵀ are balanced by powers of two.
+template <int M, int R>
+struct ToomCook {
+  static constexpr int N = M + R - 1;
+  float at[M][N] = {}, g[N][R] = {}, bt[N][N] = {};
+
+  constexpr explicit ToomCook(const double (&points)[N - 1]) {
+    for (int j = 0; j < N; ++j) {  // j = N - 1: the point at infinity
+      double polynomial[N + 1] = {1.0}, divisor = 1.0;
+      for (int k = 0, degree = 0; k < N - 1; ++k) {
+        if (k == j) continue;
+        for (int i = ++degree; i >= 0; --i) polynomial[i] = (i > 0 ? polynomial[i - 1] : 0.0) - points[k] * polynomial[i];
+        if (j < N - 1) divisor *= points[j] - points[k];
+      }
+      double largest_b = 0.0, largest_g = 0.0, rows[R] = {}, power = 1.0;
+      for (int i = 0; i < N; ++i) largest_b = larger(largest_b, polynomial[i]);
+      for (int i = 0; i < R; ++i, power *= j < N - 1 ? points[j] : 0.0) {
+        rows[i] = j < N - 1 ? power / divisor : (i == R - 1 ? 1.0 : 0.0);
+        largest_g = larger(largest_g, rows[i]);
+      }
+      double scale = 1.0;
+      while (largest_g * scale * scale * 2 < largest_b) scale *= 2;
+      while (largest_g * scale * scale > largest_b * 2) scale /= 2;
+      for (int i = 0; i < R; ++i) g[j][i] = static_cast<float>(rows[i] * scale);
+      for (int i = 0; i < N; ++i) bt[j][i] = static_cast<float>(polynomial[i] / scale);
+      power = 1.0;
+      for (int i = 0; i < M; ++i, power *= j < N - 1 ? points[j] : 0.0)
+        at[i][j] = static_cast<float>(j < N - 1 ? power : (i == M - 1 ? 1.0 : 0.0));
+    }
+  }
+
+ private:
+  static constexpr double larger(double a, double b) { return (b < 0 ? -b : b) > a ? (b < 0 ? -b : b) : a; }
+};
+
+/// Points chosen among small fractions by the least error on random data: 1.5e-6 of the result's root mean square for 192 channels.
+struct F4x7 {
+  static constexpr int kPoints = 10, kOut = 4, kTaps = 7;
+  static constexpr ToomCook<4, 7> kMatrices{{0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 4.0, -0.25}};
+
+  template <int Rows, int Columns>
+  static EDMUND_INLINE void multiply(const float (&matrix)[Rows][Columns], const Vec (&x)[Columns], Vec (&y)[Rows]) {
+#pragma GCC unroll 10
+    for (int i = 0; i < Rows; ++i) {
+      y[i] = Vec{};
+#pragma GCC unroll 10
+      for (int j = 0; j < Columns; ++j)
+        if (matrix[i][j] != 0.0F) y[i] += matrix[i][j] * x[j];
+    }
+  }
+  static EDMUND_INLINE void input(const Vec (&d)[10], Vec (&v)[10]) { multiply(kMatrices.bt, d, v); }
+  static EDMUND_INLINE void output(const Vec (&m)[10], Vec (&y)[4]) { multiply(kMatrices.at, m, y); }
+  static EDMUND_INLINE void weight(const Vec (&g)[7], Vec (&u)[10]) { multiply(kMatrices.g, g, u); }
+};
+
+/// F ⊗ F on squares of pixels.
+template <typename F>
+struct Square {
+  static constexpr int kPoints = F::kPoints * F::kPoints, kHeight = F::kOut, kWidthOut = F::kOut;
+  static constexpr int kRowsIn = F::kPoints, kColumnsIn = F::kPoints, kTaps = F::kTaps * F::kTaps;
+
+  // pixel(i, j) loads, put(p, v) stores.
+  template <typename Pixel, typename Put>
+  static EDMUND_INLINE void input(const Pixel& pixel, const Put& put) {
+    constexpr int N = F::kPoints;
+    Vec half[N][N];
+#pragma GCC unroll 6
+    for (int j = 0; j < N; ++j) {
+      Vec d[N], column[N];
+#pragma GCC unroll 6
+      for (int i = 0; i < N; ++i) d[i] = pixel(i, j);
+      F::input(d, column);
+#pragma GCC unroll 6
+      for (int i = 0; i < N; ++i) half[i][j] = column[i];
+    }
+#pragma GCC unroll 6
+    for (int i = 0; i < N; ++i) {
+      Vec out[N];
+      F::input(half[i], out);
+#pragma GCC unroll 6
+      for (int j = 0; j < N; ++j) put(N * i + j, out[j]);
+    }
+  }
+  // product(p) loads, put(i, j, y) stores.
+  template <typename Product, typename Put>
+  static EDMUND_INLINE void output(const Product& product, const Put& put) {
+    constexpr int N = F::kPoints, M = F::kOut;
+    Vec half[M][N];
+#pragma GCC unroll 6
+    for (int j = 0; j < N; ++j) {
+      Vec in[N], column[M];
+#pragma GCC unroll 6
+      for (int i = 0; i < N; ++i) in[i] = product(N * i + j);
+      F::output(in, column);
+#pragma GCC unroll 4
+      for (int i = 0; i < M; ++i) half[i][j] = column[i];
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < M; ++i) {
+      Vec out[M];
+      F::output(half[i], out);
+#pragma GCC unroll 4
+      for (int j = 0; j < M; ++j) put(i, j, out[j]);
+    }
+  }
+  // tap(i) gives, put(p, u) stores.
+  template <typename Tap, typename Put>
+  static EDMUND_INLINE void weight(const Tap& tap, const Put& put) {
+    constexpr int N = F::kPoints, R = F::kTaps;
+    Vec half[N][R];
+#pragma GCC unroll 5
+    for (int j = 0; j < R; ++j) {
+      Vec in[R], column[N];
+#pragma GCC unroll 5
+      for (int i = 0; i < R; ++i) in[i] = tap(R * i + j);
+      F::weight(in, column);
+#pragma GCC unroll 6
+      for (int i = 0; i < N; ++i) half[i][j] = column[i];
+    }
+#pragma GCC unroll 6
+    for (int i = 0; i < N; ++i) {
+      Vec out[N];
+      F::weight(half[i], out);
+#pragma GCC unroll 6
+      for (int j = 0; j < N; ++j) put(N * i + j, out[j]);
+    }
+  }
+};
+
+/// F along the rows of an image, or down its columns.
+template <typename F, bool kDown>
+struct Line {
+  static constexpr int kPoints = F::kPoints, kHeight = kDown ? F::kOut : 1, kWidthOut = kDown ? 1 : F::kOut;
+  static constexpr int kRowsIn = kDown ? F::kPoints : 1, kColumnsIn = kDown ? 1 : F::kPoints, kTaps = F::kTaps;
+
+  template <typename Pixel, typename Put>
+  static EDMUND_INLINE void input(const Pixel& pixel, const Put& put) {
+    Vec d[kPoints], v[kPoints];
+#pragma GCC unroll 10
+    for (int i = 0; i < kPoints; ++i) d[i] = kDown ? pixel(i, 0) : pixel(0, i);
+    F::input(d, v);
+#pragma GCC unroll 10
+    for (int i = 0; i < kPoints; ++i) put(i, v[i]);
+  }
+  template <typename Product, typename Put>
+  static EDMUND_INLINE void output(const Product& product, const Put& put) {
+    Vec m[kPoints], y[F::kOut];
+#pragma GCC unroll 10
+    for (int i = 0; i < kPoints; ++i) m[i] = product(i);
+    F::output(m, y);
+#pragma GCC unroll 4
+    for (int i = 0; i < F::kOut; ++i) kDown ? put(i, 0, y[i]) : put(0, i, y[i]);
+  }
+  template <typename Tap, typename Put>
+  static EDMUND_INLINE void weight(const Tap& tap, const Put& put) {
+    Vec g[kTaps], u[kPoints];
+#pragma GCC unroll 7
+    for (int i = 0; i < kTaps; ++i) g[i] = tap(i);
+    F::weight(g, u);
+#pragma GCC unroll 10
+    for (int i = 0; i < kPoints; ++i) put(i, u[i]);
+  }
+};
+
+/// Calls f with an object of the form's type.
+template <typename Call>
+EDMUND_INLINE void with_form(Form form, const Call& f) {
+  switch (form) {
+    case Form::k3x3: return f(Square<F4x3>());
+    case Form::k5x5: return f(Square<F2x5>());
+    case Form::k1x3: return f(Line<F4x3, false>());
+    case Form::k3x1: return f(Line<F4x3, true>());
+    case Form::k1x7: return f(Line<F4x7, false>());
+    case Form::k7x1: return f(Line<F4x7, true>());
+  }
+}
+
+}  // namespace
+}  // namespace edmund::ops::cpu::EDMUND_ISA

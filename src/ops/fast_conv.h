@@ -1,0 +1,37 @@
+#pragma once
+
+#include "cpu/kernels.h"
+#include "fast.h"
+#include "packed_weights.h"
+
+#include <cstdint>
+#include <optional>
+
+/// The parts that conv2d has on the CPU.
+namespace edmund::ops::cpu {
+
+/// What follows a convolution, with the addends of one image as one row: (bias + per_sample)·scale.
+struct Tail {
+  Tensor add = {};  // [B or 1, K] or undefined
+  Tensor residual = {};
+  float scale = 1.0F;
+  bool relu = false;
+
+  std::int64_t stride() const { return add.defined() && add.size(0) > 1 ? add.size(1) : 0; }
+  const float* row(std::int64_t image) const {
+    return add.defined() ? add.const_data_ptr<float>() + image * stride() : nullptr;
+  }
+};
+
+/// The form in which Winograd's way convolves with a filter of R × S, if there is one.
+std::optional<Form> winograd_form(std::int64_t R, std::int64_t S);
+
+/// Convolution of x [B, C, H, W], channels-last, with a weight that winograd_form() has a form for and `padding` (rows, columns) zeros around it.
+/// kWinogradBackward: the transposed one, of a 3×3 filter and one zero.
+Tensor winograd(const Tensor& x, const Tensor& weight, Packing packing, Use use, at::IntArrayRef padding,
+                const Tail& tail);
+
+/// Gradient of the weight [K, C, 3, 3] times `scale`, of a 3×3 convolution of x with one zero around it that had the gradient dy; both channels-last.
+Tensor winograd_weight_gradient(const Tensor& x, const Tensor& dy, float scale);
+
+}  // namespace edmund::ops::cpu

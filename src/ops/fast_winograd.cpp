@@ -1,0 +1,207 @@
+// Convolutions by Winograd's way on the CPU: which tiles, channels and points are worked on together, so that what one step makes is in the cache of
+// the next.
+#include "fast_conv.h"
+
+#include <algorithm>
+#include <ATen/ops/empty.h>
+#include <ATen/Parallel.h>
+
+namespace edmund::ops::cpu {
+namespace {
+
+std::int64_t whole(std::int64_t n, std::int64_t step) { return (n + step - 1) / step * step; }
+
+// Planes start one cache line apart modulo the page, so that stores to all of them side by side do not meet in one cache set.
+std::int64_t plane_of(std::int64_t floats) { return whole(floats, 1024) + 16; }
+
+// Rows of numbers for each tile: not a whole number of 256 bytes apart, for the same reason.
+std::int64_t row_of(std::int64_t channels) {
+  const std::int64_t row = whole(channels, kernel_table().panel);
+  return row % 64 == 0 ? row + 16 : row;
+}
+
+const FormShape& shape_of(Form form) { return kFormShapes[static_cast<int>(form)]; }
+
+Tiles tiles_of(Form form, const Tensor& x, std::int64_t R, std::int64_t S, at::IntArrayRef padding) {
+  Tiles out{.form = form, .H = x.size(2), .W = x.size(3), .y_pad = padding[0], .x_pad = padding[1]};
+  out.out_H = out.H + 2 * padding[0] - R + 1;
+  out.out_W = out.W + 2 * padding[1] - S + 1;
+  out.rows = (out.out_H + shape_of(form).height - 1) / shape_of(form).height;
+  out.columns = (out.out_W + shape_of(form).width - 1) / shape_of(form).width;
+  return out;
+}
+
+struct Task {
+  const KernelTable& table = kernel_table();
+  Tiles tiles;
+  std::int64_t count, points, C, K;  // tiles of all images
+  const float* x;
+  TileOutput out;
+  std::int64_t threads = at::get_num_threads(), panels = (K + table.panel - 1) / table.panel;
+};
+
+// Many tiles: a block of them is transformed, multiplied and transformed back by one thread, in its own cache. Packed weights are read once a block.
+void by_blocks(const Task& task, const float* packed) {
+  const auto& [table, tiles, count, points, C, K, x, out, threads, panels] = task;
+  const std::int64_t row = row_of(C), columns = whole(K, table.panel), weights = plane_of(C * columns);
+  // A block's transformed tiles and products should fill half of a second-level cache of 1 to 2 MB, but be high enough to use each weight often.
+  const std::int64_t most = std::max<std::int64_t>(24, std::int64_t{160'000} / (points * (C + K)) / 12 * 12);
+  const std::int64_t rounds = (count + most - 1) / most, blocks = std::min(count, whole(rounds, threads));
+  at::parallel_for(0, blocks, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t t0 = count * i / blocks, t1 = count * (i + 1) / blocks, height = t1 - t0;
+      const std::int64_t plane = plane_of(height * row), product = plane_of(height * columns);
+      float *v = scratch(Scratch::kTiles, points * (plane + product)), *m = v + points * plane;
+      table.winograd_input(tiles, x, C, t0, t1, v, plane, row);
+      for (std::int64_t p = 0; p < points; ++p)
+        table.gemm_plane(v + p * plane, row, height, C, packed + p * weights, K, m + p * product, columns, false);
+      table.winograd_output(tiles, m, product, columns, t0, t1, 0, K, out);
+    }
+  });
+}
+
+// Few tiles: all are transformed once, then each panel of output channels is made by one thread, which reads its weights once; or, where they are
+// not kept, transforms them itself, a part that its cache holds at a time.
+void by_panels(const Task& task, const float* packed, const FilterWeight& weight) {
+  const auto& [table, tiles, count, points, C, K, x, out, threads, panels] = task;
+  const std::int64_t row = row_of(C), plane = plane_of(count * row), panel = table.panel;
+  float* v = scratch(Scratch::kImage, points * plane);
+  at::parallel_for(0, count, 4, [&](std::int64_t begin, std::int64_t end) {
+    table.winograd_input(tiles, x, C, begin, end, v + begin * row, plane, row);
+  });
+  const std::int64_t depth = packed != nullptr ? C : std::min<std::int64_t>(C, 96);
+  const std::int64_t weights = packed != nullptr ? plane_of(C * panels * panel) : plane_of(depth * panel);
+  const std::int64_t shares =
+      panels < 2 * threads ? std::min(threads, count) : 1;  // of the tiles, where there are few panels
+  at::parallel_for(0, panels * shares, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t t0 = count * (i % shares) / shares, t1 = count * (i % shares + 1) / shares, height = t1 - t0;
+      const std::int64_t n0 = i / shares * panel, n1 = std::min(n0 + panel, K), product = plane_of(height * panel);
+      float* m = scratch(Scratch::kTiles, points * (product + (packed != nullptr ? 0 : weights)));
+      float* own = m + points * product;
+      for (std::int64_t c = 0; c < C; c += depth) {
+        const std::int64_t end_c = std::min(c + depth, C);
+        if (packed == nullptr) table.winograd_weights(tiles.form, weight, c, end_c, n0, n1, own, weights, depth);
+        const float* u = packed != nullptr ? packed + n0 * C : own;
+        for (std::int64_t p = 0; p < points; ++p)
+          table.gemm_plane(v + p * plane + t0 * row + c, row, height, end_c - c, u + p * weights, n1 - n0,
+                           m + p * product, panel, c > 0);
+      }
+      table.winograd_output(tiles, m, product, panel, t0, t1, n0, n1, out);
+    }
+  });
+}
+
+FilterWeight view_of(const Tensor& weight, bool backward) {
+  const std::int64_t K = weight.size(0), C = weight.size(1), taps = weight.size(2) * weight.size(3);
+  return {.w = weight.const_data_ptr<float>(),
+          .K = backward ? C : K,
+          .C = backward ? K : C,
+          .k_stride = backward ? taps : taps * C,
+          .c_stride = backward ? taps * C : taps,
+          .rotated = backward};
+}
+
+}  // namespace
+
+std::optional<Form> winograd_form(std::int64_t R, std::int64_t S) {
+  if (R == 3 && S == 3) return Form::k3x3;
+  if (R == 5 && S == 5) return Form::k5x5;
+  if (R == 1 && S == 3) return Form::k1x3;
+  if (R == 3 && S == 1) return Form::k3x1;
+  if (R == 1 && S == 7) return Form::k1x7;
+  if (R == 7 && S == 1) return Form::k7x1;
+  return std::nullopt;
+}
+
+Tensor winograd_packed(const Tensor& weight, bool backward) {
+  const auto& table = kernel_table();
+  const Tensor plain = weight.contiguous();
+  const FilterWeight view = view_of(plain, backward);
+  const Form form = *winograd_form(weight.size(2), weight.size(3));
+  const std::int64_t plane = plane_of(view.C * whole(view.K, table.panel));
+  const Tensor packed = at::empty({shape_of(form).points * plane}, at::kFloat);
+  float* to = packed.data_ptr<float>();
+  at::parallel_for(0, view.C, std::max<std::int64_t>(1, 1024 / view.K), [&](std::int64_t first, std::int64_t last) {
+    table.winograd_weights(form, view, first, last, 0, view.K, to + first * table.panel, plane, view.C);
+  });
+  return packed;
+}
+
+Tensor winograd(const Tensor& x, const Tensor& weight, Packing packing, Use use, at::IntArrayRef padding,
+                const Tail& tail) {
+  const bool backward = packing == Packing::kWinogradBackward;
+  const Tensor plain = weight.contiguous();
+  const FilterWeight view = view_of(plain, backward);
+  const Form form = *winograd_form(weight.size(2), weight.size(3));
+  const Tiles tiles = tiles_of(form, x, weight.size(2), weight.size(3), padding);
+  const Tensor y = empty_image(x.size(0), view.K, tiles.out_H, tiles.out_W);
+  const Task task{.tiles = tiles,
+                  .count = x.size(0) * tiles.rows * tiles.columns,
+                  .points = shape_of(form).points,
+                  .C = view.C,
+                  .K = view.K,
+                  .x = x.const_data_ptr<float>(),
+                  .out = {.y = y.data_ptr<float>(),
+                          .add = tail.row(0),
+                          .add_stride = tail.stride(),
+                          .residual = data_or_null(tail.residual),
+                          .scale = tail.scale,
+                          .relu = tail.relu,
+                          .K = view.K}};
+  const bool few = task.count < view.K && task.count <= 128;
+  if (few && use == Use::kOnce) {
+    by_panels(task, nullptr, view);
+    return y;
+  }
+  const Tensor packed = packed_weight(plain, packing, use);
+  if (few) {
+    by_panels(task, packed.const_data_ptr<float>(), view);
+  } else {
+    by_blocks(task, packed.const_data_ptr<float>());
+  }
+  return y;
+}
+
+// dU = Σ over tiles of V·(A dY Aᵀ), products of [C, tiles]·[tiles, K] for each point; then dw = Gᵀ dU G. Chunks of tiles bound the memory. A part of dU
+// stays in a thread's cache from its products to the transform, unless further chunks are to be added.
+Tensor winograd_weight_gradient(const Tensor& x, const Tensor& dy, float scale) {
+  const auto& table = kernel_table();
+  const Tiles tiles = tiles_of(Form::k3x3, x, 3, 3, {1, 1});
+  constexpr std::int64_t points = kFormShapes[static_cast<int>(Form::k3x3)].points, kMost = 2'000'000, kPartC = 48,
+                         kPartK = 64;
+  const std::int64_t C = x.size(1), K = dy.size(1), count = x.size(0) * tiles.rows * tiles.columns;
+  const std::int64_t c_row = row_of(C), k_row = row_of(K);
+  const std::int64_t chunks = std::max<std::int64_t>(1, points * (c_row + k_row) * count / kMost),
+                     chunk = (count + chunks - 1) / chunks;
+  const std::int64_t v_plane = plane_of(chunk * c_row), y_plane = plane_of(chunk * k_row);
+  const std::int64_t c_parts = (C + kPartC - 1) / kPartC, k_parts = (K + kPartK - 1) / kPartK;
+  const std::int64_t u_plane = plane_of(kPartC * kPartK), part = points * u_plane;
+  float* v = scratch(Scratch::kImage, points * (v_plane + y_plane));
+  float* y = v + points * v_plane;
+  const Tensor sums = chunks > 1 ? at::empty({c_parts * k_parts * part}, at::kFloat) : Tensor();
+  const Tensor dw = at::empty({K, C, 3, 3}, at::kFloat);
+  const float *from = x.const_data_ptr<float>(), *gradient = dy.const_data_ptr<float>();
+  float *to = dw.data_ptr<float>(), *kept = sums.defined() ? sums.data_ptr<float>() : nullptr;
+  for (std::int64_t t0 = 0; t0 < count; t0 += chunk) {
+    const std::int64_t t1 = std::min(count, t0 + chunk);
+    at::parallel_for(t0, t1, 4, [&](std::int64_t begin, std::int64_t end) {
+      table.winograd_input(tiles, from, C, begin, end, v + (begin - t0) * c_row, v_plane, c_row);
+      table.winograd_gradient(tiles, gradient, K, begin, end, y + (begin - t0) * k_row, y_plane, k_row);
+    });
+    at::parallel_for(0, c_parts * k_parts, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const std::int64_t k0 = i / c_parts * kPartK, k1 = std::min(k0 + kPartK, K);
+        const std::int64_t c0 = C * (i % c_parts) / c_parts, c1 = C * (i % c_parts + 1) / c_parts;
+        float* u = kept != nullptr ? kept + i * part : scratch(Scratch::kTiles, part);
+        for (std::int64_t p = 0; p < points; ++p)
+          table.gemm_transposed(v + p * v_plane + c0, c_row, y + p * y_plane + k0, k_row, t1 - t0, c1 - c0, k1 - k0,
+                                u + p * u_plane, kPartK, t0 > 0);
+        if (t1 == count) table.winograd_weight_gradient(u, u_plane, kPartK, C, c0, c1, k0, k1, scale, to);
+      }
+    });
+  }
+  return dw;
+}
+
+}  // namespace edmund::ops::cpu
