@@ -43,19 +43,26 @@ struct Task {
 // Many tiles: a block of them is transformed, multiplied and transformed back by one thread, in its own cache. Packed weights are read once a block.
 void by_blocks(const Task& task, const float* packed) {
   const auto& [table, tiles, count, points, C, K, x, out, threads, panels] = task;
-  const std::int64_t row = row_of(C), columns = whole(K, table.panel), weights = plane_of(C * columns);
-  // A block's transformed tiles and products should fill half of a second-level cache of 1 to 2 MB, but be high enough to use each weight often.
+  const std::int64_t row = row_of(C), weights = plane_of(C * panels * table.panel);
+  // A block's transformed tiles should fill half of a second-level cache of 1 to 2 MB, but be high enough to use each weight often; its products
+  // are made for as many output channels at a time as a small part of that cache holds.
   const std::int64_t most = std::max<std::int64_t>(24, std::int64_t{160'000} / (points * (C + K)) / 12 * 12);
   const std::int64_t rounds = (count + most - 1) / most, blocks = std::min(count, whole(rounds, threads));
   at::parallel_for(0, blocks, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t t0 = count * i / blocks, t1 = count * (i + 1) / blocks, height = t1 - t0;
+      const std::int64_t columns =
+          std::clamp<std::int64_t>(64'000 / (points * height) / table.panel, 1, panels) * table.panel;
       const std::int64_t plane = plane_of(height * row), product = plane_of(height * columns);
       float *v = scratch(Scratch::kTiles, points * (plane + product)), *m = v + points * plane;
       table.winograd_input(tiles, x, C, t0, t1, v, plane, row);
-      for (std::int64_t p = 0; p < points; ++p)
-        table.gemm_plane(v + p * plane, row, height, C, packed + p * weights, K, m + p * product, columns, false);
-      table.winograd_output(tiles, m, product, columns, t0, t1, 0, K, out);
+      for (std::int64_t n = 0; n < K; n += columns) {
+        const std::int64_t end_n = std::min(n + columns, K);
+        for (std::int64_t p = 0; p < points; ++p)
+          table.gemm_plane(v + p * plane, row, height, C, packed + p * weights + n * C, end_n - n, m + p * product,
+                           columns, false);
+        table.winograd_output(tiles, m, product, columns, t0, t1, n, end_n, out);
+      }
     }
   });
 }

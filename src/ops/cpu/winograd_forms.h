@@ -92,7 +92,8 @@ struct ToomCook {
       double polynomial[N + 1] = {1.0}, divisor = 1.0;
       for (int k = 0, degree = 0; k < N - 1; ++k) {
         if (k == j) continue;
-        for (int i = ++degree; i >= 0; --i) polynomial[i] = (i > 0 ? polynomial[i - 1] : 0.0) - points[k] * polynomial[i];
+        for (int i = ++degree; i >= 0; --i)
+          polynomial[i] = (i > 0 ? polynomial[i - 1] : 0.0) - points[k] * polynomial[i];
         if (j < N - 1) divisor *= points[j] - points[k];
       }
       double largest_b = 0.0, largest_g = 0.0, rows[R] = {}, power = 1.0;
