@@ -30,6 +30,21 @@ Tensor doubled(const Tensor& x, float factor) {
   return y;
 }
 
+CombineTask::Type type_of(at::ScalarType type) {
+  using Type = CombineTask::Type;
+  switch (type) {
+    case at::kFloat: return Type::kFloat;
+    case at::kDouble: return Type::kDouble;
+    case at::kBFloat16: return Type::kBfloat16;
+    case at::kHalf: return Type::kHalf;
+    default: TORCH_CHECK(false, "combine: no CUDA kernel for ", type);
+  }
+}
+
+CombineTask::Layout layout_of(const Tensor& x) {
+  return {.type = type_of(x.scalar_type()), .channels_last = !x.is_contiguous()};
+}
+
 class Box : public torch::autograd::Function<Box> {
  public:
   static Tensor forward(Context* ctx, const Tensor& x, bool down) {
@@ -55,24 +70,30 @@ Tensor concat(const Tensor& a, const Tensor& b) {
   return at::cat({channels_last(a), channels_last(b).to(a.scalar_type())}, 1);
 }
 
-Tensor combine(double a, const Tensor& x, double b, const Tensor& y) {
-  const c10::cuda::CUDAGuard guard(x.device());
-  using Type = CombineTask::Type;
-  const auto type = y.scalar_type();
-  TORCH_CHECK(x.is_contiguous() && at::isFloatingType(type), "combine: x must be contiguous and y of a float type");
-  const CombineTask task{.a = a,
-                         .b = b,
-                         .images = x.size(0),
-                         .channels = x.size(1),
-                         .pixels = x.size(2) * x.size(3),
-                         .is_double = x.scalar_type() == at::kDouble,
-                         .y = type == at::kDouble     ? Type::kDouble
-                              : type == at::kBFloat16 ? Type::kBfloat16
-                              : type == at::kHalf     ? Type::kHalf
-                                                      : Type::kFloat,
-                         .channels_last = !y.is_contiguous()};
-  Tensor out = at::empty_like(x);
-  C10_CUDA_CHECK(combine(task, x.const_data_ptr(), y.const_data_ptr(), out.mutable_data_ptr(), stream_of(x)));
+Tensor combine(std::span<const Term> terms, at::ScalarType dtype, at::MemoryFormat order) {
+  const Tensor& first = std::get<Tensor>(terms[0].x);
+  const c10::cuda::CUDAGuard guard(first.device());
+  const Tensor out = at::empty(first.sizes(), first.options().dtype(dtype).memory_format(order));
+  CombineTask task{.images = first.size(0),
+                   .channels = first.size(1),
+                   .pixels = first.size(2) * first.size(3),
+                   .out = out.mutable_data_ptr(),
+                   .out_layout = layout_of(out)};
+  Tensor samples;
+  for (const Term& term : terms) {
+    if (const auto* draw = std::get_if<Draw>(&term.x)) {
+      TORCH_CHECK(!samples.defined(), "combine: more than one draw");
+      samples = draw->samples.contiguous();
+      task.noise = philox_key(*draw, samples, task.channels * task.pixels);
+      task.noise_type = type_of(draw->dtype);
+      task.noise_factor = term.factor;
+    } else {
+      TORCH_CHECK(task.count < kMostTerms, "combine: more than ", kMostTerms, " images");
+      const Tensor& x = std::get<Tensor>(term.x);
+      task.terms[task.count++] = {.factor = term.factor, .x = x.const_data_ptr(), .layout = layout_of(x)};
+    }
+  }
+  C10_CUDA_CHECK(combine(task, stream_of(first)));
   return out;
 }
 
