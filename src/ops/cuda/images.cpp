@@ -1,14 +1,11 @@
 // Attention, halving, doubling, joining and adding of images on the GPU.
+#include "../box_function.h"
 #include "glue.h"
 
 #include <ATen/ATen.h>
-#include <torch/csrc/autograd/custom_function.h>
 
 namespace edmund::ops::cuda {
 namespace {
-
-using Context = torch::autograd::AutogradContext;
-using torch::autograd::variable_list;
 
 // factor · sums of 2×2 pixels.
 Tensor halved(const Tensor& x, float factor) {
@@ -45,26 +42,9 @@ CombineTask::Layout layout_of(const Tensor& x) {
   return {.type = type_of(x.scalar_type()), .channels_last = !x.is_contiguous()};
 }
 
-class Box : public torch::autograd::Function<Box> {
- public:
-  static Tensor forward(Context* ctx, const Tensor& x, bool down) {
-    ctx->saved_data["down"] = down;
-    return down ? halved(channels_last(x), 0.25F) : doubled(channels_last(x), 1.0F);
-  }
-  static variable_list backward(Context* ctx, variable_list gradients) {
-    const at::NoGradGuard no_grad;
-    const Tensor dy = channels_last(gradients[0]);
-    return {ctx->saved_data["down"].toBool() ? doubled(dy, 0.25F) : halved(dy, 1.0F), {}};
-  }
-};
-
 }  // namespace
 
-Tensor resample_box(const Tensor& x, Resample direction) {
-  const bool down = direction == Resample::kDown;
-  if (wants_gradient({&x})) return Box::apply(x, down);
-  return down ? halved(channels_last(x), 0.25F) : doubled(channels_last(x), 1.0F);
-}
+Tensor resample_box(const Tensor& x, Resample direction) { return box_resampled<halved, doubled>(x, direction); }
 
 Tensor concat(const Tensor& a, const Tensor& b) {
   return at::cat({channels_last(a), channels_last(b).to(a.scalar_type())}, 1);
