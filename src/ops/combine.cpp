@@ -31,14 +31,16 @@ Tensor reference(std::span<const Term> terms, at::ScalarType dtype) {
   return sum.to(dtype);
 }
 
-// Images of one shape on one device, no gradients.
+// Images of one shape on one device, draws for as many samples there, no gradients.
 bool fits(std::span<const Term> terms) {
   const Tensor& first = first_of(terms);
   return kernels() == Kernels::kFast && first.dim() == 4 && first.numel() > 0 &&
          std::all_of(terms.begin(), terms.end(), [&](const Term& term) {
-           const Tensor* x = tensor_of(term);
-           return x == nullptr || (x->sizes() == first.sizes() && x->device() == first.device() &&
-                                   at::isFloatingType(x->scalar_type()) && !wants_gradient({x}));
+           if (const auto* draw = std::get_if<Draw>(&term.x))
+             return draw->samples.device() == first.device() && draw->samples.numel() == first.size(0);
+           const Tensor& x = std::get<Tensor>(term.x);
+           return x.device() == first.device() && x.sizes() == first.sizes() && at::isFloatingType(x.scalar_type()) &&
+                  !wants_gradient({&x});
          });
 }
 

@@ -28,16 +28,20 @@ EDMUND_INLINE void each_number(const Numbers& numbers, long first, long n, const
 }  // namespace
 
 void combine(const Scaled* terms, long count, long size, const Numbers& out) {
-  constexpr long kBlock = 512;
-  double sum[kBlock];
+  constexpr long kBlock = 512;  // sums that stay in the first-level cache
+  const bool in_place = out.is_double && out.stride == 1;
+  double memory[kBlock];
   for (long begin = 0; begin < size; begin += kBlock) {
     const long n = smaller(kBlock, size - begin);
+    double* __restrict sum = in_place ? static_cast<double*>(out.x) + begin : memory;
     for (long k = 0; k < count; ++k) {
       const double factor = terms[k].factor;
       each_number(terms[k].numbers, begin, n,
                   [&](long i, const auto& x) { sum[i] = factor * static_cast<double>(x) + (k == 0 ? 0.0 : sum[i]); });
     }
-    each_number(out, begin, n, [&](long i, auto& x) { x = static_cast<std::remove_reference_t<decltype(x)>>(sum[i]); });
+    if (!in_place)
+      each_number(out, begin, n,
+                  [&](long i, auto& x) { x = static_cast<std::remove_reference_t<decltype(x)>>(sum[i]); });
   }
 }
 
