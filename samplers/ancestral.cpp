@@ -5,11 +5,10 @@
 //   variance  posterior   σ'²(σ² - σ'²)/σ² in z (σ_t² = β̃_t, "fixed small"); or beta: s²(σ² - σ'²) in x (σ_t² = β_t,
 //                         "fixed large"); both between the two grid times, strided or not
 //   final     denoise     or euler, none
+#include "edmund/ops/combine.h"
 #include "edmund/samplers/posterior.h"
 #include "edmund/samplers/sampler.h"
 #include "edmund/samplers/velocity.h"
-
-#include <ATen/TensorOperators.h>
 
 namespace edmund::samplers {
 
@@ -20,9 +19,10 @@ Sampler make_ancestral(Options& options) {
     for (const auto& [t, u] : steps(grid)) {
       const double sigma = path.sigma(t), sigma_u = path.sigma(u), s_u = path.scale(u), ratio = sigma_u / sigma;
       const double std = beta ? transition_std(path, t, sigma_u) : s_u * ancestral_step(sigma, sigma_u, 1.0).up;
-      const Tensor z = x / path.scale(t);
-      const Tensor denoised = D(z, sigma);
-      x = s_u * (denoised + (ratio * ratio) * (z - denoised)) + std * noise.normal(x.sizes().slice(1)).to(x.dtype());
+      const double kept = ratio * ratio;  // of the noise
+      x = ops::combine({{s_u * kept / path.scale(t), x},
+                        {s_u * (1 - kept), denoised(D, path, x, t)},
+                        noise.scaled(std, x.sizes().slice(1))});
     }
     return finish(D, path, x, grid.t.back(), final);
   };

@@ -20,16 +20,15 @@ Churn read_churn(Options& options) {
 
 Churned churned(const Churn& churn, const NoiseSchedule& path, Tensor x, double t, std::size_t N, NoiseSource& noise) {
   if (churn.amount == 0.0) return {std::move(x), t};
-  const Tensor n = noise.normal(x.sizes().slice(1));
   const double sigma = path.sigma(t), s = path.scale(t);
   const bool inside = sigma >= churn.min && sigma <= churn.max;
   const double gamma = inside ? std::min(churn.amount / static_cast<double>(N), std::numbers::sqrt2 - 1) : 0.0;
-  if (gamma == 0.0) return {std::move(x), t};
-
   const double t_hat = path.time(std::min(sigma + gamma * sigma, path.sigma(path.domain().high)));
   const double s_hat = path.scale(t_hat), sigma_hat = path.sigma(t_hat);
   const double added = std::sqrt(std::max(sigma_hat * sigma_hat - sigma * sigma, 0.0));
-  return {ops::combine(s_hat / s, x, s_hat * added * churn.noise, n), t_hat};
+  const ops::Term n = noise.scaled(s_hat * added * churn.noise, x.sizes().slice(1));
+  if (gamma == 0.0) return {std::move(x), t};
+  return {ops::combine({{s_hat / s, x}, n}), t_hat};
 }
 
 }  // namespace edmund

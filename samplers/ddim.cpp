@@ -9,11 +9,12 @@
 //   renoise  false     z' = D + σ'·n: all noise is drawn anew (Song et al. 2023, algorithm 1, for consistency models; diffusers'
 //                      stochastic flow matching). With the D of a diffusion model the samples are too alike: D is a mean
 //   final    denoise   or euler, none
+#include "edmund/ops/combine.h"
 #include "edmund/samplers/posterior.h"
 #include "edmund/samplers/sampler.h"
 #include "edmund/samplers/velocity.h"
 
-#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
 
 namespace edmund::samplers {
 namespace {
@@ -32,10 +33,12 @@ Sampler ddim(Options& options, double usual_eta) {
     for (const auto& [t, u] : steps(grid)) {
       const double sigma = path.sigma(t), s_u = path.scale(u);
       const auto [down, up] = renoise ? AncestralStep{0.0, path.sigma(u)} : ancestral_step(sigma, path.sigma(u), eta);
-      const Tensor z = x / path.scale(t);
-      const Tensor denoised = D(z, sigma);
-      x = s_u * ((ordered ? denoised.clamp(clip[0], clip[1]) : denoised) + (down / sigma) * (z - denoised));
-      if (up > 0) x = x + (s_u * up * S_noise) * noise.normal(x.sizes().slice(1)).to(x.dtype());
+      const double kept = s_u * down / sigma;  // of the noise
+      const Tensor D_t = denoised(D, path, x, t);
+      x = ops::combine({{kept / path.scale(t), x},
+                        {ordered ? -kept : s_u - kept, D_t},
+                        {s_u, ordered ? D_t.clamp(clip[0], clip[1]) : Tensor()},
+                        up > 0 ? noise.scaled(s_u * up * S_noise, x.sizes().slice(1)) : ops::Term{}});
     }
     return finish(ordered ? clipped(D, {clip[0], clip[1]}) : D, path, x, grid.t.back(), final);
   };

@@ -18,7 +18,9 @@ Sampler make_euler(Options& options) {
     const std::size_t N = grid.t.size();
     for (const auto& [t, u] : steps(grid)) {
       const auto [x_hat, t_hat] = churned(churn, path, x, t, N, noise);
-      x = ops::combine(1.0, x_hat, u - t_hat, velocity(D, path, x_hat, t_hat));
+      const Drift v = drift(path, t_hat);
+      const double h = u - t_hat;
+      x = ops::combine({{1 + h * v.x, x_hat}, {h * v.D, denoised(D, path, x_hat, t_hat)}});
     }
     if (final == Final::kNone) return x;
     const auto [x_hat, t_hat] = churned(churn, path, x, grid.t.back(), N, noise);

@@ -24,10 +24,13 @@ Sampler make_heun(Options& options) {
     const std::size_t N = grid.t.size();
     for (const auto& [t, u] : steps(grid)) {
       const auto [x_hat, t_hat] = churned(churn, path, x, t, N, noise);
-      const double h = u - t_hat;
-      const Tensor now = velocity(D, path, x_hat, t_hat);
-      const Tensor then = velocity(D, path, ops::combine(1.0, x_hat, alpha * h, now), std::lerp(t_hat, u, alpha));
-      x = ops::combine(1.0, x_hat, h, ops::combine(1 - 0.5 / alpha, now, 0.5 / alpha, then));
+      const double h = u - t_hat, m = std::lerp(t_hat, u, alpha);
+      const Drift v = drift(path, t_hat), v_m = drift(path, m);
+      const Tensor D_hat = denoised(D, path, x_hat, t_hat);
+      const Tensor x_m = ops::combine({{1 + alpha * h * v.x, x_hat}, {alpha * h * v.D, D_hat}});
+      const Tensor D_m = denoised(D, path, x_m, m);
+      const double now = h * (1 - 0.5 / alpha), then = h * 0.5 / alpha;
+      x = ops::combine({{1 + now * v.x, x_hat}, {now * v.D, D_hat}, {then * v_m.x, x_m}, {then * v_m.D, D_m}});
     }
     if (final == Final::kNone) return x;
     const auto [x_hat, t_hat] = churned(churn, path, x, grid.t.back(), N, noise);

@@ -15,8 +15,6 @@
 #include "edmund/samplers/velocity.h"
 #include "reverse_step.h"
 
-#include <ATen/TensorOperators.h>
-
 namespace edmund::samplers {
 
 Sampler make_predictor_corrector(Options& options) {
@@ -27,13 +25,14 @@ Sampler make_predictor_corrector(Options& options) {
     for (const auto& [t, u] : steps(grid)) {
       const StepEnd end = step_end(path, u);
       x = corrected(corrector, D, path, x, t, end.scale, noise);
-      const auto [mean, std] = predicted(predictor, D, path, x, t, end);
-      x = std == 0.0 ? mean : mean + std * noise.normal(x.sizes().slice(1)).to(x.dtype());
+      const ReverseStep step = reverse_step(predictor, path, t, end);
+      x = stepped(step, D, path, x, t, step.std > 0 ? noise.scaled(step.std, x.sizes().slice(1)) : ops::Term{});
     }
     if (last == "none") return x;
     const double t = grid.t.back();
     x = corrected(corrector, D, path, x, t, 1.0, noise);
-    if (last == "predictor") return predicted(predictor, D, path, x, t, clean_end(predictor, path)).mean;
+    if (last == "predictor")
+      return stepped(reverse_step(predictor, path, t, clean_end(predictor, path)), D, path, x, t, {});
     return finish(D, path, x, t, last == "euler" ? Final::kEuler : Final::kDenoise);
   };
 }

@@ -6,10 +6,10 @@
 //
 //   lambda  1         0 is `euler` bit for bit, without draws
 //   final   denoise   or euler (of the ODE), none
+#include "edmund/ops/combine.h"
 #include "edmund/samplers/sampler.h"
 #include "edmund/samplers/velocity.h"
 
-#include <ATen/TensorOperators.h>
 #include <cmath>
 
 namespace edmund::samplers {
@@ -19,9 +19,11 @@ Sampler make_reverse_sde(Options& options) {
   const Final final = final_step(options);
   return [=](const Denoiser& D, const NoiseSchedule& path, const TimeGrid& grid, Tensor x, NoiseSource& noise) {
     for (const auto& [t, u] : steps(grid)) {
-      const double std = lambda * diffusion(path, t) * std::sqrt(t - u);
-      x = x + (u - t) * velocity(D, path, x, t, lambda);
-      if (lambda > 0) x = x + std * noise.normal(x.sizes().slice(1)).to(x.dtype());
+      const double std = lambda * diffusion(path, t) * std::sqrt(t - u), h = u - t;
+      const Drift v = drift(path, t, lambda);
+      x = ops::combine({{1 + h * v.x, x},
+                        {h * v.D, denoised(D, path, x, t)},
+                        lambda > 0 ? noise.scaled(std, x.sizes().slice(1)) : ops::Term{}});
     }
     return finish(D, path, x, grid.t.back(), final);
   };

@@ -34,25 +34,31 @@ StepEnd clean_end(const Predictor& predictor, const NoiseSchedule& path) {
   return {t.value_or(0.0), 1.0, 0.0};
 }
 
-Predicted predicted(const Predictor& predictor, const Denoiser& D, const NoiseSchedule& path, const Tensor& x, double t,
-                    const StepEnd& end) {
+ReverseStep reverse_step(const Predictor& predictor, const NoiseSchedule& path, double t, const StepEnd& end) {
   const bool flow = predictor.probability_flow;
   const double s = path.scale(t), sigma = path.sigma(t);
   switch (predictor.kind) {
-    case Predictor::Kind::kNone: return {x, 0.0};
-    case Predictor::Kind::kEulerMaruyama:
-      return {x + (end.t - t) * velocity(D, path, x, t, flow ? 0.0 : 1.0),
-              flow ? 0.0 : diffusion(path, t) * std::sqrt(t - end.t)};
+    case Predictor::Kind::kNone: return {};
+    case Predictor::Kind::kEulerMaruyama: {
+      const Drift v = drift(path, t, flow ? 0.0 : 1.0);
+      const double h = end.t - t;
+      return {1 + h * v.x, h * v.D, flow ? 0.0 : diffusion(path, t) * std::sqrt(-h)};
+    }
     case Predictor::Kind::kReverseDiffusion: {
-      const double std = transition_std(path, t, end.sigma), share = flow ? 0.5 : 1.0;
-      return {(2 - s / end.scale) * x + (share * std * std) * score(D, path, x, t), flow ? 0.0 : std};
+      const double std = transition_std(path, t, end.sigma), moved = (flow ? 0.5 : 1.0) * std * std;
+      const double on_score = moved / (s * sigma * sigma);  // score = (D - x/s)/(sσ²)
+      return {2 - s / end.scale - on_score / s, on_score, flow ? 0.0 : std};
     }
     case Predictor::Kind::kAncestral: break;
   }
-  const double ratio = end.sigma / sigma;
-  const Tensor z = x / s, denoised = D(z, sigma);
-  return {end.scale * (denoised + (ratio * ratio) * (z - denoised)),
+  const double ratio = end.sigma / sigma, kept = ratio * ratio;  // of the noise
+  return {end.scale * kept / s, end.scale * (1 - kept),
           predictor.beta ? transition_std(path, t, end.sigma) : end.scale * ancestral_step(sigma, end.sigma, 1.0).up};
+}
+
+Tensor stepped(const ReverseStep& step, const Denoiser& D, const NoiseSchedule& path, const Tensor& x, double t,
+               const ops::Term& noise) {
+  return ops::combine({{step.x, x}, {step.D, step.D == 0.0 ? Tensor() : denoised(D, path, x, t)}, noise});
 }
 
 }  // namespace edmund

@@ -2,6 +2,7 @@
 
 #include "edmund/core/options.h"
 #include "edmund/diffusion/denoiser.h"
+#include "edmund/ops/combine.h"
 #include "edmund/schedules/noise_schedule.h"
 
 namespace edmund {
@@ -33,12 +34,13 @@ inline StepEnd step_end(const NoiseSchedule& path, double t) { return {t, path.s
 /// σ = 0 and s = 1. Throws Error where the predictor needs to know when, and the schedule has no such time.
 StepEnd clean_end(const Predictor& predictor, const NoiseSchedule& path);
 
-/// Mean of x at the end and standard deviation around it; x [B, …] at t, at most one evaluation.
-struct Predicted {
-  Tensor mean;
-  double std;
+/// The step as its factors: x' = x·(state) + D·(its denoised image) + std·n.
+struct ReverseStep {
+  double x = 1.0, D = 0.0, std = 0.0;
 };
-Predicted predicted(const Predictor& predictor, const Denoiser& D, const NoiseSchedule& path, const Tensor& x, double t,
-                    const StepEnd& end);
+ReverseStep reverse_step(const Predictor& predictor, const NoiseSchedule& path, double t, const StepEnd& end);
+/// x' with `noise` in place of std·n; x [B, …] at t, at most one evaluation.
+Tensor stepped(const ReverseStep& step, const Denoiser& D, const NoiseSchedule& path, const Tensor& x, double t,
+               const ops::Term& noise);
 
 }  // namespace edmund

@@ -46,6 +46,9 @@ endfunction()
 # edmund_golden_test(NAME): the [golden] cases of test_NAME under the ctest label golden; likewise slow and gpu.
 function(edmund_golden_test name)
   edmund_labelled_test(${name} golden)
+  if(TARGET edmund_cuda)  # for EDMUND_TEST_DEVICE=cuda
+    set_tests_properties(golden_${name} PROPERTIES ENVIRONMENT EDMUND_CUDA_LIBRARY=$<TARGET_FILE:edmund_cuda>)
+  endif()
 endfunction()
 
 function(edmund_slow_test name)

@@ -15,26 +15,8 @@
 #include <utility>
 
 namespace edmund {
-namespace {
 
 namespace fs = std::filesystem;
-
-// Counts draws: the first is the starting noise.
-class CountedNoise : public PhiloxNoise {
- public:
-  CountedNoise(std::uint64_t seed, std::vector<std::int64_t> images)
-      : PhiloxNoise(seed, std::move(images), at::kDouble, ops::device()) {}
-  Tensor normal(at::IntArrayRef shape) override {
-    ++draws_;
-    return PhiloxNoise::normal(shape);
-  }
-  std::int64_t draws() const { return draws_; }
-
- private:
-  std::int64_t draws_ = 0;
-};
-
-}  // namespace
 
 fs::path Comparison::block_file(const CompareCell& cell, std::int64_t first) const {
   return folder(cell) / format("block-{}.safetensors", first);
@@ -62,7 +44,7 @@ void Comparison::draw(const CompareCell& cell) {
       const auto count = std::make_shared<std::int64_t>(0);
       const Denoiser D = sampling_denoiser(experiment.model, sampling, experiment.shape,
                                            balanced_labels(experiment.shape, numbers), count);
-      CountedNoise noise(plan_.seed, numbers);
+      PhiloxNoise noise(plan_.seed, numbers, at::kDouble, ops::device());
       const Tensor x = initial_state(*sampling.path, sampling.grid, noise, {image.channels, image.height, image.width});
       parts.push_back(sampling.sampler(D, *sampling.path, sampling.grid, x, noise).cpu());
       nfe = std::max(nfe, *count), draws = noise.draws();

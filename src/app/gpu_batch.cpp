@@ -2,30 +2,12 @@
 
 #include "edmund/data/image_io.h"
 #include "edmund/ops/device.h"
-#include "edmund/ops/random.h"
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
 namespace edmund {
-namespace {
-
-// PhiloxNoise for image numbers that lie on the GPU.
-class GpuNoise : public NoiseSource {
- public:
-  GpuNoise(std::uint64_t seed, Tensor images) : seed_(seed), images_(std::move(images)) {}
-  Tensor normal(at::IntArrayRef image_shape) override {
-    return ops::normal(seed_, Stream::kLatent, images_, draw_++, image_shape, at::kDouble);
-  }
-
- private:
-  std::uint64_t seed_;
-  Tensor images_;
-  std::uint32_t draw_ = 0;
-};
-
-}  // namespace
 
 GpuBatch::GpuBatch(const DenoisingModel& model, const Sampling& sampling, const ModelShape& shape, std::uint64_t seed,
                    std::int64_t size, bool labeled)
@@ -51,7 +33,7 @@ Tensor GpuBatch::draw(std::span<const std::int64_t> images, const Tensor& labels
 
 void GpuBatch::draw_into() {
   *evaluations_ = 0;
-  GpuNoise noise(seed_, numbers_);
+  PhiloxNoise noise(seed_, numbers_, at::kDouble);
   const Denoiser D = sampling_denoiser(model_, sampling_, shape_, labels_, evaluations_);
   const Tensor x = initial_state(*sampling_.path, sampling_.grid, noise,
                                  {shape_.image.channels, shape_.image.height, shape_.image.width});

@@ -29,7 +29,7 @@ Tensor GaussianMixture::denoised(const Tensor& z, const Tensor& sigma) const {
 }
 
 Tensor GaussianMixture::denoised(const Tensor& z, double sigma) const {
-  return denoised(z, at::scalar_tensor(sigma, at::kDouble));
+  return denoised(z, at::scalar_tensor(sigma, z.options().dtype(at::kDouble)));
 }
 
 Tensor GaussianMixture::score(const Tensor& z, double sigma) const {
@@ -38,7 +38,8 @@ Tensor GaussianMixture::score(const Tensor& z, double sigma) const {
 }
 
 Tensor GaussianMixture::log_density(const Tensor& z, double sigma) const {
-  return at::logsumexp(log_terms(z.to(at::kDouble).flatten(1), at::scalar_tensor(sigma, at::kDouble)), 1);
+  return at::logsumexp(
+      log_terms(z.to(at::kDouble).flatten(1), at::scalar_tensor(sigma, z.options().dtype(at::kDouble))), 1);
 }
 
 Tensor GaussianMixture::mean() const { return at::matmul(weights, means); }

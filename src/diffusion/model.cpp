@@ -27,12 +27,12 @@ at::ScalarType dtype_of(const Network& network) {
   return options ? at::typeMetaToScalarType(options->dtype()) : at::kFloat;
 }
 
-// F(c_in·z, c_noise) in the dtype of the weights; of 2C channels the first C (the others are a learned variance).
-Tensor evaluate(Network& network, const Tensor& z, const Tensor& in, const Tensor& noise, const Condition& condition) {
-  const Tensor F = network.forward((in * z).to(dtype_of(network)), noise, condition);
-  TORCH_CHECK(F.dim() == 4 && (F.size(1) == z.size(1) || F.size(1) == 2 * z.size(1)), "network: output ", F.sizes(),
-              " for images ", z.sizes());
-  return F.narrow(1, 0, z.size(1));
+// F of the network's input c_in·z; of 2C channels the first C (the others are a learned variance).
+Tensor evaluate(Network& network, const Tensor& input, const Tensor& noise, const Condition& condition) {
+  const Tensor F = network.forward(input, noise, condition);
+  TORCH_CHECK(F.dim() == 4 && (F.size(1) == input.size(1) || F.size(1) == 2 * input.size(1)), "network: output ",
+              F.sizes(), " for images ", input.sizes());
+  return F.narrow(1, 0, input.size(1));
 }
 
 void check_batch(const Tensor& z, const Tensor& sigma) {
@@ -40,25 +40,20 @@ void check_batch(const Tensor& z, const Tensor& sigma) {
               z.sizes(), ", sigma ", sigma.sizes(), "; expected [B, C, H, W] and [B]");
 }
 
-// D at one noise level of images on a GPU. The coefficients are computed on the host, where that costs nothing: each operator on the GPU would cost
-// the launch of a kernel. The same numbers as denoise() up to rounding.
-Tensor denoised_on_gpu(const DenoisingModel& model, const Tensor& z, const Tensor& sigma, const Condition& condition) {
-  const auto c = model.preconditioning().edm(sigma);
-  const Tensor noise = at::full({1}, c.noise.item<double>(), z.options().dtype(c.noise.scalar_type()));
-  const auto scalar = [](const Tensor& x) { return x.item<double>(); };
-  const Tensor in =
-      at::full({}, scalar(c.in), c.in.options());  // a zero-dimensional tensor of the host is a number to a kernel
-  const Tensor F = evaluate(model.network(), z, in, noise, condition);
-  return ops::combine(scalar(c.skip), z, scalar(c.out), F);
-}
-
-// D at one noise level for the whole batch, told in the dtype that keeps z's precision. Images that lie elsewhere visit the network's device.
+// D at one noise level for the whole batch: denoise() up to rounding. The coefficients are numbers of the host, so that one pass makes the network's
+// input and another one D. Images that lie elsewhere visit the network's device.
 Tensor denoised_at(const DenoisingModel& model, const Tensor& z, double sigma, const Condition& condition) {
-  const auto dtype = z.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   const at::Device device = device_of(model.network());
   if (device != z.device()) return denoised_at(model, z.to(device), sigma, condition).to(z.device());
-  if (device.is_cuda()) return denoised_on_gpu(model, z, at::full({1}, sigma, at::TensorOptions(dtype)), condition);
-  return model.denoise(z, at::full({1}, sigma, z.options().dtype(dtype)), condition);
+  TORCH_CHECK(z.dim() == 4, "model: images ", z.sizes(), ", expected [B, C, H, W]");
+  const auto c = model.preconditioning().edm(at::full({1}, sigma, at::kDouble));
+  const auto number = [](const Tensor& x) { return x.item<double>(); };
+  // Told in the dtype that keeps z's precision.
+  const auto dtype = z.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  const Tensor noise = at::full({1}, number(c.noise), z.options().dtype(dtype));
+  const Tensor input = ops::network_input(number(c.in), z, dtype_of(model.network()));
+  const Tensor F = evaluate(model.network(), input, noise, condition);
+  return ops::combine({{number(c.skip), z}, {number(c.out), F}});
 }
 
 }  // namespace
@@ -74,7 +69,7 @@ DenoisingModel::DenoisingModel(std::shared_ptr<Network> network, Preconditioning
 Tensor DenoisingModel::denoise(const Tensor& z, const Tensor& sigma, const Condition& condition) const {
   check_batch(z, sigma);
   const auto c = preconditioning_.edm(sigma);
-  const Tensor F = evaluate(*network_, z, c.in, c.noise, condition);
+  const Tensor F = evaluate(*network_, (c.in * z).to(dtype_of(*network_)), c.noise, condition);
   return (c.skip * z + c.out * F).to(z.scalar_type());
 }
 
@@ -83,7 +78,8 @@ Tensor DenoisingModel::loss(const Tensor& x0, const Tensor& eps, const Tensor& s
   check_batch(x0, sigma);
   const auto c = preconditioning_.coefficients(sigma);
   const Tensor level = sigma.reshape({-1, 1, 1, 1}), z = x0 + level * eps;
-  const Tensor F = evaluate(*network_, z, c.in, c.noise, condition), target = c.a * x0 + c.b * eps;
+  const Tensor F = evaluate(*network_, (c.in * z).to(dtype_of(*network_)), c.noise, condition);
+  const Tensor target = c.a * x0 + c.b * eps;
   const Tensor error = (F - target).square();
   const Tensor lambda = weight_(sigma);
   if (!lambda.defined()) return error;

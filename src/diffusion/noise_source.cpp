@@ -1,17 +1,27 @@
 #include "edmund/diffusion/noise_source.h"
 
-#include "edmund/ops/random.h"
-
+#include <ATen/ops/tensor.h>
 #include <utility>
 
 namespace edmund {
 
-PhiloxNoise::PhiloxNoise(std::uint64_t seed, std::vector<std::int64_t> images, at::ScalarType dtype, at::Device device,
-                         Stream stream)
-    : seed_(seed), images_(std::move(images)), dtype_(dtype), device_(device), stream_(stream) {}
+PhiloxNoise::PhiloxNoise(std::uint64_t seed, const std::vector<std::int64_t>& images, at::ScalarType dtype,
+                         at::Device device, Stream stream)
+    : PhiloxNoise(seed, at::tensor(at::ArrayRef<std::int64_t>(images)).to(device), dtype, stream) {}
+
+PhiloxNoise::PhiloxNoise(std::uint64_t seed, Tensor images, at::ScalarType dtype, Stream stream)
+    : next_{.seed = seed, .stream = stream, .samples = std::move(images), .dtype = dtype} {}
 
 Tensor PhiloxNoise::normal(at::IntArrayRef image_shape) {
-  return ops::normal(seed_, stream_, images_, draw_++, image_shape, dtype_, device_);
+  Tensor n = ops::normal(next_, image_shape);
+  ++next_.draw;
+  return n;
+}
+
+ops::Term PhiloxNoise::scaled(double std, at::IntArrayRef) {
+  const ops::Draw draw = next_;
+  ++next_.draw;
+  return {std, draw};
 }
 
 }  // namespace edmund

@@ -14,6 +14,9 @@ namespace edmund::ops {
 /// x with its memory in the order [B, H, W, C].
 inline Tensor channels_last(const Tensor& x) { return x.contiguous(at::MemoryFormat::ChannelsLast); }
 
+/// float32 and contiguous, undefined if x is.
+inline Tensor plain(const Tensor& x) { return x.defined() ? x.to(at::kFloat).contiguous() : x; }
+
 /// Whether autograd wants to hear of an operation on these.
 inline bool wants_gradient(std::initializer_list<const Tensor*> inputs) {
   return at::GradMode::is_enabled() &&

@@ -3,14 +3,13 @@
 #include "cpu/kernels.h"
 #include "edmund/core/philox.h"
 #include "fast.h"
+#include "group_norm_function.h"
 
 #include <algorithm>
-#include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/zeros.h>
 #include <cmath>
-#include <torch/csrc/autograd/custom_function.h>
 
 namespace edmund::ops::cpu {
 namespace {
@@ -63,13 +62,11 @@ struct Norm {
   }
 };
 
-struct Parameters {
-  const float *weight, *bias, *scale, *shift;  // [C], [C]; [B, C] or null
-};
-
 // Merges the channels' sums about their own origins into mean and variance of each group (Chan et al. 1983), and these with the parameters.
 void fill_rows(const Norm& norm, std::int64_t pixels, std::int64_t C, const float* origin, const double* sum,
-               const double* squares, const Parameters& p, std::int64_t image, float* rows) {
+               const double* squares, const NormInputs& inputs, std::int64_t image, float* rows) {
+  const float *weight = data_or_null(inputs.weight), *bias = data_or_null(inputs.bias),
+              *scale = data_or_null(inputs.scale), *shift = data_or_null(inputs.shift);
   const std::int64_t width = C / norm.groups;
   const auto n = static_cast<double>(pixels), count = n * static_cast<double>(width);
   for (std::int64_t first = 0; first < C; first += width) {
@@ -82,18 +79,18 @@ void fill_rows(const Norm& norm, std::int64_t pixels, std::int64_t C, const floa
     }
     const double rstd = 1.0 / std::sqrt(std::max(variance, 0.0) / count + norm.eps);
     for (std::int64_t c = first; c < first + width; ++c) {
-      const double adapt = p.scale != nullptr ? 1.0 + static_cast<double>(p.scale[image * C + c]) : 1.0;
-      const double shift = p.shift != nullptr ? static_cast<double>(p.shift[image * C + c]) : 0.0;
-      const double a = rstd * static_cast<double>(p.weight[c]) * adapt;
+      const double adapt = scale != nullptr ? 1.0 + static_cast<double>(scale[image * C + c]) : 1.0;
+      const double shifted = shift != nullptr ? static_cast<double>(shift[image * C + c]) : 0.0;
+      const double a = rstd * static_cast<double>(weight[c]) * adapt;
       rows[kA * C + c] = static_cast<float>(a);
-      rows[kB * C + c] = static_cast<float>(static_cast<double>(p.bias[c]) * adapt + shift - mean * a);
+      rows[kB * C + c] = static_cast<float>(static_cast<double>(bias[c]) * adapt + shifted - mean * a);
       rows[kMean * C + c] = static_cast<float>(mean);
       rows[kRstd * C + c] = static_cast<float>(rstd);
     }
   }
 }
 
-Tensor forward(const Tensor& x, const Norm& norm, const Parameters& parameters, Tensor& rows) {
+Tensor forward(const Tensor& x, const Norm& norm, const NormInputs& inputs, Tensor& rows) {
   const auto& table = kernel_table();
   const std::int64_t B = x.size(0), C = x.size(1), pixels = x.size(2) * x.size(3);
   const Tensor y = empty_image(B, C, x.size(2), x.size(3));
@@ -113,7 +110,7 @@ Tensor forward(const Tensor& x, const Norm& norm, const Parameters& parameters, 
     double* total = sums + image * tasks.parts * 2 * C;
     for (std::int64_t part = 1; part < tasks.parts; ++part)
       for (std::int64_t i = 0; i < 2 * C; ++i) total[i] += total[part * 2 * C + i];
-    fill_rows(norm, pixels, C, from + image * pixels * C, total, total + C, parameters, image, row + image * kRows * C);
+    fill_rows(norm, pixels, C, from + image * pixels * C, total, total + C, inputs, image, row + image * kRows * C);
   };
   const auto apply = [&](std::int64_t image, std::int64_t, std::int64_t first, std::int64_t last) {
     const float* r = row + image * kRows * C;
@@ -138,6 +135,7 @@ Tensor forward(const Tensor& x, const Norm& norm, const Parameters& parameters, 
 
 // dx, and sums over the pixels of each image: [B, 2, C] of dz and of dz·(x - mean)·rstd.
 Tensor backward(const Tensor& x, const Tensor& dy, const Tensor& rows, const Norm& norm, Tensor& totals) {
+  const Timed timed([&] { return described("group norm backward", x, x.size(1)); });
   const auto& table = kernel_table();
   const std::int64_t B = x.size(0), C = x.size(1), pixels = x.size(2) * x.size(3), width = C / norm.groups;
   const Tensor dx = empty_image(B, C, x.size(2), x.size(3));
@@ -198,73 +196,10 @@ Tensor backward(const Tensor& x, const Tensor& dy, const Tensor& rows, const Nor
   return dx;
 }
 
-Tensor plain(const Tensor& x) { return x.defined() ? x.to(at::kFloat).contiguous() : x; }
-
-struct Inputs {
-  Tensor weight, bias, scale, shift;
-
-  Inputs(const Tensor& weight_, const Tensor& bias_, const Tensor& scale_, const Tensor& shift_)
-      : weight(plain(weight_)), bias(plain(bias_)), scale(plain(scale_)), shift(plain(shift_)) {}
-  Parameters pointers() const {
-    return {data_or_null(weight), data_or_null(bias), data_or_null(scale), data_or_null(shift)};
-  }
-};
-
-class Function : public torch::autograd::Function<Function> {
- public:
-  using Context = torch::autograd::AutogradContext;
-
-  struct Settings : torch::CustomClassHolder {
-    explicit Settings(Norm norm_) : norm(std::move(norm_)) {}
-    Norm norm;
-  };
-
-  using Maybe = std::optional<Tensor>;
-
-  static Tensor forward(Context* ctx, const Maybe& input, const Maybe& weight, const Maybe& bias, const Maybe& scale,
-                        const Maybe& shift, const Norm& norm) {
-    const Tensor x = channels_last(*input);
-    const Inputs inputs(*weight, *bias, scale.value_or(Tensor()), shift.value_or(Tensor()));
-    ctx->saved_data["needs"] = wanted_gradients({&input, &weight, &bias, &scale, &shift});
-    Tensor rows;
-    Tensor y = cpu::forward(x, norm, inputs.pointers(), rows);
-    ctx->save_for_backward({x, rows, inputs.weight, inputs.bias, inputs.scale});
-    ctx->saved_data["settings"] = c10::IValue::make_capsule(c10::make_intrusive<Settings>(norm));
-    return y;
-  }
-
-  static torch::autograd::variable_list backward(Context* ctx, torch::autograd::variable_list gradients) {
-    const at::NoGradGuard no_grad;
-    const auto saved = ctx->get_saved_variables();
-    const auto settings = c10::static_intrusive_pointer_cast<Settings>(ctx->saved_data["settings"].toCapsule());
-    const Tensor &x = saved[0], &rows = saved[1], &weight = saved[2], &bias = saved[3], &scale = saved[4];
-    const Timed timed([&] { return described("group norm backward", x, x.size(1)); });
-    Tensor totals;
-    Tensor dx = cpu::backward(x, channels_last(gradients[0]), rows, settings->norm, totals);
-    const Tensor sums = totals.select(1, 0), products = totals.select(1, 1);  // [B, C] each, double
-    const std::int64_t wanted = ctx->saved_data["needs"].toInt();
-    const auto needs = [&](int i) { return (wanted >> i & 1) != 0; };
-    const Tensor adapt = scale.defined() ? scale + 1.0 : Tensor();
-    const auto over_images = [&](const Tensor& s) { return (adapt.defined() ? s * adapt : s).sum(0).to(at::kFloat); };
-    return {dx,
-            needs(1) ? over_images(products) : Tensor(),
-            needs(2) ? over_images(sums) : Tensor(),
-            needs(3) ? (products * weight + sums * bias).to(at::kFloat) : Tensor(),
-            needs(4) ? sums.to(at::kFloat) : Tensor(),
-            {}};
-  }
-};
-
 }  // namespace
 
 Tensor group_norm_silu(const Tensor& x, const GroupNorm& args) {
-  const Norm norm(args);
-  if (wants_gradient({&x, &args.weight, &args.bias, &args.scale, &args.shift}))
-    return Function::apply(if_defined(x), if_defined(args.weight), if_defined(args.bias), if_defined(args.scale),
-                           if_defined(args.shift), norm);
-  const Inputs inputs(args.weight, args.bias, args.scale, args.shift);
-  Tensor rows;
-  return forward(channels_last(x), norm, inputs.pointers(), rows);
+  return normalized<Norm, forward, backward>(x, args, Norm(args));
 }
 
 }  // namespace edmund::ops::cpu

@@ -1,4 +1,5 @@
 // Halving, doubling and joining of channels-last images.
+#include "box_function.h"
 #include "cpu/kernels.h"
 #include "fast.h"
 
@@ -38,19 +39,6 @@ Tensor grow(const Tensor& x, float factor) {
   });
   return y;
 }
-
-class Box : public torch::autograd::Function<Box> {
- public:
-  static Tensor forward(Context* ctx, const Tensor& x, bool down) {
-    ctx->saved_data["down"] = down;
-    return down ? shrink(channels_last(x), 0.25F) : grow(channels_last(x), 1.0F);
-  }
-  static variable_list backward(Context* ctx, variable_list gradients) {
-    const at::NoGradGuard no_grad;
-    const Tensor dy = channels_last(gradients[0]);
-    return {ctx->saved_data["down"].toBool() ? grow(dy, 0.25F) : shrink(dy, 1.0F), {}};
-  }
-};
 
 // Channels of `joined`, from `offset` on, to or from an image of their own.
 template <bool kOut>
@@ -94,11 +82,7 @@ class Concat : public torch::autograd::Function<Concat> {
 
 }  // namespace
 
-Tensor resample_box(const Tensor& x, Resample direction) {
-  const bool down = direction == Resample::kDown;
-  if (wants_gradient({&x})) return Box::apply(x, down);
-  return down ? shrink(channels_last(x), 0.25F) : grow(channels_last(x), 1.0F);
-}
+Tensor resample_box(const Tensor& x, Resample direction) { return box_resampled<shrink, grow>(x, direction); }
 
 Tensor concat(const Tensor& a, const Tensor& b) {
   return wants_gradient({&a, &b}) ? Concat::apply(a, b) : joined(a, b);

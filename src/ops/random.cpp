@@ -56,11 +56,9 @@ Tensor on_device(std::span<const std::int64_t> samples, at::Device device) {
   return at::tensor(at::ArrayRef<std::int64_t>(samples.data(), samples.size())).to(device);
 }
 
-Tensor drawn_on_gpu(const cuda::Draw& draw, cuda::Distribution distribution, at::IntArrayRef shape,
-                    at::ScalarType dtype) {
-  const Tensor out = cuda_operators().draw(draw, distribution, c10::multiply_integers(shape),
-                                           dtype == at::kDouble ? at::kDouble : at::kFloat);
-  return out.view(batch_shape(static_cast<std::size_t>(draw.samples.size(0)), shape)).to(dtype);
+Tensor drawn_on_gpu(const Draw& draw, cuda::Distribution distribution, at::IntArrayRef shape) {
+  const Tensor out = cuda_operators().draw(draw, distribution, c10::multiply_integers(shape));
+  return out.view(batch_shape(static_cast<std::size_t>(draw.samples.size(0)), shape)).to(draw.dtype);
 }
 
 }  // namespace
@@ -91,24 +89,24 @@ void for_each_run(std::uint64_t seed, Stream stream, std::span<const std::int64_
 
 Tensor normal(std::uint64_t seed, Stream stream, std::span<const std::int64_t> samples, std::uint32_t draw,
               at::IntArrayRef shape, at::ScalarType dtype, at::Device device) {
-  if (device.is_cuda()) return normal(seed, stream, on_device(samples, device), draw, shape, dtype);
+  if (device.is_cuda()) return normal({seed, stream, on_device(samples, device), draw, dtype}, shape);
   return drawn_on_cpu(seed, stream, samples, draw, shape, dtype, [](std::span<const std::uint32_t> words, double* out) {
     cpu::kernel_table().normal(words.data(), static_cast<long>(words.size()), out);
   });
 }
 
-Tensor normal(std::uint64_t seed, Stream stream, const Tensor& samples, std::uint32_t draw, at::IntArrayRef shape,
-              at::ScalarType dtype) {
-  if (samples.is_cuda()) return drawn_on_gpu({seed, stream, samples, draw}, cuda::Distribution::kNormal, shape, dtype);
-  return normal(seed, stream,
-                std::span(samples.const_data_ptr<std::int64_t>(), static_cast<std::size_t>(samples.numel())), draw,
-                shape, dtype, at::kCPU);
+Tensor normal(const Draw& draw, at::IntArrayRef shape) {
+  if (draw.samples.is_cuda()) return drawn_on_gpu(draw, cuda::Distribution::kNormal, shape);
+  const Tensor samples = draw.samples.contiguous();
+  return normal(draw.seed, draw.stream,
+                std::span(samples.const_data_ptr<std::int64_t>(), static_cast<std::size_t>(samples.numel())), draw.draw,
+                shape, draw.dtype, at::kCPU);
 }
 
 Tensor uniform(std::uint64_t seed, Stream stream, std::span<const std::int64_t> samples, std::uint32_t draw,
                at::IntArrayRef shape, at::ScalarType dtype, at::Device device) {
   if (device.is_cuda())
-    return drawn_on_gpu({seed, stream, on_device(samples, device), draw}, cuda::Distribution::kUniform, shape, dtype);
+    return drawn_on_gpu({seed, stream, on_device(samples, device), draw, dtype}, cuda::Distribution::kUniform, shape);
   return drawn_on_cpu(seed, stream, samples, draw, shape, dtype,
                       [dtype](std::span<const std::uint32_t> words, double* out) {
                         for (std::size_t i = 0; i < words.size(); ++i) out[i] = below_one(open_unit(words[i]), dtype);

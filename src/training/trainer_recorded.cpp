@@ -46,7 +46,7 @@ void Trainer::State::work(const ops::AdamStep& args) {
   const std::int64_t B = on_gpu.images.size(0);
   const Tensor x0 = on_gpu.images.to(at::kFloat).div(127.5).sub(1.0);  // [B, C, H, W]
   const Tensor eps =
-      ops::normal(settings.seed, Stream::kTrainingNoise, on_gpu.positions, 0, x0.sizes().slice(1), at::kFloat);
+      ops::normal({settings.seed, Stream::kTrainingNoise, on_gpu.positions, 0, at::kFloat}, x0.sizes().slice(1));
   const ops::DropoutKey dropout{.seed = settings.seed, .samples = {}, .positions = on_gpu.positions};
   const Condition condition{.labels = on_gpu.labels, .augment = {}, .dropout = &dropout};
   const Tensor loss = model.loss(x0, eps, on_gpu.sigma, condition);

@@ -2,6 +2,7 @@
 #include "edmund/diffusion/model.h"
 #include "edmund/diffusion/noise_levels.h"
 #include "support/catch.h"
+#include "support/device.h"
 #include "support/golden.h"
 #include "support/oracle.h"
 #include "support/wrappers.h"
@@ -67,6 +68,7 @@ auto made(Make make, const json& mapping) {
 }  // namespace
 
 TEST_CASE("The losses of NVlabs/edm are unit weight on our rows, for the same draws", "[diffusion][golden]") {
+  const testing::TestDevice device;
   testing::for_each_golden({"loss_"}, [](Golden& golden) {
     const auto mixture = testing::Mixture::from(golden);
     const Tensor x0 = golden.real("images");

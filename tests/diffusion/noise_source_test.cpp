@@ -2,6 +2,7 @@
 
 #include "edmund/ops/random.h"
 #include "support/catch.h"
+#include "support/kernels.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -48,4 +49,20 @@ TEST_CASE("Other seeds and streams give other noise", "[diffusion]") {
   CHECK(draw(1, Stream::kLatent).equal(draw(1, Stream::kLatent)));
   CHECK_FALSE(draw(1, Stream::kLatent).equal(draw(2, Stream::kLatent)));
   CHECK_FALSE(draw(1, Stream::kLatent).equal(draw(1, Stream::kEvaluation)));
+}
+
+TEST_CASE("A draw for a sum has the numbers of the draw in its turn, for image numbers in a tensor too",
+          "[diffusion]") {
+  const auto kernels = GENERATE(ops::Kernels::kReference, ops::Kernels::kFast);
+  const testing::UseKernels use(kernels);
+  const std::vector<std::int64_t> images{3, 8};
+  for (const auto dtype : {at::kDouble, at::kFloat}) {
+    PhiloxNoise drawn(5, images, dtype, at::kCPU), summed(5, at::tensor(images), dtype);
+    for (std::uint32_t k = 0; k < 3; ++k) {
+      const Tensor x = at::full({2, 3, 5, 5}, 0.25, at::kDouble);
+      const Tensor sum = ops::combine({{0.5, x}, summed.scaled(2.0, {3, 5, 5})});
+      CHECK(at::allclose(sum, 0.5 * x + 2.0 * drawn.normal({3, 5, 5}).to(at::kDouble), 1e-14, 1e-14));
+      CHECK(summed.draws() == k + 1);
+    }
+  }
 }

@@ -2,6 +2,7 @@
 #include "edmund/diffusion/model.h"
 #include "edmund/networks/song_unet.h"
 #include "support/catch.h"
+#include "support/device.h"
 #include "support/golden.h"
 #include "support/gpu.h"
 #include "support/kernels.h"
@@ -158,9 +159,24 @@ Tolerances tolerances_of(const Golden& golden) {
           .norm = testing::number_in(text, R"(gradient norms rel ([0-9.e-]+))")};
 }
 
+// In float32 only; cuDNN may convolve by Winograd's algorithm, which loses a digit.
+void check_on_gpu(at::Device device) {
+  testing::for_each_golden({"network_songunet_"},
+                           [&](Golden& golden) {
+                             const Tolerances given = tolerances_of(golden);
+                             Run once(golden, at::kFloat, "",
+                                      {.out = 10 * given.out, .exact = given.exact, .norm = 10 * given.norm}, device);
+                             once.outputs();
+                             once.gradients();
+                           },
+                           {"*.fp64"});
+}
+
 }  // namespace
 
 TEST_CASE("SongUNet and its gradients equal NVlabs/edm's in single and double precision", "[networks][golden]") {
+  const testing::TestDevice device;
+  if (testing::TestDevice::current().is_cuda()) return check_on_gpu(testing::TestDevice::current());
   testing::for_each_golden({"network_songunet_"}, [](Golden& golden) {
     const Tolerances tolerances = tolerances_of(golden);
     const auto run = [&](at::ScalarType dtype, const std::string& twin) {
@@ -176,17 +192,7 @@ TEST_CASE("SongUNet and its gradients equal NVlabs/edm's in single and double pr
   });
 }
 
-// In float32 only; cuDNN may convolve by Winograd's algorithm, which loses a digit.
 TEST_CASE("SongUNet and its gradients on a GPU equal NVlabs/edm's", "[networks][gpu]") {
   const testing::UseGpu gpu;
-  testing::for_each_golden({"network_songunet_"},
-                           [&](Golden& golden) {
-                             const Tolerances given = tolerances_of(golden);
-                             Run once(golden, at::kFloat, "",
-                                      {.out = 10 * given.out, .exact = given.exact, .norm = 10 * given.norm},
-                                      gpu.device());
-                             once.outputs();
-                             once.gradients();
-                           },
-                           {"*.fp64"});
+  check_on_gpu(gpu.device());
 }

@@ -1,5 +1,6 @@
 // The GPU's operators, gradients included, with their kernels run on the CPU, against the reference in double precision.
 #include "../../src/ops/cuda/operators.h"
+#include "edmund/ops/random.h"
 #include "operation.h"
 #include "support/catch.h"
 
@@ -123,16 +124,47 @@ TEST_CASE("The GPU's attention, resampling and joining have the reference's valu
   }
 }
 
-TEST_CASE("The GPU adds images of different types and memory orders", "[ops][cuda]") {
+TEST_CASE("The GPU combines images of different types and memory orders, and noise, in one pass", "[ops][cuda]") {
+  const std::vector<std::int64_t> samples{3, (std::int64_t{1} << 40) + 5, 0};
+  constexpr at::ScalarType kTypes[] = {at::kDouble, at::kFloat, at::kBFloat16, at::kHalf};
+  const auto order = GENERATE(at::MemoryFormat::Contiguous, at::MemoryFormat::ChannelsLast);
+  const bool noisy = GENERATE(false, true);
   for (const auto& s : kSizes)
-    for (const auto type : {at::kDouble, at::kFloat})
-      for (const auto other : {at::kDouble, at::kFloat, at::kBFloat16, at::kHalf}) {
-        const Tensor x = random({s[0], s[1], s[2], s[3]}, 1).to(type), y = random(x.sizes(), 2).to(other);
-        const Tensor exact = 0.3 * x.to(at::kDouble) - 1.7 * y.to(at::kDouble);
-        for (const Tensor& order : {y, y.contiguous(at::MemoryFormat::ChannelsLast)}) {
-          const Tensor found = ops::cuda::combine(0.3, x, -1.7, order);
-          CHECK(found.scalar_type() == type);
-          CHECK(gap(found, exact) < (type == at::kDouble ? 1e-15 : 1e-6));
+    for (const auto type : kTypes)
+      for (std::int64_t count = 1; count <= 4; ++count) {
+        INFO("B " << s[0] << " C " << s[1] << " H " << s[2] << " W " << s[3] << ", " << count << " images, " << type);
+        std::vector<ops::Term> terms;
+        Tensor exact = at::zeros({s[0], s[1], s[2], s[3]}, at::kDouble);
+        for (std::int64_t k = 0; k < count; ++k) {
+          const auto own = kTypes[(k + count) % 4];
+          const double factor = 0.3 - 0.7 * static_cast<double>(k);
+          const Tensor x = random(exact.sizes(), k).to(own);
+          terms.push_back({factor, k % 2 == 0 ? x : x.contiguous(at::MemoryFormat::ChannelsLast)});
+          exact += factor * x.to(at::kDouble);
         }
+        if (noisy) {
+          const ops::Draw draw{7, Stream::kLatent, at::tensor(samples).narrow(0, 0, s[0]), 9, type};
+          terms.push_back({1.5, draw});
+          exact += 1.5 * ops::normal(draw, exact.sizes().slice(1)).to(at::kDouble);
+        }
+        const Tensor found = ops::cuda::combine(terms, type, order);
+        CHECK(found.scalar_type() == type);
+        CHECK(found.is_contiguous(order));
+        // Sine and logarithm of the two sides differ in their last digits, and may round to another number of the draw's type.
+        const double unit = type == at::kDouble  ? 0x1p-53
+                            : type == at::kFloat ? 0x1p-24
+                            : type == at::kHalf  ? 0x1p-11
+                                                 : 0x1p-8;
+        CHECK(gap(found, exact) < (noisy ? 8 : type == at::kDouble ? 4 : 1.01) * unit);
       }
+}
+
+TEST_CASE("The GPU's sums take one draw and four images at most", "[ops][cuda]") {
+  const Tensor x = random({1, 2, 3, 3}, 1);
+  const ops::Draw draw{7, Stream::kLatent, at::zeros({1}, at::kLong), 0};
+  const auto combined = [](const std::vector<ops::Term>& terms) {
+    return ops::cuda::combine(terms, at::kDouble, at::MemoryFormat::Contiguous);
+  };
+  CHECK_THROWS(combined({{1.0, x}, {1.0, draw}, {1.0, draw}}));
+  CHECK_THROWS(combined({{1.0, x}, {1.0, x}, {1.0, x}, {1.0, x}, {1.0, x}}));
 }

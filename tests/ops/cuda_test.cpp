@@ -100,13 +100,21 @@ TEST_CASE("The GPU's attention, resampling and joining equal the reference", "[o
   }
 }
 
-TEST_CASE("The GPU adds images of different types and memory orders", "[ops][gpu]") {
+TEST_CASE("The GPU combines images of different types and memory orders, and noise", "[ops][gpu]") {
   const UseGpu gpu;
   const Tensor x = random({2, 3, 7, 5}, 1), y = random({2, 3, 7, 5}, 2);
-  for (const auto other : {at::kDouble, at::kFloat, at::kBFloat16}) {
-    const Tensor rounded = y.to(other).contiguous(at::MemoryFormat::ChannelsLast);
-    const Tensor found = ops::combine(0.3, x.to(gpu.device()), -1.7, rounded.to(gpu.device()));
-    CHECK(gap(found, 0.3 * x - 1.7 * rounded.to(at::kDouble)) < 1e-15);
+  const ops::Draw draw{7, Stream::kLatent, at::tensor({std::int64_t{3}, std::int64_t{8}}), 2};
+  ops::Draw on_gpu = draw;
+  on_gpu.samples = draw.samples.to(gpu.device());
+  const Tensor n = ops::normal(draw, {3, 7, 5});
+  for (const auto other : {at::kDouble, at::kFloat, at::kBFloat16, at::kHalf}) {
+    const Tensor rounded = y.to(other).contiguous(at::MemoryFormat::ChannelsLast), moved = rounded.to(gpu.device());
+    const Tensor exact = 0.3 * x - 1.7 * rounded.to(at::kDouble);
+    CHECK(gap(ops::combine({{0.3, x.to(gpu.device())}, {-1.7, moved}}), exact) < 1e-15);
+    CHECK(gap(ops::combine({{0.3, x.to(gpu.device())}, {-1.7, moved}, {2.0, on_gpu}}), exact + 2 * n) < 1e-14);
+    const Tensor input = ops::network_input(0.5, moved, at::kFloat);
+    CHECK(input.is_contiguous(at::MemoryFormat::ChannelsLast));
+    CHECK(gap(input, 0.5 * rounded.to(at::kDouble)) < 1e-7);
   }
 }
 
@@ -162,7 +170,7 @@ TEST_CASE("Recorded work reads its tensors anew and gives what it gives unrecord
   const Tensor x = on_gpu(random({2, 16, 8, 8}, 4)), samples = at::zeros({2}, x.options().dtype(at::kLong)),
                y = at::zeros_like(x);
   const auto work = [&] {
-    const Tensor n = ops::normal(3, Stream::kLatent, samples, 0, {16, 8, 8}, at::kFloat);
+    const Tensor n = ops::normal({3, Stream::kLatent, samples, 0, at::kFloat}, {16, 8, 8});
     y.copy_(ops::conv2d(ops::group_norm_silu(x + n, {.groups = 4, .weight = gain, .bias = shift}), {.weight = w}));
   };
   const auto graph = ops::make_graph(gpu.device(), 2);

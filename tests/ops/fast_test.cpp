@@ -203,18 +203,52 @@ TEST_CASE("Every instruction set draws the normal numbers of Box and Muller's fo
     }
 }
 
-TEST_CASE("Combining images in double precision equals the reference", "[ops][fast]") {
+TEST_CASE("Combining images of any types and memory orders equals the reference on every instruction set",
+          "[ops][fast]") {
   const Switches switches;
   long count = 0;
   const auto* tables = ops::cpu::kernel_tables(count);
+  const auto order = GENERATE(at::MemoryFormat::Contiguous, at::MemoryFormat::ChannelsLast);
+  const auto type = GENERATE(at::kDouble, at::kFloat, at::kBFloat16, at::kHalf);
+  const double unit = type == at::kDouble  ? 0x1p-53
+                      : type == at::kFloat ? 0x1p-24
+                      : type == at::kHalf  ? 0x1p-11
+                                           : 0x1p-8;
+  const ops::Draw draw{7, Stream::kLatent, at::tensor({std::int64_t{3}, std::int64_t{8}}), 9, at::kFloat};
   for (const std::int64_t size : {1, 7, 40}) {
-    const Tensor x = random({2, 3, size, size}, 1), y = random({2, 3, size, size}, 2);
+    const auto image = [&](std::int64_t seed, at::ScalarType own) { return random({2, 3, size, size}, seed).to(own); };
+    const Tensor x = image(1, type).contiguous(order), y = image(2, at::kFloat), z = image(3, at::kDouble),
+                 last = image(4, at::kBFloat16).contiguous(at::MemoryFormat::ChannelsLast);
+    const auto sums = [&] {
+      return std::vector<Tensor>{ops::combine({{1.25, x}}), ops::combine({{1.25, x}, {-0.3, y}}),
+                                 ops::combine({{1.25, x}, {0.5, z.transpose(2, 3)}, {2.0, draw}}),
+                                 ops::combine({{1.25, x}, {}, {-0.3, y}, {0.5, z}, {-2.0, last}}),
+                                 ops::network_input(0.7, x, at::kFloat)};
+    };
+    ops::set_kernels(ops::Kernels::kReference);
+    const auto exact = sums();
+    CHECK(gap(exact[1], 1.25 * x.to(at::kDouble) - 0.3 * y.to(at::kDouble)) <= unit);
+    ops::set_kernels(ops::Kernels::kFast);
     for (long i = 0; i < count; ++i) {
       ops::cpu::use_kernel_table(*tables[i]);
-      CHECK(gap(ops::combine(1.25, x, -0.3, y), 1.25 * x - 0.3 * y) < 1e-15);
-      CHECK(gap(ops::combine(1.25, x, -0.3, y.transpose(2, 3)), 1.25 * x - 0.3 * y.transpose(2, 3)) < 1e-15);
+      const auto found = sums();
+      for (std::size_t k = 0; k < found.size(); ++k) {
+        INFO("sum " << k << " of " << size << ", " << type);
+        CHECK(found[k].scalar_type() == exact[k].scalar_type());
+        if (k < 4 && size > 1) CHECK(found[k].is_contiguous(order));
+        CHECK(gap(found[k], exact[k].to(at::kDouble)) <= 4 * unit);  // rounded once, what was summed in another order
+      }
     }
   }
+}
+
+TEST_CASE("Gradients pass through a combination", "[ops][fast]") {
+  const Switches switches;
+  const Tensor x = random({2, 3, 4, 4}, 1).requires_grad_(),
+               y = random({2, 3, 4, 4}, 2).to(at::kFloat).requires_grad_();
+  ops::combine({{1.25, x}, {-0.3, y}}).sum().backward();
+  CHECK((x.grad() == 1.25).all().item<bool>());
+  CHECK(gap(y.grad(), at::full_like(x, -0.3).detach()) < 1e-7);
 }
 
 TEST_CASE("Fast resampling and joining equal the reference", "[ops][fast]") {

@@ -3,6 +3,7 @@
 #include "samplers/noise.h"
 #include "samplers/scheduler.h"
 #include "support/catch.h"
+#include "support/device.h"
 #include "support/golden.h"
 #include "support/mixture.h"
 
@@ -222,6 +223,7 @@ void check_flow_case(Golden& golden, const std::string& name, const nlohmann::js
 }  // namespace
 
 TEST_CASE("euler is diffusers' Euler scheduler, with its churn, step by step", "[golden][samplers]") {
+  const TestDevice device;
   for_each_golden({"scheduler_euler_discrete"}, [](Golden& golden) {
     for (const auto& [name, settings] : golden.settings().items()) {
       const Config config(settings, kEulerTable);
@@ -235,6 +237,7 @@ TEST_CASE("euler is diffusers' Euler scheduler, with its churn, step by step", "
 }
 
 TEST_CASE("heun is diffusers' Heun scheduler, evaluation by evaluation", "[golden][samplers]") {
+  const TestDevice device;
   for_each_golden({"scheduler_heun_discrete"}, [](Golden& golden) {
     for (const auto& [name, settings] : golden.settings().items())
       check_case(golden, name, Config(settings, kHeunTable), "heun");
@@ -242,6 +245,7 @@ TEST_CASE("heun is diffusers' Heun scheduler, evaluation by evaluation", "[golde
 }
 
 TEST_CASE("ddim with η = 1 is diffusers' Euler-ancestral scheduler, step by step", "[golden][samplers]") {
+  const TestDevice device;
   for_each_golden({"scheduler_euler_ancestral_discrete"}, [](Golden& golden) {
     for (const auto& [name, settings] : golden.settings().items())
       check_case(golden, name, Config(settings, kEulerTable), "ddim, eta: 1");
@@ -249,6 +253,7 @@ TEST_CASE("ddim with η = 1 is diffusers' Euler-ancestral scheduler, step by ste
 }
 
 TEST_CASE("euler on flow is diffusers' flow-matching Euler scheduler, step by step", "[golden][samplers]") {
+  const TestDevice device;
   for_each_golden({"scheduler_flow_match_euler"}, [](Golden& golden) {
     for (const auto& [name, settings] : golden.settings().items()) check_flow_case(golden, name, settings);
   });

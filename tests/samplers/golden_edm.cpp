@@ -5,6 +5,7 @@
 #include "samplers/noise.h"
 #include "schedules/cases.h"
 #include "support/catch.h"
+#include "support/device.h"
 #include "support/golden.h"
 #include "support/mixture.h"
 
@@ -197,12 +198,14 @@ Run ablation_run(Golden& golden, const std::string& name, Settings settings) {
 }  // namespace
 
 TEST_CASE("heun on the karras grid is EDM's sampler, evaluation by evaluation", "[golden][samplers]") {
+  const TestDevice device;
   for_each_golden({"sampler_edm_"}, [](Golden& golden) {
     for (const auto& item : golden.settings().items()) check_run(golden, item.key(), edm_run(golden, item.key()), 1e-9);
   });
 }
 
 TEST_CASE("every solver, discretization, schedule and scaling is EDM's ablation sampler", "[golden][samplers]") {
+  const TestDevice device;
   for_each_golden({"sampler_ablation_"}, [](Golden& golden) {
     for (const auto& [name, value] : golden.settings().items())
       if (name != "det") check_run(golden, name, ablation_run(golden, name, words_and_numbers(value)), 1e-8);

@@ -6,6 +6,7 @@
 #include "samplers/noise.h"
 #include "schedules/cases.h"
 #include "support/catch.h"
+#include "support/device.h"
 #include "support/golden.h"
 #include "support/mixture.h"
 
@@ -66,6 +67,7 @@ void check_states(Golden& golden, const std::string& name, const std::string& sa
 }  // namespace
 
 TEST_CASE("flow is rectified flow, with time running from noise to data", "[golden][samplers]") {
+  const TestDevice device;
   for_each_golden({"rectified_flow_"},
                   [](Golden& golden) {
                     check_pairs(golden);

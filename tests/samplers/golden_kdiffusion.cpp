@@ -4,6 +4,7 @@
 #include "samplers/noise.h"
 #include "schedules/cases.h"
 #include "support/catch.h"
+#include "support/device.h"
 #include "support/golden.h"
 #include "support/mixture.h"
 
@@ -117,6 +118,7 @@ void check_case(Golden& golden, const Case& run) {
 }  // namespace
 
 TEST_CASE("our samplers are k-diffusion's, evaluation by evaluation", "[golden][samplers]") {
+  const TestDevice device;
   for_each_golden(
       {"kdiffusion_samplers_"},
       [](Golden& golden) {

@@ -4,6 +4,7 @@
 #include "samplers/noise.h"
 #include "schedules/cases.h"
 #include "support/catch.h"
+#include "support/device.h"
 #include "support/golden.h"
 #include "support/mixture.h"
 
@@ -35,7 +36,7 @@ void check_gaussian(Golden& golden, const std::string& sde) {
   const TimeGrid grid{{1.0, golden.settings().at("eps").get<double>()}};
   const Tensor x = golden.real("data"), mean = golden.real("gauss.mean");
   const double std = golden.number("gauss.std"), s = path->scale(grid.t.back());
-  const Mixture mixture{mean.reshape({1, -1}), at::full({1}, std, at::kDouble), at::ones({1}, at::kDouble)};
+  const Mixture mixture{mean.reshape({1, -1}), at::full({1}, std, mean.options()), at::ones({1}, mean.options())};
   const std::int64_t n = x[0].numel();
   // Prior of the reference: σ_max on ve, 1 on the others, whatever s·σ is.
   const double prior = sde == "ve" ? path->sigma(1.0) : 1.0;
@@ -73,9 +74,9 @@ void check_gaussian(Golden& golden, const std::string& sde) {
       const double sigma = path->sigma(t), growth = path->sigma_rate(t) / sigma;
       const double gain = std * std / (std * std + sigma * sigma);
       const double rate = static_cast<double>(n) * (path->scale_rate(t) / path->scale(t) + growth * (1 - gain));
-      return at::cat({v.reshape({1, -1}), at::full({1, x.size(0)}, rate, at::kDouble)}, 1);
+      return at::cat({v.reshape({1, -1}), at::full({1, x.size(0)}, rate, v.options())}, 1);
     };
-    const Tensor y0 = at::cat({x.reshape({1, -1}), at::zeros({1, x.size(0)}, at::kDouble)}, 1);
+    const Tensor y0 = at::cat({x.reshape({1, -1}), at::zeros({1, x.size(0)}, x.options())}, 1);
     const Solution solution = dormand_prince(coupled, y0, grid.t.back(), grid.t.front(), loose);
     golden.check(name + "nfe: ours " + std::to_string(solution.evaluations),
                  solution.evaluations == golden.use(name + "nfe").item<std::int64_t>());
@@ -102,7 +103,7 @@ void check_mixture(Golden& golden) {
   NoNoise none;
   const Likelihood exact =
       log_likelihood(mixture.denoiser(), *path, {{high, low}}, x, none, {.trace = Trace::kExact, .adaptive = tight});
-  const Tensor prior = Mixture::gaussian(0, high, x[0].numel()).log_density(exact.latent, 0.0);
+  const Tensor prior = Mixture::gaussian(0, high, x[0].numel()).log_density(exact.latent.cpu(), 0.0).to(x.device());
   golden.check_max("log_likelihood.exact_log_density_at_sigma_min",
                    exact.log_density - prior + mixture.log_density(exact.latent, high), 1e-8);
 }
@@ -110,6 +111,7 @@ void check_mixture(Golden& golden) {
 }  // namespace
 
 TEST_CASE("bits a dimension are those of score_sde", "[golden][samplers]") {
+  const TestDevice device;
   for_each_golden({"likelihood_"}, [](Golden& golden) {
     for (const auto& sde : golden.parts())
       if (sde != "data" && sde != "gauss") check_gaussian(golden, sde);
@@ -117,6 +119,7 @@ TEST_CASE("bits a dimension are those of score_sde", "[golden][samplers]") {
 }
 
 TEST_CASE("log likelihood is that of k-diffusion", "[golden][samplers]") {
+  const TestDevice device;
   // The samplers of this file have tests of their own.
   for_each_golden({"kdiffusion_samplers_"}, check_mixture, {"dpm*", "euler*", "heun*", "lms*", "x_init", "sigmas"});
 }

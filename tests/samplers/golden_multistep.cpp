@@ -3,6 +3,7 @@
 #include "samplers/noise.h"
 #include "samplers/scheduler.h"
 #include "support/catch.h"
+#include "support/device.h"
 #include "support/golden.h"
 #include "support/mixture.h"
 
@@ -126,12 +127,14 @@ void check_case(Golden& golden, const std::string& name, const Config& config) {
 }  // namespace
 
 TEST_CASE("dpm_solver_multistep is diffusers' multistep DPM-Solver, step by step", "[golden][samplers]") {
+  const TestDevice device;
   for_each_golden({"scheduler_dpmsolver_multistep"}, [](Golden& golden) {
     for (const auto& [name, settings] : golden.settings().items()) check_case(golden, name, dpm_solver(settings));
   });
 }
 
 TEST_CASE("unipc is diffusers' UniPC, step by step", "[golden][samplers]") {
+  const TestDevice device;
   for_each_golden({"scheduler_unipc_multistep"}, [](Golden& golden) {
     for (const auto& [name, settings] : golden.settings().items()) check_case(golden, name, unipc(settings));
   });

@@ -5,6 +5,7 @@
 #include "samplers/noise.h"
 #include "schedules/sde.h"
 #include "support/catch.h"
+#include "support/device.h"
 #include "support/golden.h"
 #include "support/mixture.h"
 
@@ -109,6 +110,7 @@ void check_ode(Golden& golden, const std::string& key) {
 }  // namespace
 
 TEST_CASE("predictor_corrector and reverse_sde give score_sde's samples", "[golden][samplers]") {
+  const TestDevice device;
   for_each_golden({"sde_pc_"},
                   [](Golden& golden) {
                     for (const auto& settings : golden.settings().at("runs")) {

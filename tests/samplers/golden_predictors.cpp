@@ -5,6 +5,7 @@
 #include "samplers/noise.h"
 #include "schedules/sde.h"
 #include "support/catch.h"
+#include "support/device.h"
 #include "support/golden.h"
 #include "support/mixture.h"
 
@@ -113,6 +114,7 @@ struct Update {
 }  // namespace
 
 TEST_CASE("one step of reverse_sde, ancestral and predictor_corrector is score_sde's", "[golden][samplers]") {
+  const TestDevice device;
   for_each_golden({"sde_predictors_"}, [](Golden& golden) {
     const auto times = golden.reals("t_values");
     for (const char* key : {"vp", "subvp", "ve"}) {

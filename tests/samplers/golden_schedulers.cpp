@@ -5,6 +5,7 @@
 #include "samplers/noise.h"
 #include "samplers/scheduler.h"
 #include "support/catch.h"
+#include "support/device.h"
 #include "support/golden.h"
 #include "support/mixture.h"
 
@@ -105,12 +106,14 @@ void check_case(Golden& golden, const std::string& name, bool ddim) {
 }  // namespace
 
 TEST_CASE("ddim is diffusers' DDIM scheduler, step by step", "[golden][samplers]") {
+  const TestDevice device;
   for_each_golden({"scheduler_ddim"}, [](Golden& golden) {
     for (const auto& item : golden.settings().items()) check_case(golden, item.key(), true);
   });
 }
 
 TEST_CASE("ancestral is diffusers' DDPM scheduler, step by step", "[golden][samplers]") {
+  const TestDevice device;
   for_each_golden({"scheduler_ddpm_ancestral"}, [](Golden& golden) {
     for (const auto& item : golden.settings().items()) check_case(golden, item.key(), false);
   });

@@ -2,6 +2,7 @@
 
 #include "edmund/core/error.h"
 #include "support/catch.h"
+#include "support/device.h"
 
 #include <algorithm>
 #include <ATen/ops/tensor.h>
@@ -21,7 +22,7 @@ std::vector<std::int64_t> squeezed(at::IntArrayRef shape) {
 
 // |ours - ref| in double precision; 0 where both are the same infinity, NaN stays NaN.
 Tensor difference(const Tensor& ours, const Tensor& ref) {
-  const Tensor a = ours.detach().cpu().to(at::kDouble).reshape(-1), b = ref.to(at::kDouble).reshape(-1);
+  const Tensor a = ours.detach().cpu().to(at::kDouble).reshape(-1), b = ref.cpu().to(at::kDouble).reshape(-1);
   return at::where(a == b, at::zeros_like(a), (a - b).abs());
 }
 
@@ -69,7 +70,7 @@ const Tensor& Golden::use(const std::string& tensor) {
   return file_.at(tensor);
 }
 
-Tensor Golden::real(const std::string& tensor) { return use(tensor).to(at::kDouble); }
+Tensor Golden::real(const std::string& tensor) { return use(tensor).to(TestDevice::current(), at::kDouble); }
 
 double Golden::number(const std::string& tensor) {
   const Tensor value = real(tensor);
@@ -78,7 +79,7 @@ double Golden::number(const std::string& tensor) {
 }
 
 std::vector<double> Golden::reals(const std::string& tensor) {
-  const Tensor value = real(tensor).contiguous();
+  const Tensor value = use(tensor).to(at::kDouble).contiguous();
   return {value.data_ptr<double>(), value.data_ptr<double>() + value.numel()};
 }
 
@@ -105,7 +106,7 @@ void Golden::check_each_of(const std::string& label, const Tensor& ours, const T
   if (ours.numel() != reference.numel()) return;
   checks_ += reference.numel();
   const Tensor error = difference(ours, reference);
-  const Tensor allowed = reference.to(at::kDouble).reshape(-1).abs() * relative + absolute;
+  const Tensor allowed = reference.cpu().to(at::kDouble).reshape(-1).abs() * relative + absolute;
   const Tensor bad = at::logical_not(error <= allowed);
   INFO("max |difference| " << largest(error) << ", max |reference| " << largest(reference) << ", allowed " << relative
                            << "·|reference| + " << absolute);

@@ -34,7 +34,7 @@ class Golden {
   std::vector<std::string> parts(std::string_view prefix = "") const;
   /// The tensor; marks it as used. Throws Error if it is missing.
   const Tensor& use(const std::string& tensor);
-  /// The same in double precision.
+  /// The same in double precision, on the device of a TestDevice that lives.
   Tensor real(const std::string& tensor);
   /// A one-element tensor as a number.
   double number(const std::string& tensor);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "edmund/ops/ops.h"
+#include "support/device.h"
 
 #include <string>
 
@@ -21,9 +22,10 @@ class UseKernels {
   UseKernels& operator=(const UseKernels&) = delete;
 };
 
-/// Runs body(name) with the reference, with fast kernels and direct convolutions, and with Winograd's.
+/// Runs body(name) with the reference, with fast kernels and direct convolutions, and with Winograd's; on a GPU (TestDevice) with its own.
 template <typename Body>
 void for_each_backend(const Body& body) {
+  if (TestDevice::current().is_cuda()) return body("cuda");
   const auto with = [&](ops::Kernels kernels, ops::Conv conv, const std::string& name) {
     const UseKernels use(kernels, conv);
     body(name);

@@ -15,9 +15,15 @@ namespace edmund::ops {
 Tensor normal(std::uint64_t seed, Stream stream, std::span<const std::int64_t> samples, std::uint32_t draw,
               at::IntArrayRef shape, at::ScalarType dtype, at::Device device);
 
-/// The same for samples that lie on the device that the draws are wanted on, int64 [B]; recorded work (graph.h) reads them anew.
-Tensor normal(std::uint64_t seed, Stream stream, const Tensor& samples, std::uint32_t draw, at::IntArrayRef shape,
-              at::ScalarType dtype);
+/// The same draws before they are made: samples int64 [B] on the device that they are wanted on; recorded work (graph.h) reads them anew.
+struct Draw {
+  std::uint64_t seed = 0;
+  Stream stream = Stream::kLatent;
+  Tensor samples = {};
+  std::uint32_t draw = 0;
+  at::ScalarType dtype = at::kDouble;
+};
+Tensor normal(const Draw& draw, at::IntArrayRef shape);
 
 /// Uniform draws in (0, 1), likewise.
 Tensor uniform(std::uint64_t seed, Stream stream, std::span<const std::int64_t> samples, std::uint32_t draw,

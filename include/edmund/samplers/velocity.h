@@ -7,10 +7,19 @@
 
 namespace edmund {
 
+/// D(x/s; σ) at time t: x [B, C, H, W] → the same shape.
+Tensor denoised(const Denoiser& D, const NoiseSchedule& path, const Tensor& x, double t);
+
 /// Slope dx/dt of the probability-flow ODE (Karras et al. 2022, eq. 4), or the drift of the reverse family at λ:
 /// (ṡ/s + (1+λ²)·σ̇/σ)·x - (1+λ²)·(s·σ̇/σ)·D(x/s; σ); λ = 0 is the ODE, λ = 1 the reverse SDE.
 /// x: [B, C, H, W], any float dtype; t inside path.domain(). Calls D once, at σ(t). Throws Error if t lies outside.
 Tensor velocity(const Denoiser& D, const NoiseSchedule& path, const Tensor& x, double t, double lambda = 0.0);
+
+/// What velocity() multiplies the state and its denoised image by: dx/dt = drift.x·x + drift.D·D(x/s; σ).
+struct Drift {
+  double x = 0.0, D = 0.0;
+};
+Drift drift(const NoiseSchedule& path, double t, double lambda = 0.0);
 
 /// g(t) = s √(2 σ σ̇), the diffusion of the forward SDE.
 double diffusion(const NoiseSchedule& path, double t);

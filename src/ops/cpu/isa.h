@@ -30,7 +30,7 @@ void dropout_factors(const DropoutBits& bits, long image_pixels, long C, long fi
 void philox(const std::uint32_t* key, const std::uint32_t* counter, std::uint32_t first, long blocks,
             std::uint32_t* out);
 void normal(const std::uint32_t* words, long count, double* out);
-void combine(double a, const double* x, double b, const double* y, long size, double* out);
+void combine(const Scaled* terms, long count, long size, const Numbers& out);
 void epilogue(float* y, long pixels, long C, const float* add, const float* residual, float scale);
 void scaled_sums(const float* dy, long pixels, long C, float scale, float* scaled, float* sums);
 void shrink(const float* top, const float* bottom, long width, long C, float factor, float* out);

@@ -74,6 +74,18 @@ struct Attention {
   float* log_sums = nullptr;  // [L], log Σ exp of each query's scores: written by forward unless null, read by backward
 };
 
+/// float32 or float64: number i at x + i·stride.
+struct Numbers {
+  void* x = nullptr;
+  bool is_double = false;
+  long stride = 1;
+};
+/// factor · numbers.
+struct Scaled {
+  double factor = 0.0;
+  Numbers numbers = {};
+};
+
 struct AdamTerms {
   float beta1, one_minus_beta1, beta2, one_minus_beta2, eps, decay, inverse_root_correction2, step_size;
   float gradient_scale;
@@ -136,8 +148,8 @@ struct KernelTable {
   /// Box-Muller: words 2i and 2i + 1 give normal numbers 2i and 2i + 1; count even.
   void (*normal)(const std::uint32_t* words, long count, double* out);
 
-  /// out = a·x + b·y.
-  void (*combine)(double a, const double* x, double b, const double* y, long size, double* out);
+  /// out = Σ of the terms, summed in float64.
+  void (*combine)(const Scaled* terms, long count, long size, const Numbers& out);
   /// y = y·scale + add + residual·scale, in place; add and residual may be null.
   void (*epilogue)(float* y, long pixels, long C, const float* add, const float* residual, float scale);
   /// sums[c] += Σ dy·scale; scaled = dy·scale unless null.

@@ -2,12 +2,47 @@
 #include "isa.h"
 #include "vector.h"
 
-namespace edmund::ops::cpu::EDMUND_ISA {
+#include <type_traits>
 
-void combine(double a, const double* __restrict x, double b, const double* __restrict y, long size,
-             double* __restrict out) {
+namespace edmund::ops::cpu::EDMUND_ISA {
+namespace {
+
+// body(i, number) for numbers first … first + n - 1.
+template <typename T, typename Body>
+EDMUND_INLINE void each_of(T* x, long stride, long n, const Body& body) {
+  if (stride == 1) {
 #pragma GCC ivdep
-  for (long i = 0; i < size; ++i) out[i] = a * x[i] + b * y[i];
+    for (long i = 0; i < n; ++i) body(i, x[i]);
+  } else {
+    for (long i = 0; i < n; ++i) body(i, x[i * stride]);
+  }
+}
+template <typename Body>
+EDMUND_INLINE void each_number(const Numbers& numbers, long first, long n, const Body& body) {
+  if (numbers.is_double)
+    each_of(static_cast<double*>(numbers.x) + first * numbers.stride, numbers.stride, n, body);
+  else
+    each_of(static_cast<float*>(numbers.x) + first * numbers.stride, numbers.stride, n, body);
+}
+
+}  // namespace
+
+void combine(const Scaled* terms, long count, long size, const Numbers& out) {
+  constexpr long kBlock = 512;  // sums that stay in the first-level cache
+  const bool in_place = out.is_double && out.stride == 1;
+  double memory[kBlock];
+  for (long begin = 0; begin < size; begin += kBlock) {
+    const long n = smaller(kBlock, size - begin);
+    double* __restrict sum = in_place ? static_cast<double*>(out.x) + begin : memory;
+    for (long k = 0; k < count; ++k) {
+      const double factor = terms[k].factor;
+      each_number(terms[k].numbers, begin, n,
+                  [&](long i, const auto& x) { sum[i] = factor * static_cast<double>(x) + (k == 0 ? 0.0 : sum[i]); });
+    }
+    if (!in_place)
+      each_number(out, begin, n,
+                  [&](long i, auto& x) { x = static_cast<std::remove_reference_t<decltype(x)>>(sum[i]); });
+  }
 }
 
 void epilogue(float* y, long pixels, long C, const float* add, const float* residual, float scale) {

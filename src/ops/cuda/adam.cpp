@@ -33,16 +33,14 @@ void adam_ema(Tensor& parameters, Tensor& gradient, Tensor& first_moment, Tensor
   C10_CUDA_CHECK(adam(task, stream_of(parameters)));
 }
 
-Tensor draw(const Draw& draw, Distribution distribution, std::int64_t count, at::ScalarType dtype) {
-  TORCH_CHECK(count <= (std::int64_t{1} << 34), "random numbers: more than 2^34 elements a sample");
+Tensor draw(const Draw& draw, Distribution distribution, std::int64_t count) {
   const Tensor samples = draw.samples.contiguous();
   const c10::cuda::CUDAGuard guard(samples.device());
-  const PhiloxKey key{.seed = draw.seed,
-                      .stream = static_cast<std::uint32_t>(draw.stream),
-                      .draw = draw.draw,
-                      .samples = samples.const_data_ptr<std::int64_t>()};
+  const PhiloxKey key = philox_key(draw, samples, count);
   const std::int64_t rows = samples.size(0);
-  const auto type = distribution == Distribution::kWords ? at::kInt : dtype;
+  const auto type = distribution == Distribution::kWords ? at::kInt
+                    : draw.dtype == at::kDouble          ? at::kDouble
+                                                         : at::kFloat;
   Tensor out = at::empty({rows, count}, samples.options().dtype(type));
   const cudaStream_t stream = stream_of(samples);
   const bool normal = distribution == Distribution::kNormal, wide = type == at::kDouble;

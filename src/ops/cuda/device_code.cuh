@@ -42,6 +42,17 @@ __device__ inline std::uint32_t lane_of(const uint4& w, unsigned lane) {
   return lane == 0 ? w.x : lane == 1 ? w.y : lane == 2 ? w.z : w.w;
 }
 
+/// 32 random bits as a double strictly inside (0, 1).
+__device__ inline double open_unit(std::uint32_t word) { return (static_cast<double>(word) + 0.5) * 0x1p-32; }
+
+/// Two words → two normal numbers (Box & Muller 1958).
+__device__ inline double2 normal_pair(std::uint32_t first, std::uint32_t second) {
+  const double radius = sqrt(-2.0 * log(open_unit(first))), angle = 6.283185307179586476925287 * open_unit(second);
+  double s, c;
+  sincos(angle, &s, &c);
+  return make_double2(radius * c, radius * s);
+}
+
 /// Threads of a block: x over channels, y over pixels; at most 256, at least 32.
 inline dim3 lanes(std::int64_t channels) {
   const auto x = static_cast<unsigned>(channels >= 256 ? 256 : (channels + 31) / 32 * 32);

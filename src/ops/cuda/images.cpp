@@ -1,14 +1,11 @@
 // Attention, halving, doubling, joining and adding of images on the GPU.
+#include "../box_function.h"
 #include "glue.h"
 
 #include <ATen/ATen.h>
-#include <torch/csrc/autograd/custom_function.h>
 
 namespace edmund::ops::cuda {
 namespace {
-
-using Context = torch::autograd::AutogradContext;
-using torch::autograd::variable_list;
 
 // factor · sums of 2×2 pixels.
 Tensor halved(const Tensor& x, float factor) {
@@ -30,49 +27,53 @@ Tensor doubled(const Tensor& x, float factor) {
   return y;
 }
 
-class Box : public torch::autograd::Function<Box> {
- public:
-  static Tensor forward(Context* ctx, const Tensor& x, bool down) {
-    ctx->saved_data["down"] = down;
-    return down ? halved(channels_last(x), 0.25F) : doubled(channels_last(x), 1.0F);
+CombineTask::Type type_of(at::ScalarType type) {
+  using Type = CombineTask::Type;
+  switch (type) {
+    case at::kFloat: return Type::kFloat;
+    case at::kDouble: return Type::kDouble;
+    case at::kBFloat16: return Type::kBfloat16;
+    case at::kHalf: return Type::kHalf;
+    default: TORCH_CHECK(false, "combine: no CUDA kernel for ", type);
   }
-  static variable_list backward(Context* ctx, variable_list gradients) {
-    const at::NoGradGuard no_grad;
-    const Tensor dy = channels_last(gradients[0]);
-    return {ctx->saved_data["down"].toBool() ? doubled(dy, 0.25F) : halved(dy, 1.0F), {}};
-  }
-};
+}
+
+CombineTask::Layout layout_of(const Tensor& x) {
+  return {.type = type_of(x.scalar_type()), .channels_last = !x.is_contiguous()};
+}
 
 }  // namespace
 
-Tensor resample_box(const Tensor& x, Resample direction) {
-  const bool down = direction == Resample::kDown;
-  if (wants_gradient({&x})) return Box::apply(x, down);
-  return down ? halved(channels_last(x), 0.25F) : doubled(channels_last(x), 1.0F);
-}
+Tensor resample_box(const Tensor& x, Resample direction) { return box_resampled<halved, doubled>(x, direction); }
 
 Tensor concat(const Tensor& a, const Tensor& b) {
   return at::cat({channels_last(a), channels_last(b).to(a.scalar_type())}, 1);
 }
 
-Tensor combine(double a, const Tensor& x, double b, const Tensor& y) {
-  const c10::cuda::CUDAGuard guard(x.device());
-  using Type = CombineTask::Type;
-  const auto type = y.scalar_type();
-  TORCH_CHECK(x.is_contiguous() && at::isFloatingType(type), "combine: x must be contiguous and y of a float type");
-  const CombineTask task{.a = a,
-                         .b = b,
-                         .images = x.size(0),
-                         .channels = x.size(1),
-                         .pixels = x.size(2) * x.size(3),
-                         .is_double = x.scalar_type() == at::kDouble,
-                         .y = type == at::kDouble     ? Type::kDouble
-                              : type == at::kBFloat16 ? Type::kBfloat16
-                              : type == at::kHalf     ? Type::kHalf
-                                                      : Type::kFloat,
-                         .channels_last = !y.is_contiguous()};
-  Tensor out = at::empty_like(x);
-  C10_CUDA_CHECK(combine(task, x.const_data_ptr(), y.const_data_ptr(), out.mutable_data_ptr(), stream_of(x)));
+Tensor combine(std::span<const Term> terms, at::ScalarType dtype, at::MemoryFormat order) {
+  const Tensor& first = std::get<Tensor>(terms[0].x);
+  const c10::cuda::CUDAGuard guard(first.device());
+  const Tensor out = at::empty(first.sizes(), first.options().dtype(dtype).memory_format(order));
+  CombineTask task{.images = first.size(0),
+                   .channels = first.size(1),
+                   .pixels = first.size(2) * first.size(3),
+                   .out = out.mutable_data_ptr(),
+                   .out_layout = layout_of(out)};
+  Tensor samples;
+  for (const Term& term : terms) {
+    if (const auto* draw = std::get_if<Draw>(&term.x)) {
+      TORCH_CHECK(!samples.defined(), "combine: more than one draw");
+      samples = draw->samples.contiguous();
+      task.noise = philox_key(*draw, samples, task.channels * task.pixels);
+      task.noise_type = type_of(draw->dtype);
+      task.noise_factor = term.factor;
+    } else {
+      TORCH_CHECK(task.count < kMostTerms, "combine: more than ", kMostTerms, " images");
+      const Tensor& x = std::get<Tensor>(term.x);
+      task.terms[task.count++] = {.factor = term.factor, .x = x.const_data_ptr(), .layout = layout_of(x)};
+    }
+  }
+  C10_CUDA_CHECK(combine(task, stream_of(first)));
   return out;
 }
 

@@ -76,18 +76,31 @@ cudaError_t shrink(Element type, std::int64_t rows, std::int64_t width, std::int
 cudaError_t grow(Element type, std::int64_t rows, std::int64_t width, std::int64_t channels, const void* x,
                  float factor, void* y, cudaStream_t stream);
 
-// ---- combine.cu: each operand is read or written once.
+// ---- combine.cu: each operand is read or written once; noise is drawn in registers.
 
+constexpr int kMostTerms = 4;
 struct CombineTask {
   enum class Type { kFloat, kDouble, kBfloat16, kHalf };
-  double a = 1.0, b = 0.0;
+  struct Layout {
+    Type type = Type::kFloat;
+    bool channels_last = false;  // else [images, channels, pixels]
+  };
+  struct Image {
+    double factor = 0.0;
+    const void* x = nullptr;
+    Layout layout = {};
+  };
   std::int64_t images = 0, channels = 0, pixels = 0;
-  bool is_double = false;  // x and the result; else float32
-  Type y = Type::kFloat;
-  bool channels_last = false;  // y; x and the result are [images, channels, pixels]
+  int count = 0;  // of terms
+  Image terms[kMostTerms] = {};
+  double noise_factor = 0.0;
+  PhiloxKey noise = {};             // samples null: no noise
+  Type noise_type = Type::kDouble;  // what the draws are rounded to
+  void* out = nullptr;
+  Layout out_layout = {};
 };
-/// out = a·x + b·y.
-cudaError_t combine(const CombineTask& task, const void* x, const void* y, void* out, cudaStream_t stream);
+/// out = Σ factor·x + noise_factor·n, summed in float64.
+cudaError_t combine(const CombineTask& task, cudaStream_t stream);
 
 // ---- adam.cu: reads gradient, parameters, moments and EMAs once and writes them once.
 

@@ -1,12 +1,15 @@
 #pragma once
 
-#include "edmund/core/philox.h"
+#include "edmund/ops/combine.h"
 #include "edmund/ops/device.h"
 #include "edmund/ops/graph.h"
 #include "edmund/ops/ops.h"
+#include "edmund/ops/random.h"
 
+#include <c10/core/MemoryFormat.h>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,12 +23,6 @@ struct ConvContext {
   std::uint64_t weights = 0;  // counts weights_changed()
 };
 
-struct Draw {
-  std::uint64_t seed = 0;
-  Stream stream = Stream::kLatent;
-  Tensor samples = {};  // int64 [B], on the GPU
-  std::uint32_t draw = 0;
-};
 enum class Distribution { kWords, kNormal, kUniform };
 
 struct Operators {
@@ -43,12 +40,12 @@ struct Operators {
   Tensor (*attention)(const Tensor& qkv, std::int64_t heads);
   Tensor (*resample_box)(const Tensor& x, Resample direction);
   Tensor (*concat)(const Tensor& a, const Tensor& b);
-  /// x contiguous, float32 or float64; y contiguous or channels-last.
-  Tensor (*combine)(double a, const Tensor& x, double b, const Tensor& y);
+  /// Tensors of one shape [B, C, H, W], contiguous or channels-last, the first term among them; a draw at most.
+  Tensor (*combine)(std::span<const Term> terms, at::ScalarType dtype, at::MemoryFormat order);
   void (*adam_ema)(Tensor& parameters, Tensor& gradient, Tensor& first_moment, Tensor& second_moment,
                    std::vector<Tensor>& ema, const AdamStep& args, const LiveAdam& live);
-  /// Words as int32, normal and uniform numbers as float32 or float64, [B, count].
-  Tensor (*draw)(const Draw& draw, Distribution distribution, std::int64_t count, at::ScalarType dtype);
+  /// Words as int32, normal and uniform numbers as float64 if draw.dtype is that, else as float32, [B, count].
+  Tensor (*draw)(const Draw& draw, Distribution distribution, std::int64_t count);
 };
 
 /// What the library puts into it.
@@ -57,10 +54,10 @@ Tensor group_norm_silu(const Tensor& x, const GroupNorm& args);
 Tensor attention(const Tensor& qkv, std::int64_t heads);
 Tensor resample_box(const Tensor& x, Resample direction);
 Tensor concat(const Tensor& a, const Tensor& b);
-Tensor combine(double a, const Tensor& x, double b, const Tensor& y);
+Tensor combine(std::span<const Term> terms, at::ScalarType dtype, at::MemoryFormat order);
 void adam_ema(Tensor& parameters, Tensor& gradient, Tensor& first_moment, Tensor& second_moment,
               std::vector<Tensor>& ema, const AdamStep& args, const LiveAdam& live);
-Tensor draw(const Draw& draw, Distribution distribution, std::int64_t count, at::ScalarType dtype);
+Tensor draw(const Draw& draw, Distribution distribution, std::int64_t count);
 std::unique_ptr<Graph> make_graph(at::Device device, int warm_up);
 
 /// Name of the library's one function, and its type.

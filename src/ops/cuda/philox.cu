@@ -4,9 +4,6 @@
 namespace edmund::ops::cuda {
 namespace {
 
-// 32 random bits as a double strictly inside (0, 1).
-__device__ double open_unit(std::uint32_t word) { return (static_cast<double>(word) + 0.5) * 0x1p-32; }
-
 struct Words {
   using Out = std::uint32_t;
   static __device__ void make(const uint4& w, std::uint32_t* out) {
@@ -14,20 +11,13 @@ struct Words {
   }
 };
 
-// Box-Muller: two words → two normal numbers.
 template <typename T>
 struct Normal {
   using Out = T;
-  static __device__ void pair(std::uint32_t first, std::uint32_t second, T* out) {
-    const double radius = sqrt(-2.0 * log(open_unit(first))), angle = 6.283185307179586476925287 * open_unit(second);
-    double s, c;
-    sincos(angle, &s, &c);
-    out[0] = static_cast<T>(radius * c);
-    out[1] = static_cast<T>(radius * s);
-  }
   static __device__ void make(const uint4& w, T* out) {
-    pair(w.x, w.y, out);
-    pair(w.z, w.w, out + 2);
+    const double2 a = normal_pair(w.x, w.y), b = normal_pair(w.z, w.w);
+    out[0] = static_cast<T>(a.x), out[1] = static_cast<T>(a.y), out[2] = static_cast<T>(b.x);
+    out[3] = static_cast<T>(b.y);
   }
 };
 

@@ -54,43 +54,40 @@ __global__ void scaled_sums_kernel(ImageShape shape, const T* dy, float scale, T
   }
 }
 
-// Pixel i of the smaller image, and where its 2×2 pixels start in the larger one: [rows, width] and [2·rows, 2·width].
-struct Place {
-  std::int64_t small, large, row;  // offsets of channel 0, and from one row of the larger image to the next
-};
-__device__ Place place_of(std::int64_t i, std::int64_t width, std::int64_t C) {
-  const std::int64_t row = i / width, column = i % width;
-  return {i * C, (2 * row * 2 * width + 2 * column) * C, 2 * width * C};
-}
-
-template <typename T>
-__global__ void shrink_kernel(std::int64_t pixels, std::int64_t width, std::int64_t C, const T* x, float factor, T* y) {
+// Pixel i of the smaller image [rows, width] and its 2×2 pixels of the larger one [2·rows, 2·width]: y = factor · their sum, or each of them = factor · x.
+template <typename T, bool kDown>
+__global__ void box_kernel(std::int64_t pixels, std::int64_t width, std::int64_t C, const T* x, float factor, T* y) {
   const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.y + threadIdx.y;
   if (i >= pixels) return;
-  const Place at = place_of(i, width, C);
+  const std::int64_t top = (2 * (i / width) * 2 * width + 2 * (i % width)) * C, bottom = top + 2 * width * C;
   for (std::int64_t c = threadIdx.x; c < C; c += blockDim.x) {
-    const T *top = x + at.large + c, *bottom = top + at.row;
-    store(y + at.small + c, ((widened(top[0]) + widened(top[C])) + (widened(bottom[0]) + widened(bottom[C]))) * factor);
-  }
-}
-
-template <typename T>
-__global__ void grow_kernel(std::int64_t pixels, std::int64_t width, std::int64_t C, const T* x, float factor, T* y) {
-  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.y + threadIdx.y;
-  if (i >= pixels) return;
-  const Place at = place_of(i, width, C);
-  for (std::int64_t c = threadIdx.x; c < C; c += blockDim.x) {
-    const float value = widened(x[at.small + c]) * factor;
-    T *top = y + at.large + c, *bottom = top + at.row;
-    store(top, value);
-    store(top + C, value);
-    store(bottom, value);
-    store(bottom + C, value);
+    const std::int64_t places[4] = {top + c, top + C + c, bottom + c, bottom + C + c};
+    if (kDown) {
+      const float upper = widened(x[places[0]]) + widened(x[places[1]]),
+                  lower = widened(x[places[2]]) + widened(x[places[3]]);
+      store(y + i * C + c, (upper + lower) * factor);
+    } else {
+      const float value = widened(x[i * C + c]) * factor;
+#pragma unroll
+      for (int k = 0; k < 4; ++k) store(y + places[k], value);
+    }
   }
 }
 
 unsigned blocks_of(std::int64_t pixels, const dim3& threads) {
   return static_cast<unsigned>((pixels + threads.y - 1) / threads.y);
+}
+
+template <bool kDown>
+cudaError_t box(Element type, std::int64_t rows, std::int64_t width, std::int64_t channels, const void* x, float factor,
+                void* y, cudaStream_t stream) {
+  if (rows * width == 0) return cudaSuccess;
+  const dim3 threads = lanes(channels);
+  return with_type(type, [&](auto* kind) {
+    using T = std::remove_pointer_t<decltype(kind)>;
+    launch(box_kernel<T, kDown>, blocks_of(rows * width, threads), threads, stream, rows * width, width, channels,
+           static_cast<const T*>(x), factor, static_cast<T*>(y));
+  });
 }
 
 }  // namespace
@@ -121,24 +118,12 @@ cudaError_t scaled_sums(const ImageShape& shape, const void* dy, float scale, vo
 
 cudaError_t shrink(Element type, std::int64_t rows, std::int64_t width, std::int64_t channels, const void* x,
                    float factor, void* y, cudaStream_t stream) {
-  if (rows * width == 0) return cudaSuccess;
-  const dim3 threads = lanes(channels);
-  return with_type(type, [&](auto* kind) {
-    using T = std::remove_pointer_t<decltype(kind)>;
-    launch(shrink_kernel<T>, blocks_of(rows * width, threads), threads, stream, rows * width, width, channels,
-           static_cast<const T*>(x), factor, static_cast<T*>(y));
-  });
+  return box<true>(type, rows, width, channels, x, factor, y, stream);
 }
 
 cudaError_t grow(Element type, std::int64_t rows, std::int64_t width, std::int64_t channels, const void* x,
                  float factor, void* y, cudaStream_t stream) {
-  if (rows * width == 0) return cudaSuccess;
-  const dim3 threads = lanes(channels);
-  return with_type(type, [&](auto* kind) {
-    using T = std::remove_pointer_t<decltype(kind)>;
-    launch(grow_kernel<T>, blocks_of(rows * width, threads), threads, stream, rows * width, width, channels,
-           static_cast<const T*>(x), factor, static_cast<T*>(y));
-  });
+  return box<false>(type, rows, width, channels, x, factor, y, stream);
 }
 
 }  // namespace edmund::ops::cuda

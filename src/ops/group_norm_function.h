@@ -1,0 +1,79 @@
+#pragma once
+
+#include "autograd.h"
+#include "edmund/ops/ops.h"
+
+#include <torch/csrc/autograd/custom_function.h>
+#include <utility>
+
+/// Autograd of group_norm_silu, the same on both devices.
+namespace edmund::ops {
+
+/// The parameters as kernels read them: float32 and contiguous; scale and shift may be undefined.
+struct NormInputs {
+  Tensor weight, bias, scale, shift;
+
+  NormInputs(const Tensor& weight_, const Tensor& bias_, const Tensor& scale_, const Tensor& shift_)
+      : weight(plain(weight_)), bias(plain(bias_)), scale(plain(scale_)), shift(plain(shift_)) {}
+};
+
+/// `Norm` is what a call is beside its tensors; all images are channels-last.
+///   forward(x, norm, inputs, rows) → y; rows: whatever backward needs.
+///   backward(x, dy, rows, norm, totals) → dx; totals [B, 2, C]: sums over the pixels of dz and of dz·(x - mean)/deviation, dz the gradient of what is
+///   left of x by normalization, weight, bias, scale and shift.
+template <typename Norm, auto forward_of, auto backward_of>
+class NormFunction : public torch::autograd::Function<NormFunction<Norm, forward_of, backward_of>> {
+ public:
+  using Context = torch::autograd::AutogradContext;
+  using Maybe = std::optional<Tensor>;
+
+  struct Settings : torch::CustomClassHolder {
+    explicit Settings(Norm norm_) : norm(std::move(norm_)) {}
+    Norm norm;
+  };
+
+  static Tensor forward(Context* ctx, const Maybe& input, const Maybe& weight, const Maybe& bias, const Maybe& scale,
+                        const Maybe& shift, const Norm& norm) {
+    const Tensor x = channels_last(*input);
+    const NormInputs inputs(*weight, *bias, scale.value_or(Tensor()), shift.value_or(Tensor()));
+    ctx->saved_data["needs"] = wanted_gradients({&input, &weight, &bias, &scale, &shift});
+    Tensor rows;
+    Tensor y = forward_of(x, norm, inputs, rows);
+    ctx->save_for_backward({x, rows, inputs.weight, inputs.bias, inputs.scale});
+    ctx->saved_data["settings"] = c10::IValue::make_capsule(c10::make_intrusive<Settings>(norm));
+    return y;
+  }
+
+  static torch::autograd::variable_list backward(Context* ctx, torch::autograd::variable_list gradients) {
+    const at::NoGradGuard no_grad;
+    const auto saved = ctx->get_saved_variables();
+    const auto settings = c10::static_intrusive_pointer_cast<Settings>(ctx->saved_data["settings"].toCapsule());
+    const Tensor &x = saved[0], &rows = saved[1], &weight = saved[2], &bias = saved[3], &scale = saved[4];
+    Tensor totals;
+    Tensor dx = backward_of(x, channels_last(gradients[0].to(x.scalar_type())), rows, settings->norm, totals);
+    const Tensor sums = totals.select(1, 0), products = totals.select(1, 1);  // [B, C] each
+    const std::int64_t wanted = ctx->saved_data["needs"].toInt();
+    const auto needs = [&](int i) { return (wanted >> i & 1) != 0; };
+    const Tensor adapt = scale.defined() ? scale + 1.0 : Tensor();
+    const auto over_images = [&](const Tensor& s) { return (adapt.defined() ? s * adapt : s).sum(0).to(at::kFloat); };
+    return {dx,
+            needs(1) ? over_images(products) : Tensor(),
+            needs(2) ? over_images(sums) : Tensor(),
+            needs(3) ? (products * weight + sums * bias).to(at::kFloat) : Tensor(),
+            needs(4) ? sums.to(at::kFloat).contiguous() : Tensor(),
+            {}};
+  }
+};
+
+/// group_norm_silu of a device.
+template <typename Norm, auto forward_of, auto backward_of>
+Tensor normalized(const Tensor& x, const GroupNorm& args, const Norm& norm) {
+  if (wants_gradient({&x, &args.weight, &args.bias, &args.scale, &args.shift}))
+    return NormFunction<Norm, forward_of, backward_of>::apply(if_defined(x), if_defined(args.weight),
+                                                              if_defined(args.bias), if_defined(args.scale),
+                                                              if_defined(args.shift), norm);
+  Tensor rows;
+  return forward_of(channels_last(x), norm, NormInputs(args.weight, args.bias, args.scale, args.shift), rows);
+}
+
+}  // namespace edmund::ops
