@@ -109,6 +109,90 @@ FilterWeight view_of(const Tensor& weight, bool backward) {
           .rotated = backward};
 }
 
+// Gradient of a 3×3 weight: dU = Σ over tiles of V·(A dY Aᵀ), products of [C, tiles]·[tiles, K] for each point; then dw = Gᵀ dU G.
+constexpr std::int64_t kSquare3 = kFormShapes[static_cast<int>(Form::k3x3)].points;
+struct GradientTask {
+  const KernelTable& table = kernel_table();
+  Tiles tiles;
+  std::int64_t count, C, K;
+  const float *x, *dy;
+  float scale, *dw;
+  std::int64_t c_row = row_of(C), k_row = row_of(K);
+
+  // V and A dY Aᵀ of tiles [t0, t1).
+  void transform(std::int64_t t0, std::int64_t t1, float* v, std::int64_t v_plane, float* y,
+                 std::int64_t y_plane) const {
+    table.winograd_input(tiles, x, C, t0, t1, v, v_plane, c_row);
+    table.winograd_gradient(tiles, dy, K, t0, t1, y, y_plane, k_row);
+  }
+};
+
+// Few channels: each thread sums a dU of its own over blocks of tiles, all in its cache.
+void gradient_by_blocks(const GradientTask& task) {
+  const auto& [table, tiles, count, C, K, x, dy, scale, dw, c_row, k_row] = task;
+  const std::int64_t threads = std::min<std::int64_t>(at::get_num_threads(), count), row = whole(K, table.panel);
+  const std::int64_t plane = plane_of(C * row), own = kSquare3 * plane;
+  const std::int64_t most = std::max<std::int64_t>(24, 80'000 / (kSquare3 * (C + K)));
+  const std::int64_t v_plane = plane_of(most * c_row), y_plane = plane_of(most * k_row);
+  const Tensor sums = at::empty({threads * own}, at::kFloat);
+  float* const first_sum = sums.data_ptr<float>();
+  at::parallel_for(0, threads, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t first = count * i / threads, last = count * (i + 1) / threads;
+      const std::int64_t rounds = (last - first + most - 1) / most;
+      float *v = scratch(Scratch::kTiles, kSquare3 * (v_plane + y_plane)), *y = v + kSquare3 * v_plane;
+      for (std::int64_t round = 0; round < rounds; ++round) {
+        const std::int64_t t0 = first + (last - first) * round / rounds;
+        const std::int64_t t1 = first + (last - first) * (round + 1) / rounds;
+        task.transform(t0, t1, v, v_plane, y, y_plane);
+        for (std::int64_t p = 0; p < kSquare3; ++p)
+          table.gemm_transposed(v + p * v_plane, c_row, y + p * y_plane, k_row, t1 - t0, C, K,
+                                first_sum + i * own + p * plane, row, round > 0);
+      }
+    }
+  });
+  at::parallel_for(0, C, std::max<std::int64_t>(1, 512 / K), [&](std::int64_t c0, std::int64_t c1) {
+    for (std::int64_t i = 1; i < threads; ++i)
+      for (std::int64_t p = 0; p < kSquare3; ++p) {
+        float* sum = first_sum + p * plane;
+        for (std::int64_t n = c0 * row; n < c1 * row; ++n) sum[n] += sum[i * own + n];
+      }
+    table.winograd_weight_gradient(first_sum + c0 * row, plane, row, C, c0, c1, 0, K, scale, dw);
+  });
+}
+
+// Many channels: all tiles are transformed, in chunks that bound the memory; then each thread makes parts of dU, each of which stays in its cache from its
+// products to the transform, unless further chunks are to be added.
+void gradient_by_parts(const GradientTask& task) {
+  const auto& [table, tiles, count, C, K, x, dy, scale, dw, c_row, k_row] = task;
+  constexpr std::int64_t kMost = 2'000'000, kPartC = 48, kPartK = 64;  // floats of a chunk; channels of a part
+  const std::int64_t chunks = std::max<std::int64_t>(1, kSquare3 * (c_row + k_row) * count / kMost);
+  const std::int64_t chunk = (count + chunks - 1) / chunks;
+  const std::int64_t v_plane = plane_of(chunk * c_row), y_plane = plane_of(chunk * k_row);
+  const std::int64_t c_parts = (C + kPartC - 1) / kPartC, k_parts = (K + kPartK - 1) / kPartK;
+  const std::int64_t u_plane = plane_of(kPartC * kPartK), part = kSquare3 * u_plane;
+  float *v = scratch(Scratch::kImage, kSquare3 * (v_plane + y_plane)), *y = v + kSquare3 * v_plane;
+  const Tensor sums = chunks > 1 ? at::empty({c_parts * k_parts * part}, at::kFloat) : Tensor();
+  float* kept = sums.defined() ? sums.data_ptr<float>() : nullptr;
+  for (std::int64_t t0 = 0; t0 < count; t0 += chunk) {
+    const std::int64_t t1 = std::min(count, t0 + chunk);
+    at::parallel_for(t0, t1, 4, [&](std::int64_t begin, std::int64_t end) {
+      task.transform(begin, end, v + (begin - t0) * c_row, v_plane, y + (begin - t0) * k_row, y_plane);
+    });
+    at::parallel_for(0, c_parts * k_parts, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const std::int64_t k0 = i / c_parts * kPartK, k1 = std::min(k0 + kPartK, K);
+        const std::int64_t c0 = C * (i % c_parts) / c_parts, c1 = C * (i % c_parts + 1) / c_parts;
+        float* u = kept != nullptr ? kept + i * part : scratch(Scratch::kTiles, part);
+        for (std::int64_t p = 0; p < kSquare3; ++p)
+          table.gemm_transposed(v + p * v_plane + c0, c_row, y + p * y_plane + k0, k_row, t1 - t0, c1 - c0, k1 - k0,
+                                u + p * u_plane, kPartK, t0 > 0);
+        if (t1 == count) table.winograd_weight_gradient(u, u_plane, kPartK, C, c0, c1, k0, k1, scale, dw);
+      }
+    });
+  }
+}
+
 }  // namespace
 
 std::optional<Form> winograd_form(std::int64_t R, std::int64_t S) {
@@ -170,43 +254,21 @@ Tensor winograd(const Tensor& x, const Tensor& weight, Packing packing, Use use,
   return y;
 }
 
-// dU = Σ over tiles of V·(A dY Aᵀ), products of [C, tiles]·[tiles, K] for each point; then dw = Gᵀ dU G. Chunks of tiles bound the memory. A part of dU
-// stays in a thread's cache from its products to the transform, unless further chunks are to be added.
 Tensor winograd_weight_gradient(const Tensor& x, const Tensor& dy, float scale) {
-  const auto& table = kernel_table();
   const Tiles tiles = tiles_of(Form::k3x3, x, 3, 3, {1, 1});
-  constexpr std::int64_t points = kFormShapes[static_cast<int>(Form::k3x3)].points, kMost = 2'000'000, kPartC = 48,
-                         kPartK = 64;
-  const std::int64_t C = x.size(1), K = dy.size(1), count = x.size(0) * tiles.rows * tiles.columns;
-  const std::int64_t c_row = row_of(C), k_row = row_of(K);
-  const std::int64_t chunks = std::max<std::int64_t>(1, points * (c_row + k_row) * count / kMost),
-                     chunk = (count + chunks - 1) / chunks;
-  const std::int64_t v_plane = plane_of(chunk * c_row), y_plane = plane_of(chunk * k_row);
-  const std::int64_t c_parts = (C + kPartC - 1) / kPartC, k_parts = (K + kPartK - 1) / kPartK;
-  const std::int64_t u_plane = plane_of(kPartC * kPartK), part = points * u_plane;
-  float* v = scratch(Scratch::kImage, points * (v_plane + y_plane));
-  float* y = v + points * v_plane;
-  const Tensor sums = chunks > 1 ? at::empty({c_parts * k_parts * part}, at::kFloat) : Tensor();
-  const Tensor dw = at::empty({K, C, 3, 3}, at::kFloat);
-  const float *from = x.const_data_ptr<float>(), *gradient = dy.const_data_ptr<float>();
-  float *to = dw.data_ptr<float>(), *kept = sums.defined() ? sums.data_ptr<float>() : nullptr;
-  for (std::int64_t t0 = 0; t0 < count; t0 += chunk) {
-    const std::int64_t t1 = std::min(count, t0 + chunk);
-    at::parallel_for(t0, t1, 4, [&](std::int64_t begin, std::int64_t end) {
-      table.winograd_input(tiles, from, C, begin, end, v + (begin - t0) * c_row, v_plane, c_row);
-      table.winograd_gradient(tiles, gradient, K, begin, end, y + (begin - t0) * k_row, y_plane, k_row);
-    });
-    at::parallel_for(0, c_parts * k_parts, 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        const std::int64_t k0 = i / c_parts * kPartK, k1 = std::min(k0 + kPartK, K);
-        const std::int64_t c0 = C * (i % c_parts) / c_parts, c1 = C * (i % c_parts + 1) / c_parts;
-        float* u = kept != nullptr ? kept + i * part : scratch(Scratch::kTiles, part);
-        for (std::int64_t p = 0; p < points; ++p)
-          table.gemm_transposed(v + p * v_plane + c0, c_row, y + p * y_plane + k0, k_row, t1 - t0, c1 - c0, k1 - k0,
-                                u + p * u_plane, kPartK, t0 > 0);
-        if (t1 == count) table.winograd_weight_gradient(u, u_plane, kPartK, C, c0, c1, k0, k1, scale, to);
-      }
-    });
+  const Tensor dw = at::empty({dy.size(1), x.size(1), 3, 3}, at::kFloat);
+  const GradientTask task{.tiles = tiles,
+                          .count = x.size(0) * tiles.rows * tiles.columns,
+                          .C = x.size(1),
+                          .K = dy.size(1),
+                          .x = x.const_data_ptr<float>(),
+                          .dy = dy.const_data_ptr<float>(),
+                          .scale = scale,
+                          .dw = dw.data_ptr<float>()};
+  if (kSquare3 * task.C * task.K <= 160'000) {
+    gradient_by_blocks(task);
+  } else {
+    gradient_by_parts(task);
   }
   return dw;
 }
