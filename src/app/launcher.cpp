@@ -76,6 +76,16 @@ void find_libraries(const std::string& folder) {
   setenv("LD_LIBRARY_PATH", path.c_str(), 1);
 }
 
+// A large network reads hundreds of megabytes of transformed weights at each evaluation; in pages of 4 KiB, finding those costs up to a sixth of it.
+// glibc is told only by the environment that its heap shall ask for large ones (Linux' default is to give them to whoever asks).
+void ask_for_large_pages() {
+  const char* before = std::getenv("GLIBC_TUNABLES");
+  std::string tunables = before != nullptr ? before : "";
+  if (tunables.find("glibc.malloc.hugetlb") != std::string::npos) return;
+  tunables += std::string(tunables.empty() ? "" : ":") + "glibc.malloc.hugetlb=1";
+  setenv("GLIBC_TUNABLES", tunables.c_str(), 1);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -89,6 +99,7 @@ int main(int argc, char** argv) {
     std::string core(own, static_cast<std::size_t>(length));
     find_libraries(core.substr(0, core.rfind('/')));
     core += "-core";
+    ask_for_large_pages();
     execv(core.c_str(), argv);
     std::fprintf(stderr, "edmund: cannot start %s: %s\n", core.c_str(), std::strerror(errno));
   } else {

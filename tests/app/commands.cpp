@@ -2,6 +2,8 @@
 #include "support/catch.h"
 
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -33,6 +35,24 @@ TEST_CASE("What edmund answers by itself is what edmund-core answers", "[app]") 
     CHECK(ours.output == core.output);
     CHECK(!ours.output.empty());
   }
+}
+
+TEST_CASE("edmund starts edmund-core with a heap of large pages, unless told otherwise", "[app]") {
+  const TempFolder folder;
+  const auto program = folder.path() / "edmund";
+  std::filesystem::copy_file(EDMUND_BINARY, program);
+  {
+    std::ofstream core(folder.path() / "edmund-core");
+    core << "#!/bin/sh\necho \"tunables $GLIBC_TUNABLES arguments $*\"\n";
+  }
+  std::filesystem::permissions(folder.path() / "edmund-core", std::filesystem::perms::owner_all);
+  const auto output = [&](const std::string& before) {
+    return edmund_run(folder.path(), "train x.yaml", "GLIBC_TUNABLES=" + before + " " + program.string()).output;
+  };
+  CHECK(output("") == "tunables glibc.malloc.hugetlb=1 arguments train x.yaml\n");
+  CHECK(output("glibc.malloc.check=0") ==
+        "tunables glibc.malloc.check=0:glibc.malloc.hugetlb=1 arguments train x.yaml\n");
+  CHECK(output("glibc.malloc.hugetlb=0") == "tunables glibc.malloc.hugetlb=0 arguments train x.yaml\n");
 }
 
 TEST_CASE("list shows every plugin with a line about it, as text and as JSON", "[app]") {

@@ -5,6 +5,9 @@
 namespace edmund::ops::cpu::EDMUND_ISA {
 namespace {
 
+constexpr long kCachedFloats = 64'000;
+constexpr long kAhead = 16;  // rows of the packed matrix that are asked for before they are needed
+
 struct Sums {
   const float* a;
   long a_row, a_step;  // element (row i, depth d) at a + i·a_row + d·a_step
@@ -21,6 +24,9 @@ EDMUND_INLINE void multiply(const Sums& s, Vec (&acc)[R][N]) {
 #pragma GCC unroll 2
     for (int j = 0; j < N; ++j) acc[i][j] = Vec{};
   for (long d = 0; d < s.depth; ++d, a += s.a_step, b += s.ldb) {
+    // Panels come from beyond the second-level cache, whose own reading ahead ends with each page.
+    __builtin_prefetch(b + kAhead * s.ldb);
+    if constexpr (N > 1) __builtin_prefetch(b + kAhead * s.ldb + kWidth);
     Vec column[N];
 #pragma GCC unroll 2
     for (int j = 0; j < N; ++j) column[j] = load(b + j * kWidth);
@@ -138,19 +144,25 @@ void pack(const float* b, long depth, long columns, long d_stride, long n_stride
 }
 
 void gemm(const float* a, long lda, long rows, long depth, long columns, const float* packed, const Output& out) {
-  const long step = rows > 0 ? block_rows(rows) : 1;
-  for (long n = 0; n < columns; n += kPanel, packed += depth * kPanel) {
-    const long width = smaller(columns - n, kPanel);
-    for (long i = 0; i < rows; i += step) {
-      const long height = smaller(rows - i, step);
-      const Sums sums{a + i * lda, lda, 1, packed, kPanel, depth};
-      const long at = i * columns + n;
-      const Output part{out.y + at, out.add != nullptr ? out.add + n : nullptr,
-                        out.residual != nullptr ? out.residual + at : nullptr, out.scale, out.relu};
-      if (width > kWidth) {
-        Rows<2>::output(height, sums, part, columns, width);
-      } else {
-        Rows<1>::output(height, sums, part, columns, width);
+  // Rows that stay in the second-level cache while all panels pass.
+  const long step = rows > 0 ? block_rows(rows) : 1, most = kCachedFloats / depth / step * step,
+             high = most > step ? most : step;
+  for (long first = 0; first < rows; first += high) {
+    const long end = smaller(first + high, rows);
+    const float* panel = packed;
+    for (long n = 0; n < columns; n += kPanel, panel += depth * kPanel) {
+      const long width = smaller(columns - n, kPanel);
+      for (long i = first; i < end; i += step) {
+        const long height = smaller(end - i, step);
+        const Sums sums{a + i * lda, lda, 1, panel, kPanel, depth};
+        const long at = i * columns + n;
+        const Output part{out.y + at, out.add != nullptr ? out.add + n : nullptr,
+                          out.residual != nullptr ? out.residual + at : nullptr, out.scale, out.relu};
+        if (width > kWidth) {
+          Rows<2>::output(height, sums, part, columns, width);
+        } else {
+          Rows<1>::output(height, sums, part, columns, width);
+        }
       }
     }
   }

@@ -11,6 +11,18 @@ EDMUND_INLINE void add_to(double* sums, Vec v, long n) {
   for (long i = 0; i < n; ++i) sums[i] += static_cast<double>(v[i]);
 }
 
+template <int N>
+struct Vectors {};
+
+// Calls f for the channels, four vectors at a time (memory is read in order then), then one, the last perhaps not full: (how many, first channel,
+// numbers in each).
+template <typename Call>
+EDMUND_INLINE void by_vectors(long C, const Call& f) {
+  long c = 0;
+  for (; c + 4 * kWidth <= C; c += 4 * kWidth) f(Vectors<4>(), c, kWidth);
+  for (; c < C; c += kWidth) f(Vectors<1>(), c, smaller(kWidth, C - c));
+}
+
 template <bool kSilu, bool kFactors>
 void apply(const float* x, float* y, long pixels, long C, const Affine& f, const float* factors) {
   for (long i = 0; i < pixels; ++i, x += C, y += C, factors += kFactors ? C : 0)
@@ -28,26 +40,23 @@ void apply(const float* x, float* y, long pixels, long C, const Affine& f, const
 void moments(const float* x, long pixels, long C, const float* shift, double* sum, double* squares) {
   for (long begin = 0; begin < pixels; begin += kChunk) {
     const long count = smaller(kChunk, pixels - begin);
-    for (long c = 0; c < C; c += kWidth) {
-      const long n = smaller(kWidth, C - c);
-      const Vec origin = load(shift + c, n);
-      Vec s[2] = {}, q[2] = {};
+    by_vectors(C, [&]<int N>(Vectors<N>, long c, long n) {
+      Vec origin[N], s[N] = {}, q[N] = {};
+#pragma GCC unroll 4
+      for (int k = 0; k < N; ++k) origin[k] = load(shift + c + k * kWidth, n);
       const float* from = x + begin * C + c;
-      for (long i = 0; i + 1 < count; i += 2, from += 2 * C) {
-        const Vec d0 = load(from, n) - origin, d1 = load(from + C, n) - origin;
-        s[0] += d0;
-        s[1] += d1;
-        q[0] += d0 * d0;
-        q[1] += d1 * d1;
+      for (long i = 0; i < count; ++i, from += C)
+#pragma GCC unroll 4
+        for (int k = 0; k < N; ++k) {
+          const Vec d = load(from + k * kWidth, n) - origin[k];
+          s[k] += d;
+          q[k] += d * d;
+        }
+      for (int k = 0; k < N; ++k) {
+        add_to(sum + c + k * kWidth, s[k], n);
+        add_to(squares + c + k * kWidth, q[k], n);
       }
-      if (count % 2 != 0) {
-        const Vec d = load(from, n) - origin;
-        s[0] += d;
-        q[0] += d * d;
-      }
-      add_to(sum + c, s[0] + s[1], n);
-      add_to(squares + c, q[0] + q[1], n);
-    }
+    });
   }
 }
 
@@ -63,26 +72,28 @@ void norm_backward(const float* x, const float* dy, float* dz, long pixels, long
                    const float* factors, const float* mean, const float* rstd, double* sums, double* products) {
   for (long begin = 0; begin < pixels; begin += kChunk) {
     const long count = smaller(kChunk, pixels - begin);
-    for (long c = 0; c < C; c += kWidth) {
-      const long n = smaller(kWidth, C - c);
-      const Vec a = load(f.a + c, n), b = load(f.b + c, n), center = load(mean + c, n), inverse = load(rstd + c, n);
-      Vec s{}, q{};
-      for (long i = begin; i < begin + count; ++i) {
-        const long at = i * C + c;
-        const Vec in = load(x + at, n);
-        Vec d = load(dy + at, n);
-        if (factors != nullptr) d *= load(factors + at, n);
-        if (f.silu) {
-          const Vec z = in * a + b, g = sigmoid(z);
-          d *= g + g * (z - z * g);
+    by_vectors(C, [&]<int N>(Vectors<N>, long c, long n) {
+      Vec s[N] = {}, q[N] = {};
+      for (long i = begin; i < begin + count; ++i)
+#pragma GCC unroll 4
+        for (int k = 0; k < N; ++k) {
+          const long channel = c + k * kWidth, at = i * C + channel;
+          const Vec in = load(x + at, n);
+          Vec d = load(dy + at, n);
+          if (factors != nullptr) d *= load(factors + at, n);
+          if (f.silu) {
+            const Vec z = in * load(f.a + channel, n) + load(f.b + channel, n), g = sigmoid(z);
+            d *= g + g * (z - z * g);
+          }
+          s[k] += d;
+          q[k] += d * (in - load(mean + channel, n));
+          store(dz + at, d, n);
         }
-        s += d;
-        q += d * (in - center);
-        store(dz + at, d, n);
+      for (int k = 0; k < N; ++k) {
+        add_to(sums + c + k * kWidth, s[k], n);
+        add_to(products + c + k * kWidth, q[k] * load(rstd + c + k * kWidth, n), n);
       }
-      add_to(sums + c, s, n);
-      add_to(products + c, q * inverse, n);
-    }
+    });
   }
 }
 
