@@ -72,15 +72,21 @@ void by_blocks(const Task& task, const float* packed) {
 void by_panels(const Task& task, const float* packed, const FilterWeight& weight) {
   const auto& [table, tiles, count, points, C, K, x, out, threads, panels] = task;
   const std::int64_t row = row_of(C), plane = plane_of(count * row), panel = table.panel;
-  float* v = scratch(Scratch::kImage, points * plane);
-  at::parallel_for(0, count, 4, [&](std::int64_t begin, std::int64_t end) {
-    table.winograd_input(tiles, x, C, begin, end, v + begin * row, plane, row);
-  });
+  // Of very few tiles each thread makes its own copy, which takes less time than to wait for the others.
+  const bool own_tiles = packed != nullptr && count * C <= 2048;
+  const auto transform = [&](float* to, std::int64_t begin, std::int64_t end) {
+    table.winograd_input(tiles, x, C, begin, end, to + begin * row, plane, row);
+  };
+  float* const shared = own_tiles ? nullptr : scratch(Scratch::kImage, points * plane);
+  if (!own_tiles)
+    at::parallel_for(0, count, 4, [&](std::int64_t begin, std::int64_t end) { transform(shared, begin, end); });
   const std::int64_t depth = packed != nullptr ? C : std::min<std::int64_t>(C, 96);
   const std::int64_t weights = packed != nullptr ? plane_of(C * panels * panel) : plane_of(depth * panel);
-  const std::int64_t shares =
-      panels < 2 * threads ? std::min(threads, count) : 1;  // of the tiles, where there are few panels
+  // Where threads cannot share the panels evenly, they share the tiles too.
+  const std::int64_t shares = panels % threads == 0 || panels > 4 * threads ? 1 : std::min(threads, count);
   at::parallel_for(0, panels * shares, 1, [&](std::int64_t begin, std::int64_t end) {
+    float* const v = own_tiles ? scratch(Scratch::kImage, points * plane) : shared;
+    if (own_tiles) transform(v, 0, count);
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t t0 = count * (i % shares) / shares, t1 = count * (i % shares + 1) / shares, height = t1 - t0;
       const std::int64_t n0 = i / shares * panel, n1 = std::min(n0 + panel, K), product = plane_of(height * panel);
@@ -240,7 +246,9 @@ Tensor winograd(const Tensor& x, const Tensor& weight, Packing packing, Use use,
                           .scale = tail.scale,
                           .relu = tail.relu,
                           .K = view.K}};
-  const bool few = task.count < view.K && task.count <= 128;
+  // Weights that are kept and fit into each thread's cache may as well be read by all threads, if there are tiles for all.
+  const bool small = use == Use::kKeep && task.points * task.C * task.K <= 250'000 && task.count >= 4 * task.threads;
+  const bool few = task.count < task.K && task.count <= 128 && !small;
   if (few && use == Use::kOnce) {
     by_panels(task, nullptr, view);
     return y;
