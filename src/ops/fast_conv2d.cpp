@@ -1,4 +1,5 @@
-// conv2d on the CPU: in bfloat16 by ATen (oneDNN) where that is asked for and there; else 3×3 by Winograd's F(4×4, 3×3) or ATen's direct convolution (set_conv), 1×1 as a matrix product, others by ATen.
+// conv2d on the CPU: in bfloat16 by ATen (oneDNN) where that is asked for and there; else 1×1 as a matrix product, filters that winograd_form() knows by
+// Winograd's way (set_conv), others by ATen's direct convolution.
 #include "edmund/core/format.h"
 #include "edmund/ops/device.h"
 #include "fast_conv.h"

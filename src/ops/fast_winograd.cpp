@@ -253,7 +253,7 @@ Tensor winograd(const Tensor& x, const Tensor& weight, Packing packing, Use use,
     by_panels(task, nullptr, view);
     return y;
   }
-  const Tensor packed = packed_weight(plain, packing, use);
+  const Tensor packed = packed_weight(weight, packing, use);
   if (few) {
     by_panels(task, packed.const_data_ptr<float>(), view);
   } else {

@@ -3,16 +3,12 @@
 #include "cpu/kernels.h"
 #include "edmund/ops/ops.h"
 #include "fast.h"
+#include "kept_forms.h"
 
 #include <algorithm>
 #include <array>
 #include <ATen/ops/empty.h>
 #include <atomic>
-#include <c10/util/intrusive_ptr.h>
-#include <cstring>
-#include <map>
-#include <mutex>
-#include <utility>
 
 namespace edmund::ops {
 namespace {
@@ -32,7 +28,6 @@ namespace cpu {
 namespace {
 
 using Sample = std::array<float, 16>;
-using WeakWeight = c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl>;
 
 // Values spread over the weight: one more guard against a weight that was written through other memory without a word.
 Sample sample_of(const Tensor& weight) {
@@ -44,30 +39,11 @@ Sample sample_of(const Tensor& weight) {
   return out;
 }
 
-struct Kept {
-  WeakWeight weight;
-  const void* data;
-  std::uint32_t version;
-  std::uint64_t generation;
+struct Proof {
   const KernelTable* table;
   Sample sample;
-  Tensor packed;
-
-  bool holds(const Tensor& now, const Sample& values) const {
-    return data == now.const_data_ptr() && version == now._version() && generation == ops::generation() &&
-           table == &kernel_table() && std::memcmp(&sample, &values, sizeof(Sample)) == 0 && !weight.expired();
-  }
+  bool operator==(const Proof&) const = default;
 };
-
-struct Store {
-  std::mutex mutex;
-  std::map<std::pair<const c10::TensorImpl*, Packing>, Kept> kept;
-};
-
-Store& store() {
-  static Store entries;
-  return entries;
-}
 
 std::atomic<std::size_t>& made() {
   static std::atomic<std::size_t> count = 0;
@@ -95,27 +71,10 @@ Tensor pack(const Tensor& weight, Packing packing) {
 std::size_t packed_weight_count() { return made(); }
 
 Tensor packed_weight(const Tensor& weight, Packing packing, Use use) {
+  static KeptForms<Packing, Proof> forms;
   if (use == Use::kOnce || weight.is_inference() || !weight.is_contiguous()) return pack(weight, packing);
-  const Sample sample = sample_of(weight);
-  const std::pair key(static_cast<const c10::TensorImpl*>(weight.unsafeGetTensorImpl()), packing);
-  Store& all = store();
-  {
-    const std::scoped_lock lock(all.mutex);
-    const auto found = all.kept.find(key);
-    if (found != all.kept.end() && found->second.holds(weight, sample)) return found->second.packed;
-  }
-  Kept entry{.weight = WeakWeight(weight.getIntrusivePtr()),
-             .data = weight.const_data_ptr(),
-             .version = static_cast<std::uint32_t>(weight._version()),
-             .generation = ops::generation(),
-             .table = &kernel_table(),
-             .sample = sample,
-             .packed = pack(weight, packing)};
-  const Tensor packed = entry.packed;
-  const std::scoped_lock lock(all.mutex);
-  std::erase_if(all.kept, [](const auto& item) { return item.second.weight.expired(); });
-  all.kept.insert_or_assign(key, std::move(entry));
-  return packed;
+  return forms.get(weight, packing, generation(), {&kernel_table(), sample_of(weight)},
+                   [&] { return pack(weight, packing); });
 }
 
 }  // namespace cpu

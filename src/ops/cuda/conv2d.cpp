@@ -1,14 +1,11 @@
 // conv2d on the GPU: cuDNN's channels-last convolution in the type of `precision`, then one pass for all that is added. Weights are cast for each
 // call; for sampling the cast form is kept until they change.
+#include "../kept_forms.h"
 #include "glue.h"
 
 #include <ATen/ATen.h>
-#include <c10/util/intrusive_ptr.h>
-#include <map>
-#include <mutex>
 #include <torch/csrc/autograd/custom_function.h>
 #include <tuple>
-#include <utility>
 
 namespace edmund::ops::cuda {
 namespace {
@@ -23,40 +20,15 @@ Tensor cast(const Tensor& x, at::ScalarType type) {
   return x.to(x.options().dtype(type), /*non_blocking=*/false, /*copy=*/true, at::MemoryFormat::ChannelsLast);
 }
 
-using WeakWeight = c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl>;
-struct Kept {
-  WeakWeight weight;
-  const void* data;
-  std::uint32_t version;
-  std::uint64_t weights;
-  Tensor form;
+struct NoProof {
+  bool operator==(const NoProof&) const = default;
 };
-struct Store {
-  std::mutex mutex;
-  std::map<std::pair<const c10::TensorImpl*, at::ScalarType>, Kept> kept;
-};
-
-Store& store() {
-  static auto* forms =
-      new Store;  // never destroyed: at the end of the process there is no driver to give memory back to
-  return *forms;
-}
 
 Tensor kept_form(const Tensor& weight, at::ScalarType type, std::uint64_t weights) {
+  // Never destroyed: at the end of the process there is no driver to give memory back to.
+  static auto& forms = *new KeptForms<at::ScalarType, NoProof>;
   if (weight.is_inference()) return cast(weight, type);
-  const std::pair key(static_cast<const c10::TensorImpl*>(weight.unsafeGetTensorImpl()), type);
-  const auto version = static_cast<std::uint32_t>(weight._version());
-  const std::scoped_lock lock(store().mutex);
-  auto& kept = store().kept;
-  if (const auto found = kept.find(key); found != kept.end()) {
-    const Kept& entry = found->second;
-    if (entry.data == weight.const_data_ptr() && entry.version == version && entry.weights == weights &&
-        !entry.weight.expired())
-      return entry.form;
-  }
-  std::erase_if(kept, [](const auto& item) { return item.second.weight.expired(); });
-  Kept entry{WeakWeight(weight.getIntrusivePtr()), weight.const_data_ptr(), version, weights, cast(weight, type)};
-  return kept.insert_or_assign(key, std::move(entry)).first->second.form;
+  return forms.get(weight, type, weights, {}, [&] { return cast(weight, type); });
 }
 
 // What follows a convolution.
