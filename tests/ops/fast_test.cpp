@@ -42,24 +42,34 @@ struct Switches {
   }
 };
 
-// In double precision every operator is the reference's.
-void compare(const Operation& operation, const std::vector<Tensor>& inputs, double tolerance) {
+// Runs body() with every instruction set that this machine has, on one thread and on two.
+template <typename Body>
+void on_every_table(const Body& body) {
   const Switches switches;
-  const auto exact = results(operation, inputs, at::kDouble);
   long count = 0;
   const auto* tables = ops::cpu::kernel_tables(count);
   for (long i = 0; i < count; ++i)
     for (const int threads : {1, 2}) {
       ops::cpu::use_kernel_table(*tables[i]);
       at::set_num_threads(threads);
-      const auto found = results(operation, inputs, at::kFloat);
-      REQUIRE(found.size() == exact.size());
-      for (std::size_t k = 0; k < found.size(); ++k) {
-        INFO(tables[i]->name << ", " << threads << " threads, result " << k << " of " << found.size());
-        REQUIRE(found[k].sizes() == exact[k].sizes());
-        CHECK(gap(found[k], exact[k]) < tolerance);
-      }
+      INFO(tables[i]->name << ", " << threads << " threads");
+      body();
     }
+}
+
+// In double precision every operator is the reference's.
+void compare(const Operation& operation, const std::vector<Tensor>& inputs, double tolerance) {
+  const Switches switches;
+  const auto exact = results(operation, inputs, at::kDouble);
+  on_every_table([&] {
+    const auto found = results(operation, inputs, at::kFloat);
+    REQUIRE(found.size() == exact.size());
+    for (std::size_t k = 0; k < found.size(); ++k) {
+      INFO("result " << k << " of " << found.size());
+      REQUIRE(found[k].sizes() == exact[k].sizes());
+      CHECK(gap(found[k], exact[k]) < tolerance);
+    }
+  });
 }
 
 }  // namespace
@@ -102,19 +112,13 @@ TEST_CASE("Filters of all shapes, padded or not, equal the reference", "[ops][fa
                  bias = random({s[4]}, 3);
     const Tensor exact = ops::conv2d(x, {.weight = weight, .bias = bias, .padding = padding, .relu = true});
     CHECK(exact.min().item<double>() == 0.0);
-    const Switches switches;
-    ops::set_conv(conv);
-    long count = 0;
-    const auto* tables = ops::cpu::kernel_tables(count);
-    for (long i = 0; i < count; ++i)
-      for (const int threads : {1, 2}) {
-        ops::cpu::use_kernel_table(*tables[i]);
-        at::set_num_threads(threads);
-        const Tensor found = ops::conv2d(
-            x.to(at::kFloat),
-            {.weight = weight.to(at::kFloat), .bias = bias.to(at::kFloat), .padding = padding, .relu = true});
-        CHECK(gap(found, exact) < (conv == ops::Conv::kWinograd ? 2e-5 : 5e-6));  // sums of up to 5,000 products
-      }
+    on_every_table([&] {
+      ops::set_conv(conv);
+      const Tensor found =
+          ops::conv2d(x.to(at::kFloat),
+                      {.weight = weight.to(at::kFloat), .bias = bias.to(at::kFloat), .padding = padding, .relu = true});
+      CHECK(gap(found, exact) < (conv == ops::Conv::kWinograd ? 2e-5 : 5e-6));  // sums of up to 5,000 products
+    });
   }
 }
 

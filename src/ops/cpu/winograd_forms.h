@@ -137,6 +137,28 @@ struct F4x7 {
   static EDMUND_INLINE void weight(const Vec (&g)[7], Vec (&u)[10]) { multiply(kMatrices.g, g, u); }
 };
 
+/// A transform of In numbers to Out on both dimensions of a square: load(i, j) gives, put(i, j, v) takes.
+template <int In, int Out, typename Transform, typename Load, typename Put>
+EDMUND_INLINE void on_square(const Transform& transform, const Load& load_at, const Put& put) {
+  Vec half[Out][In];
+#pragma GCC unroll 6
+  for (int j = 0; j < In; ++j) {
+    Vec in[In], column[Out];
+#pragma GCC unroll 6
+    for (int i = 0; i < In; ++i) in[i] = load_at(i, j);
+    transform(in, column);
+#pragma GCC unroll 6
+    for (int i = 0; i < Out; ++i) half[i][j] = column[i];
+  }
+#pragma GCC unroll 6
+  for (int i = 0; i < Out; ++i) {
+    Vec out[Out];
+    transform(half[i], out);
+#pragma GCC unroll 6
+    for (int j = 0; j < Out; ++j) put(i, j, out[j]);
+  }
+}
+
 /// F ⊗ F on squares of pixels.
 template <typename F>
 struct Square {
@@ -147,67 +169,26 @@ struct Square {
   template <typename Pixel, typename Put>
   static EDMUND_INLINE void input(const Pixel& pixel, const Put& put) {
     constexpr int N = F::kPoints;
-    Vec half[N][N];
-#pragma GCC unroll 6
-    for (int j = 0; j < N; ++j) {
-      Vec d[N], column[N];
-#pragma GCC unroll 6
-      for (int i = 0; i < N; ++i) d[i] = pixel(i, j);
-      F::input(d, column);
-#pragma GCC unroll 6
-      for (int i = 0; i < N; ++i) half[i][j] = column[i];
-    }
-#pragma GCC unroll 6
-    for (int i = 0; i < N; ++i) {
-      Vec out[N];
-      F::input(half[i], out);
-#pragma GCC unroll 6
-      for (int j = 0; j < N; ++j) put(N * i + j, out[j]);
-    }
+    on_square<N, N>(
+        [](const Vec(&d)[N], Vec(&v)[N]) __attribute__((always_inline)) { F::input(d, v); },
+        pixel, [&](int i, int j, Vec v) __attribute__((always_inline)) { put(N * i + j, v); });
   }
   // product(p) loads, put(i, j, y) stores.
   template <typename Product, typename Put>
   static EDMUND_INLINE void output(const Product& product, const Put& put) {
     constexpr int N = F::kPoints, M = F::kOut;
-    Vec half[M][N];
-#pragma GCC unroll 6
-    for (int j = 0; j < N; ++j) {
-      Vec in[N], column[M];
-#pragma GCC unroll 6
-      for (int i = 0; i < N; ++i) in[i] = product(N * i + j);
-      F::output(in, column);
-#pragma GCC unroll 4
-      for (int i = 0; i < M; ++i) half[i][j] = column[i];
-    }
-#pragma GCC unroll 4
-    for (int i = 0; i < M; ++i) {
-      Vec out[M];
-      F::output(half[i], out);
-#pragma GCC unroll 4
-      for (int j = 0; j < M; ++j) put(i, j, out[j]);
-    }
+    on_square<N, M>(
+        [](const Vec(&m)[N], Vec(&y)[M]) __attribute__((always_inline)) { F::output(m, y); },
+        [&](int i, int j) __attribute__((always_inline)) { return product(N * i + j); }, put);
   }
   // tap(i) gives, put(p, u) stores.
   template <typename Tap, typename Put>
   static EDMUND_INLINE void weight(const Tap& tap, const Put& put) {
     constexpr int N = F::kPoints, R = F::kTaps;
-    Vec half[N][R];
-#pragma GCC unroll 5
-    for (int j = 0; j < R; ++j) {
-      Vec in[R], column[N];
-#pragma GCC unroll 5
-      for (int i = 0; i < R; ++i) in[i] = tap(R * i + j);
-      F::weight(in, column);
-#pragma GCC unroll 6
-      for (int i = 0; i < N; ++i) half[i][j] = column[i];
-    }
-#pragma GCC unroll 6
-    for (int i = 0; i < N; ++i) {
-      Vec out[N];
-      F::weight(half[i], out);
-#pragma GCC unroll 6
-      for (int j = 0; j < N; ++j) put(N * i + j, out[j]);
-    }
+    on_square<R, N>(
+        [](const Vec(&g)[R], Vec(&u)[N]) __attribute__((always_inline)) { F::weight(g, u); },
+        [&](int i, int j) __attribute__((always_inline)) { return tap(R * i + j); },
+        [&](int i, int j, Vec u) __attribute__((always_inline)) { put(N * i + j, u); });
   }
 };
 
