@@ -141,24 +141,12 @@ void winograd_gradient(const Tiles& tiles, const float* dy, long K, long t0, lon
     const long rows = smaller(4, tiles.out_H - tile.y), columns = smaller(4, tiles.out_W - tile.x);
     for (long k = 0; k < row; k += kWidth) {
       const long n = K - k;
-      Vec half[6][4];
-#pragma GCC unroll 4
-      for (int j = 0; j < 4; ++j) {
-        Vec in[4], column[6];
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; ++i)
-          in[i] = n > 0 && i < rows && j < columns ? load(origin + (i * tiles.out_W + j) * K + k, n) : Vec{};
-        F4x3::gradient(in, column);
-#pragma GCC unroll 6
-        for (int i = 0; i < 6; ++i) half[i][j] = column[i];
-      }
-#pragma GCC unroll 6
-      for (int i = 0; i < 6; ++i) {
-        Vec out[6];
-        F4x3::gradient(half[i], out);
-#pragma GCC unroll 6
-        for (int j = 0; j < 6; ++j) store(v + (6 * i + j) * plane + k, out[j]);
-      }
+      on_square<4, 6>(
+          [](const Vec(&in)[4], Vec(&out)[6]) __attribute__((always_inline)) { F4x3::gradient(in, out); },
+          [&](int i, int j) __attribute__((always_inline)) {
+            return n > 0 && i < rows && j < columns ? load(origin + (i * tiles.out_W + j) * K + k, n) : Vec{};
+          },
+          [&](int i, int j, Vec value) __attribute__((always_inline)) { store(v + (6 * i + j) * plane + k, value); });
     }
   }
 }
@@ -173,18 +161,10 @@ void winograd_weight_gradient(const float* du, long plane, long row, long C, lon
       float taps[9 * kWidth][kWidth];
       for (long n = 0; n < count; ++n) {
         const float* from = du + (c - c0 + n) * row + k - k0;
-        Vec half[3][6];
-        for (int j = 0; j < 6; ++j) {
-          Vec in[6], column[3];
-          for (int i = 0; i < 6; ++i) in[i] = load(from + (6 * i + j) * plane);
-          F4x3::weight_gradient(in, column);
-          for (int i = 0; i < 3; ++i) half[i][j] = column[i];
-        }
-        for (int i = 0; i < 3; ++i) {
-          Vec out[3];
-          F4x3::weight_gradient(half[i], out);
-          for (int j = 0; j < 3; ++j) store(taps[9 * n + 3 * i + j], out[j] * scale);
-        }
+        on_square<6, 3>(
+            [](const Vec(&in)[6], Vec(&out)[3]) __attribute__((always_inline)) { F4x3::weight_gradient(in, out); },
+            [&](int i, int j) __attribute__((always_inline)) { return load(from + (6 * i + j) * plane); },
+            [&](int i, int j, Vec g) __attribute__((always_inline)) { store(taps[9 * n + 3 * i + j], g * scale); });
       }
       for (long i = 0; i < 9 * count; i += kWidth) {
         Vec turned[kWidth];
