@@ -36,4 +36,14 @@ inline std::int64_t wanted_gradients(std::initializer_list<const std::optional<T
   return bits;
 }
 
+/// The same bits, read.
+class Needs {
+ public:
+  explicit Needs(std::int64_t bits) : bits_(bits) {}
+  bool operator()(int input) const { return (bits_ >> input & 1) != 0; }
+
+ private:
+  std::int64_t bits_;
+};
+
 }  // namespace edmund::ops

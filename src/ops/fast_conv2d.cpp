@@ -12,7 +12,6 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/mm.h>
-#include <ATen/ops/zeros.h>
 #include <ATen/Parallel.h>
 #include <optional>
 #include <torch/csrc/autograd/custom_function.h>
@@ -95,23 +94,43 @@ Tensor forward(const Tensor& input, const Tensor& weight, const Tail& tail, at::
   return tail.relu ? y.relu_() : y;
 }
 
-// Gradients for what was added: dy·scale (the residual's), and its sums over the pixels of each image [B, K].
-Tensor tail_gradients(const Tensor& dy, double scale, bool residual, bool sums, Tensor& per_image) {
-  if (!sums) return residual ? (scale == 1.0 ? dy : dy * scale) : Tensor();
+// Gradients for what was added, of those that are wanted.
+struct TailGradients {
+  Tensor residual, bias, per_sample;  // dy·scale, and its sums over all pixels [K] and over those of each image [B, K]
+};
+
+TailGradients tail_gradients(const Tensor& dy, double scale, const Needs& needs) {
+  TailGradients out{.residual = needs(4) ? dy : Tensor()};
+  if (!needs(2) && !needs(3)) {
+    if (needs(4) && scale != 1.0) out.residual = dy * scale;
+    return out;
+  }
   const std::int64_t B = dy.size(0), K = dy.size(1), pixels = dy.size(2) * dy.size(3);
-  const bool scaled = residual && scale != 1.0;
-  const Tensor out = scaled ? at::empty_like(dy) : dy;
+  if (needs(4) && scale != 1.0) out.residual = at::empty_like(dy);
   const PixelTasks tasks(B, pixels);
-  const Tensor parts = at::zeros({B, tasks.parts, K}, at::kFloat);
+  const Tensor parts = at::empty({B, tasks.parts, K}, at::kFloat);
   const float* from = dy.const_data_ptr<float>();
-  float *to = scaled ? out.data_ptr<float>() : nullptr, *rows = parts.data_ptr<float>();
+  float *to = needs(4) && scale != 1.0 ? out.residual.data_ptr<float>() : nullptr, *rows = parts.data_ptr<float>();
   tasks.run([&](std::int64_t image, std::int64_t part, std::int64_t first, std::int64_t last) {
     const std::int64_t at = (image * pixels + first) * K;
+    float* row = rows + (image * tasks.parts + part) * K;
+    std::fill_n(row, K, 0.0F);
     kernel_table().scaled_sums(from + at, last - first, K, static_cast<float>(scale), to != nullptr ? to + at : nullptr,
-                               rows + (image * tasks.parts + part) * K);
+                               row);
   });
-  per_image = tasks.parts == 1 ? parts.squeeze(1) : parts.sum(1);
-  return residual ? out : Tensor();
+  // Each sum of rows in order, in place: an image's into its first, the images' into the bias's.
+  const auto add = [&](float* sum, const float* row) {
+    for (std::int64_t k = 0; k < K; ++k) sum[k] += row[k];
+  };
+  for (std::int64_t row = 0; row < B * tasks.parts; ++row)
+    if (row % tasks.parts != 0) add(rows + row / tasks.parts * tasks.parts * K, rows + row * K);
+  if (needs(2)) {
+    out.bias = at::empty({K}, at::kFloat);
+    std::copy_n(rows, K, out.bias.data_ptr<float>());
+    for (std::int64_t image = 1; image < B; ++image) add(out.bias.data_ptr<float>(), rows + image * tasks.parts * K);
+  }
+  if (needs(3)) out.per_sample = parts.select(1, 0);
+  return out;
 }
 
 // dw = scale · dyᵀ·x over all pixels. Threads share its rows; chunks of pixels stay in the second-level cache while all products of them are made.
@@ -168,10 +187,8 @@ class Function : public torch::autograd::Function<Function> {
     });
     const double scale = ctx->saved_data["scale"].toDouble();
     const std::array<std::int64_t, 2> padding{ctx->saved_data["y_pad"].toInt(), ctx->saved_data["x_pad"].toInt()};
-    const std::int64_t wanted = ctx->saved_data["needs"].toInt();
-    const auto needs = [&](int i) { return (wanted >> i & 1) != 0; };
-    Tensor per_image;
-    const Tensor residual = tail_gradients(dy, scale, needs(4), needs(2) || needs(3), per_image);
+    const Needs needs(ctx->saved_data["needs"].toInt());
+    const TailGradients added = tail_gradients(dy, scale, needs);
     Tensor dx, dw;
     const Tail tail{.scale = static_cast<float>(scale)};
     switch (method_of(weight, padding, Use::kOnce)) {
@@ -194,7 +211,7 @@ class Function : public torch::autograd::Function<Function> {
             at::convolution_backward(scale == 1.0 ? dy : dy * scale, x, weight, std::nullopt, {1, 1}, padding, {1, 1},
                                      false, {0, 0}, 1, {needs(0), needs(1), false});
     }
-    return {dx, dw, needs(2) ? per_image.sum(0) : Tensor(), needs(3) ? per_image : Tensor(), residual, {}, {}, {}};
+    return {dx, dw, added.bias, added.per_sample, added.residual, {}, {}, {}};
   }
 };
 

@@ -17,10 +17,15 @@ struct NormInputs {
       : weight(plain(weight_)), bias(plain(bias_)), scale(plain(scale_)), shift(plain(shift_)) {}
 };
 
+/// Gradients of group_norm_silu's inputs. Those of the parameters come from sums over the pixels of each image and channel, of dz and of
+/// dz·(x - mean)/deviation, dz the gradient of what is left of x by normalization, weight, bias, scale and shift.
+struct NormGradients {
+  Tensor x, weight, bias, scale, shift;
+};
+
 /// `Norm` is what a call is beside its tensors; all images are channels-last.
 ///   forward(x, norm, inputs, rows) → y; rows: whatever backward needs.
-///   backward(x, dy, rows, norm, totals) → dx; totals [B, 2, C]: sums over the pixels of dz and of dz·(x - mean)/deviation, dz the gradient of what is
-///   left of x by normalization, weight, bias, scale and shift.
+///   backward(x, dy, rows, norm, inputs, needs) → the gradients of x and of those others that `needs` says, by wanted_gradients(), are wanted.
 template <typename Norm, auto forward_of, auto backward_of>
 class NormFunction : public torch::autograd::Function<NormFunction<Norm, forward_of, backward_of>> {
  public:
@@ -48,20 +53,12 @@ class NormFunction : public torch::autograd::Function<NormFunction<Norm, forward
     const at::NoGradGuard no_grad;
     const auto saved = ctx->get_saved_variables();
     const auto settings = c10::static_intrusive_pointer_cast<Settings>(ctx->saved_data["settings"].toCapsule());
-    const Tensor &x = saved[0], &rows = saved[1], &weight = saved[2], &bias = saved[3], &scale = saved[4];
-    Tensor totals;
-    Tensor dx = backward_of(x, channels_last(gradients[0].to(x.scalar_type())), rows, settings->norm, totals);
-    const Tensor sums = totals.select(1, 0), products = totals.select(1, 1);  // [B, C] each
-    const std::int64_t wanted = ctx->saved_data["needs"].toInt();
-    const auto needs = [&](int i) { return (wanted >> i & 1) != 0; };
-    const Tensor adapt = scale.defined() ? scale + 1.0 : Tensor();
-    const auto over_images = [&](const Tensor& s) { return (adapt.defined() ? s * adapt : s).sum(0).to(at::kFloat); };
-    return {dx,
-            needs(1) ? over_images(products) : Tensor(),
-            needs(2) ? over_images(sums) : Tensor(),
-            needs(3) ? (products * weight + sums * bias).to(at::kFloat) : Tensor(),
-            needs(4) ? sums.to(at::kFloat).contiguous() : Tensor(),
-            {}};
+    const Tensor& x = saved[0];
+    const NormInputs inputs{saved[2], saved[3], saved[4], {}};
+    const Needs needs(ctx->saved_data["needs"].toInt());
+    NormGradients out =
+        backward_of(x, channels_last(gradients[0].to(x.scalar_type())), saved[1], settings->norm, inputs, needs);
+    return {out.x, out.weight, out.bias, out.scale, out.shift, {}};
   }
 };
 

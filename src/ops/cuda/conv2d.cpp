@@ -94,9 +94,9 @@ class Function : public torch::autograd::Function<Function> {
     const auto saved = ctx->get_saved_variables();
     const Tensor &x = saved[0], &weight = saved[1];
     const double scale = ctx->saved_data["scale"].toDouble();
-    const std::int64_t padding = ctx->saved_data["padding"].toInt(), wanted = ctx->saved_data["needs"].toInt();
+    const std::int64_t padding = ctx->saved_data["padding"].toInt();
     const auto type = [&](const char* name) { return static_cast<at::ScalarType>(ctx->saved_data[name].toInt()); };
-    const auto needs = [&](int i) { return (wanted >> i & 1) != 0; };
+    const Needs needs(ctx->saved_data["needs"].toInt());
     Tensor per_image;
     const Tensor dy = tail_gradients(cast(gradients[0], x.scalar_type()), scale, needs(2) || needs(3), per_image);
     const auto [dx, dw, none] = at::convolution_backward(dy, x, weight, std::nullopt, {1, 1}, {padding, padding},

@@ -59,17 +59,24 @@ Tensor forward(const Tensor& x, const Norm& norm, const NormInputs& inputs, Tens
   return y;
 }
 
-// dx, and sums over the pixels of each image: [B, 2, C] of dz and of dz·(x - mean)/deviation.
-Tensor backward(const Tensor& x, const Tensor& dy, const Tensor& rows, const Norm& norm, Tensor& totals) {
+NormGradients backward(const Tensor& x, const Tensor& dy, const Tensor& rows, const Norm& norm,
+                       const NormInputs& inputs, const Needs& needs) {
   const c10::cuda::CUDAGuard guard(x.device());
   const NormTask task = task_of(x, norm);
   Tensor dx = empty_image(x, x.size(1), x.size(2), x.size(3));
-  totals = empty_floats(x, {x.size(0), 2, x.size(1)});
+  const Tensor totals = empty_floats(x, {x.size(0), 2, x.size(1)});
   const Tensor terms = at::empty_like(totals), partial = partial_sums(x, task);
   C10_CUDA_CHECK(norm_backward(task, x.const_data_ptr(), dy.const_data_ptr(), rows.const_data_ptr<float>(),
                                dx.mutable_data_ptr(), totals.data_ptr<float>(), terms.data_ptr<float>(),
                                partial.data_ptr<float>(), stream_of(x)));
-  return dx;
+  const Tensor sums = totals.select(1, 0), products = totals.select(1, 1);  // [B, C] each
+  const Tensor adapt = inputs.scale.defined() ? inputs.scale + 1.0 : Tensor();
+  const auto over_images = [&](const Tensor& s) { return (adapt.defined() ? s * adapt : s).sum(0); };
+  return {.x = dx,
+          .weight = needs(1) ? over_images(products) : Tensor(),
+          .bias = needs(2) ? over_images(sums) : Tensor(),
+          .scale = needs(3) ? products * inputs.weight + sums * inputs.bias : Tensor(),
+          .shift = needs(4) ? sums.contiguous() : Tensor()};
 }
 
 }  // namespace
