@@ -1,6 +1,7 @@
 #include "edmund/evaluation/inception.h"
 
 #include "edmund/core/error.h"
+#include "edmund/ops/ops.h"
 
 #include <array>
 #include <ATen/ATen.h>
@@ -58,8 +59,8 @@ InceptionV3::Taps InceptionV3::taps(const Tensor& images) const {
   Taps out;
   Tensor x = images.to(at::kFloat).contiguous(at::MemoryFormat::ChannelsLast);
   for (const char* name : {"Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3"}) x = layers_(name, x);
-  out.block64 = at::max_pool2d(x, 3, 2);
-  out.block192 = at::max_pool2d(layers_("Conv2d_4a_3x3", layers_("Conv2d_3b_1x1", out.block64)), 3, 2);
+  out.block64 = ops::max_pool(x, 2, 0);
+  out.block192 = ops::max_pool(layers_("Conv2d_4a_3x3", layers_("Conv2d_3b_1x1", out.block64)), 2, 0);
   x = out.block192;
   for (const auto& mixed : kMixed) {
     if (mixed.block == kSecondReduction) out.block768 = x;

@@ -9,8 +9,7 @@ namespace {
 
 constexpr double kEpsilon = 1e-3;  // of batch norm
 
-Tensor average(const Tensor& x) { return at::avg_pool2d(x, 3, 1, 1, false, false); }  // padding left out of the mean
-Tensor reduced(const Tensor& x) { return at::max_pool2d(x, 3, 2); }
+Tensor reduced(const Tensor& x) { return ops::max_pool(x, 2, 0); }
 
 }  // namespace
 
@@ -39,7 +38,14 @@ InceptionLayers::InceptionLayers(const TensorFile& file, const std::vector<Incep
   }
 }
 
-Tensor InceptionLayers::operator()(const std::string& name, const Tensor& x) const {
+Tensor InceptionLayers::operator()(const std::string& name, const Tensor& x) const { return convolved(name, x, true); }
+
+Tensor InceptionLayers::averaged(const std::string& name, const Tensor& x) const {
+  const Tensor y = convolved(name, x, false);
+  return at::avg_pool2d(y, 3, 1, 1, false, /*count_include_pad=*/false).relu_();
+}
+
+Tensor InceptionLayers::convolved(const std::string& name, const Tensor& x, bool relu) const {
   Folded& layer = layers_.at(name);
   Tensor weight, bias;
   {
@@ -48,12 +54,13 @@ Tensor InceptionLayers::operator()(const std::string& name, const Tensor& x) con
     bias = layer.bias = layer.bias.to(x.device());
   }
   if (layer.stride == 1) {
-    ops::Conv2d args{.weight = weight, .bias = bias, .relu = true};
+    ops::Conv2d args{.weight = weight, .bias = bias, .relu = relu};
     if (!layer.padded) args.padding = 0;
     return ops::conv2d(x, args);
   }
   TORCH_CHECK(!layer.padded, "Inception's layers with a stride have no padding");
-  return at::conv2d(x, weight, bias, layer.stride).relu_();
+  const Tensor y = at::conv2d(x, weight, bias, layer.stride);
+  return relu ? y.relu_() : y;
 }
 
 std::vector<InceptionLayer> inception_block_layers(InceptionBlock block, const std::string& prefix, std::int64_t in,
@@ -108,7 +115,8 @@ Tensor inception_block(InceptionBlock block, const InceptionLayers& layers, cons
   switch (block) {
     case InceptionBlock::kA:
       return at::cat({f("branch1x1", x), f("branch5x5_2", f("branch5x5_1", x)),
-                      f("branch3x3dbl_3", f("branch3x3dbl_2", f("branch3x3dbl_1", x))), f("branch_pool", average(x))},
+                      f("branch3x3dbl_3", f("branch3x3dbl_2", f("branch3x3dbl_1", x))),
+                      layers.averaged(prefix + "branch_pool", x)},
                      1);
     case InceptionBlock::kB:
       return at::cat({f("branch3x3", x), f("branch3x3dbl_3", f("branch3x3dbl_2", f("branch3x3dbl_1", x))), reduced(x)},
@@ -116,7 +124,7 @@ Tensor inception_block(InceptionBlock block, const InceptionLayers& layers, cons
     case InceptionBlock::kC: {
       const Tensor twice = f("branch7x7dbl_3", f("branch7x7dbl_2", f("branch7x7dbl_1", x)));
       return at::cat({f("branch1x1", x), f("branch7x7_3", f("branch7x7_2", f("branch7x7_1", x))),
-                      f("branch7x7dbl_5", f("branch7x7dbl_4", twice)), f("branch_pool", average(x))},
+                      f("branch7x7dbl_5", f("branch7x7dbl_4", twice)), layers.averaged(prefix + "branch_pool", x)},
                      1);
     }
     case InceptionBlock::kD:
@@ -126,9 +134,10 @@ Tensor inception_block(InceptionBlock block, const InceptionLayers& layers, cons
     case InceptionBlock::kE1:
     case InceptionBlock::kE2: {
       const Tensor once = f("branch3x3_1", x), twice = f("branch3x3dbl_2", f("branch3x3dbl_1", x));
-      const Tensor pooled = block == InceptionBlock::kE1 ? average(x) : at::max_pool2d(x, 3, 1, 1);
+      const Tensor pooled = block == InceptionBlock::kE1 ? layers.averaged(prefix + "branch_pool", x)
+                                                         : f("branch_pool", ops::max_pool(x, 1, 1));
       return at::cat({f("branch1x1", x), f("branch3x3_2a", once), f("branch3x3_2b", once), f("branch3x3dbl_3a", twice),
-                      f("branch3x3dbl_3b", twice), f("branch_pool", pooled)},
+                      f("branch3x3dbl_3b", twice), pooled},
                      1);
     }
   }

@@ -36,6 +36,7 @@ Tensor conv2d(const Tensor& x, const Conv2d& args);
 Tensor group_norm_silu(const Tensor& x, const GroupNorm& args);
 Tensor attention(const Tensor& qkv, std::int64_t heads);
 Tensor resample_box(const Tensor& x, Resample direction);
+Tensor max_pool(const Tensor& x, std::int64_t stride, std::int64_t padding);
 Tensor concat(const Tensor& a, const Tensor& b);
 void adam_ema(Tensor& parameters, Tensor& gradient, Tensor& first_moment, Tensor& second_moment,
               std::vector<Tensor>& ema, const AdamStep& args);

@@ -1,4 +1,4 @@
-// Halving, doubling and joining of channels-last images.
+// Halving, doubling, pooling and joining of channels-last images.
 #include "box_function.h"
 #include "cpu/kernels.h"
 #include "fast.h"
@@ -83,6 +83,25 @@ class Concat : public torch::autograd::Function<Concat> {
 }  // namespace
 
 Tensor resample_box(const Tensor& x, Resample direction) { return box_resampled<shrink, grow>(x, direction); }
+
+Tensor max_pool(const Tensor& input, std::int64_t stride, std::int64_t padding) {
+  const Tensor x = channels_last(input);
+  const std::int64_t B = x.size(0), C = x.size(1), H = x.size(2), W = x.size(3);
+  const std::int64_t out_H = (H + 2 * padding - 3) / stride + 1, out_W = (W + 2 * padding - 3) / stride + 1;
+  Tensor y = empty_image(B, C, out_H, out_W);
+  const float* from = x.const_data_ptr<float>();
+  float* to = y.data_ptr<float>();
+  at::parallel_for(0, B * out_H, 1, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t i = first; i < last; ++i) {
+      const std::int64_t top = i % out_H * stride - padding;
+      const float* rows[3] = {};
+      for (std::int64_t r = 0; r < 3; ++r)
+        if (top + r >= 0 && top + r < H) rows[r] = from + (i / out_H * H + top + r) * W * C;
+      kernel_table().max_pool(rows, W, C, stride, padding, out_W, to + i * out_W * C);
+    }
+  });
+  return y;
+}
 
 Tensor concat(const Tensor& a, const Tensor& b) {
   return wants_gradient({&a, &b}) ? Concat::apply(a, b) : joined(a, b);

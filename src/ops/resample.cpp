@@ -5,6 +5,7 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/conv_transpose2d.h>
+#include <ATen/ops/max_pool2d.h>
 #include <ATen/ops/outer.h>
 #include <ATen/ops/tensor.h>
 #include <c10/core/InferenceMode.h>
@@ -61,6 +62,15 @@ Tensor resample(const Tensor& x, Resample direction, const std::vector<double>& 
   const Tensor f = filter_like(x, taps).expand({C, 1, size, size});
   if (direction == Resample::kDown) return at::conv2d(x, f, {}, 2, pad, 1, C);
   return at::conv_transpose2d(x, f * 4, {}, 2, pad, 0, C);
+}
+
+Tensor max_pool(const Tensor& x, std::int64_t stride, std::int64_t padding) {
+  TORCH_CHECK(x.dim() == 4 && stride > 0 && (padding == 0 || padding == 1) && x.size(2) + 2 * padding >= 3 &&
+                  x.size(3) + 2 * padding >= 3,
+              "max_pool: no 3x3 window in ", x.sizes());
+  const Timed timed([&] { return described("max pool", x, x.size(1)); });
+  if (fast(x) && !wants_gradient({&x})) return cpu::max_pool(x, stride, padding);
+  return at::max_pool2d(x, 3, stride, padding);
 }
 
 Tensor concat(const Tensor& a, const Tensor& b) {

@@ -27,8 +27,12 @@ class InceptionLayers {
   InceptionLayers(const TensorFile& file, const std::vector<InceptionLayer>& layers);
   /// ReLU(bn(conv(x))): [B, in, H, W] → [B, out, H', W'].
   Tensor operator()(const std::string& name, const Tensor& x) const;
+  /// The layer of a pool branch, 1×1: ReLU(bn(conv(x's means of 3×3 pixels, what is beyond the image left out))). Both are linear and the layer keeps
+  /// constants, so that the mean may be taken of its result, which has fewer channels.
+  Tensor averaged(const std::string& name, const Tensor& x) const;
 
  private:
+  Tensor convolved(const std::string& name, const Tensor& x, bool relu) const;
   struct Folded {
     Tensor weight, bias;
     std::int64_t stride = 1;

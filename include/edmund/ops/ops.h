@@ -80,6 +80,9 @@ enum class Resample { kDown, kUp };
 Tensor resample(const Tensor& x, Resample direction, const std::vector<double>& taps,
                 std::optional<std::int64_t> padding = std::nullopt);
 
+/// Largest pixel of each 3×3 window, each channel alone; NaN where there is one. `padding` rows and columns around the image count as -∞.
+Tensor max_pool(const Tensor& x, std::int64_t stride, std::int64_t padding);
+
 /// Channels of a, then those of b: [B, C1, H, W], [B, C2, H, W] → [B, C1 + C2, H, W].
 Tensor concat(const Tensor& a, const Tensor& b);
 

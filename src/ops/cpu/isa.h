@@ -35,6 +35,7 @@ void epilogue(float* y, long pixels, long C, const float* add, const float* resi
 void scaled_sums(const float* dy, long pixels, long C, float scale, float* scaled, float* sums);
 void shrink(const float* top, const float* bottom, long width, long C, float factor, float* out);
 void grow(const float* row, long width, long C, float factor, float* top, float* bottom);
+void max_pool(const float* const* rows, long width, long C, long stride, long padding, long out_width, float* out);
 long attention_scratch(long L, long d, bool backward);
 void attention(const Attention& task, long first, long last, float* scratch);
 void attention_backward(const Attention& task, const float* dout, float* dqkv, float* scratch);

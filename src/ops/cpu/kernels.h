@@ -158,6 +158,8 @@ struct KernelTable {
   void (*shrink)(const float* top, const float* bottom, long width, long C, float factor, float* out);
   /// Two rows of the double image from one row of `width` pixels: factor · copies.
   void (*grow)(const float* row, long width, long C, float factor, float* top, float* bottom);
+  /// One row of the largest pixels of 3×3 windows, `stride` apart from column -padding on; rows: those of the windows, null beyond the image.
+  void (*max_pool)(const float* const* rows, long width, long C, long stride, long padding, long out_width, float* out);
   /// Floats of scratch that the next two need.
   long (*attention_scratch)(long L, long d, bool backward);
   /// Queries [first, last).

@@ -92,6 +92,26 @@ void grow(const float* row, long width, long C, float factor, float* top, float*
     }
 }
 
+void max_pool(const float* const* rows, long width, long C, long stride, long padding, long out_width, float* out) {
+  for (long j = 0; j < out_width; ++j, out += C) {
+    const float* window[9];
+    long count = 0;
+    for (long r = 0; r < 3; ++r)
+      for (long column = j * stride - padding; column < j * stride - padding + 3; ++column)
+        if (rows[r] != nullptr && column >= 0 && column < width) window[count++] = rows[r] + column * C;
+    for (long c = 0; c < C; c += kWidth) {
+      const long n = C - c;
+      Vec largest = load(window[0] + c, n);
+      for (long i = 1; i < count; ++i) {
+        const Vec x = load(window[i] + c, n);
+        largest = x > largest ? x : largest;
+        largest = x != x ? x : largest;
+      }
+      store(out + c, largest, n);
+    }
+  }
+}
+
 void adam(float* __restrict p, float* __restrict g, float* __restrict m, float* __restrict v, float* const* ema,
           const float* ema_beta, long copies, long size, const AdamTerms& terms) {
   const AdamTerms t = terms;

@@ -31,6 +31,7 @@ const KernelTable kTable = {
     .scaled_sums = scaled_sums,
     .shrink = shrink,
     .grow = grow,
+    .max_pool = max_pool,
     .attention_scratch = attention_scratch,
     .attention = attention,
     .attention_backward = attention_backward,

@@ -1,0 +1,145 @@
+// Fast convolutions and linear layers against the reference in double precision, and the forms of weights that they keep.
+#include "../../src/ops/packed_weights.h"
+#include "every_table.h"
+
+#include <array>
+#include <optional>
+
+using namespace edmund;
+using testing::compare, testing::gap, testing::kSizes, testing::on_every_table, testing::Operation, testing::random, testing::Switches;
+
+TEST_CASE("Fast convolutions equal the reference", "[ops][fast]") {
+  const auto conv = GENERATE(ops::Conv::kWinograd, ops::Conv::kExact);
+  const std::int64_t R = GENERATE(1, 3, 5);
+  const bool all = GENERATE(true, false);
+  for (const auto& s : kSizes) {
+    const std::int64_t B = s[0], C = s[1], H = s[2], W = s[3], K = C == 3 ? 32 : C == 32 ? 3 : C + 5;
+    INFO("B " << B << " C " << C << " H " << H << " W " << W << " R " << R);
+    std::vector<Tensor> inputs{random({B, C, H, W}, 1), random({K, C, R, R}, 2)};
+    if (all) {
+      inputs.push_back(random({K}, 3));
+      inputs.push_back(random({B, K}, 4));
+      inputs.push_back(random({B, K, H, W}, 5));
+    }
+    // Winograd's transforms amplify rounding by about 10; the weights' gradient sums all pixels.
+    compare(
+        [&](const std::vector<Tensor>& in) {
+          if (in[0].scalar_type() == at::kFloat) ops::set_conv(conv);
+          if (!all) return ops::conv2d(in[0], {.weight = in[1]});
+          return ops::conv2d(in[0],
+                             {.weight = in[1], .bias = in[2], .per_sample = in[3], .residual = in[4], .scale = 0.7});
+        },
+        inputs, conv == ops::Conv::kWinograd ? 2e-5 : 2e-6);
+  }
+}
+
+TEST_CASE("Filters of all shapes, padded or not, equal the reference", "[ops][fast]") {
+  const auto conv = GENERATE(ops::Conv::kWinograd, ops::Conv::kExact);
+  const auto [R, S] = GENERATE(std::array{3, 3}, std::array{5, 5}, std::array{1, 3}, std::array{3, 1}, std::array{1, 7},
+                               std::array{7, 1}, std::array{1, 1}, std::array{5, 3});
+  const std::optional<std::int64_t> padding =
+      GENERATE(std::optional<std::int64_t>(), std::optional<std::int64_t>(0), std::optional<std::int64_t>(2));
+  // The second has so many channels for its tiles that threads share those instead of tiles.
+  for (const auto& s : {std::array{2, 20, 17, 9, 37}, std::array{1, 200, 9, 8, 70}, std::array{2, 16, 7, 7, 48}}) {
+    INFO("channels " << s[1] << ", filter " << R << " x " << S << ", padding " << padding.value_or(-1));
+    const Tensor x = random({s[0], s[1], s[2], s[3]}, 1), weight = random({s[4], s[1], R, S}, 2),
+                 bias = random({s[4]}, 3);
+    const Tensor exact = ops::conv2d(x, {.weight = weight, .bias = bias, .padding = padding, .relu = true});
+    CHECK(exact.min().item<double>() == 0.0);
+    on_every_table([&] {
+      ops::set_conv(conv);
+      const Tensor found =
+          ops::conv2d(x.to(at::kFloat),
+                      {.weight = weight.to(at::kFloat), .bias = bias.to(at::kFloat), .padding = padding, .relu = true});
+      CHECK(gap(found, exact) < (conv == ops::Conv::kWinograd ? 2e-5 : 5e-6));  // sums of up to 5,000 products
+    });
+  }
+}
+
+TEST_CASE("Convolutions in bfloat16 stay within its rounding where the CPU has it", "[ops][fast]") {
+  const std::int64_t R = GENERATE(1, 3);
+  for (const auto& s : kSizes) {
+    const std::int64_t B = s[0], C = s[1], K = C + 5;
+    const std::vector<Tensor> inputs{random({B, C, s[2], s[3]}, 1), random({K, C, R, R}, 2), random({K}, 3),
+                                     random({B, K, s[2], s[3]}, 4)};
+    const Operation conv = [](const std::vector<Tensor>& in) {
+      ops::set_precision(in[0].scalar_type() == at::kFloat ? ops::Precision::kBf16 : ops::Precision::kFp32);
+      return ops::conv2d(in[0], {.weight = in[1], .bias = in[2], .residual = in[3], .scale = 0.7});
+    };
+    compare(conv, inputs, 1e-2);
+    if (!ops::cpu::has_bf16()) continue;
+    const Switches switches;
+    std::vector<Tensor> single;
+    for (const auto& input : inputs) single.push_back(input.to(at::kFloat));
+    CHECK(gap(conv(single), conv(inputs)) > 1e-5);  // it was not float32
+  }
+}
+
+TEST_CASE("Fast linear layers equal the reference", "[ops][fast]") {
+  const auto [B, I, O] =
+      GENERATE(std::array{1, 1, 1}, std::array{3, 17, 7}, std::array{8, 128, 66}, std::array{5, 512, 9});
+  const Tensor x = random({B, I}, 1), w = random({O, I}, 2), b = random({O}, 3);
+  compare([](const std::vector<Tensor>& in) { return ops::linear(in[0], in[1], in[2]); }, {x, w, b}, 2e-6);
+  compare([](const std::vector<Tensor>& in) { return ops::linear(in[0], in[1], {}); }, {x, w}, 2e-6);
+}
+
+TEST_CASE("Forms of a weight are kept until the weight changes, whatever changes it", "[ops][fast]") {
+  const Switches switches;
+  const at::NoGradGuard no_grad;
+  const std::int64_t R = GENERATE(1, 3);
+  const Tensor x = random({1, 16, 8, 8}, 1).to(at::kFloat);
+  Tensor w = random({16, 16, R, R}, 2).to(at::kFloat).requires_grad_();
+  const auto right = [&] {
+    return gap(ops::conv2d(x, {.weight = w}), at::conv2d(x.to(at::kDouble), w.to(at::kDouble), {}, 1, R / 2)) < 1e-5;
+  };
+  REQUIRE(right());
+  const auto made = ops::cpu::packed_weight_count();
+  REQUIRE(right());
+  CHECK(ops::cpu::packed_weight_count() == made);
+
+  w.copy_(random(w.sizes(), 3));  // load_state
+  CHECK(right());
+  w.set_data(random(w.sizes(), 4).to(at::kFloat));  // flat memory adopts it
+  CHECK(right());
+  w.view(-1)[5] += 1.0;
+  CHECK(right());
+
+  // The optimizer writes through flat memory, of which the parameter is a view that counts versions for itself.
+  Tensor flat = random({w.numel()}, 5).to(at::kFloat), g = at::ones_like(flat), m = at::zeros_like(flat),
+         v = at::zeros_like(flat);
+  w.set_data(flat.view(w.sizes()));
+  CHECK(right());
+  std::vector<Tensor> none;
+  ops::adam_ema(flat, g, m, v, none, {.learning_rate = 0.1});
+  CHECK(right());
+  flat.data_ptr<float>()[7] += 1.0F;
+  ops::weights_changed();
+  CHECK(right());
+
+  // A weight of a training step is not kept, so that nobody need say anything.
+  const at::AutoGradMode grad(true);
+  for (int i = 0; i < 2; ++i) {
+    flat.data_ptr<float>()[8] += 1.0F;
+    CHECK(right());
+  }
+}
+
+TEST_CASE("A weight that takes the place of a dead one is packed anew", "[ops][fast]") {
+  const Switches switches;
+  const at::NoGradGuard no_grad;
+  const Tensor x = random({1, 16, 4, 4}, 1).to(at::kFloat);
+  for (std::int64_t i = 0; i < 20; ++i) {
+    const Tensor w = random({16, 16, 3, 3}, i).to(at::kFloat);
+    REQUIRE(gap(ops::conv2d(x, {.weight = w}), at::conv2d(x.to(at::kDouble), w.to(at::kDouble), {}, 1, 1)) < 1e-5);
+  }
+}
+
+TEST_CASE("Fast operators take what lies in any order and leave it channels-last", "[ops][fast]") {
+  const Switches switches;
+  const Tensor x = random({2, 16, 8, 8}, 1).to(at::kFloat), w = random({16, 16, 3, 3}, 2).to(at::kFloat);
+  const Tensor plain = ops::conv2d(x, {.weight = w});
+  CHECK(plain.is_contiguous(at::MemoryFormat::ChannelsLast));
+  CHECK(ops::conv2d(x.contiguous(at::MemoryFormat::ChannelsLast), {.weight = w}).equal(plain));
+  const Tensor turned = x.transpose(2, 3).contiguous().transpose(2, 3);
+  CHECK(ops::conv2d(turned, {.weight = w}).equal(plain));
+}
