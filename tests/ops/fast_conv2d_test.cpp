@@ -6,7 +6,8 @@
 #include <optional>
 
 using namespace edmund;
-using testing::compare, testing::gap, testing::kSizes, testing::on_every_table, testing::Operation, testing::random, testing::Switches;
+using testing::compare, testing::gap, testing::kSizes, testing::on_every_table, testing::Operation, testing::random,
+    testing::Switches;
 
 TEST_CASE("Fast convolutions equal the reference", "[ops][fast]") {
   const auto conv = GENERATE(ops::Conv::kWinograd, ops::Conv::kExact);

@@ -13,10 +13,11 @@ struct Sums {
   long a_row, a_step;  // element (row i, depth d) at a + i·a_row + d·a_step
   const float* b;      // rows of kPanel (or kWidth) columns, ldb apart
   long ldb, depth;
+  const float* next = nullptr;  // what is asked for meanwhile, a cache line for each step of the depth
 };
 
 // acc = A·B for R rows and N vectors of columns. The compiler unrolls all but the outermost loop, so that acc lies in registers.
-template <int R, int N>
+template <int R, int N, bool kNext = false>
 EDMUND_INLINE void multiply(const Sums& s, Vec (&acc)[R][N]) {
   const float *a = s.a, *b = s.b;
 #pragma GCC unroll 16
@@ -27,6 +28,7 @@ EDMUND_INLINE void multiply(const Sums& s, Vec (&acc)[R][N]) {
     // Panels come from beyond the second-level cache, whose own reading ahead ends with each page.
     __builtin_prefetch(b + kAhead * s.ldb);
     if constexpr (N > 1) __builtin_prefetch(b + kAhead * s.ldb + kWidth);
+    if constexpr (kNext) __builtin_prefetch(s.next + 16 * d);
     Vec column[N];
 #pragma GCC unroll 2
     for (int j = 0; j < N; ++j) column[j] = load(b + j * kWidth);
@@ -42,7 +44,7 @@ EDMUND_INLINE void multiply(const Sums& s, Vec (&acc)[R][N]) {
 template <int R, int N>
 void block_output(const Sums& s, const Output& out, long ldy, long columns) {
   Vec acc[R][N];
-  multiply(s, acc);
+  multiply<R, N, true>(s, acc);
 #pragma GCC unroll 2
   for (int j = 0; j < N; ++j) {
     const long at = j * kWidth, n = columns - at;
@@ -154,7 +156,9 @@ void gemm(const float* a, long lda, long rows, long depth, long columns, const f
       const long width = smaller(columns - n, kPanel);
       for (long i = first; i < end; i += step) {
         const long height = smaller(end - i, step);
-        const Sums sums{a + i * lda, lda, 1, panel, kPanel, depth};
+        // The first panel meets each row for the first time.
+        const Sums sums{
+            a + i * lda, lda, 1, panel, kPanel, depth, a + (n == 0 && i + step < rows ? i + step : i) * lda};
         const long at = i * columns + n;
         const Output part{out.y + at, out.add != nullptr ? out.add + n : nullptr,
                           out.residual != nullptr ? out.residual + at : nullptr, out.scale, out.relu};
