@@ -133,26 +133,43 @@ TailGradients tail_gradients(const Tensor& dy, double scale, const Needs& needs)
   return out;
 }
 
-// dw = scale · dyᵀ·x over all pixels. Threads share its rows; chunks of pixels stay in the second-level cache while all products of them are made.
+// dw = scale · dyᵀ·x over all pixels. Small ones: each thread sums those of its own pixels, which its cache may hold; others: threads share the rows.
+// Chunks of pixels stay in the second-level cache while all products of them are made.
 Tensor matrix_weight_gradient(const Tensor& x, const Tensor& dy, float scale) {
   const auto& table = kernel_table();
-  const std::int64_t C = x.size(1), K = dy.size(1), pixels = x.numel() / C;
+  const std::int64_t C = x.size(1), K = dy.size(1), pixels = x.numel() / C, threads = at::get_num_threads();
   if (C % table.panel != 0) {  // the kernel would read beyond the last pixel
     const Tensor rows = x.permute({0, 2, 3, 1}).reshape({-1, C}), gradients = dy.permute({0, 2, 3, 1}).reshape({-1, K});
     return at::mm(gradients.t(), rows).mul_(scale).reshape({K, C, 1, 1});
   }
-  const Tensor dw = at::empty({K, C, 1, 1}, at::kFloat);
   const float *from = x.const_data_ptr<float>(), *gradient = dy.const_data_ptr<float>();
-  float* to = dw.data_ptr<float>();
-  constexpr std::int64_t kChunk = 512;
-  at::parallel_for(0, K, std::max<std::int64_t>(12, (K + at::get_num_threads() - 1) / at::get_num_threads()),
-                   [&](std::int64_t first, std::int64_t last) {
-                     for (std::int64_t p = 0; p < pixels; p += kChunk)
-                       table.gemm_transposed(gradient + p * K + first, K, from + p * C, C, std::min(kChunk, pixels - p),
-                                             last - first, C, to + first * C, C, p > 0);
-                     for (std::int64_t i = first * C; i < last * C; ++i) to[i] *= scale;
-                   });
-  return dw;
+  // Sums of pixels [p0, p1) for rows [k0, k1), to their place in `to`.
+  const auto sum = [&](std::int64_t p0, std::int64_t p1, std::int64_t k0, std::int64_t k1, float* to) {
+    constexpr std::int64_t kChunk = 512;
+    for (std::int64_t p = p0; p < p1; p += kChunk)
+      table.gemm_transposed(gradient + p * K + k0, K, from + p * C, C, std::min(kChunk, p1 - p), k1 - k0, C,
+                            to + k0 * C, C, p > p0);
+  };
+  const bool by_pixels = C * K <= 16'384 && pixels >= 512 * threads;
+  const std::int64_t copies = by_pixels ? threads : 1;
+  const Tensor sums = at::empty({copies, K, C, 1, 1}, at::kFloat);
+  float* to = sums.data_ptr<float>();
+  const std::int64_t share = std::max<std::int64_t>(12, (K + threads - 1) / threads);
+  if (by_pixels) {
+    at::parallel_for(0, threads, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i)
+        sum(pixels * i / threads, pixels * (i + 1) / threads, 0, K, to + i * K * C);
+    });
+  } else {
+    at::parallel_for(0, K, share, [&](std::int64_t k0, std::int64_t k1) { sum(0, pixels, k0, k1, to); });
+  }
+  if (copies > 1 || scale != 1.0F)
+    at::parallel_for(0, K * C, 8192, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = 1; i < copies; ++i)
+        for (std::int64_t n = begin; n < end; ++n) to[n] += to[i * K * C + n];
+      for (std::int64_t n = begin; n < end; ++n) to[n] *= scale;
+    });
+  return sums[0];
 }
 
 class Function : public torch::autograd::Function<Function> {
