@@ -1,5 +1,6 @@
 #include "edmund/app/command.h"
 #include "edmund/core/error.h"
+#include "edmund/ops/memory.h"
 
 #include <exception>
 #include <iostream>
@@ -7,9 +8,9 @@
 
 namespace {
 
-// Tensors of some hundred kilobytes come and go at each layer. By default glibc maps such memory anew each time, and every page of it costs a fault
-// at its first touch (a sixth of a small network's time); kept in the heap, it is used again.
-void keep_memory() {
+// By default glibc maps each large block by itself and unmaps it again, and every page costs a fault at its first touch; in the heap blocks share
+// large pages.
+void keep_heap() {
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
   mallopt(M_TOP_PAD, 64 << 20);
@@ -19,7 +20,8 @@ void keep_memory() {
 
 int main(int argc, char** argv) {
   using edmund::ExitCode;
-  keep_memory();
+  keep_heap();
+  edmund::ops::keep_memory();
   try {
     return static_cast<int>(edmund::run_command({argv + 1, argv + argc}));
   } catch (const edmund::Error& error) {
