@@ -104,10 +104,12 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
   log::info("kernels: {}", ops::kernels_text());
   Trainer trainer(experiment.model, model_like(experiment), experiment.levels, experiment.ema, experiment.training);
   double seconds_before = 0.0;
+  std::int64_t saved = -1;  // position of the last checkpoint
   if (const auto newest = newest_checkpoint(run.path)) {
     const Checkpoint state = load_checkpoint(*newest);
     trainer.restore(state);
     trainer.note_checkpoint(*newest);
+    saved = trainer.images();
     if (const auto found = state.counters.find("seconds"); found != state.counters.end())
       seconds_before = found->second;
     log::info("going on from {} ({} images)", newest->string(), trainer.images());
@@ -139,11 +141,13 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
       logged_images = now;
     }
     if (due(before, now, experiment.intervals.samples) && now < total) recorder.samples();
-    if (due(before, now, experiment.intervals.checkpoint) && now < total) recorder.checkpoint(seconds());
+    if (due(before, now, experiment.intervals.checkpoint) && now < total) {
+      recorder.checkpoint(seconds());
+      saved = now;
+    }
   }
   progress.finish();
-  if (newest_checkpoint(run.path) != run.path / "checkpoints" / padded(trainer.images()))
-    recorder.checkpoint(seconds());
+  if (saved != trainer.images()) recorder.checkpoint(seconds());
   if (trainer.images() < total) {
     log::info("stopped at {} of {} images; the same command goes on from there", trainer.images(), total);
     return ExitCode::kInterrupted;

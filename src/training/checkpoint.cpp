@@ -132,14 +132,22 @@ Checkpoint load_weights(const fs::path& where, bool ema) {
 }
 
 std::optional<fs::path> newest_checkpoint(const fs::path& run) {
-  for (const auto& folder : files::listed(run / "checkpoints")) {
+  const auto folders = files::listed(run / "checkpoints");
+  std::vector<std::string> damages;
+  for (const auto& folder : folders) {
     json state;
     std::string damage = files::read_state(folder, state), bytes;
     for (const char* part : files::kParts)
       if (damage.empty()) damage = files::read_part(folder, state, part, bytes);
-    if (damage.empty()) return folder;
-    log::warn("passing over a damaged checkpoint: {}", damage);
+    if (damage.empty()) {
+      for (const auto& passed : damages) log::warn("passing over a damaged checkpoint: {}", passed);
+      return folder;
+    }
+    damages.push_back(std::move(damage));
   }
+  require(damages.empty(), "{}: no whole checkpoint among {}: {}{}; put a copy back, or move them away to train anew",
+          (run / "checkpoints").string(), folders.size(), damages.empty() ? "" : damages.front(),
+          damages.size() > 1 ? " …" : "");
   return std::nullopt;
 }
 

@@ -38,6 +38,16 @@ TEST_CASE("a damaged checkpoint is passed over, or named when asked for", "[app]
   const Outcome newest = edmund_run(folder.path(), "sample runs/small --images 1");
   CHECK(newest.code == 0);
   CHECK(newest.output.find("000000000064") != std::string::npos);
+
+  // Where none is whole, nothing may be trained over them.
+  std::filesystem::resize_file(checkpoints / "000000000064/network.safetensors", 100);
+  for (const char* command : {"train config.yaml", "sample runs/small --images 1"}) {
+    const Outcome refused = edmund_run(folder.path(), command);
+    INFO(refused.output);
+    CHECK(refused.code == 2);
+    CHECK(refused.output.find("no whole checkpoint among") != std::string::npos);
+  }
+  CHECK(std::filesystem::file_size(checkpoints / "000000000064/network.safetensors") == 100);
 }
 
 }  // namespace

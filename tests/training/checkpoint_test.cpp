@@ -185,6 +185,18 @@ TEST_CASE("a folder that is not there is an error", "[training]") {
   CHECK_FALSE(newest_checkpoint(folder.path() / "none").has_value());
 }
 
+TEST_CASE("checkpoints of which none is whole are an error, not a run that has not begun", "[training]") {
+  const Run run;
+  fs::resize_file(run.newer / "ema.safetensors", 3);
+  CHECK(newest_checkpoint(run.folder.path()) == run.older);
+  fs::remove(run.older / "state.json");
+  const std::string message = message_of([&] { static_cast<void>(newest_checkpoint(run.folder.path())); });
+  INFO(message);
+  CHECK(contains(message, (run.folder.path() / "checkpoints").string() + ": no whole checkpoint among 2"));
+  CHECK(contains(message, "ema.safetensors: 3 bytes"));
+  CHECK(contains(message, "move them away to train anew"));
+}
+
 TEST_CASE("the oldest checkpoint has nothing to go back to and says so", "[training]") {
   const Run run;
   fs::resize_file(run.older / "ema.safetensors", 3);

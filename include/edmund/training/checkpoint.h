@@ -37,7 +37,8 @@ Checkpoint load_checkpoint(const std::filesystem::path& folder);
 /// Only config, images, counters and the weights that sampling needs, under `ema` or `network`; the other files are not read.
 Checkpoint load_weights(const std::filesystem::path& folder, bool ema = true);
 
-/// Newest whole checkpoint below `run`/checkpoints; damaged ones are passed over with a warning. Empty if there is none.
+/// Newest whole checkpoint below `run`/checkpoints; damaged ones are passed over with a warning. Empty if there is none at all.
+/// Throws Error if there are some and all are damaged: going on as if nothing had been trained would replace them.
 std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& run);
 /// Deletes all but the newest `keep` (0: keeps all), and left-over unfinished ones.
 void prune_checkpoints(const std::filesystem::path& run, std::int64_t keep);
