@@ -48,16 +48,18 @@ FAMILIES = {"edm": edm, "diffusers": diffusers, "lucidrains": lucidrains}
 
 
 class Denoiser(torch.nn.Module):
-    """D(z; sigma) of Karras et al. 2022, table 1, with sigma_data = 0.5."""
+    """D(z; sigma) of Karras et al. 2022, table 1, with sigma_data = 0.5. The network in bfloat16 by torch.autocast, if asked for."""
 
-    def __init__(self, network, call):
+    def __init__(self, network, call, bf16):
         super().__init__()
-        self.network, self.call = network, call
+        self.network, self.call, self.bf16 = network, call, bf16
 
     def forward(self, z, sigma):
         s = sigma.reshape(-1, 1, 1, 1)
         total = s * s + 0.25
-        return 0.25 / total * z + s * 0.5 / total.sqrt() * self.call(self.network, z / total.sqrt(), sigma.log() / 4)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
+            F = self.call(self.network, z / total.sqrt(), sigma.log() / 4)
+        return 0.25 / total * z + s * 0.5 / total.sqrt() * F.float()
 
 
 # ---- What is timed: each answers a function of no argument --------------------------------------------------------------
@@ -191,7 +193,7 @@ def compiled(module, variant):
     return torch.compile(module, mode=COMPILE_MODES[mode]), torch.no_grad
 
 
-def program(family, size, phase, batch, variant, steps):
+def program(family, size, phase, batch, variant, steps, bf16=False):
     """A function that does the work of `phase` once."""
     torch.manual_seed(0)
     network, call = FAMILIES[family](size)
@@ -199,7 +201,7 @@ def program(family, size, phase, batch, variant, steps):
     images = torch.randn(batch, 3, 32, 32)
     if variant.endswith("-cl"):
         network, images = network.to(memory_format=torch.channels_last), images.to(memory_format=torch.channels_last)
-    denoise, inference = compiled(Denoiser(network, call), variant)
+    denoise, inference = compiled(Denoiser(network, call, bf16), variant)
     if phase == "train":
         return train(denoise, images, network)
     return forward(denoise, images, inference) if phase == "fwd" else sample(denoise, images, inference, steps)
