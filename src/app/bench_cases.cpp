@@ -76,20 +76,21 @@ std::function<void()> training(const std::shared_ptr<Experiment>& experiment, co
 }
 
 std::function<void()> optimizer(const std::shared_ptr<Experiment>& experiment) {
+  const at::TensorOptions options = at::TensorOptions(ops::device()).dtype(at::kFloat);
+  std::vector<ops::GradientPiece> gradient;
   std::int64_t size = 0;
-  for (const auto& parameter : experiment->model.network().parameters()) size += parameter.numel();
+  for (const auto& parameter : experiment->model.network().parameters()) {
+    gradient.push_back({size, at::full(parameter.sizes(), 1e-3, options)});
+    size += parameter.numel();
+  }
   struct Memory {
-    Tensor p, g, m, v;
+    Tensor p, m, v;
     std::vector<Tensor> ema;
   };
-  const at::TensorOptions options = at::TensorOptions(ops::device()).dtype(at::kFloat);
   const auto flat = [=](double value) { return at::full({size}, value, options); };
-  const auto memory = std::make_shared<Memory>(Memory{flat(0.1), flat(1e-3), flat(0.0), flat(1e-6), {flat(0.1)}});
-  const auto calls = std::make_shared<std::int64_t>(0);
+  const auto memory = std::make_shared<Memory>(Memory{flat(0.1), flat(0.0), flat(1e-6), {flat(0.1)}});
   return [=] {
-    if ((*calls)++ % 256 == 0)
-      memory->m.fill_(1e-4);  // the gradient is zero from the first call on: no moment may become denormal
-    ops::adam_ema(memory->p, memory->g, memory->m, memory->v, memory->ema,
+    ops::adam_ema(memory->p, gradient, memory->m, memory->v, memory->ema,
                   {.zero_nonfinite = true, .ema_beta = {0.999}});
   };
 }

@@ -3,26 +3,30 @@
 #include "fast.h"
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/lerp.h>
+#include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/nan_to_num.h>
+#include <ATen/ops/stack.h>
 #include <cmath>
 
 namespace edmund::ops {
+namespace {
 
-void adam_ema(Tensor& parameters, Tensor& gradient, Tensor& first_moment, Tensor& second_moment,
-              std::vector<Tensor>& ema, const AdamStep& args) {
+void check(const Tensor& parameters, const std::vector<GradientPiece>& gradient, const std::vector<Tensor>& ema,
+           const AdamStep& args) {
   TORCH_CHECK(ema.size() == args.ema_beta.size(), "adam_ema: ", ema.size(), " EMA copies, ", args.ema_beta.size(),
               " decays");
   TORCH_CHECK(args.step >= 1, "adam_ema: steps count from 1, found ", args.step);
-  const Timed timed([&] {
-    const auto bytes = static_cast<double>(parameters.nbytes());
-    return OperatorTime{.name = "adam + ema", .bytes = bytes * (7.0 + 2.0 * static_cast<double>(ema.size()))};
-  });
-  weights_changed();
-  if (fast(parameters)) return cpu::adam_ema(parameters, gradient, first_moment, second_moment, ema, args);
-  if (const auto* gpu = fast_cuda(parameters))
-    return gpu->adam_ema(parameters, gradient, first_moment, second_moment, ema, args, {});
-  const at::NoGradGuard no_grad;
+  for (const auto& [first, values] : gradient)
+    TORCH_CHECK(first >= 0 && first + values.numel() <= parameters.numel() && values.is_contiguous(),
+                "adam_ema: a piece of ", values.numel(), " elements from ", first, " on does not fit ",
+                parameters.numel(), " parameters");
+}
+
+/// Of all tensors what belongs to one piece.
+void reference(Tensor parameters, const Tensor& gradient, Tensor first_moment, Tensor second_moment,
+               const std::vector<Tensor>& ema, const AdamStep& args) {
   Tensor g = gradient;
   if (args.zero_nonfinite) g = at::nan_to_num(g, 0.0, 1e5, -1e5);
   if (args.gradient_scale != 1.0) g = g * args.gradient_scale;
@@ -37,13 +41,44 @@ void adam_ema(Tensor& parameters, Tensor& gradient, Tensor& first_moment, Tensor
   parameters.addcdiv_(first_moment, denominator, -args.learning_rate / correction1);
 
   for (std::size_t i = 0; i < ema.size(); ++i) ema[i].copy_(at::lerp(parameters, ema[i], args.ema_beta[i]));
-  gradient.zero_();
 }
 
-void adam_ema(Tensor& parameters, Tensor& gradient, Tensor& first_moment, Tensor& second_moment,
-              std::vector<Tensor>& ema, const AdamStep& args, const LiveAdam& live) {
+}  // namespace
+
+Tensor gradient_norm(const std::vector<GradientPiece>& gradient) {
+  TORCH_CHECK(!gradient.empty(), "gradient_norm: no gradient");
+  const at::NoGradGuard no_grad;
+  if (fast(gradient.front().values)) return cpu::gradient_norm(gradient);
+  std::vector<Tensor> parts;
+  for (const auto& piece : gradient) parts.push_back(piece.values);
+  return at::linalg_vector_norm(at::stack(at::_foreach_norm(parts)));
+}
+
+void adam_ema(Tensor& parameters, const std::vector<GradientPiece>& gradient, Tensor& first_moment,
+              Tensor& second_moment, std::vector<Tensor>& ema, const AdamStep& args) {
+  check(parameters, gradient, ema, args);
+  const Timed timed([&] {
+    const auto bytes = static_cast<double>(parameters.nbytes());
+    return OperatorTime{.name = "adam + ema", .bytes = bytes * (7.0 + 2.0 * static_cast<double>(ema.size()))};
+  });
+  weights_changed();
+  if (fast(parameters)) return cpu::adam_ema(parameters, gradient, first_moment, second_moment, ema, args);
+  if (const auto* gpu = fast_cuda(parameters))
+    return gpu->adam_ema(parameters, gradient, first_moment, second_moment, ema, args, {});
+  const at::NoGradGuard no_grad;
+  for (const auto& [first, values] : gradient) {
+    const auto part = [at = first, size = values.numel()](const Tensor& flat) { return flat.narrow(0, at, size); };
+    std::vector<Tensor> copies;
+    for (const Tensor& copy : ema) copies.push_back(part(copy));
+    reference(part(parameters), values.view(-1), part(first_moment), part(second_moment), copies, args);
+  }
+}
+
+void adam_ema(Tensor& parameters, const std::vector<GradientPiece>& gradient, Tensor& first_moment,
+              Tensor& second_moment, std::vector<Tensor>& ema, const AdamStep& args, const LiveAdam& live) {
   const auto* gpu = fast_cuda(parameters);
   TORCH_CHECK(gpu != nullptr, "adam_ema: only a GPU's fast operators take a step from the device");
+  check(parameters, gradient, ema, args);
   weights_changed();
   gpu->adam_ema(parameters, gradient, first_moment, second_moment, ema, args, live);
 }

@@ -38,8 +38,9 @@ Tensor attention(const Tensor& qkv, std::int64_t heads);
 Tensor resample_box(const Tensor& x, Resample direction);
 Tensor max_pool(const Tensor& x, std::int64_t stride, std::int64_t padding);
 Tensor concat(const Tensor& a, const Tensor& b);
-void adam_ema(Tensor& parameters, Tensor& gradient, Tensor& first_moment, Tensor& second_moment,
-              std::vector<Tensor>& ema, const AdamStep& args);
+Tensor gradient_norm(const std::vector<GradientPiece>& gradient);
+void adam_ema(Tensor& parameters, const std::vector<GradientPiece>& gradient, Tensor& first_moment,
+              Tensor& second_moment, std::vector<Tensor>& ema, const AdamStep& args);
 
 /// Memory for [B, C, H, W] in the order [B, H, W, C].
 Tensor empty_image(std::int64_t B, std::int64_t C, std::int64_t H, std::int64_t W);

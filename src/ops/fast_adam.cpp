@@ -1,14 +1,47 @@
 #include "cpu/kernels.h"
 #include "fast.h"
 
+#include <algorithm>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/full.h>
 #include <ATen/Parallel.h>
 #include <cmath>
+#include <numeric>
 
 namespace edmund::ops::cpu {
+namespace {
 
-void adam_ema(Tensor& parameters, Tensor& gradient, Tensor& first_moment, Tensor& second_moment,
-              std::vector<Tensor>& ema, const AdamStep& args) {
+/// Consecutive elements of one piece: what a thread does at a time.
+struct Run {
+  std::int64_t first, size;  // in flat memory
+  const float* gradient;
+};
+
+std::vector<Run> runs_of(const std::vector<GradientPiece>& gradient) {
+  constexpr std::int64_t kRun = 16384;
+  std::vector<Run> runs;
+  for (const auto& [first, values] : gradient) {
+    const auto* data = values.const_data_ptr<float>();
+    for (std::int64_t at = 0; at < values.numel(); at += kRun)
+      runs.push_back({first + at, std::min(kRun, values.numel() - at), data + at});
+  }
+  return runs;
+}
+
+}  // namespace
+
+Tensor gradient_norm(const std::vector<GradientPiece>& gradient) {
+  const std::vector<Run> runs = runs_of(gradient);
+  std::vector<double> sums(runs.size());
+  at::parallel_for(0, static_cast<std::int64_t>(runs.size()), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
+      sums[i] = kernel_table().sum_of_squares(runs[i].gradient, runs[i].size);
+  });
+  return at::full({}, std::sqrt(std::accumulate(sums.begin(), sums.end(), 0.0)), gradient.front().values.options());
+}
+
+void adam_ema(Tensor& parameters, const std::vector<GradientPiece>& gradient, Tensor& first_moment,
+              Tensor& second_moment, std::vector<Tensor>& ema, const AdamStep& args) {
   const at::NoGradGuard no_grad;
   const auto t = static_cast<double>(args.step);
   const double correction1 = 1.0 - std::pow(args.beta1, t), correction2 = 1.0 - std::pow(args.beta2, t);
@@ -22,19 +55,19 @@ void adam_ema(Tensor& parameters, Tensor& gradient, Tensor& first_moment, Tensor
                         .step_size = static_cast<float>(args.learning_rate / correction1),
                         .gradient_scale = static_cast<float>(args.gradient_scale),
                         .zero_nonfinite = args.zero_nonfinite};
-  std::vector<float> betas(args.ema_beta.begin(), args.ema_beta.end());
-  float *p = parameters.data_ptr<float>(), *g = gradient.data_ptr<float>(), *m = first_moment.data_ptr<float>(),
-        *v = second_moment.data_ptr<float>();
+  const std::vector<float> betas(args.ema_beta.begin(), args.ema_beta.end());
+  float *p = parameters.data_ptr<float>(), *m = first_moment.data_ptr<float>(), *v = second_moment.data_ptr<float>();
   std::vector<float*> copies;
   for (const Tensor& copy : ema) copies.push_back(copy.data_ptr<float>());
-  constexpr std::int64_t kBlock = 4096;
-  const std::int64_t size = parameters.numel();
-  at::parallel_for(0, (size + kBlock - 1) / kBlock, 4, [&](std::int64_t begin, std::int64_t end) {
-    const std::int64_t first = begin * kBlock, last = std::min(size, end * kBlock);
-    std::vector<float*> own(copies);
-    for (auto& copy : own) copy += first;
-    kernel_table().adam(p + first, g + first, m + first, v + first, own.data(), betas.data(),
-                        static_cast<long>(own.size()), last - first, terms);
+  const std::vector<Run> runs = runs_of(gradient);
+  at::parallel_for(0, static_cast<std::int64_t>(runs.size()), 1, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float*> own(copies.size());
+    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
+      const auto& [first, size, g] = runs[i];
+      for (std::size_t copy = 0; copy < own.size(); ++copy) own[copy] = copies[copy] + first;
+      kernel_table().adam(p + first, g, m + first, v + first, own.data(), betas.data(), static_cast<long>(own.size()),
+                          size, terms);
+    }
   });
 }
 

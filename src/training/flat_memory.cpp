@@ -1,6 +1,7 @@
 #include "flat_memory.h"
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/_foreach_copy.h>
 #include <ATen/ops/zeros.h>
 
 namespace edmund {
@@ -26,6 +27,25 @@ NamedTensors FlatMemory::views(const Tensor& flat) const {
     out.emplace_back(name, flat.narrow(0, offsets_[i], tensor.numel()).view(tensor.sizes()));
   }
   return out;
+}
+
+std::vector<ops::GradientPiece> FlatMemory::pieces(const std::vector<Tensor>& parts) const {
+  TORCH_CHECK(parts.size() == like_.size(), "expected ", like_.size(), " gradients, found ", parts.size());
+  std::vector<ops::GradientPiece> out;
+  for (std::size_t i = 0; i < parts.size(); ++i) out.push_back({offsets_[i], parts[i]});
+  return out;
+}
+
+Tensor FlatMemory::joined(const std::vector<ops::GradientPiece>& pieces) const {
+  const at::NoGradGuard no_grad;
+  const Tensor flat = zeros();
+  std::vector<Tensor> targets, parts;
+  for (const auto& [first, values] : pieces) {
+    targets.push_back(flat.narrow(0, first, values.numel()));
+    parts.push_back(values.view(-1));
+  }
+  at::_foreach_copy_(targets, parts);
+  return flat;
 }
 
 void FlatMemory::adopt(NamedTensors& parameters, const Tensor& flat) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "edmund/ops/ops.h"
 #include "edmund/training/checkpoint.h"
 
 #include <cstdint>
@@ -15,6 +16,10 @@ struct FlatMemory {
   Tensor zeros() const;
   /// The parameters' parts of a flat tensor, by name; they share its memory.
   NamedTensors views(const Tensor& flat) const;
+  /// A gradient's parts in the parameters' order, where they belong.
+  std::vector<ops::GradientPiece> pieces(const std::vector<Tensor>& parts) const;
+  /// The same in flat memory.
+  Tensor joined(const std::vector<ops::GradientPiece>& pieces) const;
   /// Moves the parameters into a flat tensor: their values are copied, from then on they are views of it.
   void adopt(NamedTensors& parameters, const Tensor& flat) const;
 

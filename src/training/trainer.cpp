@@ -7,8 +7,9 @@
 
 #include <algorithm>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/zeros_like.h>
 #include <cmath>
+#include <utility>
 
 namespace edmund {
 namespace {
@@ -79,16 +80,26 @@ Tensor Trainer::State::objective(const Tensor& loss, const Tensor& sigma, std::i
   return out.sum().mul(settings.loss_scale / static_cast<double>(count));
 }
 
-void Trainer::State::clean(StepReport& report) {
-  const auto norm = [&] { return at::linalg_vector_norm(gradient).item<double>(); };
+std::vector<ops::GradientPiece> Trainer::State::taken_gradient() {
+  std::vector<Tensor> parts;
+  for (auto& [name, tensor] : trained) {
+    const Tensor gradient = std::exchange(tensor.mutable_grad(), Tensor());
+    parts.push_back(gradient.defined() ? gradient.contiguous() : at::zeros_like(tensor.detach()));
+  }
+  std::vector<ops::GradientPiece> pieces = memory.pieces(parts);
+  if (options.device().is_cuda()) pieces = {{0, memory.joined(pieces)}};
+  return pieces;
+}
+
+void Trainer::State::clean(std::vector<ops::GradientPiece>& gradient, StepReport& report) {
+  const auto norm = [&] { return ops::gradient_norm(gradient).item<double>(); };
   report.gradient_norm = norm();
   if (settings.nonfinite != NonFinite::kZero || std::isfinite(report.gradient_norm)) return;
-  gradient.nan_to_num_(0.0, 1e5, -1e5);
+  for (auto& piece : gradient) piece.values.nan_to_num_(0.0, 1e5, -1e5);
   report.gradient_norm = norm();
 }
 
 void Trainer::State::skip(const StepReport& report, std::int64_t batch) {
-  gradient.zero_();
   ++skipped;
   skipped_images += batch;
   streak.add(report.sigmas, images);
@@ -121,12 +132,12 @@ void Trainer::State::count(std::int64_t batch) {
   streak = {};
 }
 
-void Trainer::State::update(StepReport& report, std::int64_t batch) {
+void Trainer::State::update(const std::vector<ops::GradientPiece>& gradient, StepReport& report, std::int64_t batch) {
   ops::AdamStep args = next_step(report, batch);
   count(batch);
   if (settings.clip_norm > 0.0 && report.gradient_norm > settings.clip_norm)
     args.gradient_scale = settings.clip_norm / report.gradient_norm;
-  if (keep) kept = gradient * args.gradient_scale;
+  if (keep) kept = memory.joined(gradient).mul_(args.gradient_scale);
   ops::adam_ema(values, gradient, first, second, averages, args);
 }
 
@@ -143,8 +154,6 @@ Trainer::Trainer(DenoisingModel model, DenoisingModel ema_model, NoiseLevels lev
   NamedTensors averaged = averaged_tensors(own.ema_model.network(), own.trained);
   own.memory.adopt(own.trained, own.values);
   own.memory.adopt(averaged, own.averages.front());
-  const NamedTensors gradients = own.memory.views(own.gradient);
-  for (std::size_t i = 0; i < gradients.size(); ++i) own.trained[i].second.mutable_grad() = gradients[i].second;
   own.model.network().train();
   own.ema_model.network().eval();
 }
@@ -168,12 +177,13 @@ StepReport Trainer::step(const Tensor& x0, const TrainingDraws& draws, const std
               "training step: draws do not fit ", x0.sizes());
   StepReport report;
   own.accumulate(x0, draws, positions, report);
-  own.clean(report);
+  std::vector<ops::GradientPiece> gradient = own.taken_gradient();
+  own.clean(gradient, report);
   report.skipped = own.settings.nonfinite == NonFinite::kSkip && !std::isfinite(report.gradient_norm);
   if (report.skipped) {
     own.skip(report, B);
   } else {
-    own.update(report, B);
+    own.update(gradient, report, B);
   }
   report.images = own.images;
   return report;

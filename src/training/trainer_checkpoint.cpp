@@ -55,7 +55,6 @@ void Trainer::restore(const Checkpoint& checkpoint) {
   load_state(own.ema_model.network(), checkpoint.ema, "checkpoint, ema");
   const at::NoGradGuard no_grad;
   for (auto& [name, tensor] : wanted) tensor.copy_(given.at(name));
-  own.gradient.zero_();
   const auto counter = [&](const char* name) {
     const auto found = checkpoint.counters.find(name);
     return found == checkpoint.counters.end() ? std::int64_t{0} : static_cast<std::int64_t>(found->second);

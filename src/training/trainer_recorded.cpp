@@ -6,7 +6,6 @@
 #include "training_draws.h"
 
 #include <ATen/ops/empty.h>
-#include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <cmath>
@@ -53,9 +52,11 @@ void Trainer::State::work(const ops::AdamStep& args) {
   on_gpu.results.narrow(0, 0, B).copy_(loss.detach().mean({1, 2, 3}));
   objective(loss, on_gpu.sigma, settings.reduction == Reduction::kSum ? B : x0.numel()).backward();
 
-  if (settings.nonfinite == NonFinite::kZero) gradient.nan_to_num_(0.0, 1e5, -1e5);
+  std::vector<ops::GradientPiece> gradient = taken_gradient();
+  if (settings.nonfinite == NonFinite::kZero)
+    for (auto& piece : gradient) piece.values.nan_to_num_(0.0, 1e5, -1e5);
   const Tensor norm = on_gpu.results.select(0, B);
-  norm.copy_(at::linalg_vector_norm(gradient));
+  norm.copy_(ops::gradient_norm(gradient));
   ops::adam_ema(values, gradient, first, second, averages, args,
                 {.terms = on_gpu.terms,
                  .norm = norm,

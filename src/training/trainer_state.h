@@ -47,7 +47,7 @@ struct Trainer::State {
       settings.uncertainty ? std::optional<Uncertainty>(std::in_place, settings.seed, options) : std::nullopt;
   NamedTensors trained = trained_tensors();  // the network's parameters, then what is trained beside it
   FlatMemory memory{trained};
-  Tensor values = memory.zeros(), gradient = memory.zeros(), first = memory.zeros(), second = memory.zeros();
+  Tensor values = memory.zeros(), first = memory.zeros(), second = memory.zeros();
   std::vector<Tensor> averages = {memory.zeros()};
 
   std::int64_t images = 0, steps = 0, skipped = 0, skipped_images = 0;
@@ -61,9 +61,12 @@ struct Trainer::State {
   NamedTensors trained_tensors();
   void accumulate(const Tensor& x0, const TrainingDraws& draws, const std::vector<std::int64_t>& positions,
                   StepReport& report);
-  void clean(StepReport& report);
+  /// What backward() left at the parameters, which lose it: on the CPU in the memory that autograd took for it, on a GPU in one piece, which takes
+  /// fewer launches.
+  std::vector<ops::GradientPiece> taken_gradient();
+  void clean(std::vector<ops::GradientPiece>& gradient, StepReport& report);
   void skip(const StepReport& report, std::int64_t batch);
-  void update(StepReport& report, std::int64_t batch);
+  void update(const std::vector<ops::GradientPiece>& gradient, StepReport& report, std::int64_t batch);
   /// What is differentiated: the mean (or sum) of the loss, with uncertainty and scale.
   Tensor objective(const Tensor& loss, const Tensor& sigma, std::int64_t count) const;
   /// The optimizer's step to come, unclipped; notes what the log is told of it.

@@ -26,7 +26,7 @@ struct State {
       : p(series(0, dtype)), g(at::zeros_like(p)), m(at::zeros_like(p)), v(at::zeros_like(p)) {
     for (int i = 0; i < copies; ++i) ema.push_back(p.clone());
   }
-  void step(const ops::AdamStep& args) { ops::adam_ema(p, g, m, v, ema, args); }
+  void step(const ops::AdamStep& args) { ops::adam_ema(p, {{0, g}}, m, v, ema, args); }
 };
 
 }  // namespace
@@ -53,7 +53,6 @@ TEST_CASE("adam_ema follows torch::optim::Adam and AdamW", "[ops]") {
     }
     ours.step({.learning_rate = 3e-2, .beta1 = 0.8, .beta2 = 0.95, .eps = 1e-6, .weight_decay = decay, .step = step});
     REQUIRE((ours.p - theirs).abs().max().item<double>() < tolerance);
-    REQUIRE(ours.g.abs().max().item<double>() == 0.0);
   }
 }
 

@@ -145,10 +145,12 @@ TEST_CASE("The GPU's optimizer step equals the reference", "[ops][gpu]") {
     for (std::int64_t i = 0; i < 6; ++i) out.push_back(random({20'011}, i).to(options));
     out[3].square_();
     std::vector<Tensor> ema{out[4], out[5]};
+    const std::vector<ops::GradientPiece> pieces = {{0, out[1].narrow(0, 0, 19'000)},
+                                                    {19'008, out[1].narrow(0, 19'008, 1'003)}};
     if (live != nullptr) {
-      ops::adam_ema(out[0], out[1], out[2], out[3], ema, {.ema_beta = {0.5, 0.5}}, *live);
+      ops::adam_ema(out[0], pieces, out[2], out[3], ema, {.ema_beta = {0.5, 0.5}}, *live);
     } else {
-      ops::adam_ema(out[0], out[1], out[2], out[3], ema, args);
+      ops::adam_ema(out[0], pieces, out[2], out[3], ema, args);
     }
     return out;
   };

@@ -111,7 +111,7 @@ TEST_CASE("Forms of a weight are kept until the weight changes, whatever changes
   w.set_data(flat.view(w.sizes()));
   CHECK(right());
   std::vector<Tensor> none;
-  ops::adam_ema(flat, g, m, v, none, {.learning_rate = 0.1});
+  ops::adam_ema(flat, {{0, g}}, m, v, none, {.learning_rate = 0.1});
   CHECK(right());
   flat.data_ptr<float>()[7] += 1.0F;
   ops::weights_changed();

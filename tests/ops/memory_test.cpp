@@ -78,7 +78,8 @@ TEST_CASE("Threads share kept memory, each block for one of them at a time", "[o
         *at = id * 10'000 + i;
         held.push_back(std::move(block));
         if (held.size() == 8) {
-          for (int k = 0; k < 8; ++k) count += *static_cast<int*>(held[static_cast<std::size_t>(k)].get()) != id * 10'000 + i - 7 + k;
+          for (int k = 0; k < 8; ++k)
+            count += *static_cast<int*>(held[static_cast<std::size_t>(k)].get()) != id * 10'000 + i - 7 + k;
           held.clear();
         }
       }

@@ -33,7 +33,7 @@ Tensor averages(const Tensor& path, const std::function<double(std::int64_t)>& b
   std::vector<Tensor> ema = {path[0].clone()}, rows;
   for (std::int64_t step = 1; step < path.size(0); ++step) {
     Tensor parameters = path[step].clone();
-    ops::adam_ema(parameters, gradient, first, second, ema,
+    ops::adam_ema(parameters, {{0, gradient}}, first, second, ema,
                   {.learning_rate = 0.0, .step = step, .ema_beta = {beta_of_step(step)}});
     rows.push_back(ema[0].clone());
   }

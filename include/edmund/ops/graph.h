@@ -44,10 +44,10 @@ struct LiveAdam {
   Tensor terms = {};            // adam_terms() on the GPU, float32; the constants' own if undefined
   Tensor norm = {};             // of the gradient, float32 []: the step decides by it on the GPU
   double clip_norm = 0.0;       // longer gradients are cut to this; 0: none
-  bool skip_nonfinite = false;  // a gradient without a finite norm changes nothing; it is zeroed all the same
+  bool skip_nonfinite = false;  // a gradient without a finite norm changes nothing
 };
 /// adam_ema() that reads learning rate, step count, decay and β from `live`; of `args` it takes beta1, beta2, eps and zero_nonfinite.
-void adam_ema(Tensor& parameters, Tensor& gradient, Tensor& first_moment, Tensor& second_moment,
-              std::vector<Tensor>& ema, const AdamStep& args, const LiveAdam& live);
+void adam_ema(Tensor& parameters, const std::vector<GradientPiece>& gradient, Tensor& first_moment,
+              Tensor& second_moment, std::vector<Tensor>& ema, const AdamStep& args, const LiveAdam& live);
 
 }  // namespace edmund::ops

@@ -89,8 +89,16 @@ Tensor concat(const Tensor& a, const Tensor& b);
 /// x [B, I] · weightᵀ [O, I] + bias.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
 
+/// A part of a gradient of flat memory: that of the elements from `first` on. Autograd leaves one for each parameter, in memory of its own.
+struct GradientPiece {
+  std::int64_t first = 0;
+  Tensor values = {};  // contiguous, any shape
+};
+/// Euclidean norm of all pieces together: [], of their device, in their dtype.
+Tensor gradient_norm(const std::vector<GradientPiece>& gradient);
+
 /// Elementwise Adam over flat memory, with everything that a training step does around it, in one pass:
-/// clean gradient → (clip) → moments → parameters → EMAs → zero the gradient.
+/// clean gradient → (clip) → moments → parameters → EMAs.
 struct AdamStep {
   double learning_rate = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0.0;  // decay: AdamW, decoupled
   std::int64_t step = 1;              // 1-based, for the bias correction
@@ -98,8 +106,8 @@ struct AdamStep {
   double gradient_scale = 1.0;        // multiplies the gradient after the clean-up (clipping)
   std::vector<double> ema_beta = {};  // one for each EMA copy: ema = lerp(parameters, ema, β)
 };
-/// All [P], one dtype, contiguous. `gradient` is zero afterwards.
-void adam_ema(Tensor& parameters, Tensor& gradient, Tensor& first_moment, Tensor& second_moment,
-              std::vector<Tensor>& ema, const AdamStep& args);
+/// All [P], one dtype, contiguous. Pieces do not overlap; elements that lie in none stay as they are.
+void adam_ema(Tensor& parameters, const std::vector<GradientPiece>& gradient, Tensor& first_moment,
+              Tensor& second_moment, std::vector<Tensor>& ema, const AdamStep& args);
 
 }  // namespace edmund::ops

@@ -39,8 +39,9 @@ void max_pool(const float* const* rows, long width, long C, long stride, long pa
 long attention_scratch(long L, long d, bool backward);
 void attention(const Attention& task, long first, long last, float* scratch);
 void attention_backward(const Attention& task, const float* dout, float* dqkv, float* scratch);
-void adam(float* p, float* g, float* m, float* v, float* const* ema, const float* ema_beta, long copies, long size,
-          const AdamTerms& terms);
+double sum_of_squares(const float* x, long size);
+void adam(float* p, const float* g, float* m, float* v, float* const* ema, const float* ema_beta, long copies,
+          long size, const AdamTerms& terms);
 
 extern const KernelTable kTable;
 

@@ -167,9 +167,10 @@ struct KernelTable {
   /// Gradient of qkv, laid out as it, from that of the result, laid out as `out`.
   void (*attention_backward)(const Attention& task, const float* dout, float* dqkv, float* scratch);
 
+  double (*sum_of_squares)(const float* x, long size);
   /// Elements of the flat memory, all in one pass; `ema` copies with `ema_beta`.
-  void (*adam)(float* p, float* g, float* m, float* v, float* const* ema, const float* ema_beta, long copies, long size,
-               const AdamTerms& terms);
+  void (*adam)(float* p, const float* g, float* m, float* v, float* const* ema, const float* ema_beta, long copies,
+               long size, const AdamTerms& terms);
 };
 
 /// Table of the best instruction set that this machine has.

@@ -112,7 +112,18 @@ void max_pool(const float* const* rows, long width, long C, long stride, long pa
   }
 }
 
-void adam(float* __restrict p, float* __restrict g, float* __restrict m, float* __restrict v, float* const* ema,
+double sum_of_squares(const float* x, long size) {
+  constexpr long kLanes = 32;
+  double lanes[kLanes] = {}, sum = 0.0;
+  long i = 0;
+  for (; i + kLanes <= size; i += kLanes)
+    for (long lane = 0; lane < kLanes; ++lane) lanes[lane] += static_cast<double>(x[i + lane]) * x[i + lane];
+  for (; i < size; ++i) sum += static_cast<double>(x[i]) * x[i];
+  for (const double lane : lanes) sum += lane;
+  return sum;
+}
+
+void adam(float* __restrict p, const float* __restrict g, float* __restrict m, float* __restrict v, float* const* ema,
           const float* ema_beta, long copies, long size, const AdamTerms& terms) {
   const AdamTerms t = terms;
   constexpr long kBlock = 1024;  // what the EMA copies read again is still in the first-level cache
@@ -131,7 +142,6 @@ void adam(float* __restrict p, float* __restrict g, float* __restrict m, float* 
       v[i] = v[i] * t.beta2 + d * d * t.one_minus_beta2;
       const float denominator = __builtin_sqrtf(v[i]) * t.inverse_root_correction2 + t.eps;
       p[i] = p[i] * t.decay - t.step_size * (m[i] / denominator);
-      g[i] = 0.0F;
     }
     for (long copy = 0; copy < copies; ++copy) {
       float* __restrict e = ema[copy];

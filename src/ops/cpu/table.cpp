@@ -35,6 +35,7 @@ const KernelTable kTable = {
     .attention_scratch = attention_scratch,
     .attention = attention,
     .attention_backward = attention_backward,
+    .sum_of_squares = sum_of_squares,
     .adam = adam,
 };
 

@@ -6,17 +6,12 @@
 
 namespace edmund::ops::cuda {
 
-void adam_ema(Tensor& parameters, Tensor& gradient, Tensor& first_moment, Tensor& second_moment,
-              std::vector<Tensor>& ema, const AdamStep& args, const LiveAdam& live) {
+void adam_ema(Tensor& parameters, const std::vector<GradientPiece>& gradient, Tensor& first_moment,
+              Tensor& second_moment, std::vector<Tensor>& ema, const AdamStep& args, const LiveAdam& live) {
   TORCH_CHECK(ema.size() <= static_cast<std::size_t>(kMostCopies), "adam_ema: at most ", kMostCopies,
               " EMA copies on a GPU, found ", ema.size());
   const c10::cuda::CUDAGuard guard(parameters.device());
-  AdamTask task{.p = parameters.data_ptr<float>(),
-                .g = gradient.data_ptr<float>(),
-                .m = first_moment.data_ptr<float>(),
-                .v = second_moment.data_ptr<float>(),
-                .copies = static_cast<int>(ema.size()),
-                .size = parameters.numel(),
+  AdamTask task{.copies = static_cast<int>(ema.size()),
                 .beta1 = static_cast<float>(args.beta1),
                 .one_minus_beta1 = static_cast<float>(1.0 - args.beta1),
                 .beta2 = static_cast<float>(args.beta2),
@@ -27,10 +22,17 @@ void adam_ema(Tensor& parameters, Tensor& gradient, Tensor& first_moment, Tensor
                 .clip_norm = static_cast<float>(live.clip_norm),
                 .skip_nonfinite = live.skip_nonfinite,
                 .zero_nonfinite = args.zero_nonfinite};
-  for (std::size_t i = 0; i < ema.size(); ++i) task.ema[i] = ema[i].data_ptr<float>();
   const std::vector<float> terms = adam_terms(args);
   std::copy(terms.begin(), terms.end(), task.terms);
-  C10_CUDA_CHECK(adam(task, stream_of(parameters)));
+  for (const auto& [first, values] : gradient) {
+    task.p = parameters.data_ptr<float>() + first;
+    task.g = values.const_data_ptr<float>();
+    task.m = first_moment.data_ptr<float>() + first;
+    task.v = second_moment.data_ptr<float>() + first;
+    for (std::size_t i = 0; i < ema.size(); ++i) task.ema[i] = ema[i].data_ptr<float>() + first;
+    task.size = values.numel();
+    C10_CUDA_CHECK(adam(task, stream_of(parameters)));
+  }
 }
 
 Tensor draw(const Draw& draw, Distribution distribution, std::int64_t count) {

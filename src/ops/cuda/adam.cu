@@ -16,17 +16,14 @@ __global__ void adam_kernel(AdamTask t) {
     terms[i] = t.live_terms == nullptr || i >= 4 + t.copies ? t.terms[i] : t.live_terms[i];
   const float decay = terms[0], inverse_root_correction2 = terms[1], step_size = terms[2];
   float factor = terms[3];
-  bool skip = false;
   if (t.norm != nullptr) {
     const float norm = *t.norm;
-    skip = t.skip_nonfinite && !isfinite(norm);
+    if (t.skip_nonfinite && !isfinite(norm)) return;
     if (t.clip_norm > 0.0F && norm > t.clip_norm) factor *= t.clip_norm / norm;
   }
   const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
   for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < t.size; i += step) {
     float d = t.g[i];
-    t.g[i] = 0.0F;
-    if (skip) continue;
     if (t.zero_nonfinite) d = cleaned(d);
     d *= factor;
     const float m = t.m[i] + (d - t.m[i]) * t.one_minus_beta1;

@@ -106,7 +106,8 @@ cudaError_t combine(const CombineTask& task, cudaStream_t stream);
 
 constexpr int kMostCopies = 4;
 struct AdamTask {
-  float *p = nullptr, *g = nullptr, *m = nullptr, *v = nullptr;
+  float *p = nullptr, *m = nullptr, *v = nullptr;
+  const float* g = nullptr;
   float* ema[kMostCopies] = {};
   int copies = 0;
   std::int64_t size = 0;

@@ -42,8 +42,8 @@ struct Operators {
   Tensor (*concat)(const Tensor& a, const Tensor& b);
   /// Tensors of one shape [B, C, H, W], contiguous or channels-last, the first term among them; a draw at most.
   Tensor (*combine)(std::span<const Term> terms, at::ScalarType dtype, at::MemoryFormat order);
-  void (*adam_ema)(Tensor& parameters, Tensor& gradient, Tensor& first_moment, Tensor& second_moment,
-                   std::vector<Tensor>& ema, const AdamStep& args, const LiveAdam& live);
+  void (*adam_ema)(Tensor& parameters, const std::vector<GradientPiece>& gradient, Tensor& first_moment,
+                   Tensor& second_moment, std::vector<Tensor>& ema, const AdamStep& args, const LiveAdam& live);
   /// Words as int32, normal and uniform numbers as float64 if draw.dtype is that, else as float32, [B, count].
   Tensor (*draw)(const Draw& draw, Distribution distribution, std::int64_t count);
 };
@@ -55,8 +55,8 @@ Tensor attention(const Tensor& qkv, std::int64_t heads);
 Tensor resample_box(const Tensor& x, Resample direction);
 Tensor concat(const Tensor& a, const Tensor& b);
 Tensor combine(std::span<const Term> terms, at::ScalarType dtype, at::MemoryFormat order);
-void adam_ema(Tensor& parameters, Tensor& gradient, Tensor& first_moment, Tensor& second_moment,
-              std::vector<Tensor>& ema, const AdamStep& args, const LiveAdam& live);
+void adam_ema(Tensor& parameters, const std::vector<GradientPiece>& gradient, Tensor& first_moment,
+              Tensor& second_moment, std::vector<Tensor>& ema, const AdamStep& args, const LiveAdam& live);
 Tensor draw(const Draw& draw, Distribution distribution, std::int64_t count);
 std::unique_ptr<Graph> make_graph(at::Device device, int warm_up);
 
