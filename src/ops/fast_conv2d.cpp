@@ -24,12 +24,17 @@ enum class Method { kMatrix, kWinograd, kDirect, kBf16 };
 
 // Gradients are written for square 3×3 filters with one zero around the image.
 Method method_of(const Tensor& weight, at::IntArrayRef padding, Use use) {
-  if (precision() == Precision::kBf16 && has_bf16()) return Method::kBf16;
   const auto R = weight.size(2), S = weight.size(3);
-  if (R == 1 && S == 1 && padding[0] == 0 && padding[1] == 0) return Method::kMatrix;
   const bool usual = R == 3 && S == 3 && padding[0] == 1 && padding[1] == 1;
   const bool there = use == Use::kOnce ? usual : winograd_form(R, S).has_value();
-  return there && conv() == Conv::kWinograd ? Method::kWinograd : Method::kDirect;
+  const bool winograd = there && conv() == Conv::kWinograd;
+  if (precision() == Precision::kBf16 && has_bf16()) {
+    // Without AMX bfloat16 saves less time than Winograd's way does, and of few channels less than it takes to cast.
+    const bool slower = !has_bf16_tiles() && (winograd || weight.size(0) * weight.size(1) < 16'384);
+    if (conv() == Conv::kExact || !slower) return Method::kBf16;
+  }
+  if (R == 1 && S == 1 && padding[0] == 0 && padding[1] == 0) return Method::kMatrix;
+  return winograd ? Method::kWinograd : Method::kDirect;
 }
 
 Tail tail_of(const Conv2d& args) {

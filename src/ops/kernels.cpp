@@ -42,10 +42,11 @@ Conv conv() { return chosen_conv(); }
 std::string kernels_text() {
   if (kernels() == Kernels::kReference) return "reference (ATen)";
   if (device().is_cuda()) return format("fast ({}, {})", device().str(), precision_text());
-  if (precision() == Precision::kBf16 && cpu::has_bf16())
+  const bool bf16 = precision() == Precision::kBf16 && cpu::has_bf16(), winograd = conv() == Conv::kWinograd;
+  if (bf16 && (!winograd || cpu::has_bf16_tiles()))
     return format("fast ({}), convolutions in bf16", cpu::kernel_table().name);
-  return format("fast ({}), 3x3 convolutions {}", cpu::kernel_table().name,
-                conv() == Conv::kWinograd ? "by winograd" : "exact");
+  return format("fast ({}), 3x3 convolutions {}{}", cpu::kernel_table().name, winograd ? "by winograd" : "exact",
+                bf16 ? ", others in bf16" : "");
 }
 
 }  // namespace edmund::ops

@@ -64,6 +64,7 @@ TEST_CASE("Convolutions in bfloat16 stay within its rounding where the CPU has i
     const std::vector<Tensor> inputs{random({B, C, s[2], s[3]}, 1), random({K, C, R, R}, 2), random({K}, 3),
                                      random({B, K, s[2], s[3]}, 4)};
     const Operation conv = [](const std::vector<Tensor>& in) {
+      ops::set_conv(ops::Conv::kExact);
       ops::set_precision(in[0].scalar_type() == at::kFloat ? ops::Precision::kBf16 : ops::Precision::kFp32);
       return ops::conv2d(in[0], {.weight = in[1], .bias = in[2], .residual = in[3], .scale = 0.7});
     };
@@ -74,6 +75,20 @@ TEST_CASE("Convolutions in bfloat16 stay within its rounding where the CPU has i
     for (const auto& input : inputs) single.push_back(input.to(at::kFloat));
     CHECK(gap(conv(single), conv(inputs)) > 1e-5);  // it was not float32
   }
+}
+
+TEST_CASE("Without AMX only large 1x1 convolutions are faster in bfloat16", "[ops][fast]") {
+  if (!ops::cpu::has_bf16()) return;
+  const Switches switches;
+  const at::NoGradGuard no_grad;
+  for (const std::int64_t R : {1, 3})
+    for (const std::int64_t C : {32, 128}) {
+      const Tensor x = random({1, C, 8, 8}, 1), w = random({C, C, R, R}, 2);
+      ops::set_precision(ops::Precision::kBf16);
+      const Tensor y = ops::conv2d(x.to(at::kFloat), {.weight = w.to(at::kFloat)});
+      const bool bf16 = ops::cpu::has_bf16_tiles() || (R == 1 && C == 128);
+      CHECK((gap(y, at::conv2d(x, w, {}, 1, R / 2)) > 1e-4) == bf16);
+    }
 }
 
 TEST_CASE("Fast linear layers equal the reference", "[ops][fast]") {

@@ -175,8 +175,9 @@ struct KernelTable {
 
 /// Table of the best instruction set that this machine has.
 const KernelTable& kernel_table();
-/// Whether this machine multiplies bfloat16 (AVX512-BF16, and with it AMX where there is one).
+/// Whether this machine multiplies bfloat16 twice as fast as float32 (AVX512-BF16), and many times as fast (AMX).
 bool has_bf16();
+bool has_bf16_tiles();
 /// All tables that this machine can run, the best first (tests compare them).
 const KernelTable* const* kernel_tables(long& count);
 /// Makes another of them the one to use (tests).

@@ -57,6 +57,14 @@ bool has_bf16() {
 #endif
 }
 
+bool has_bf16_tiles() {
+#ifdef EDMUND_X86
+  return has_bf16() && __builtin_cpu_supports("amx-bf16") != 0;
+#else
+  return false;
+#endif
+}
+
 const KernelTable* const* kernel_tables(long& count) {
   count = usable().count;
   return usable().tables.data();
