@@ -33,7 +33,7 @@ BenchCase make_bench_case(const std::shared_ptr<Experiment>& experiment, const s
 
 /// Rates of this machine as a program meets them, best of a few tries.
 struct MachineRates {
-  double flops = 0.0;  // of a matrix product of float32
+  double flops = 0.0;  // of a matrix product of float32, by LibTorch or by a 1×1 convolution, whichever is faster
   double bytes = 0.0;  // read and written by a pass over large memory, in place: a copy also fetches what it overwrites
 };
 MachineRates measured_rates();
