@@ -106,6 +106,10 @@ void weights_of(const FilterWeight& weight, long c0, long c1, long n0, long n1, 
     for (long c = c0; c < c1; c += together) {
       const long taps = A::kTaps * smaller(together, c1 - c);
       const float* from = weight.w + k * weight.k_stride + c * weight.c_stride;
+      if (together == 1) {  // pieces far apart, which the processor does not read ahead by itself
+        const float* soon = from + 4 * weight.c_stride;
+        for (long i = 0; i < (A::kTaps + 1) * kWidth; i += 16) __builtin_prefetch(soon + i);
+      }
       Vec turned[(A::kTaps + 1) * kWidth];
       for (long i = 0; i < taps; i += kWidth)
         turned_lanes(from + i, weight.k_stride, lanes, smaller(kWidth, taps - i), turned + i);
