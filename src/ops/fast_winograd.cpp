@@ -171,12 +171,14 @@ void gradient_by_blocks(const GradientTask& task) {
 // products to the transform, unless further chunks are to be added.
 void gradient_by_parts(const GradientTask& task) {
   const auto& [table, tiles, count, C, K, x, dy, scale, dw, c_row, k_row] = task;
-  constexpr std::int64_t kMost = 2'000'000, kPartC = 48, kPartK = 64;  // floats of a chunk; channels of a part
+  constexpr std::int64_t kMost = 2'000'000, kPartK = 64;  // floats of a chunk; output channels of a part
+  // Large parts read the tiles less often; there should be four for each thread.
+  const std::int64_t part_c = C * K >= 4 * 128 * kPartK * at::get_num_threads() ? 128 : 48;
   const std::int64_t chunks = std::max<std::int64_t>(1, kSquare3 * (c_row + k_row) * count / kMost);
   const std::int64_t chunk = (count + chunks - 1) / chunks;
   const std::int64_t v_plane = plane_of(chunk * c_row), y_plane = plane_of(chunk * k_row);
-  const std::int64_t c_parts = (C + kPartC - 1) / kPartC, k_parts = (K + kPartK - 1) / kPartK;
-  const std::int64_t u_plane = plane_of(kPartC * kPartK), part = kSquare3 * u_plane;
+  const std::int64_t c_parts = (C + part_c - 1) / part_c, k_parts = (K + kPartK - 1) / kPartK;
+  const std::int64_t u_plane = plane_of(part_c * kPartK), part = kSquare3 * u_plane;
   float *v = scratch(Scratch::kImage, kSquare3 * (v_plane + y_plane)), *y = v + kSquare3 * v_plane;
   const Tensor sums = chunks > 1 ? at::empty({c_parts * k_parts * part}, at::kFloat) : Tensor();
   float* kept = sums.defined() ? sums.data_ptr<float>() : nullptr;

@@ -57,6 +57,14 @@ TEST_CASE("Filters of all shapes, padded or not, equal the reference", "[ops][fa
   }
 }
 
+TEST_CASE("Gradients of many channels equal the reference, summed over one chunk of tiles or two", "[ops][fast]") {
+  for (const auto& s : {std::array{1, 16, 16}, std::array{5, 28, 27}}) {
+    INFO("B " << s[0]);
+    compare([](const std::vector<Tensor>& in) { return ops::conv2d(in[0], {.weight = in[1]}); },
+            {random({s[0], 200, s[1], s[2]}, 1), random({330, 200, 3, 3}, 2)}, 2e-5);
+  }
+}
+
 TEST_CASE("Convolutions in bfloat16 stay within its rounding where the CPU has it", "[ops][fast]") {
   const std::int64_t R = GENERATE(1, 3);
   for (const auto& s : kSizes) {
