@@ -7,43 +7,55 @@
 namespace edmund::ops::cpu::EDMUND_ISA {
 namespace {
 
-/// Points 0, ±1, ±2, ∞: Bᵀ d.
-EDMUND_INLINE void six_points(const Vec (&d)[6], Vec (&v)[6]) {
-  const Vec even = d[4] - 4.0F * d[2], odd = d[3] - 4.0F * d[1];
-  const Vec near = d[4] - d[2], far = 2.0F * (d[3] - d[1]);
-  v[0] = 4.0F * d[0] - 5.0F * d[2] + d[4];
-  v[1] = even + odd;
-  v[2] = even - odd;
-  v[3] = near + far;
-  v[4] = near - far;
-  v[5] = 4.0F * d[1] - 5.0F * d[3] + d[5];
-}
+/// Points 0, ±3/4, ±3/2, ∞. Rounding leaves half the error of 0, ±1, ±2, ∞: powers of the points, which the outputs are summed with, differ less.
+/// Everything but the divisors is exact in float32.
+struct SixPoints {
+  static constexpr float a = 0.75F, b = 1.5F, a2 = a * a, b2 = b * b, a3 = a2 * a, b3 = b2 * b;  // exact
+  // Rows of G: powers of the point, divided by its differences to the others.
+  static constexpr double near_scale = 1 / (2.0 * a2 * (a2 - b2)), far_scale = 1 / (2.0 * b2 * (b2 - a2));
+  static constexpr float kOrigin = 1 / (a2 * b2);
+  static constexpr float kNear[5] = {near_scale, a* near_scale, a2* near_scale, a3* near_scale, a2* a2* near_scale};
+  static constexpr float kFar[5] = {far_scale, b* far_scale, b2* far_scale, b3* far_scale, b2* b2* far_scale};
 
-struct F4x3 {
+  // Bᵀ d
+  static EDMUND_INLINE void input(const Vec (&d)[6], Vec (&v)[6]) {
+    const Vec even = d[4] - b2 * d[2], odd = a * d[3] - (a * b2) * d[1];
+    const Vec far_even = d[4] - a2 * d[2], far_odd = b * d[3] - (b * a2) * d[1];
+    v[0] = (a2 * b2) * d[0] - (a2 + b2) * d[2] + d[4];
+    v[1] = even + odd;
+    v[2] = even - odd;
+    v[3] = far_even + far_odd;
+    v[4] = far_even - far_odd;
+    v[5] = (a2 * b2) * d[1] - (a2 + b2) * d[3] + d[5];
+  }
+};
+
+struct F4x3 : SixPoints {
   static constexpr int kPoints = 6, kOut = 4, kTaps = 3;
 
-  static EDMUND_INLINE void input(const Vec (&d)[6], Vec (&v)[6]) { six_points(d, v); }
   // Aᵀ m
   static EDMUND_INLINE void output(const Vec (&m)[6], Vec (&y)[4]) {
     const Vec sum = m[1] + m[2], difference = m[1] - m[2], far_sum = m[3] + m[4], far_difference = m[3] - m[4];
     y[0] = m[0] + sum + far_sum;
-    y[1] = difference + 2.0F * far_difference;
-    y[2] = sum + 4.0F * far_sum;
-    y[3] = difference + 8.0F * far_difference + m[5];
+    y[1] = a * difference + b * far_difference;
+    y[2] = a2 * sum + b2 * far_sum;
+    y[3] = a3 * difference + b3 * far_difference + m[5];
   }
   // G g
   static EDMUND_INLINE void weight(const Vec (&g)[3], Vec (&u)[6]) {
-    const Vec sum = (g[0] + g[2]) * (1.0F / 6), far = g[0] * (1.0F / 24) + g[2] * (1.0F / 6);
-    u[0] = g[0] * 0.25F;
-    u[1] = -sum - g[1] * (1.0F / 6);
-    u[2] = g[1] * (1.0F / 6) - sum;
-    u[3] = far + g[1] * (1.0F / 12);
-    u[4] = far - g[1] * (1.0F / 12);
+    const Vec even = g[0] * kNear[0] + g[2] * kNear[2], odd = g[1] * kNear[1];
+    const Vec far_even = g[0] * kFar[0] + g[2] * kFar[2], far_odd = g[1] * kFar[1];
+    u[0] = g[0] * kOrigin;
+    u[1] = even + odd;
+    u[2] = even - odd;
+    u[3] = far_even + far_odd;
+    u[4] = far_even - far_odd;
     u[5] = g[2];
   }
   // A y
   static EDMUND_INLINE void gradient(const Vec (&y)[4], Vec (&v)[6]) {
-    const Vec even = y[0] + y[2], odd = y[1] + y[3], far_even = y[0] + 4.0F * y[2], far_odd = 2.0F * y[1] + 8.0F * y[3];
+    const Vec even = y[0] + a2 * y[2], odd = a * y[1] + a3 * y[3];
+    const Vec far_even = y[0] + b2 * y[2], far_odd = b * y[1] + b3 * y[3];
     v[0] = y[0];
     v[1] = even + odd;
     v[2] = even - odd;
@@ -53,27 +65,28 @@ struct F4x3 {
   }
   // Gᵀ u
   static EDMUND_INLINE void weight_gradient(const Vec (&u)[6], Vec (&g)[3]) {
-    g[0] = u[0] * 0.25F - (u[1] + u[2]) * (1.0F / 6) + (u[3] + u[4]) * (1.0F / 24);
-    g[1] = (u[2] - u[1]) * (1.0F / 6) + (u[3] - u[4]) * (1.0F / 12);
-    g[2] = (u[3] + u[4] - u[1] - u[2]) * (1.0F / 6) + u[5];
+    const Vec sum = u[1] + u[2], far_sum = u[3] + u[4];
+    g[0] = u[0] * kOrigin + sum * kNear[0] + far_sum * kFar[0];
+    g[1] = (u[1] - u[2]) * kNear[1] + (u[3] - u[4]) * kFar[1];
+    g[2] = sum * kNear[2] + far_sum * kFar[2] + u[5];
   }
 };
 
-struct F2x5 {
+struct F2x5 : SixPoints {
   static constexpr int kPoints = 6, kOut = 2, kTaps = 5;
 
-  static EDMUND_INLINE void input(const Vec (&d)[6], Vec (&v)[6]) { six_points(d, v); }
   static EDMUND_INLINE void output(const Vec (&m)[6], Vec (&y)[2]) {
     y[0] = m[0] + (m[1] + m[2]) + (m[3] + m[4]);
-    y[1] = (m[1] - m[2]) + 2.0F * (m[3] - m[4]) + m[5];
+    y[1] = a * (m[1] - m[2]) + b * (m[3] - m[4]) + m[5];
   }
   static EDMUND_INLINE void weight(const Vec (&g)[5], Vec (&u)[6]) {
-    const Vec even = (g[0] + g[2] + g[4]) * (1.0F / 6), odd = (g[1] + g[3]) * (1.0F / 6);
-    const Vec far_even = g[0] * (1.0F / 24) + g[2] * (1.0F / 6) + g[4] * (2.0F / 3);
-    const Vec far_odd = g[1] * (1.0F / 12) + g[3] * (1.0F / 3);
-    u[0] = g[0] * 0.25F;
-    u[1] = -even - odd;
-    u[2] = odd - even;
+    const Vec even = g[0] * kNear[0] + g[2] * kNear[2] + g[4] * kNear[4];
+    const Vec odd = g[1] * kNear[1] + g[3] * kNear[3];
+    const Vec far_even = g[0] * kFar[0] + g[2] * kFar[2] + g[4] * kFar[4];
+    const Vec far_odd = g[1] * kFar[1] + g[3] * kFar[3];
+    u[0] = g[0] * kOrigin;
+    u[1] = even + odd;
+    u[2] = even - odd;
     u[3] = far_even + far_odd;
     u[4] = far_even - far_odd;
     u[5] = g[4];
