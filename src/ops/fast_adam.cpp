@@ -1,4 +1,5 @@
 #include "cpu/kernels.h"
+#include "edmund/ops/graph.h"
 #include "fast.h"
 
 #include <algorithm>
@@ -43,19 +44,17 @@ Tensor gradient_norm(const std::vector<GradientPiece>& gradient) {
 void adam_ema(Tensor& parameters, const std::vector<GradientPiece>& gradient, Tensor& first_moment,
               Tensor& second_moment, std::vector<Tensor>& ema, const AdamStep& args) {
   const at::NoGradGuard no_grad;
-  const auto t = static_cast<double>(args.step);
-  const double correction1 = 1.0 - std::pow(args.beta1, t), correction2 = 1.0 - std::pow(args.beta2, t);
+  const std::vector<float> changing = adam_terms(args);
   const AdamTerms terms{.beta1 = static_cast<float>(args.beta1),
                         .one_minus_beta1 = static_cast<float>(1.0 - args.beta1),
                         .beta2 = static_cast<float>(args.beta2),
                         .one_minus_beta2 = static_cast<float>(1.0 - args.beta2),
                         .eps = static_cast<float>(args.eps),
-                        .decay = static_cast<float>(1.0 - args.learning_rate * args.weight_decay),
-                        .inverse_root_correction2 = static_cast<float>(1.0 / std::sqrt(correction2)),
-                        .step_size = static_cast<float>(args.learning_rate / correction1),
-                        .gradient_scale = static_cast<float>(args.gradient_scale),
+                        .decay = changing[0],
+                        .inverse_root_correction2 = changing[1],
+                        .step_size = changing[2],
+                        .gradient_scale = changing[3],
                         .zero_nonfinite = args.zero_nonfinite};
-  const std::vector<float> betas(args.ema_beta.begin(), args.ema_beta.end());
   float *p = parameters.data_ptr<float>(), *m = first_moment.data_ptr<float>(), *v = second_moment.data_ptr<float>();
   std::vector<float*> copies;
   for (const Tensor& copy : ema) copies.push_back(copy.data_ptr<float>());
@@ -65,8 +64,8 @@ void adam_ema(Tensor& parameters, const std::vector<GradientPiece>& gradient, Te
     for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
       const auto& [first, size, g] = runs[i];
       for (std::size_t copy = 0; copy < own.size(); ++copy) own[copy] = copies[copy] + first;
-      kernel_table().adam(p + first, g, m + first, v + first, own.data(), betas.data(), static_cast<long>(own.size()),
-                          size, terms);
+      kernel_table().adam(p + first, g, m + first, v + first, own.data(), changing.data() + 4,
+                          static_cast<long>(own.size()), size, terms);
     }
   });
 }

@@ -61,11 +61,11 @@ Tensor pack(const Tensor& weight, Packing packing) {
   const long K = weight.size(0), C = weight.size(1);
   const bool backward = packing == Packing::kMatrixBackward;
   const long depth = backward ? K : C, columns = backward ? C : K;
-  const Tensor packed = at::empty({(columns + table.panel - 1) / table.panel * depth * table.panel}, at::kFloat);
+  const long panels = (columns + table.panel - 1) / table.panel;
+  const Tensor packed = at::empty({panels * depth * table.panel}, at::kFloat);
   const long d_stride = backward ? C : 1, n_stride = backward ? 1 : C;
   const float* from = plain.const_data_ptr<float>();
   float* to = packed.data_ptr<float>();
-  const long panels = (columns + table.panel - 1) / table.panel;
   at::parallel_for(0, panels, 1 + 16'384 / (depth * table.panel), [&](std::int64_t begin, std::int64_t end) {
     const long first = begin * table.panel, last = std::min<long>(end * table.panel, columns);
     table.pack(from + first * n_stride, depth, last - first, d_stride, n_stride, to + first * depth);

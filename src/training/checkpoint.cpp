@@ -145,10 +145,9 @@ std::optional<fs::path> newest_checkpoint(const fs::path& run) {
     }
     damages.push_back(std::move(damage));
   }
-  require(damages.empty(), "{}: no whole checkpoint among {}: {}{}; put a copy back, or move them away to train anew",
-          (run / "checkpoints").string(), folders.size(), damages.empty() ? "" : damages.front(),
-          damages.size() > 1 ? " …" : "");
-  return std::nullopt;
+  if (damages.empty()) return std::nullopt;
+  fail("{}: no whole checkpoint among {}: {}{}; put a copy back, or move them away to train anew",
+       (run / "checkpoints").string(), folders.size(), damages.front(), damages.size() > 1 ? " …" : "");
 }
 
 void prune_checkpoints(const fs::path& run, std::int64_t keep) {

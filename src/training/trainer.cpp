@@ -91,11 +91,15 @@ std::vector<ops::GradientPiece> Trainer::State::taken_gradient() {
   return pieces;
 }
 
+void Trainer::State::replace_nonfinite(std::vector<ops::GradientPiece>& gradient) {
+  for (auto& piece : gradient) piece.values.nan_to_num_(0.0, 1e5, -1e5);
+}
+
 void Trainer::State::clean(std::vector<ops::GradientPiece>& gradient, StepReport& report) {
   const auto norm = [&] { return ops::gradient_norm(gradient).item<double>(); };
   report.gradient_norm = norm();
   if (settings.nonfinite != NonFinite::kZero || std::isfinite(report.gradient_norm)) return;
-  for (auto& piece : gradient) piece.values.nan_to_num_(0.0, 1e5, -1e5);
+  replace_nonfinite(gradient);
   report.gradient_norm = norm();
 }
 

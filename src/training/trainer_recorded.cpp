@@ -53,8 +53,7 @@ void Trainer::State::work(const ops::AdamStep& args) {
   objective(loss, on_gpu.sigma, settings.reduction == Reduction::kSum ? B : x0.numel()).backward();
 
   std::vector<ops::GradientPiece> gradient = taken_gradient();
-  if (settings.nonfinite == NonFinite::kZero)
-    for (auto& piece : gradient) piece.values.nan_to_num_(0.0, 1e5, -1e5);
+  if (settings.nonfinite == NonFinite::kZero) replace_nonfinite(gradient);
   const Tensor norm = on_gpu.results.select(0, B);
   norm.copy_(ops::gradient_norm(gradient));
   ops::adam_ema(values, gradient, first, second, averages, args,

@@ -64,6 +64,7 @@ struct Trainer::State {
   /// What backward() left at the parameters, which lose it: on the CPU in the memory that autograd took for it, on a GPU in one piece, which takes
   /// fewer launches.
   std::vector<ops::GradientPiece> taken_gradient();
+  static void replace_nonfinite(std::vector<ops::GradientPiece>& gradient);
   void clean(std::vector<ops::GradientPiece>& gradient, StepReport& report);
   void skip(const StepReport& report, std::int64_t batch);
   void update(const std::vector<ops::GradientPiece>& gradient, StepReport& report, std::int64_t batch);

@@ -117,39 +117,27 @@ TEST_CASE("The fast optimizer step equals the reference", "[ops][fast]") {
   };
   const auto exact = state(at::kDouble);
   CHECK(exact[0].narrow(0, 19'000, 8).equal(random({size}, 0).narrow(0, 19'000, 8)));
-  long count = 0;
-  const auto* tables = ops::cpu::kernel_tables(count);
-  for (long i = 0; i < count; ++i)
-    for (const int threads : {1, 2}) {
-      ops::cpu::use_kernel_table(*tables[i]);
-      at::set_num_threads(threads);
-      const auto found = state(at::kFloat);
-      for (std::size_t k = 0; k < found.size(); ++k) {
-        if (k == 1) continue;  // the gradient
-        INFO(tables[i]->name << ", tensor " << k);
-        CHECK(((found[k].to(at::kDouble) - exact[k]).abs() <= 2e-6 * (1 + exact[k].abs())).all().item<bool>());
-      }
+  on_every_table([&] {
+    const auto found = state(at::kFloat);
+    for (std::size_t k = 0; k < found.size(); ++k) {
+      if (k == 1) continue;  // the gradient
+      INFO("tensor " << k);
+      CHECK(((found[k].to(at::kDouble) - exact[k]).abs() <= 2e-6 * (1 + exact[k].abs())).all().item<bool>());
     }
+  });
 }
 
 TEST_CASE("The fast norm of a gradient equals the reference", "[ops][fast]") {
-  const Switches switches;
   const auto norm = [](at::ScalarType dtype, double first) {
     const Tensor large = random({50, 401}, 1).to(dtype), small = random({37}, 2).to(dtype);
     small[0] = first;
     return ops::gradient_norm({{0, large}, {20'064, small}}).item<double>();
   };
-  long count = 0;
-  const auto* tables = ops::cpu::kernel_tables(count);
-  for (long i = 0; i < count; ++i)
-    for (const int threads : {1, 2}) {
-      INFO(tables[i]->name);
-      ops::cpu::use_kernel_table(*tables[i]);
-      at::set_num_threads(threads);
-      CHECK_THAT(norm(at::kFloat, 40.0), Catch::Matchers::WithinRel(norm(at::kDouble, 40.0), 1e-7));
-      CHECK(norm(at::kFloat, -std::numeric_limits<double>::infinity()) == std::numeric_limits<double>::infinity());
-      CHECK(std::isnan(norm(at::kFloat, std::numeric_limits<double>::quiet_NaN())));
-    }
+  on_every_table([&] {
+    CHECK_THAT(norm(at::kFloat, 40.0), Catch::Matchers::WithinRel(norm(at::kDouble, 40.0), 1e-7));
+    CHECK(norm(at::kFloat, -std::numeric_limits<double>::infinity()) == std::numeric_limits<double>::infinity());
+    CHECK(std::isnan(norm(at::kFloat, std::numeric_limits<double>::quiet_NaN())));
+  });
 }
 
 TEST_CASE("at::parallel_for in our files uses more than one thread", "[ops][fast]") {

@@ -19,8 +19,8 @@ enum class Kernels { kReference, kFast };
 void set_kernels(Kernels kernels);
 Kernels kernels();
 
-/// How the fast kernels convolve with stride 1 on the CPU (`conv: winograd|exact`): by Winograd's F(4×4, 3×3), whose rounding is in whole networks one to two times that of
-/// a direct sum (`edmund bench --phase accuracy`; without gradients 5×5, 1×3, 3×1, 1×7 and 7×1 likewise), or directly (ATen).
+/// How the fast kernels convolve with stride 1 on the CPU (`conv: winograd|exact`): by Winograd's F(4×4, 3×3), whose rounding is in whole networks
+/// one to two times that of a direct sum (`edmund bench --phase accuracy`; without gradients 5×5, 1×3, 3×1, 1×7 and 7×1 likewise), or directly (ATen).
 enum class Conv { kWinograd, kExact };
 void set_conv(Conv conv);
 Conv conv();
