@@ -1,8 +1,8 @@
 #pragma once
 
 #include "edmund/core/options.h"
+#include "edmund/core/tensor.h"
 #include "edmund/diffusion/noise_source.h"
-#include "edmund/ops/tensor.h"
 #include "edmund/schedules/noise_schedule.h"
 
 #include <cstddef>

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "edmund/core/options.h"
+#include "edmund/core/tensor.h"
 #include "edmund/diffusion/denoiser.h"
-#include "edmund/ops/tensor.h"
 #include "edmund/samplers/sampler.h"
 
 #include <cstddef>

@@ -4,8 +4,8 @@
 #include "edmund/core/consecutive.h"
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
+#include "edmund/diffusion/forbidden_noise.h"
 #include "edmund/samplers/velocity.h"
-#include "no_draws.h"
 
 #include <algorithm>
 #include <c10/core/InferenceMode.h>
@@ -32,7 +32,7 @@ Solution solved(const Denoiser& D, const Tensor& noise, std::span<const double> 
       Options::read_text(format("{type: edm, sigma_min: {}, sigma_max: {}}", levels.back(), levels.front()), "edm");
   const auto clock = make_schedule(edm);
   const auto trace = std::make_shared<Solution>();
-  NoDraws none("the solver drew noise");
+  ForbiddenNoise none("the solver drew noise");
   sampler(recorded(D, trace), *clock, {{levels.begin(), levels.end()}}, levels.front() * noise, none);
   return *trace;
 }

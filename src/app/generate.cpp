@@ -1,9 +1,10 @@
 #include "edmund/app/generate.h"
 
+#include "edmund/app/gpu_batch.h"
 #include "edmund/app/guide.h"
 #include "edmund/core/error.h"
-#include "edmund/data/image_io.h"
-#include "gpu_batch.h"
+#include "edmund/io/image_io.h"
+#include "edmund/ops/pixels.h"
 
 #include <algorithm>
 #include <ATen/ops/cat.h>

@@ -1,7 +1,8 @@
-#include "gpu_batch.h"
+#include "edmund/app/gpu_batch.h"
 
-#include "edmund/data/image_io.h"
+#include "edmund/io/image_io.h"
 #include "edmund/ops/device.h"
+#include "edmund/ops/pixels.h"
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/tensor.h>

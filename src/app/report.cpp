@@ -1,7 +1,7 @@
 #include "edmund/app/run.h"
 #include "edmund/core/files.h"
 #include "edmund/core/text.h"
-#include "edmund/evaluation/html.h"
+#include "edmund/report/html.h"
 #include "report_plots.h"
 
 #include <algorithm>

@@ -3,8 +3,8 @@
 #include "edmund/app/curvature.h"
 #include "edmund/core/files.h"
 #include "edmund/core/text.h"
-#include "edmund/evaluation/html.h"
-#include "edmund/evaluation/svg.h"
+#include "edmund/report/html.h"
+#include "edmund/report/svg.h"
 
 #include <algorithm>
 #include <ATen/ops/full.h>

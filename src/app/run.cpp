@@ -2,6 +2,7 @@
 
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
+#include "edmund/networks/state_dict.h"
 #include "edmund/training/checkpoint.h"
 #include "edmund/training/trainer.h"
 

@@ -6,10 +6,10 @@
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
 #include "edmund/core/stop.h"
-#include "edmund/data/image_io.h"
+#include "edmund/io/event_file.h"
+#include "edmund/io/image_io.h"
 #include "edmund/ops/ops.h"
-#include "edmund/training/event_file.h"
-#include "metrics_log.h"
+#include "edmund/training/metrics_log.h"
 
 #include <algorithm>
 #include <chrono>

@@ -2,10 +2,10 @@
 //
 //   edmund ablate ABLATION.yaml [key=value…] [--out DIR] [--shard I/N] [--json]      DIR (default runs/NAME): arms/, report.html, arms.csv, results.csv …
 
-#include "edmund/app/ablate.h"
+#include "edmund/studies/ablate.h"
 
 #include "comparing.h"
-#include "edmund/app/command.h"
+#include "edmund/commands/command.h"
 
 #include <memory>
 #include <nlohmann/json.hpp>

@@ -14,10 +14,10 @@
 // case, threads, batch, ms (median of a call), ms_min, ms_img, img_s. Images are noise: no data is read but by the phases loader and features. FLOP
 // are those of the direct algorithms, so that Winograd's convolutions may exceed the peak; bytes are those of the operators' operands and results.
 
-#include "../app/bench_cases.h"
-#include "edmund/app/command.h"
+#include "edmund/commands/command.h"
 #include "edmund/ops/device.h"
 #include "edmund/ops/profile.h"
+#include "edmund/studies/bench_cases.h"
 
 #include <algorithm>
 #include <ATen/Parallel.h>

@@ -5,7 +5,7 @@
 #include "comparing.h"
 #include "edmund/core/files.h"
 #include "edmund/core/text.h"
-#include "edmund/evaluation/svg.h"
+#include "edmund/report/svg.h"
 
 #include <iomanip>
 #include <iostream>

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "edmund/app/command.h"
-#include "edmund/app/compare.h"
+#include "edmund/commands/command.h"
 #include "edmund/core/log.h"
+#include "edmund/studies/compare.h"
 
 #include <cstdint>
 #include <functional>

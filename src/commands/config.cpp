@@ -4,7 +4,7 @@
 
 #include "edmund/app/config.h"
 
-#include "edmund/app/command.h"
+#include "edmund/commands/command.h"
 
 #include <filesystem>
 #include <iostream>

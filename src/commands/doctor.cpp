@@ -2,7 +2,7 @@
 //
 //   edmund doctor [--json]
 
-#include "edmund/app/command.h"
+#include "edmund/commands/command.h"
 #include "edmund/data/dataset.h"
 #include "edmund/ops/device.h"
 

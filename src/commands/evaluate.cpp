@@ -3,20 +3,20 @@
 //
 //   edmund evaluate RUN|CHECKPOINT [sampling.sampler.type=ddim …] [--name NAME] [--folder IMAGES] [--raw] [--json]
 
-#include "edmund/app/command.h"
 #include "edmund/app/curvature.h"
 #include "edmund/app/evaluation.h"
 #include "edmund/app/generate.h"
 #include "edmund/app/run.h"
+#include "edmund/commands/command.h"
 #include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
-#include "edmund/data/image_io.h"
 #include "edmund/evaluation/classifier.h"
 #include "edmund/evaluation/features.h"
 #include "edmund/evaluation/scores.h"
 #include "edmund/evaluation/statistics_file.h"
+#include "edmund/io/image_io.h"
 
 #include <cmath>
 #include <iostream>

@@ -2,10 +2,10 @@
 //
 //   edmund inspect CONFIG|RUN|CHECKPOINT|FILE.safetensors [key=value…] [--json]
 
-#include "edmund/app/command.h"
 #include "edmund/app/run.h"
+#include "edmund/commands/command.h"
 #include "edmund/core/text.h"
-#include "edmund/ops/tensor_file.h"
+#include "edmund/io/tensor_file.h"
 #include "edmund/samplers/velocity.h"
 
 #include <ATen/ops/full.h>

@@ -8,15 +8,16 @@
 
 #include "edmund/samplers/likelihood.h"
 
-#include "edmund/app/command.h"
 #include "edmund/app/evaluation.h"
 #include "edmund/app/run.h"
+#include "edmund/commands/command.h"
 #include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
-#include "edmund/data/image_io.h"
+#include "edmund/io/image_io.h"
 #include "edmund/ops/ops.h"
+#include "edmund/ops/pixels.h"
 
 #include <algorithm>
 #include <ATen/ops/cat.h>

@@ -2,8 +2,8 @@
 //
 //   edmund list [FAMILY] [--json]
 
-#include "edmund/app/command.h"
 #include "edmund/app/presets.h"
+#include "edmund/commands/command.h"
 #include "edmund/core/text.h"
 #include "edmund/data/dataset.h"
 #include "edmund/diffusion/loss_weight.h"

@@ -3,9 +3,9 @@
 //   edmund matrix [--out DIR] [--quick] [--threads N] [--json]      DIR (default matrix): matrix.json, matrix.html
 //
 // Exit code 1 if a cell breaks its sampler's promise.
-#include "edmund/app/matrix.h"
+#include "edmund/studies/matrix.h"
 
-#include "edmund/app/command.h"
+#include "edmund/commands/command.h"
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"

@@ -4,15 +4,15 @@
 //
 // Starts from dynamic programming over a table of local errors and from the best standard grid, and refines both by the true error of M images. What it
 // found is then compared with the standard grids on K other images, which are those that `edmund sample` draws first.
-#include "edmund/app/command.h"
 #include "edmund/app/generate.h"
-#include "edmund/app/grid_search.h"
 #include "edmund/app/run.h"
+#include "edmund/commands/command.h"
 #include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
 #include "edmund/core/text.h"
+#include "edmund/studies/grid_search.h"
 
 #include <algorithm>
 #include <ATen/TensorOperators.h>

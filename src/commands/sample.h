@@ -1,7 +1,7 @@
 #pragma once
 
-#include "edmund/app/command.h"
 #include "edmund/app/run.h"
+#include "edmund/commands/command.h"
 
 #include <cstdint>
 #include <filesystem>

@@ -4,7 +4,8 @@
 #include "edmund/app/generate.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
-#include "edmund/data/image_io.h"
+#include "edmund/io/image_io.h"
+#include "edmund/ops/pixels.h"
 #include "edmund/samplers/repaint.h"
 #include "sample.h"
 

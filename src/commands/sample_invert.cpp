@@ -7,8 +7,9 @@
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
-#include "edmund/data/image_io.h"
-#include "edmund/ops/tensor_file.h"
+#include "edmund/io/image_io.h"
+#include "edmund/io/tensor_file.h"
+#include "edmund/ops/pixels.h"
 #include "edmund/samplers/inversion.h"
 #include "sample.h"
 

@@ -3,7 +3,7 @@
 #include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
 #include "edmund/core/text.h"
-#include "edmund/data/image_io.h"
+#include "edmund/io/image_io.h"
 #include "sample.h"
 
 #include <algorithm>

@@ -3,8 +3,8 @@
 //
 //   edmund stats CONFIG|RUN --out FILE.npz [data.split=test …]
 
-#include "edmund/app/command.h"
 #include "edmund/app/run.h"
+#include "edmund/commands/command.h"
 #include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"

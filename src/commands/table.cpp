@@ -1,4 +1,4 @@
-#include "edmund/app/command.h"
+#include "edmund/commands/command.h"
 
 namespace edmund {
 

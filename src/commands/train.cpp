@@ -3,8 +3,8 @@
 //   edmund train CONFIG [key=value…] [--run DIR]     new run, or the unfinished one of the same config in DIR (default runs/<name>)
 //   edmund train RUN [training.images=…]             goes on with a run folder
 
-#include "edmund/app/command.h"
 #include "edmund/app/run.h"
+#include "edmund/commands/command.h"
 #include "edmund/core/log.h"
 
 #include <filesystem>

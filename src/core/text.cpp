@@ -241,4 +241,10 @@ std::string human_time(double seconds) {
   return two_units(std::floor(hours / 24), "d", std::fmod(hours, 24), "h");
 }
 
+std::string short_number(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4g", value == 0.0 ? 0.0 : value);
+  return text;
+}
+
 }  // namespace edmund

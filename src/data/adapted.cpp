@@ -1,7 +1,8 @@
 #include "adapted.h"
 
 #include "edmund/core/error.h"
-#include "edmund/data/image_io.h"
+#include "edmund/data/resize.h"
+#include "edmund/io/image_io.h"
 
 #include <ATen/ATen.h>
 #include <cstring>

@@ -13,9 +13,9 @@
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/data/image_source.h"
+#include "edmund/io/zip_archive.h"
 #include "encoded.h"
 #include "factories.h"
-#include "zip_archive.h"
 
 #include <algorithm>
 #include <memory>

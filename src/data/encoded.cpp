@@ -3,7 +3,7 @@
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
-#include "image_format.h"
+#include "edmund/io/image_format.h"
 
 #include <algorithm>
 #include <cctype>

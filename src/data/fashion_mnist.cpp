@@ -8,8 +8,8 @@
 
 #include "edmund/core/error.h"
 #include "edmund/data/image_source.h"
+#include "edmund/io/idx_file.h"
 #include "factories.h"
-#include "idx_file.h"
 
 #include <ATen/ATen.h>
 

@@ -6,8 +6,9 @@
 #include "edmund/core/philox.h"
 #include "edmund/core/progress.h"
 #include "edmund/core/text.h"
-#include "edmund/data/image_io.h"
-#include "edmund/ops/tensor_file.h"
+#include "edmund/io/image_io.h"
+#include "edmund/io/tensor_file.h"
+#include "edmund/ops/pixels.h"
 
 #include <algorithm>
 #include <ATen/ATen.h>

@@ -10,8 +10,8 @@
 
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
+#include "edmund/core/text.h"
 #include "edmund/evaluation/classifier.h"
-#include "edmund/evaluation/svg.h"
 #include "efficientnet_lite0.h"
 #include "feature_factories.h"
 

@@ -1,7 +1,7 @@
 #include "edmund/evaluation/neighbors.h"
 
 #include "edmund/core/error.h"
-#include "edmund/data/image_io.h"
+#include "edmund/io/image_io.h"
 
 #include <algorithm>
 #include <ATen/ATen.h>

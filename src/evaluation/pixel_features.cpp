@@ -6,7 +6,8 @@
 //     images  10000   real images that the components are fitted on, chosen by seed
 
 #include "edmund/core/error.h"
-#include "edmund/data/image_io.h"
+#include "edmund/io/image_io.h"
+#include "edmund/ops/pixels.h"
 #include "feature_factories.h"
 
 #include <algorithm>

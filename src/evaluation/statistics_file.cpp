@@ -2,7 +2,7 @@
 
 #include "edmund/core/error.h"
 #include "edmund/core/log.h"
-#include "edmund/data/npz.h"
+#include "edmund/io/npz.h"
 
 #include <array>
 #include <ATen/ATen.h>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "edmund/ops/tensor.h"
+#include "edmund/core/tensor.h"
 
 #include <c10/core/TensorImpl.h>
 #include <c10/util/intrusive_ptr.h>

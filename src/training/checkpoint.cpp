@@ -4,7 +4,7 @@
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
-#include "edmund/ops/tensor_file.h"
+#include "edmund/io/tensor_file.h"
 
 #include <cmath>
 #include <nlohmann/json.hpp>

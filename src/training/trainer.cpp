@@ -1,7 +1,9 @@
 #include "edmund/training/trainer.h"
 
 #include "edmund/core/error.h"
+#include "edmund/networks/state_dict.h"
 #include "edmund/ops/ops.h"
+#include "edmund/ops/pixels.h"
 #include "trainer_state.h"
 #include "training_draws.h"
 
@@ -169,7 +171,8 @@ StepReport Trainer::step(const TrainingBatch& batch) {
   TORCH_CHECK(!batch.positions.empty() && batch.positions.front() == own.images, "expected the batch at position ",
               own.images);
   if (own.records(batch)) return own.step_recorded(batch);
-  const Tensor x0 = batch.images.to(own.options.device()).to(own.options.dtype()).div(127.5).sub(1.0);  // [B, C, H, W]
+  const Tensor x0 =
+      to_float(batch.images.to(own.options.device()), at::typeMetaToScalarType(own.options.dtype()));  // [B, C, H, W]
   return step(x0, draws(batch.positions, x0.sizes().slice(1), batch.labels), batch.positions);
 }
 

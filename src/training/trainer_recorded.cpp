@@ -1,6 +1,7 @@
 // A training step as recorded work: everything between the batch's arrival on the GPU and the new weights is one CUDA graph. What differs from step to
 // step is copied to where the graph reads it; whether a step is skipped, and how much of the gradient is cut, the GPU decides itself.
 #include "edmund/ops/device.h"
+#include "edmund/ops/pixels.h"
 #include "edmund/ops/random.h"
 #include "trainer_state.h"
 #include "training_draws.h"
@@ -43,7 +44,7 @@ void Trainer::State::make_recorded(const TrainingBatch& batch) {
 void Trainer::State::work(const ops::AdamStep& args) {
   const Recorded& on_gpu = *recorded;
   const std::int64_t B = on_gpu.images.size(0);
-  const Tensor x0 = on_gpu.images.to(at::kFloat).div(127.5).sub(1.0);  // [B, C, H, W]
+  const Tensor x0 = to_float(on_gpu.images);  // [B, C, H, W]
   const Tensor eps =
       ops::normal({settings.seed, Stream::kTrainingNoise, on_gpu.positions, 0, at::kFloat}, x0.sizes().slice(1));
   const ops::DropoutKey dropout{.seed = settings.seed, .samples = {}, .positions = on_gpu.positions};

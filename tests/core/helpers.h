@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include <utility>
 
-namespace edmund::test {
+namespace edmund::testing {
 
 /// The message of the Error that `act` throws; "" if it throws none.
 template <typename Act>
@@ -72,4 +72,4 @@ inline std::string contents(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-}  // namespace edmund::test
+}  // namespace edmund::testing

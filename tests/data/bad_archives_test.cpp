@@ -1,7 +1,7 @@
 // Damaged and hostile zip archives, and mistakes in dataset.json.
 
 #include "data/helpers.h"
-#include "edmund/data/image_io.h"
+#include "edmund/io/image_io.h"
 #include "support/catch.h"
 
 #include <ATen/ATen.h>

@@ -1,7 +1,7 @@
 // Bad files and options of data sets: one clear line each, which names the file.
 
 #include "data/helpers.h"
-#include "edmund/data/image_io.h"
+#include "edmund/io/image_io.h"
 #include "support/catch.h"
 
 #include <ATen/ATen.h>

@@ -1,7 +1,8 @@
 #include "edmund/data/dataset.h"
 
 #include "data/helpers.h"
-#include "edmund/data/image_io.h"
+#include "edmund/data/resize.h"
+#include "edmund/io/image_io.h"
 #include "support/catch.h"
 
 #include <ATen/ATen.h>

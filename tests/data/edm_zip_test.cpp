@@ -1,5 +1,5 @@
 #include "data/helpers.h"
-#include "edmund/data/image_io.h"
+#include "edmund/io/image_io.h"
 #include "support/catch.h"
 
 #include <ATen/ATen.h>

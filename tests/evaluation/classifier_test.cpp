@@ -3,7 +3,7 @@
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
 #include "edmund/core/options.h"
-#include "edmund/ops/tensor_file.h"
+#include "edmund/io/tensor_file.h"
 #include "helpers.h"
 #include "support/catch.h"
 

@@ -1,7 +1,7 @@
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
 #include "edmund/evaluation/features.h"
-#include "edmund/ops/tensor_file.h"
+#include "edmund/io/tensor_file.h"
 #include "helpers.h"
 #include "support/catch.h"
 #include "support/formula_weights.h"

@@ -5,7 +5,7 @@
 #include "edmund/evaluation/features.h"
 #include "edmund/evaluation/resize.h"
 #include "edmund/evaluation/scores.h"
-#include "edmund/ops/tensor_file.h"
+#include "edmund/io/tensor_file.h"
 #include "helpers.h"
 #include "support/catch.h"
 

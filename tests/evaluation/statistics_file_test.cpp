@@ -2,10 +2,10 @@
 
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
-#include "edmund/data/npz.h"
 #include "edmund/evaluation/feature_cache.h"
 #include "edmund/evaluation/frechet.h"
 #include "edmund/evaluation/scores.h"
+#include "edmund/io/npz.h"
 #include "helpers.h"
 #include "support/catch.h"
 

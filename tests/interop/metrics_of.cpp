@@ -3,7 +3,7 @@
 #include "edmund/evaluation/frechet.h"
 #include "edmund/evaluation/inception_score.h"
 #include "edmund/evaluation/neighbors.h"
-#include "edmund/ops/tensor_file.h"
+#include "edmund/io/tensor_file.h"
 
 #include <exception>
 #include <iostream>

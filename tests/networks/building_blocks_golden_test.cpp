@@ -1,5 +1,6 @@
 #include "edmund/core/error.h"
 #include "edmund/networks/layers.h"
+#include "edmund/networks/state_dict.h"
 #include "edmund/networks/unet_block.h"
 #include "support/catch.h"
 #include "support/device.h"

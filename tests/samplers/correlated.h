@@ -1,7 +1,7 @@
 #pragma once
 
+#include "edmund/core/tensor.h"
 #include "edmund/diffusion/denoiser.h"
-#include "edmund/ops/tensor.h"
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cos.h>

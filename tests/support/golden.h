@@ -1,6 +1,6 @@
 #pragma once
 
-#include "edmund/ops/tensor_file.h"
+#include "edmund/io/tensor_file.h"
 
 #include <filesystem>
 #include <functional>

@@ -1,6 +1,7 @@
 #include "support/state.h"
 
 #include "edmund/core/error.h"
+#include "edmund/networks/state_dict.h"
 #include "support/formula_weights.h"
 
 #include <ATen/ATen.h>

@@ -1,6 +1,7 @@
 // Golden files training_*: steps of the training loop of Karras et al. 2022 with stored data and draws, in fp32 and fp64.
 #include "edmund/core/error.h"
 #include "edmund/networks/song_unet.h"
+#include "edmund/networks/state_dict.h"
 #include "edmund/training/trainer.h"
 #include "golden_training_settings.h"
 #include "support/catch.h"

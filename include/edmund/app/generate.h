@@ -1,8 +1,8 @@
 #pragma once
 
 #include "edmund/app/config.h"
+#include "edmund/core/tensor.h"
 #include "edmund/diffusion/model.h"
-#include "edmund/ops/tensor.h"
 
 #include <cstdint>
 #include <functional>

@@ -31,4 +31,7 @@ std::string grouped(std::int64_t value);
 /// Seconds as "0.25 s", "12 s", "3 min 05 s", "2 h 10 min", "3 d 04 h".
 std::string human_time(double seconds);
 
+/// Four significant digits, as plots and tables show numbers: 0.01235, 1.5e-07, 31416.
+std::string short_number(double value);
+
 }  // namespace edmund

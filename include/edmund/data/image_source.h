@@ -1,7 +1,7 @@
 #pragma once
 
-#include "edmund/data/image_io.h"
-#include "edmund/ops/tensor.h"
+#include "edmund/core/tensor.h"
+#include "edmund/io/image_io.h"
 
 #include <cstdint>
 #include <functional>

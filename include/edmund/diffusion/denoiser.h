@@ -1,7 +1,7 @@
 #pragma once
 
 #include "edmund/core/interval.h"
-#include "edmund/ops/tensor.h"
+#include "edmund/core/tensor.h"
 
 #include <cstdint>
 #include <functional>

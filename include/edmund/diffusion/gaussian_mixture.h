@@ -1,7 +1,7 @@
 #pragma once
 
+#include "edmund/core/tensor.h"
 #include "edmund/diffusion/denoiser.h"
-#include "edmund/ops/tensor.h"
 
 namespace edmund {
 

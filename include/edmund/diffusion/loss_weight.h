@@ -2,7 +2,7 @@
 
 #include "edmund/core/options.h"
 #include "edmund/core/table.h"
-#include "edmund/ops/tensor.h"
+#include "edmund/core/tensor.h"
 
 #include <functional>
 #include <span>

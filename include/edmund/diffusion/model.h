@@ -1,10 +1,10 @@
 #pragma once
 
+#include "edmund/core/tensor.h"
 #include "edmund/diffusion/denoiser.h"
 #include "edmund/diffusion/loss_weight.h"
 #include "edmund/diffusion/preconditioning.h"
 #include "edmund/networks/network.h"
-#include "edmund/ops/tensor.h"
 
 #include <memory>
 

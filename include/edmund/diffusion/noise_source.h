@@ -1,9 +1,9 @@
 #pragma once
 
 #include "edmund/core/philox.h"
+#include "edmund/core/tensor.h"
 #include "edmund/ops/combine.h"
 #include "edmund/ops/random.h"
-#include "edmund/ops/tensor.h"
 
 #include <c10/core/ScalarType.h>
 #include <c10/util/ArrayRef.h>

@@ -3,7 +3,7 @@
 #include "edmund/core/interval.h"
 #include "edmund/core/options.h"
 #include "edmund/core/table.h"
-#include "edmund/ops/tensor.h"
+#include "edmund/core/tensor.h"
 
 #include <functional>
 #include <limits>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "edmund/ops/tensor.h"
+#include "edmund/core/tensor.h"
 
 #include <cstdint>
 #include <memory>

@@ -1,8 +1,8 @@
 #pragma once
 
+#include "edmund/core/tensor.h"
 #include "edmund/data/dataset.h"
 #include "edmund/evaluation/frechet.h"
-#include "edmund/ops/tensor.h"
 
 #include <cstdint>
 #include <filesystem>

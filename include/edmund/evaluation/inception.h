@@ -1,7 +1,7 @@
 #pragma once
 
-#include "edmund/ops/tensor.h"
-#include "edmund/ops/tensor_file.h"
+#include "edmund/core/tensor.h"
+#include "edmund/io/tensor_file.h"
 
 #include <cstdint>
 #include <map>

@@ -1,10 +1,10 @@
 #pragma once
 
 #include "edmund/core/table.h"
+#include "edmund/core/tensor.h"
 #include "edmund/evaluation/features.h"
 #include "edmund/evaluation/scores.h"
 #include "edmund/evaluation/statistics_file.h"
-#include "edmund/ops/tensor.h"
 
 #include <cstdint>
 #include <span>

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "edmund/core/tensor.h"
 #include "edmund/evaluation/features.h"
-#include "edmund/ops/tensor.h"
 
 #include <cstdint>
 #include <filesystem>

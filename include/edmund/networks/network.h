@@ -2,8 +2,8 @@
 
 #include "edmund/core/options.h"
 #include "edmund/core/table.h"
+#include "edmund/core/tensor.h"
 #include "edmund/ops/ops.h"
-#include "edmund/ops/tensor.h"
 
 #include <cstdint>
 #include <memory>

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "edmund/core/tensor.h"
 #include "edmund/ops/random.h"
-#include "edmund/ops/tensor.h"
 
 #include <initializer_list>
 #include <variant>

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "edmund/core/tensor.h"
 #include "edmund/ops/ops.h"
-#include "edmund/ops/tensor.h"
 
 #include <c10/core/Device.h>
 #include <cmath>

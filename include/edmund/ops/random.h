@@ -1,7 +1,7 @@
 #pragma once
 
 #include "edmund/core/philox.h"
-#include "edmund/ops/tensor.h"
+#include "edmund/core/tensor.h"
 
 #include <c10/core/ScalarType.h>
 #include <c10/util/ArrayRef.h>

@@ -1,8 +1,8 @@
 #pragma once
 
+#include "edmund/core/tensor.h"
 #include "edmund/diffusion/denoiser.h"
 #include "edmund/diffusion/time_grid.h"
-#include "edmund/ops/tensor.h"
 #include "edmund/samplers/sampler.h"
 #include "edmund/schedules/noise_schedule.h"
 

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "edmund/core/tensor.h"
 #include "edmund/diffusion/denoiser.h"
 #include "edmund/diffusion/noise_source.h"
 #include "edmund/diffusion/time_grid.h"
-#include "edmund/ops/tensor.h"
 #include "edmund/samplers/dormand_prince.h"
 #include "edmund/schedules/noise_schedule.h"
 

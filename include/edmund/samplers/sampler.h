@@ -2,10 +2,10 @@
 
 #include "edmund/core/options.h"
 #include "edmund/core/table.h"
+#include "edmund/core/tensor.h"
 #include "edmund/diffusion/denoiser.h"
 #include "edmund/diffusion/noise_source.h"
 #include "edmund/diffusion/time_grid.h"
-#include "edmund/ops/tensor.h"
 #include "edmund/schedules/noise_schedule.h"
 
 #include <functional>

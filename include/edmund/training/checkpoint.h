@@ -1,6 +1,6 @@
 #pragma once
 
-#include "edmund/ops/tensor.h"
+#include "edmund/core/tensor.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -11,8 +11,6 @@
 #include <vector>
 
 namespace edmund {
-
-using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
 /// Everything that a training needs to go on: config, weights, EMA, moments and position.
 struct Checkpoint {

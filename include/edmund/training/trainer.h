@@ -1,10 +1,10 @@
 #pragma once
 
 #include "edmund/core/options.h"
+#include "edmund/core/tensor.h"
 #include "edmund/data/loader.h"
 #include "edmund/diffusion/model.h"
 #include "edmund/diffusion/noise_levels.h"
-#include "edmund/ops/tensor.h"
 #include "edmund/training/checkpoint.h"
 #include "edmund/training/ema.h"
 #include "edmund/training/learning_rate.h"
@@ -103,12 +103,5 @@ class Trainer {
   struct State;
   std::unique_ptr<State> state_;
 };
-
-/// Parameters and buffers by name.
-NamedTensors state_dict(const Network& network);
-/// Throws Error naming a missing, unknown or misshapen tensor; `file` stands for the origin of `state`.
-void check_state(const Network& network, const NamedTensors& state, const std::string& file);
-/// Copies weights by name into a network, if all of them pass check_state.
-void load_state(Network& network, const NamedTensors& state, const std::string& file);
 
 }  // namespace edmund

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace edmund {
+
+/// One line or set of points of a plot.
+struct Series {
+  std::string label;          // for the legend; none if empty
+  std::vector<double> x, y;   // of equal length
+  std::vector<double> error;  // half-widths of error bars, or empty
+  bool points = false;        // marks instead of a line
+  bool dashed = false;
+  bool reference = false;  // in grey, for others to be read against: a thin line if dashed, else a wide pale one
+};
+
+/// A horizontal line across the plot that values are read against, such as floor or ceiling.
+struct Guide {
+  std::string label;
+  double y = 0.0;
+};
+
+/// A plot as our own SVG: axes with round ticks, log scales, legend; each point tells its values on hover (<title>).
+struct Plot {
+  std::string title, x_label, y_label;
+  std::vector<Series> series;
+  bool log_x = false, log_y = false;
+  double width = 560, height = 320;  // pixels; it shrinks with its column
+  std::vector<Guide> guides;
+  std::vector<double> covers_x;  // values that the axis spans whatever the series have
+};
+
+/// <svg> element, well-formed XML that can stand in a page or in a file. Values that are not finite (or not positive on a log axis)
+/// are left out and interrupt their line; long lines are thinned to the lowest and highest value per pixel.
+std::string svg(const Plot& plot);
+
+/// Round numbers inside [low, high], 1, 2 or 5 times a power of ten apart, at most count + 1 of them.
+std::vector<double> round_ticks(double low, double high, std::int64_t count);
+/// Powers of ten inside [low, high], thinned to about `count`; 1, 2 and 5 times them where few powers fit, else round ticks.
+std::vector<double> log_ticks(double low, double high, std::int64_t count);
+
+}  // namespace edmund

@@ -1,0 +1,78 @@
+#include "edmund/commands/command.h"
+
+#include "edmund/core/log.h"
+#include "edmund/core/text.h"
+
+#include <iostream>
+
+namespace edmund {
+namespace {
+
+constexpr std::string_view kVersion = EDMUND_VERSION;
+
+std::string help() {
+  std::string out = format(
+      "edmund {} - continuous diffusion: train, sample, measure\n\nusage: edmund COMMAND [arguments]   (edmund COMMAND "
+      "--help)\n\n",
+      kVersion);
+  for (const auto& command : command_table())
+    out += format("  {}{}{}\n", command.name, std::string(15 - command.name.size(), ' '), command.about);
+  return out += "\nexit codes: 0 done, 2 bad input, 75 interrupted and saved, 1 anything else\n";
+}
+
+// CLI11 names what it does not know; we add the nearest thing that it does.
+[[noreturn]] void explain(const CLI::App& arguments, const CLI::ParseError& error) {
+  std::string message = error.what();
+  for (auto& c : message)
+    if (c == '\n') c = ' ';
+  std::vector<std::string> flags;
+  for (const auto* option : arguments.get_options())
+    for (const auto& name : option->get_lnames()) flags.push_back("--" + name);
+  const std::vector<std::string_view> known(flags.begin(), flags.end());
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr)
+    if (const auto dashes = message.find("--"); dashes != std::string::npos)
+      message += suggestion(message.substr(dashes, message.find(' ', dashes) - dashes), known);
+  fail("edmund {}: {} (see `edmund {} --help`)", arguments.get_name(), message, arguments.get_name());
+}
+
+}  // namespace
+
+void add_target(CLI::App& arguments, Target& target, std::string_view what) {
+  arguments.add_option("target", target.path, std::string(what))->required()->option_text(std::string(what));
+  arguments.add_option("overrides", target.overrides, "key.path=value: replaces a value of the config")
+      ->option_text("key.path=value ...");
+}
+
+ExitCode run_command(std::vector<std::string> arguments) {
+  if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h" || arguments[0] == "help") {
+    std::cout << help();
+    return arguments.empty() ? ExitCode::kBadInput : ExitCode::kDone;
+  }
+  if (arguments[0] == "--version") {
+    std::cout << "edmund " << kVersion << '\n';
+    return ExitCode::kDone;
+  }
+  std::vector<std::string_view> known;
+  for (const auto& command : command_table()) known.push_back(command.name);
+  for (const auto& command : command_table()) {
+    if (command.name != arguments[0]) continue;
+    CLI::App app(std::string(command.about), std::string(command.name));
+    bool quiet = false, verbose = false;
+    app.add_flag("--quiet", quiet, "warnings and errors only");
+    app.add_flag("--verbose", verbose, "details too");
+    const Action action = command.make(app);
+    try {
+      app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend() - 1));  // CLI11 takes them last first
+    } catch (const CLI::CallForHelp&) {
+      std::cout << app.help();
+      return ExitCode::kDone;
+    } catch (const CLI::ParseError& error) {
+      explain(app, error);
+    }
+    log::set_level(quiet ? log::Level::kWarn : verbose ? log::Level::kDebug : log::Level::kInfo);
+    return action();
+  }
+  fail("edmund: unknown command '{}'{}", arguments[0], suggestion(arguments[0], known));
+}
+
+}  // namespace edmund

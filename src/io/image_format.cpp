@@ -1,0 +1,150 @@
+#include "edmund/io/image_format.h"
+
+#include "edmund/core/error.h"
+
+#include <algorithm>
+#include <zlib.h>
+
+namespace edmund {
+namespace {
+
+using namespace std::string_view_literals;
+
+constexpr auto kPngSignature = "\x89PNG\r\n\x1a\n"sv;
+constexpr auto kJpegSignature = "\xff\xd8\xff"sv;
+
+bool is_jpeg(std::string_view bytes) { return bytes.starts_with(kJpegSignature); }
+
+std::int64_t byte(std::string_view bytes, std::size_t at) { return static_cast<unsigned char>(bytes[at]); }
+std::int64_t big16(std::string_view bytes, std::size_t at) { return byte(bytes, at) << 8 | byte(bytes, at + 1); }
+std::int64_t big32(std::string_view bytes, std::size_t at) { return big16(bytes, at) << 16 | big16(bytes, at + 2); }
+
+void check_size(const ImageHeader& header, std::string_view name, std::int64_t pixel_limit) {
+  require(header.width > 0 && header.height > 0, "{}: its header gives {}x{} pixels; the file is damaged", name,
+          header.width, header.height);
+  require(header.width <= pixel_limit / header.height, "{}: its header gives {}x{} pixels; at most {} pixels are read",
+          name, header.width, header.height, pixel_limit);
+}
+
+// IHDR: length 13, "IHDR", width, height, bit depth, color type, …, checksum: bytes 8 to 33.
+std::optional<ImageHeader> png_header(std::string_view bytes, std::string_view name) {
+  if (bytes.size() < 33) return {};
+  require(big32(bytes, 8) == 13 && bytes.substr(12, 4) == "IHDR", "{}: PNG without a header chunk; the file is damaged",
+          name);
+  const auto depth = byte(bytes, 24), color = byte(bytes, 25);
+  require(depth != 16, "{}: 16-bit PNG; images of 8 bits a channel are read, convert it first", name);
+  require(color != 4 && color != 6, "{}: PNG with an alpha channel; flatten it to grey or RGB first", name);
+  require(depth == 1 || depth == 2 || depth == 4 || depth == 8, "{}: PNG of bit depth {}; the file is damaged", name,
+          depth);
+  require(color == 0 || color == 2 || color == 3, "{}: PNG of color type {}; the file is damaged", name, color);
+  return ImageHeader{.width = big32(bytes, 16), .height = big32(bytes, 20), .channels = color == 0 ? 1 : 3};
+}
+
+// Position after the marker segment at `at` (0xFF, type, two bytes of length, …), or npos if it is cut short.
+std::size_t after_segment(std::string_view bytes, std::size_t at, std::string_view name) {
+  if (at + 4 > bytes.size()) return std::string_view::npos;
+  const auto length = big16(bytes, at + 2);
+  require(length >= 2, "{}: JPEG marker of length {}; the file is damaged", name, length);
+  const auto end = at + 2 + static_cast<std::size_t>(length);
+  return end <= bytes.size() ? end : std::string_view::npos;
+}
+
+// Position of the next marker at or after `at`, fill bytes skipped; npos if it is cut short.
+std::size_t marker_at(std::string_view bytes, std::size_t at, std::string_view name) {
+  if (at >= bytes.size()) return std::string_view::npos;
+  require(byte(bytes, at) == 0xFF, "{}: JPEG without a marker at byte {}; the file is damaged", name, at);
+  while (at + 1 < bytes.size() && byte(bytes, at + 1) == 0xFF) ++at;
+  return at + 1 < bytes.size() ? at : std::string_view::npos;
+}
+
+bool is_frame(std::int64_t type) {
+  return type >= 0xC0 && type <= 0xCF && type != 0xC4 && type != 0xC8 && type != 0xCC;
+}
+
+std::optional<ImageHeader> jpeg_header(std::string_view bytes, std::string_view name) {
+  for (std::size_t at = 2; at != std::string_view::npos;) {
+    at = marker_at(bytes, at, name);
+    if (at == std::string_view::npos) return {};
+    const auto type = byte(bytes, at + 1);
+    require(type != 0xDA && type != 0xD9, "{}: JPEG without a frame header; the file is damaged", name);
+    if (is_frame(type)) {
+      if (at + 10 > bytes.size()) return {};
+      require(type <= 0xC2, "{}: JPEG of a kind that is not read (frame type {}); baseline and progressive ones are",
+              name, type);
+      require(byte(bytes, at + 4) == 8, "{}: {}-bit JPEG; images of 8 bits a channel are read", name,
+              byte(bytes, at + 4));
+      const auto channels = byte(bytes, at + 9);
+      require(channels == 1 || channels == 3, "{}: JPEG of {} channels; grey and RGB images are read, convert it first",
+              name, channels);
+      return ImageHeader{.width = big16(bytes, at + 7), .height = big16(bytes, at + 5), .channels = channels};
+    }
+    at = after_segment(bytes, at, name);
+  }
+  return {};
+}
+
+void check_png(std::string_view bytes, std::string_view name) {
+  bool data = false;
+  for (std::size_t at = kPngSignature.size();;) {  // chunk: length, type, data, checksum of type and data
+    require(at + 12 <= bytes.size() && at + 12 + static_cast<std::size_t>(big32(bytes, at)) <= bytes.size(),
+            "{}: PNG is cut short after {} bytes", name, bytes.size());
+    const auto length = static_cast<std::size_t>(big32(bytes, at));
+    const auto type = bytes.substr(at + 4, 4);
+    const auto crc = crc32(0, reinterpret_cast<const Bytef*>(bytes.data() + at + 4), static_cast<uInt>(length + 4));
+    require(static_cast<std::int64_t>(crc) == big32(bytes, at + 8 + length),
+            "{}: PNG with a wrong checksum at byte {}; the file is damaged", name, at);
+    require(type != "tRNS", "{}: PNG with transparent colors; flatten it to grey or RGB first", name);
+    data = data || type == "IDAT";
+    if (type == "IEND") return require(data, "{}: PNG without image data; the file is damaged", name);
+    at += 12 + length;
+  }
+}
+
+void check_jpeg(std::string_view bytes, std::string_view name) {
+  bool scanned = false;
+  for (std::size_t at = 2;;) {
+    at = marker_at(bytes, at, name);
+    require(at != std::string_view::npos, "{}: JPEG is cut short after {} bytes", name, bytes.size());
+    const auto type = byte(bytes, at + 1);
+    if (type == 0xD9) return require(scanned, "{}: JPEG without image data; the file is damaged", name);
+    at = after_segment(bytes, at, name);
+    require(at != std::string_view::npos, "{}: JPEG is cut short after {} bytes", name, bytes.size());
+    if (type != 0xDA) continue;
+    scanned = true;
+    // Coded data: ends at the first 0xFF which is followed by neither 0 nor a restart marker.
+    const auto in_data = [&](std::size_t i) {
+      const auto next = byte(bytes, i + 1);
+      return byte(bytes, i) != 0xFF || next == 0 || (next >= 0xD0 && next <= 0xD7);
+    };
+    while (at + 1 < bytes.size() && in_data(at)) ++at;
+    require(at + 1 < bytes.size(), "{}: JPEG is cut short after {} bytes", name, bytes.size());
+  }
+}
+
+}  // namespace
+
+bool is_png(std::string_view bytes) { return bytes.starts_with(kPngSignature); }
+
+std::optional<ImageHeader> header_in(std::string_view bytes, std::string_view name, std::int64_t pixel_limit) {
+  const auto length = std::max(kPngSignature.size(), kJpegSignature.size());
+  if (bytes.size() < length) return {};
+  require(is_png(bytes) || is_jpeg(bytes), "{}: neither a PNG nor a JPEG image", name);
+  const auto header = is_png(bytes) ? png_header(bytes, name) : jpeg_header(bytes, name);
+  if (header) check_size(*header, name, pixel_limit);
+  return header;
+}
+
+void check_complete(std::string_view bytes, std::string_view name) {
+  if (is_png(bytes))
+    check_png(bytes, name);
+  else
+    check_jpeg(bytes, name);
+}
+
+ImageHeader image_header(std::string_view bytes, std::string_view name, std::int64_t pixel_limit) {
+  const auto header = header_in(bytes, name, pixel_limit);
+  require(header.has_value(), "{}: image is cut short after {} bytes", name, bytes.size());
+  return *header;
+}
+
+}  // namespace edmund

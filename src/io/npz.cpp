@@ -1,0 +1,139 @@
+#include "edmund/io/npz.h"
+
+#include "edmund/core/error.h"
+#include "edmund/core/text.h"
+#include "edmund/io/zip_archive.h"
+#include "npy.h"
+
+#include <algorithm>
+#include <ATen/ATen.h>
+#include <bit>
+#include <cstring>
+
+namespace edmund {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "arrays are read and written as they lie in memory");
+
+constexpr std::pair<std::string_view, at::ScalarType> kTypes[] = {
+    {"<f8", at::kDouble}, {"<f4", at::kFloat}, {"<f2", at::kHalf}, {"<i8", at::kLong}, {"<i4", at::kInt},
+    {"<i2", at::kShort},  {"|i1", at::kChar},  {"|u1", at::kByte}, {"|b1", at::kBool},
+};
+
+constexpr std::int64_t kLongestText = 1 << 20;
+
+at::ScalarType type_of(const NpyHeader& header, const std::string& place) {
+  require(header.descr.find('O') == std::string::npos,
+          "{}: holds pickled objects, which could run code; save it again as an array of numbers", place);
+  for (const auto& [name, type] : kTypes)
+    if (name == header.descr) return type;
+  fail("{}: an array of type '{}', expected numbers (<f8 <f4 <f2 <i8 <i4 <i2 |i1 |u1 |b1)", place, header.descr);
+}
+
+std::string_view descr_of(at::ScalarType type) {
+  for (const auto& [name, known] : kTypes)
+    if (known == type) return name;
+  TORCH_CHECK(false, "npz: dtype ", type, " cannot be written");
+}
+
+/// UTF-8 of little-endian code points.
+std::string utf8(std::string_view words, const std::string& place) {
+  std::string out;
+  for (std::size_t i = 0; i + 4 <= words.size(); i += 4) {
+    std::uint32_t c = 0;
+    std::memcpy(&c, words.data() + i, 4);
+    require(c < 0x110000, "{}: the text is damaged", place);
+    if (c < 0x80) {
+      out += static_cast<char>(c);
+    } else if (c < 0x800) {
+      out += {static_cast<char>(0xc0 | c >> 6), static_cast<char>(0x80 | (c & 0x3f))};
+    } else if (c < 0x10000) {
+      out += {static_cast<char>(0xe0 | c >> 12), static_cast<char>(0x80 | (c >> 6 & 0x3f)),
+              static_cast<char>(0x80 | (c & 0x3f))};
+    } else {
+      out += {static_cast<char>(0xf0 | c >> 18), static_cast<char>(0x80 | (c >> 12 & 0x3f)),
+              static_cast<char>(0x80 | (c >> 6 & 0x3f)), static_cast<char>(0x80 | (c & 0x3f))};
+    }
+  }
+  return out;
+}
+
+const ZipArchive::Entry* find(const ZipArchive& archive, std::string_view name) {
+  const std::string file = std::string(name) + ".npy";
+  const auto& entries = archive.entries();
+  const auto found = std::ranges::find(entries, file, &ZipArchive::Entry::name);
+  return found == entries.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+NpzFile::NpzFile(const std::filesystem::path& path) : path_(path), archive_(std::make_unique<ZipArchive>(path)) {}
+NpzFile::~NpzFile() = default;
+
+bool NpzFile::has(std::string_view name) const { return find(*archive_, name) != nullptr; }
+
+std::string NpzFile::where(std::string_view name) const { return format("{}/{}", path_.string(), name); }
+
+NpyHeader NpzFile::header(std::string_view name) const {
+  const auto* entry = find(*archive_, name);
+  std::string known;
+  for (const auto& other : archive_->entries()) known += (known.empty() ? "" : ", ") + other.name;
+  require(entry != nullptr, "{}: no array '{}'; there are {}", path_.string(), name, known.empty() ? "none" : known);
+  return npy_header(archive_->read(*entry, kNpyHeaderLimit), where(name));
+}
+
+// The header was read alone: a size that its shape does not need is refused before memory is taken.
+std::string NpzFile::data(std::string_view name, const NpyHeader& header, std::uint64_t element_size,
+                          std::uint64_t limit) const {
+  const auto* entry = find(*archive_, name);
+  const std::string place = where(name);
+  const std::uint64_t size = element_count(header, place) * element_size;
+  require(size <= limit, "{}: {} bytes, more than the {} that are allowed here", place, size, limit);
+  require(entry->size == header.data_begin + size, "{}: {} bytes, its shape needs {}", place, entry->size,
+          header.data_begin + size);
+  return archive_->read(*entry, entry->size).substr(header.data_begin);
+}
+
+Tensor NpzFile::array(std::string_view name, std::uint64_t limit) const {
+  const NpyHeader about = header(name);
+  const at::ScalarType type = type_of(about, where(name));
+  const std::string bytes = data(name, about, c10::elementSize(type), limit);
+  std::vector<std::int64_t> shape = about.shape;
+  if (about.fortran_order) std::ranges::reverse(shape);
+  const Tensor out = at::empty(shape, type);
+  std::memcpy(out.mutable_data_ptr(), bytes.data(), bytes.size());
+  if (!about.fortran_order) return out;
+  std::vector<std::int64_t> order(shape.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(order.size() - 1 - i);
+  return out.permute(order).contiguous();
+}
+
+std::string NpzFile::text(std::string_view name) const {
+  const NpyHeader about = header(name);
+  const std::string place = where(name);
+  const bool points = about.descr.starts_with("<U");
+  const auto length = parse_integer(about.descr.substr(std::min<std::size_t>(about.descr.size(), 2)));
+  require((points || about.descr.starts_with("|S")) && length && *length >= 0 && *length <= kLongestText &&
+              element_count(about, place) == 1,
+          "{}: not a single text but '{}'", place, about.descr);
+  const std::string raw = data(name, about, static_cast<std::uint64_t>(*length) * (points ? 4 : 1), kLongestText * 4);
+  std::string out = points ? utf8(raw, place) : raw;
+  return out.substr(0, out.find_last_not_of('\0') + 1);  // NumPy pads with zeros
+}
+
+std::string npz_bytes(const std::vector<std::pair<std::string, Tensor>>& arrays,
+                      const std::map<std::string, std::string>& texts) {
+  std::vector<std::pair<std::string, std::string>> files;
+  for (const auto& [name, tensor] : arrays) {
+    const Tensor values = tensor.detach().cpu().contiguous();
+    std::string file = npy_header_bytes(descr_of(values.scalar_type()), values.sizes().vec());
+    file.append(static_cast<const char*>(values.const_data_ptr()), values.nbytes());
+    files.emplace_back(name + ".npy", std::move(file));
+  }
+  for (const auto& [name, text] : texts)  // a text of no bytes is one zero byte to NumPy
+    files.emplace_back(name + ".npy", npy_header_bytes(format("|S{}", std::max<std::size_t>(text.size(), 1)), {}) +
+                                          (text.empty() ? std::string(1, '\0') : text));
+  return zip_bytes(files);
+}
+
+}  // namespace edmund

@@ -1,0 +1,84 @@
+#include "edmund/io/zip_archive.h"
+
+#include "edmund/core/error.h"
+
+#include <algorithm>
+#include <mutex>
+#include <zip.h>
+
+namespace edmund {
+
+struct ZipArchive::Handle {
+  std::unique_ptr<zip_t, decltype(&zip_discard)> zip{nullptr, zip_discard};
+  std::mutex mutex;  // libzip reads one entry at a time
+};
+
+namespace {
+
+std::string reason(int code) {
+  zip_error_t error;
+  zip_error_init_with_code(&error, code);
+  std::string text = zip_error_strerror(&error);
+  zip_error_fini(&error);
+  return text;
+}
+
+// Whether one of the parts between slashes is "..", or the path is absolute.
+bool leads_out(std::string_view name) {
+  if (name.empty() || name.front() == '/' || name.find('\\') != std::string_view::npos) return true;
+  for (std::size_t at = 0; at <= name.size();) {
+    const auto end = std::min(name.find('/', at), name.size());
+    if (name.substr(at, end - at) == "..") return true;
+    at = end + 1;
+  }
+  return false;
+}
+
+}  // namespace
+
+ZipArchive::ZipArchive(const std::filesystem::path& path) : path_(path), handle_(std::make_unique<Handle>()) {
+  int code = 0;
+  handle_->zip.reset(zip_open(path.c_str(), ZIP_RDONLY, &code));
+  require(handle_->zip != nullptr, "{}: cannot be read as a zip archive: {}", path.string(), reason(code));
+  const auto count = zip_get_num_entries(handle_->zip.get(), 0);
+  for (zip_int64_t i = 0; i < count; ++i) {
+    zip_stat_t stat;
+    zip_stat_init(&stat);
+    const bool known = zip_stat_index(handle_->zip.get(), static_cast<zip_uint64_t>(i), ZIP_FL_ENC_GUESS, &stat) == 0 &&
+                       (stat.valid & ZIP_STAT_NAME) != 0 && (stat.valid & ZIP_STAT_SIZE) != 0;
+    require(known, "{}: entry {} of the zip archive cannot be read: {}", path.string(), i,
+            zip_strerror(handle_->zip.get()));
+    const std::string name = stat.name;
+    require(!leads_out(name), "{}: entry '{}' has a name that leads out of the archive", path.string(), name);
+    if (!name.ends_with('/')) entries_.push_back({.name = name, .index = stat.index, .size = stat.size});
+  }
+  std::ranges::sort(entries_, {}, &Entry::name);
+  const auto twice = std::ranges::adjacent_find(entries_, {}, &Entry::name);
+  require(twice == entries_.end(), "{}: entry '{}' stands twice in the archive", path.string(),
+          twice == entries_.end() ? "" : twice->name);
+}
+
+ZipArchive::~ZipArchive() = default;
+
+std::string ZipArchive::read(const Entry& entry, std::uint64_t limit) const {
+  const std::lock_guard lock(handle_->mutex);
+  zip_t* zip = handle_->zip.get();
+  const std::unique_ptr<zip_file_t, decltype(&zip_fclose)> file(zip_fopen_index(zip, entry.index, 0), zip_fclose);
+  require(file != nullptr, "{}/{}: cannot be read: {}", path_.string(), entry.name, zip_strerror(zip));
+  std::string bytes(std::min(entry.size, limit), '\0');
+  std::size_t at = 0;
+  zip_int64_t got = 1;
+  while (at < bytes.size() && got > 0) {
+    got = zip_fread(file.get(), bytes.data() + at, bytes.size() - at);
+    if (got > 0) at += static_cast<std::size_t>(got);
+  }
+  // The checksum is compared when the end is reached: one byte more than the directory promises.
+  char more = 0;
+  if (got > 0 && entry.size <= limit) got = zip_fread(file.get(), &more, 1);
+  require(got >= 0, "{}/{}: damaged: {}", path_.string(), entry.name, zip_file_strerror(file.get()));
+  require(at == bytes.size() && (entry.size > limit || got == 0),
+          "{}/{}: its size is not the {} bytes of the zip directory", path_.string(), entry.name, entry.size);
+  return bytes;
+}
+
+}  // namespace edmund

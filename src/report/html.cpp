@@ -1,0 +1,221 @@
+#include "edmund/report/html.h"
+
+#include "edmund/core/format.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstddef>
+
+namespace edmund {
+namespace {
+
+// Colours come in one set for light and one for dark screens; plots use the same variables.
+constexpr std::string_view kStyle = R"(
+:root{color-scheme:light dark;--paper:#fff;--page:#f6f7f9;--ink:#1f2630;--muted:#5a6270;--grid:#e3e6ea;--accent:#0072b2}
+@media (prefers-color-scheme:dark){:root{--paper:#1b2027;--page:#13161b;--ink:#e4e8ee;--muted:#9aa4b2;--grid:#323a45;--accent:#56b4e9;
+--series0:#4ba3dc;--series1:#f08c46;--series2:#2fc29a;--series3:#dd9cc0;--series5:#9fd4f2}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--page);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
+main{max-width:1180px;margin:0 auto;padding:28px 22px 60px}
+h1{font-size:1.9rem;line-height:1.2;margin:0 0 4px}
+h2{font-size:1.25rem;margin:0 0 8px}
+p{max-width:75ch;margin:8px 0}
+.subtitle,.lead,figcaption{color:var(--muted)}
+.subtitle{margin:0 0 10px}
+.lead{margin:-4px 0 12px}
+nav{font-size:.9rem;margin:14px 0 20px;display:flex;flex-wrap:wrap;gap:4px 16px}
+a{color:var(--accent);text-decoration:none}
+a:hover{text-decoration:underline}
+section{background:var(--paper);border:1px solid var(--grid);border-radius:10px;padding:18px 20px;margin:0 0 18px}
+.columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:14px 22px;align-items:start}
+figure{margin:12px 0;overflow-x:auto}
+.columns figure{margin:0}
+figure svg,figure img{display:block;max-width:100%;height:auto}
+img{image-rendering:pixelated}
+figcaption{font-size:.88rem;margin-top:6px;max-width:75ch}
+.wide{overflow-x:auto}
+table{border-collapse:collapse;margin:10px 0;font-size:.94rem;font-variant-numeric:tabular-nums}
+th,td{padding:5px 14px 5px 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--grid)}
+thead th{border-bottom:2px solid var(--muted);white-space:nowrap}
+.n{text-align:right;white-space:nowrap}
+.facts th{font-weight:500;color:var(--muted);white-space:nowrap}
+.facts td{overflow-wrap:anywhere}
+@media print{body{background:#fff}section{break-inside:avoid;border:0;padding:0}nav{display:none}}
+)";
+
+// Keys of a plot show and hide its curves (with shift: that curve alone), the wheel with Ctrl zooms, a double click takes all back.
+constexpr std::string_view kScript = R"(
+for (const plot of document.querySelectorAll('figure svg')) {
+  const curves = [...plot.querySelectorAll('[data-series]')], keys = [...plot.querySelectorAll('[data-key]')];
+  const whole = plot.getAttribute('viewBox');
+  const show = (key, on) => {
+    for (const c of curves) if (c.dataset.series === key.dataset.key) c.style.display = on ? '' : 'none';
+    key.style.opacity = on ? 1 : 0.3;
+  };
+  for (const key of keys) {
+    key.style.cursor = 'pointer';
+    key.addEventListener('click', e => {
+      if (e.shiftKey) for (const other of keys) show(other, other === key);
+      else show(key, key.style.opacity === '0.3');
+    });
+  }
+  plot.addEventListener('wheel', e => {
+    if (!e.ctrlKey) return;
+    e.preventDefault();
+    const [x, y, w, h] = plot.getAttribute('viewBox').split(' ').map(Number), box = plot.getBoundingClientRect();
+    const px = (e.clientX - box.left) / box.width, py = (e.clientY - box.top) / box.height, f = e.deltaY < 0 ? 0.8 : 1.25;
+    plot.setAttribute('viewBox', [x + px * w * (1 - f), y + py * h * (1 - f), w * f, h * f].join(' '));
+  }, {passive: false});
+  plot.addEventListener('dblclick', () => { plot.setAttribute('viewBox', whole); for (const key of keys) show(key, true); });
+}
+)";
+
+/// Length of the UTF-8 character at `at`, 0 if the bytes there are none (overlong forms and surrogates included).
+std::size_t character(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+  const auto follows = [&](std::size_t i) { return (byte(i) & 0xC0u) == 0x80u; };
+  const unsigned first = byte(at);
+  if (first < 0x80) return 1;
+  if (first >= 0xC2 && first < 0xE0) return follows(at + 1) ? 2 : 0;
+  if (first >= 0xE0 && first < 0xF0) {
+    const bool overlong = first == 0xE0 && byte(at + 1) < 0xA0;
+    const bool surrogate = first == 0xED && byte(at + 1) >= 0xA0;
+    const bool noncharacter =
+        first == 0xEF && byte(at + 1) == 0xBF && byte(at + 2) >= 0xBE;  // U+FFFE, U+FFFF: not in XML
+    return follows(at + 1) && follows(at + 2) && !overlong && !surrogate && !noncharacter ? 3 : 0;
+  }
+  if (first >= 0xF0 && first < 0xF5) {
+    const bool outside = (first == 0xF0 && byte(at + 1) < 0x90) || (first == 0xF4 && byte(at + 1) >= 0x90);
+    return follows(at + 1) && follows(at + 2) && follows(at + 3) && !outside ? 4 : 0;
+  }
+  return 0;
+}
+
+/// Whether a table sets the cell to the right: it starts like a number.
+bool numeric(std::string_view cell) {
+  std::size_t i = 0;
+  while (i < cell.size() && (cell[i] == '-' || cell[i] == '+' || cell[i] == '.')) ++i;
+  return i < cell.size() && std::isdigit(static_cast<unsigned char>(cell[i])) != 0;
+}
+
+std::string row(const std::vector<std::string>& cells, std::string_view tag, const std::vector<bool>& right) {
+  std::string out = "<tr>";
+  for (std::size_t i = 0; i < cells.size(); ++i)
+    out += format("<{}{}>{}</{}>", tag, i < right.size() && right[i] ? R"( class="n")" : "", escaped(cells[i]), tag);
+  return out + "</tr>\n";
+}
+
+}  // namespace
+
+std::string escaped(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size();) {
+    const char c = text[i];
+    const std::size_t length = character(text, i);
+    const bool control = static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t' && c != '\r';
+    if (length == 0 || control)
+      out += "\xEF\xBF\xBD";
+    else if (c == '&')
+      out += "&amp;";
+    else if (c == '<')
+      out += "&lt;";
+    else if (c == '>')
+      out += "&gt;";
+    else if (c == '"')
+      out += "&quot;";
+    else if (c == '\'')
+      out += "&#39;";
+    else
+      out += text.substr(i, length);
+    i += length == 0 ? 1 : length;
+  }
+  return out;
+}
+
+std::string base64(std::string_view bytes) {
+  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const std::size_t count = std::min<std::size_t>(3, bytes.size() - i);
+    std::uint32_t word = 0;
+    for (std::size_t k = 0; k < 3; ++k) word = word << 8 | (k < count ? static_cast<unsigned char>(bytes[i + k]) : 0u);
+    for (std::size_t k = 0; k < 4; ++k) out += k <= count ? kDigits[word >> (18 - 6 * k) & 63] : '=';
+  }
+  return out;
+}
+
+Page::Page(std::string title, std::string subtitle) : title_(std::move(title)), subtitle_(std::move(subtitle)) {}
+
+void Page::section(std::string_view heading, std::string_view lead) {
+  end_columns();
+  if (sections_ > 0) body_ += "</section>\n";
+  ++sections_;
+  contents_ += format("<a href=\"#s{}\">{}</a>\n", sections_, escaped(heading));
+  body_ += format("<section id=\"s{}\">\n<h2>{}</h2>\n", sections_, escaped(heading));
+  if (!lead.empty()) body_ += format("<p class=\"lead\">{}</p>\n", escaped(lead));
+}
+
+void Page::paragraph(std::string_view text) { body_ += format("<p>{}</p>\n", escaped(text)); }
+
+void Page::facts(const std::vector<std::pair<std::string, std::string>>& rows) {
+  if (rows.empty()) return;
+  body_ += "<div class=\"wide\"><table class=\"facts\"><tbody>\n";
+  for (const auto& [name, value] : rows)
+    body_ += format("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", escaped(name), escaped(value));
+  body_ += "</tbody></table></div>\n";
+}
+
+void Page::table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows) {
+  std::vector<bool> right(head.size(), !rows.empty());
+  for (const auto& cells : rows)
+    for (std::size_t i = 0; i < std::min(cells.size(), right.size()); ++i)
+      right[i] = right[i] && (numeric(cells[i]) || cells[i].empty() || cells[i] == "-" || cells[i] == "–");
+  body_ += format("<div class=\"wide\"><table>\n<thead>{}</thead>\n<tbody>\n", row(head, "th", right));
+  for (const auto& cells : rows) body_ += row(cells, "td", right);
+  body_ += "</tbody></table></div>\n";
+}
+
+void Page::figure(std::string_view svg_or_html, std::string_view caption) {
+  body_ += "<figure>";
+  body_ += svg_or_html;
+  if (!caption.empty()) body_ += format("<figcaption>{}</figcaption>", escaped(caption));
+  body_ += "</figure>\n";
+}
+
+void Page::image(std::string_view png, std::string_view caption, int width, std::string_view alt) {
+  const std::string size = width > 0 ? format(" width=\"{}\"", width) : "";
+  figure(format(R"(<img{} alt="{}" src="data:image/png;base64,{}">)", size, escaped(alt.empty() ? caption : alt),
+                base64(png)),
+         caption);
+}
+
+void Page::begin_columns() {
+  end_columns();
+  body_ += "<div class=\"columns\">\n";
+  columns_ = true;
+}
+
+void Page::end_columns() {
+  if (columns_) body_ += "</div>\n";
+  columns_ = false;
+}
+
+std::string Page::html() const {
+  std::string out = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n";
+  out += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
+  out += format("<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n<main>\n", escaped(title_), kStyle);
+  out += format("<header><h1>{}</h1>\n", escaped(title_));
+  if (!subtitle_.empty()) out += format("<p class=\"subtitle\">{}</p>\n", escaped(subtitle_));
+  out += "</header>\n";
+  if (sections_ > 1) out += "<nav aria-label=\"Sections\">\n" + contents_ + "</nav>\n";
+  out += body_;
+  if (columns_) out += "</div>\n";
+  if (sections_ > 0) out += "</section>\n";
+  out += "</main>\n";
+  if (interactive_) out += format("<script>{}</script>\n", kScript);
+  return out + "</body>\n</html>\n";
+}
+
+}  // namespace edmund

@@ -1,0 +1,189 @@
+#include "edmund/studies/ablate.h"
+
+#include "edmund/app/run.h"
+#include "edmund/core/files.h"
+#include "edmund/core/log.h"
+#include "edmund/core/text.h"
+#include "edmund/training/checkpoint.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace edmund {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Every combination of one arm of each axis.
+void combine(std::vector<Options>& axes, std::size_t axis, const AblationArm& so_far, std::vector<AblationArm>& out) {
+  if (axis == axes.size()) {
+    out.push_back(so_far);
+    return;
+  }
+  auto levels = axes[axis].children("arms");
+  axes[axis].check(!levels.empty(), "arms", "expected a list of {name, set}, found none");
+  for (Options& level : levels) {
+    AblationArm arm = so_far;
+    const std::string name = level.required_text("name");
+    arm.name += (arm.name.empty() ? "" : " ") + name;
+    arm.levels.push_back(name);
+    for (auto& text : level.texts("set", {})) arm.set.push_back(std::move(text));
+    combine(axes, axis + 1, arm, out);
+  }
+}
+
+std::string folder_name(const std::string& arm) {
+  std::string out = arm;
+  for (char& c : out)
+    if (c == '/' || c == ' ') c = '-';
+  return out;
+}
+
+std::vector<std::string> overrides_of(const AblationArm& arm) {
+  std::vector<std::string> out = arm.set;
+  out.push_back(format("seed={}", arm.seed));
+  return out;
+}
+
+Experiment built(const AblationPlan& plan, const AblationArm& arm, Needs needs = Needs::kData) {
+  const std::vector<std::string> set = overrides_of(arm);
+  try {
+    return build(Options::read_file(plan.config, set), needs);
+  } catch (const Error& error) {
+    fail("arm '{}': {}", arm.name, error.what());
+  }
+}
+
+// The arm's training of a seed (none given: the first), null if there is none.
+const AblationArm* training_of(const AblationPlan& plan, const std::string& arm,
+                               std::optional<std::int64_t> seed = std::nullopt) {
+  const auto found = std::find_if(plan.arms.begin(), plan.arms.end(), [&](const AblationArm& training) {
+    return training.arm == arm && (!seed || training.seed == *seed);
+  });
+  return found == plan.arms.end() ? nullptr : &*found;
+}
+
+// `compare:` as a comparison of the arms, where an arm that is the baseline is called by the name of its first training.
+Options comparison_of(const AblationPlan& plan, const fs::path& file, std::span<const std::string> overrides) {
+  const std::string baseline =
+      Options::read_file(file, overrides).child("compare").text("baseline", plan.arms.front().arm);
+  std::vector<std::string> all(overrides.begin(), overrides.end());
+  if (const AblationArm* base = training_of(plan, baseline))
+    all.push_back(format("compare.baseline=\"{}\"", base->name));
+  Options root = Options::read_file(file, all);
+  for (const auto& key : root.keys())
+    if (key != "compare") root.defer(key);
+  Options compare = root.child("compare");
+  compare.stand_on("{variants: [{name: as trained, sampling: {}}]}", "ablate");
+  return compare;
+}
+
+// Differences are to the training of the same seed, where the baseline is an arm.
+std::vector<ComparePlan::Model> models_of(const AblationPlan& plan, const std::string& baseline, const fs::path& out) {
+  const auto base =
+      std::find_if(plan.arms.begin(), plan.arms.end(), [&](const AblationArm& arm) { return arm.name == baseline; });
+  std::vector<ComparePlan::Model> models;
+  for (const AblationArm& arm : plan.arms) {
+    const AblationArm* same = base == plan.arms.end() ? nullptr : training_of(plan, base->arm, arm.seed);
+    models.push_back({arm.name, folder_of(arm, out).path.string(), same ? same->name : ""});
+  }
+  return models;
+}
+
+void check_comparison(const AblationPlan& plan, Options compare, const Experiment& experiment) {
+  const ComparePlan compared = read_comparison(compare, models_of(plan, "", {}));
+  check_variants(compare, compared, experiment);
+  compare.finish();
+}
+
+// What would be missed only when all is trained.
+void check_features(const AblationArm& arm, const Experiment& experiment) {
+  const auto values = experiment.options.flattened();
+  const auto file = values.find("evaluation.features.file");
+  require(file == values.end() || fs::exists(file->second),
+          "arm '{}': evaluation.features.file: {} is not there; its features score the arms", arm.name, file->second);
+}
+
+}  // namespace
+
+RunFolder folder_of(const AblationArm& arm, const fs::path& out) { return {out / "arms" / folder_name(arm.name)}; }
+
+AblationPlan read_ablation(const fs::path& file, std::span<const std::string> overrides, Needs needs) {
+  Options root = Options::read_file(file, overrides);
+  AblationPlan plan{.name = root.text("name", "ablation")};
+  const std::string config = root.required_text("config");
+  plan.config = fs::path(config).is_absolute() ? fs::path(config) : file.parent_path() / config;
+  const std::vector<std::string> common = root.texts("set", {});
+  std::vector<AblationArm> arms;
+  auto axes = root.children("axes");
+  for (Options& axis : axes) plan.axes.push_back(axis.required_text("name"));
+  if (!axes.empty()) {
+    root.check(!root.has("arms"), "arms", "excludes axes: give one of them");
+    combine(axes, 0, {.set = common}, arms);
+  }
+  for (Options& arm : root.children("arms")) {
+    arms.push_back({.name = arm.required_text("name"), .set = common});
+    for (auto& text : arm.texts("set", {})) arms.back().set.push_back(std::move(text));
+  }
+  root.check(!arms.empty(), "arms", "expected a list of {name, set}, found none");
+  const auto seeds = root.integers("seeds", {0}, at_least(0));
+  root.check(!seeds.empty(), "seeds", "expected at least one seed");
+  root.defer("compare");
+  root.finish();
+  for (const AblationArm& arm : arms)
+    for (const std::int64_t seed : seeds) {
+      plan.arms.push_back(arm);
+      plan.arms.back().arm = arm.name;
+      plan.arms.back().seed = seed;
+      if (seeds.size() > 1) plan.arms.back().name += format(" seed {}", seed);
+    }
+  for (const AblationArm& arm : plan.arms) {
+    require(
+        std::count_if(plan.arms.begin(), plan.arms.end(),
+                      [&](const AblationArm& other) { return folder_name(other.name) == folder_name(arm.name); }) == 1,
+        "{}: arm '{}' stands there twice", file.string(), arm.name);
+    const Experiment experiment = built(plan, arm, needs);
+    check_comparison(plan, comparison_of(plan, file, overrides), experiment);
+    if (needs == Needs::kData) check_features(arm, experiment);
+  }
+  return plan;
+}
+
+ExitCode train_arms(const AblationPlan& plan, const fs::path& out, std::int64_t shard, std::int64_t shards) {
+  for (std::size_t i = 0; i < plan.arms.size(); ++i) {
+    if (static_cast<std::int64_t>(i) % shards != shard) continue;
+    const AblationArm& arm = plan.arms[i];
+    const RunFolder run = folder_of(arm, out);
+    Experiment experiment = built(plan, arm);
+    require_same_training(experiment, run);
+    const auto newest = newest_checkpoint(run.path);
+    if (newest && load_weights(*newest).images >= experiment.training.images) continue;
+    log::info("arm {} of {}: {}", i + 1, plan.arms.size(), arm.name);
+    if (const ExitCode code = train_run(experiment, run); code != ExitCode::kDone) return code;
+    write_report(run);
+  }
+  return ExitCode::kDone;
+}
+
+bool trained(const AblationPlan& plan, const fs::path& out) {
+  return std::all_of(plan.arms.begin(), plan.arms.end(), [&](const AblationArm& arm) {
+    const auto newest = newest_checkpoint(folder_of(arm, out).path);
+    return newest && load_weights(*newest).images >= built(plan, arm).training.images;
+  });
+}
+
+fs::path write_comparison(const AblationPlan& plan, const fs::path& file, std::span<const std::string> overrides,
+                          const fs::path& out) {
+  Options compare = comparison_of(plan, file, overrides);
+  const std::string baseline = compare.text("baseline", "");
+  for (const auto& key : compare.keys()) compare.defer(key);
+  std::string text = format("name: {}\n{}models:\n", plan.name, compare.resolved());
+  for (const auto& [name, run, base] : models_of(plan, baseline, out))
+    text += format("  - {name: \"{}\", run: \"{}\", baseline: \"{}\"}\n", name, run, base);
+  const fs::path written = out / "comparison.yaml";
+  write_file(written, text);
+  return written;
+}
+
+}  // namespace edmund

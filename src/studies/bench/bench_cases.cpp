@@ -1,0 +1,228 @@
+#include "edmund/studies/bench_cases.h"
+
+#include "bench_figures.h"
+#include "edmund/app/generate.h"
+#include "edmund/app/gpu_batch.h"
+#include "edmund/core/consecutive.h"
+#include "edmund/core/error.h"
+#include "edmund/data/loader.h"
+#include "edmund/evaluation/features.h"
+#include "edmund/ops/device.h"
+#include "edmund/ops/graph.h"
+#include "edmund/ops/random.h"
+#include "edmund/training/trainer.h"
+
+#include <algorithm>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/mm.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/zeros.h>
+#include <c10/core/InferenceMode.h>
+#include <chrono>
+
+namespace edmund {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point began) { return std::chrono::duration<double>(Clock::now() - began).count(); }
+
+void choose(const std::string& kernels) {
+  require(kernels == "reference" || kernels == "fast" || kernels == "exact",
+          "--kernels: expected reference, fast or exact, found '{}'", kernels);
+  ops::set_kernels(kernels == "reference" ? ops::Kernels::kReference : ops::Kernels::kFast);
+  ops::set_conv(kernels == "exact" ? ops::Conv::kExact : ops::Conv::kWinograd);
+}
+
+// Noise that stands for images; speed does not depend on what they show.
+Tensor noise_images(const ImageShape& shape, std::int64_t batch) {
+  return ops::normal(1, Stream::kEvaluation, consecutive(0, batch), 0, {shape.channels, shape.height, shape.width},
+                     at::kFloat, at::kCPU);
+}
+
+Tensor byte_images(const ImageShape& shape, std::int64_t batch) {
+  return (noise_images(shape, batch) * 64 + 128).clamp(0, 255).to(at::kByte);
+}
+
+std::function<void()> forward(const std::shared_ptr<Experiment>& experiment, std::int64_t batch) {
+  const at::Device device = ops::device();
+  const Tensor x = noise_images(experiment->shape.image, batch).to(device),
+               sigma = at::full({batch}, 1.7, at::TensorOptions(device).dtype(at::kFloat));
+  const Tensor labels = balanced_labels(experiment->shape, consecutive(0, batch));
+  const Condition condition{.labels = labels.defined() ? labels.to(device) : labels};
+  const std::shared_ptr<ops::Graph> graph = ops::records(device) ? ops::make_graph(device, /*warm_up=*/1) : nullptr;
+  return [=] {
+    const c10::InferenceMode inference;
+    const auto work = [&] { static_cast<void>(experiment->model.denoise(x, sigma, condition)); };
+    if (graph) {
+      graph->run(work);
+    } else {
+      work();
+    }
+  };
+}
+
+std::function<void()> training(const std::shared_ptr<Experiment>& experiment, const DenoisingModel& model,
+                               std::int64_t batch) {
+  const DenoisingModel ema = model_like(*experiment);
+  model.shared_network()->initialize(experiment->seed);
+  const auto trainer = std::make_shared<Trainer>(model, ema, experiment->levels, experiment->ema, experiment->training);
+  const Tensor images = byte_images(experiment->shape.image, batch);
+  const Tensor labels = experiment->shape.num_classes > 0 ? balanced_labels(experiment->shape, consecutive(0, batch))
+                                                          : at::zeros({batch}, at::kLong);
+  return
+      [=] { trainer->step({.images = images, .labels = labels, .positions = consecutive(trainer->images(), batch)}); };
+}
+
+std::function<void()> optimizer(const std::shared_ptr<Experiment>& experiment) {
+  const at::TensorOptions options = at::TensorOptions(ops::device()).dtype(at::kFloat);
+  std::vector<ops::GradientPiece> gradient;
+  std::int64_t size = 0;
+  for (const auto& parameter : experiment->model.network().parameters()) {
+    gradient.push_back({size, at::full(parameter.sizes(), 1e-3, options)});
+    size += parameter.numel();
+  }
+  struct Memory {
+    Tensor p, m, v;
+    std::vector<Tensor> ema;
+  };
+  const auto flat = [=](double value) { return at::full({size}, value, options); };
+  const auto memory = std::make_shared<Memory>(Memory{flat(0.1), flat(0.0), flat(1e-6), {flat(0.1)}});
+  return [=] {
+    ops::adam_ema(memory->p, gradient, memory->m, memory->v, memory->ema,
+                  {.zero_nonfinite = true, .ema_beta = {0.999}});
+  };
+}
+
+void sampling_on_gpu(BenchCase& out, const std::shared_ptr<Experiment>& experiment, std::int64_t batch) {
+  const std::vector<std::int64_t> numbers = consecutive(0, batch);
+  const Tensor labels = balanced_labels(experiment->shape, numbers);
+  const c10::InferenceMode inference;
+  const auto drawn = std::make_shared<GpuBatch>(experiment->model, experiment->sampling, experiment->shape,
+                                                experiment->seed, batch, labels.defined());
+  out.run = [=] {
+    const c10::InferenceMode inside;
+    static_cast<void>(drawn->draw(numbers, labels));
+  };
+  out.run();
+  out.evaluations = drawn->evaluations();
+}
+
+void sampling(BenchCase& out, const std::shared_ptr<Experiment>& experiment, std::int64_t batch) {
+  const auto inside = std::make_shared<double>(0.0);
+  const auto evaluations = std::make_shared<std::int64_t>(0);
+  const Denoiser model =
+      conditioned(experiment->model, {.labels = balanced_labels(experiment->shape, consecutive(0, batch))});
+  const Denoiser D = [=](const Tensor& z, double sigma) {
+    const auto began = Clock::now();
+    Tensor denoised = model(z, sigma);
+    *inside += seconds_since(began);
+    ++*evaluations;
+    return denoised;
+  };
+  const auto draw = [=] {
+    const c10::InferenceMode inference;
+    *inside = 0.0;
+    *evaluations = 0;
+    const Sampling& sampling = experiment->sampling;
+    const ImageShape& image = experiment->shape.image;
+    PhiloxNoise noise(experiment->seed, consecutive(0, batch), at::kDouble, at::kCPU);
+    const Tensor x = initial_state(*sampling.path, sampling.grid, noise, {image.channels, image.height, image.width});
+    static_cast<void>(sampling.sampler(D, *sampling.path, sampling.grid, x, noise));
+  };
+  out.run = draw;
+  out.inside = [=] { return *inside; };
+  draw();
+  out.evaluations = *evaluations;
+}
+
+std::function<void()> loading(const std::shared_ptr<Experiment>& experiment, std::int64_t batch) {
+  LoaderSettings settings = experiment->loader;
+  settings.batch_size = batch;
+  const auto loader = std::make_shared<Loader>(*experiment->data, settings);
+  return [=] { static_cast<void>(loader->next()); };
+}
+
+std::function<void()> features(const std::shared_ptr<Experiment>& experiment, std::int64_t batch) {
+  Options evaluation = experiment->options.child("evaluation"), options = evaluation.child("features");
+  const std::shared_ptr<FeatureExtractor> extractor =
+      make_features(options, {.labeled = *experiment->data, .seed = experiment->evaluation_seed});
+  const Tensor images = byte_images(experiment->shape.image, batch);
+  return [=] {
+    const c10::InferenceMode inference;
+    static_cast<void>(extractor->extract(images));
+  };
+}
+
+}  // namespace
+
+BenchCase make_bench_case(const std::shared_ptr<Experiment>& experiment, const std::string& phase,
+                          const std::string& kernels, std::int64_t batch) {
+  choose(kernels);
+  BenchCase out{.name = "edmund-" + experiment->name + ":" + phase + ":" + kernels, .batch = batch, .run = nullptr};
+  std::function<void()> body;
+  if (phase == "fwd") {
+    body = forward(experiment, batch);
+  } else if (phase == "train") {
+    body = training(experiment, model_like(*experiment), batch);
+  } else if (phase == "memory") {
+    body = training(experiment, experiment->model, batch);
+    out.figures = [] { return Figures{{"peak_mb", peak_megabytes()}}; };
+  } else if (phase == "optim") {
+    body = optimizer(experiment);
+  } else if (phase == "loops") {
+    body = optimizer_loops(*experiment);
+  } else if (phase == "sample") {
+    if (ops::device().is_cuda()) {
+      sampling_on_gpu(out, experiment, batch);
+    } else {
+      sampling(out, experiment, batch);
+    }
+    body = out.run;
+  } else if (phase == "loader") {
+    body = loading(experiment, batch);
+  } else if (phase == "fid") {
+    body = features(experiment, batch);
+  } else if (phase == "inception") {
+    body = inception(batch);
+  } else if (phase == "frechet") {
+    body = frechet(out);
+  } else if (phase == "accuracy") {
+    body = accuracy(out, *experiment, batch);
+  }
+  out.run = [=] {
+    choose(kernels);
+    body();
+  };
+  return out;
+}
+
+MachineRates measured_rates() {
+  const at::NoGradGuard no_grad;  // not inference mode: weights of that are packed anew each time
+  const ops::ExactFloat32 exact;
+  ops::set_kernels(ops::Kernels::kFast);
+  constexpr std::int64_t kSide = 1536, kLarge = std::int64_t{1} << 24;
+  const at::TensorOptions options = at::TensorOptions(ops::device()).dtype(at::kFloat);
+  const Tensor a = at::ones({kSide, kSide}, options), b = at::ones({kSide, kSide}, options);
+  const Tensor pixels = a.view({1, kSide / 32, 32, kSide}).permute({0, 3, 1, 2}), weight = b.view({kSide, kSide, 1, 1});
+  Tensor stream = at::ones({kLarge}, options);
+  Tensor c = at::empty({kSide, kSide}, options);
+  const auto seconds = [](const auto& work) {
+    const auto began = Clock::now();
+    work();
+    ops::synchronize(ops::device());
+    return seconds_since(began);
+  };
+  MachineRates best;
+  for (int i = 0; i < 5; ++i) {
+    const double theirs = seconds([&] { at::mm_out(c, a, b); });
+    const double ours = seconds([&] { static_cast<void>(ops::conv2d(pixels, {.weight = weight})); });
+    best.flops = std::max(best.flops, 2.0 * kSide * kSide * kSide / std::min(theirs, ours));
+    best.bytes = std::max(best.bytes, 2.0 * 4.0 * kLarge / seconds([&] { stream.mul_(1.0); }));
+  }
+  return best;
+}
+
+}  // namespace edmund

@@ -1,0 +1,213 @@
+#include "compare_loaded.h"
+#include "edmund/app/evaluation.h"
+#include "edmund/app/generate.h"
+#include "edmund/app/guide.h"
+#include "edmund/core/consecutive.h"
+#include "edmund/core/files.h"
+#include "edmund/core/text.h"
+#include "edmund/evaluation/metrics.h"
+#include "edmund/io/tensor_file.h"
+
+#include <algorithm>
+#include <ATen/ops/equal.h>
+#include <utility>
+
+namespace edmund {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kFewestSteps = 2, kMostSteps = 10000;  // that are tried for a budget
+
+std::vector<ComparePlan::Model> read_models(Options& root) {
+  std::vector<ComparePlan::Model> out;
+  for (Options& model : root.children("models"))
+    out.push_back({model.required_text("name"), model.required_text("run"), model.text("baseline", "")});
+  root.check(!out.empty(), "models", "expected a list of {name, run}, found none");
+  for (const auto& model : out)
+    root.check(model.baseline.empty() ||
+                   std::any_of(out.begin(), out.end(), [&](const auto& other) { return other.name == model.baseline; }),
+               "models", "no model of the name '{}', which is to be a baseline", model.baseline);
+  return out;
+}
+
+std::vector<std::string> read_variants(Options& root) {
+  std::vector<std::string> out;
+  for (Options& variant : root.children("variants")) {
+    out.push_back(variant.required_text("name"));
+    variant.check(std::count(out.begin(), out.end(), out.back()) == 1, "name", "'{}' stands here twice", out.back());
+  }
+  root.check(!out.empty(), "variants", "expected a list of {name, sampling}, found none");
+  return out;
+}
+
+void read_baseline(Options& root, ComparePlan& plan) {
+  const std::string baseline = root.text("baseline", "");
+  std::vector<std::string_view> all(plan.variants.begin(), plan.variants.end());
+  for (const auto& model : plan.models) all.push_back(model.name);
+  const auto found = std::find(all.begin(), all.end(), baseline);
+  root.check(baseline.empty() || found != all.end(), "baseline", "no variant or model of the name '{}'{}", baseline,
+             suggestion(baseline, all));
+  if (found == all.end()) return;
+  const auto index = static_cast<std::size_t>(found - all.begin());
+  plan.baseline_is_model = index >= plan.variants.size();
+  plan.baseline = plan.baseline_is_model ? index - plan.variants.size() : index;
+}
+
+// Network evaluations that one image takes, without the network.
+std::int64_t evaluations(const Sampling& sampling) {
+  const auto count = std::make_shared<std::int64_t>(0);
+  const Denoiser D = counted([](const Tensor& z, double sigma) { return z / (1 + sigma * sigma); }, count);
+  PhiloxNoise noise(0, {0}, at::kDouble, at::kCPU);
+  const Tensor x = initial_state(*sampling.path, sampling.grid, noise, {1, 1, 1});
+  sampling.sampler(D, *sampling.path, sampling.grid, x, noise);
+  return *count * (sampling.guidance != 1.0 ? 2 : 1);
+}
+
+// What stands in a mapping, as YAML.
+std::string text_of(Options mapping) {
+  for (const auto& key : mapping.keys()) mapping.defer(key);
+  return mapping.resolved();
+}
+
+// The last of 1 … most for which `fits` holds, 0 if none: it holds up to some number.
+template <typename Fits>
+std::int64_t last_that_fits(std::int64_t most, const Fits& fits) {
+  std::int64_t last = 0;
+  for (std::int64_t low = 1, high = most; low <= high;) {
+    const std::int64_t middle = (low + high) / 2;
+    if (fits(middle))
+      last = middle, low = middle + 1;
+    else
+      high = middle - 1;
+  }
+  return last;
+}
+
+}  // namespace
+
+ComparePlan read_comparison(Options& root, std::vector<ComparePlan::Model> models) {
+  ComparePlan plan{.name = root.text("name", "compare"),
+                   .nfe = root.integers("nfe", {}, between(1, 1e6)),
+                   .images = root.integer("images", 1000, between(2, 1e7)),
+                   .block = root.integer("block", 250, between(1, 1e6)),
+                   .real = root.integer("real", 10000, between(4, 1e7)),
+                   .resamples = root.integer("resamples", 200, between(2, 1e6)),
+                   .seed = static_cast<std::uint64_t>(root.integer("seed", 0, at_least(0))),
+                   .level = root.real("level", 0.95, inside(0, 1)),
+                   .metrics = root.texts("metrics", {"frechet", "kid"})};
+  root.check(!plan.name.empty() && plan.name.find('/') == std::string::npos, "name",
+             "expected a name without '/', found '{}'", plan.name);
+  const auto known = names(metric_table());
+  for (const auto& metric : plan.metrics)
+    root.check(std::find(known.begin(), known.end(), metric) != known.end(), "metrics", "unknown metric '{}'{}", metric,
+               suggestion(metric, known));
+  Options distance = root.child("distance");
+  plan.distance_images = std::min(distance.integer("images", 64, between(0, 1e6)), plan.images);
+  plan.tolerance = distance.real("tolerance", 1e-5, inside(0, 1));
+  plan.models = models.empty() ? read_models(root) : std::move(models);
+  plan.variants = read_variants(root);
+  read_baseline(root, plan);
+  return plan;
+}
+
+std::string sampling_text(const Experiment& experiment) {
+  return text_of(Options::read_text(experiment.options.resolved(), experiment.name).child("sampling"));
+}
+
+Sampling variant_sampling(Options& sampling, std::int64_t steps, const Experiment& experiment, std::string_view own) {
+  if (steps > 0) sampling.stand_on(format("{grid: {steps: {}}}", steps), "nfe");
+  if (!sampling.has("preset")) sampling.stand_on(own, "sampling of " + experiment.name);
+  Sampling out = make_sampling(sampling, experiment.model.preconditioning());
+  check_guidance(sampling, out, experiment.shape, experiment.training.label_dropout);
+  return out;
+}
+
+void check_variants(Options& comparison, const ComparePlan& plan, const Experiment& experiment) {
+  const std::string own = sampling_text(experiment);
+  for (Options& variant : comparison.children("variants")) {
+    Options sampling = variant.child("sampling");
+    variant_sampling(sampling, plan.nfe.empty() ? 0 : kFewestSteps, experiment, own);
+  }
+}
+
+Comparison::Comparison(const fs::path& file, const std::vector<std::string>& overrides, fs::path out)
+    : out_(std::move(out)) {
+  Options root = Options::read_file(file, overrides);
+  plan_ = read_comparison(root);
+  for (Options& variant : root.children("variants")) {
+    variant.defer("sampling");
+    variants_.push_back(text_of(Options(variant).child("sampling")));
+  }
+  root.finish();
+  variants_.push_back(
+      format("{sampler: {type: rk45, rtol: {}, atol: {}, final: denoise}}", plan_.tolerance, plan_.tolerance));
+  if (out_.empty()) out_ = fs::path("runs") / plan_.name;
+  loaded_.resize(plan_.models.size());
+  for (std::size_t m = 0; m < plan_.models.size(); ++m) {
+    Options again = Options::read_file(file, overrides);  // for the places of mistakes in the variants, all at once
+    read_comparison(again);
+    check_variants(again, plan_, loaded(m).trained.experiment);
+    again.finish();
+    add_cells(m);
+  }
+}
+
+void Comparison::add_cells(std::size_t model) {
+  const auto add = [&](CompareCell cell) {
+    cell.model = model;
+    sampling_of(cell, &cell.sampling);
+    cell.key = checksum(format("1 {} {} {} {} {} {}", loaded(model).weights, cell.sampling, plan_.seed, plan_.images,
+                               plan_.block, plan_.distance_images));
+    cells_.push_back(std::move(cell));
+  };
+  if (plan_.distance_images > 0) add({.variant = plan_.variants.size()});
+  for (std::size_t v = 0; v < plan_.variants.size(); ++v) {
+    if (plan_.nfe.empty()) add({.variant = v});
+    std::int64_t before = 0;
+    for (const std::int64_t nfe : plan_.nfe) {
+      // The most steps within the budget: evaluations grow with the steps.
+      const std::int64_t steps = last_that_fits(std::min(nfe + 1, kMostSteps), [&](std::int64_t some) {
+        try {
+          return evaluations(sampling_of({.model = model, .variant = v, .nfe = nfe, .steps = some})) <= nfe;
+        } catch (const Error&) {
+          if (some <= kFewestSteps) throw;
+          return false;  // a table that has fewer levels
+        }
+      });
+      if (steps <= before) continue;  // none fits, or no more than in the budget before
+      before = steps;
+      add({.variant = v, .nfe = nfe, .steps = steps});
+    }
+  }
+}
+
+Sampling Comparison::sampling_of(const CompareCell& cell, std::string* resolved) {
+  const bool solution = cell.variant == plan_.variants.size();
+  Options sampling = Options::read_text(variants_[cell.variant],
+                                        solution ? "distance" : format("variant '{}'", plan_.variants[cell.variant]));
+  Sampling out =
+      variant_sampling(sampling, cell.steps, loaded(cell.model).trained.experiment, loaded(cell.model).sampling);
+  sampling.finish();
+  if (resolved) *resolved = sampling.resolved();
+  return out;
+}
+
+Comparison::Loaded& Comparison::loaded(std::size_t model) {
+  auto& slot = loaded_[model];
+  if (slot) return *slot;
+  slot = std::make_shared<Loaded>(Loaded{.trained = load_model(plan_.models[model].run, {}, Needs::kData)});
+  const Experiment& experiment = slot->trained.experiment;
+  slot->weights = checksum(read_file(slot->trained.checkpoint / "ema.safetensors"));
+  slot->features = evaluation_features(experiment, out_ / "features");
+  slot->sampling = sampling_text(experiment);
+  slot->real = std::make_shared<RealSet>(RealSet{.fingerprint = slot->features->fingerprint(),
+                                                 .images = read_all(*experiment.data, plan_.real, plan_.seed).images});
+  for (const auto& other : loaded_)
+    if (other && other != slot && !slot->real->fingerprint.empty() &&
+        other->real->fingerprint == slot->real->fingerprint && at::equal(other->real->images, slot->real->images))
+      slot->real = other->real;
+  return *slot;
+}
+
+}  // namespace edmund

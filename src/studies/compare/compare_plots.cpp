@@ -1,0 +1,188 @@
+#include "compare_plots.h"
+
+#include "edmund/core/format.h"
+#include "edmund/core/text.h"
+#include "edmund/report/html.h"
+#include "edmund/report/svg.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace edmund {
+
+using nlohmann::ordered_json;
+
+std::vector<ordered_json> rows_of(const ordered_json& table, const std::string& model, const std::string& variant) {
+  std::vector<ordered_json> out;
+  for (const auto& row : table["cells"])
+    if (row["model"] == model && (variant.empty() || row["variant"] == variant)) out.push_back(row);
+  return out;
+}
+
+namespace {
+
+std::vector<std::string> variants_of(const ordered_json& table) {
+  std::vector<std::string> out;
+  for (const auto& row : table["cells"])
+    if (const std::string name = row["variant"]; std::find(out.begin(), out.end(), name) == out.end())
+      out.push_back(name);
+  return out;
+}
+
+// One curve a variant: what `value` takes from a row (null: left out) against `x`.
+template <typename X, typename Value>
+std::vector<Series> curves(const ordered_json& table, const std::string& model, const X& x, const Value& value,
+                           bool bars = true) {
+  std::vector<Series> out;
+  for (const auto& variant : variants_of(table)) {
+    Series series{.label = variant};
+    for (const auto& row : rows_of(table, model, variant)) {
+      const ordered_json found = value(row);
+      if (!found.is_object() || !found["value"].is_number()) continue;
+      series.x.push_back(x(row));
+      series.y.push_back(found["value"]);
+      series.error.push_back(bars && found.contains("error") ? found["error"].get<double>() : 0.0);
+    }
+    out.push_back(std::move(series));
+  }
+  return out;
+}
+
+double nfe_of(const ordered_json& row) { return row["nfe"]; }
+double milliseconds_of(const ordered_json& row) {
+  return 1000 * row["seconds"].get<double>() / row["images"].get<double>();
+}
+
+// The distance of the sets as they are: less its bias one may lie below 0, where a logarithm cannot follow.
+ordered_json frechet_of(const ordered_json& row) {
+  if (!row["scores"].contains("frechet")) return {};
+  ordered_json score = row["scores"]["frechet"];
+  if (score.contains("of_the_sets")) score["value"] = score["of_the_sets"];
+  return score;
+}
+
+// The cells that no other beats in both cost and distance, as the table marks them.
+template <typename Cost>
+Series pareto_front(std::vector<ordered_json> rows, const Cost& cost) {
+  Series out{.label = "Pareto front", .reference = true};
+  std::erase_if(rows, [](const ordered_json& row) { return frechet_of(row).is_null(); });
+  std::stable_sort(rows.begin(), rows.end(), [&](const auto& a, const auto& b) { return cost(a) < cost(b); });
+  double least = INFINITY;
+  for (const auto& row : rows) {
+    const double value = row["scores"]["frechet"]["value"];
+    if (!(value < least)) continue;
+    if (!out.x.empty() && out.x.back() == cost(row)) out.x.pop_back(), out.y.pop_back();
+    out.x.push_back(cost(row));
+    out.y.push_back(frechet_of(row)["value"]);
+    least = value;
+  }
+  return out;
+}
+
+// Lines of the orders 1, 2 and 3 through the middle of the curves, as far as these reach.
+std::vector<Series> order_lines(const std::vector<Series>& curves) {
+  double x_low = INFINITY, x_high = 0, y_low = INFINITY, y_high = 0, x_sum = 0, y_sum = 0, count = 0;
+  for (const Series& curve : curves)
+    for (std::size_t i = 0; i < curve.x.size(); ++i) {
+      if (!(curve.y[i] > 0)) continue;
+      x_low = std::min(x_low, curve.x[i]), x_high = std::max(x_high, curve.x[i]);
+      y_low = std::min(y_low, curve.y[i]), y_high = std::max(y_high, curve.y[i]);
+      x_sum += std::log(curve.x[i]), y_sum += std::log(curve.y[i]), count += 1;
+    }
+  std::vector<Series> out;
+  if (!(x_low < x_high)) return out;
+  const double x = std::exp(x_sum / count), y = std::exp(y_sum / count);
+  for (const int order : {1, 2, 3}) {
+    Series line{.label = format("order {}", order), .dashed = true, .reference = true};
+    const auto at = [&](double value) { return x * std::pow(y / value, 1.0 / order); };  // where the line has it
+    for (const double end : {std::max(x_low, at(y_high)), std::min(x_high, at(y_low))}) {
+      line.x.push_back(end);
+      line.y.push_back(y * std::pow(x / end, order));
+    }
+    out.push_back(std::move(line));
+  }
+  return out;
+}
+
+// Order between neighbouring budgets, at their geometric mean.
+std::vector<Series> local_orders(const ordered_json& table, const std::string& model) {
+  std::vector<Series> out;
+  for (const auto& variant : variants_of(table)) {
+    Series series{.label = variant};
+    double before = 0;
+    for (const auto& row : rows_of(table, model, variant)) {
+      if (row.contains("order")) {
+        series.x.push_back(std::sqrt(before * nfe_of(row)));
+        series.y.push_back(row["order"]);
+      }
+      if (row.contains("distance")) before = nfe_of(row);
+    }
+    if (!series.x.empty()) out.push_back(std::move(series));
+  }
+  return out;
+}
+
+void add_distances(Page& page, const ordered_json& table, const std::string& model) {
+  const auto distance = [](const ordered_json& row) {
+    return row.contains("distance") ? row["distance"] : ordered_json();
+  };
+  std::vector<Series> distances = curves(table, model, nfe_of, distance);
+  std::erase_if(distances, [](const Series& series) { return series.x.empty(); });
+  if (distances.empty()) return;
+  for (Series& line : order_lines(distances)) distances.push_back(std::move(line));
+  page.figure(svg({.title = "Distance to the solution of the ODE, same noise",
+                   .x_label = "network evaluations an image (NFE)",
+                   .y_label = "RMS over an image's values, mean over images",
+                   .series = std::move(distances),
+                   .log_x = true,
+                   .log_y = true,
+                   .width = 1100,
+                   .height = 520}),
+              "Deterministic samplers only. Values lie in [-1, 1]. Lines in grey: how an error of that order falls.");
+  const std::vector<Series> orders = local_orders(table, model);
+  if (orders.empty()) return;
+  page.figure(svg({.title = "Order of convergence between neighbouring budgets",
+                   .x_label = "network evaluations an image (NFE)",
+                   .y_label = "-d ln distance / d ln NFE",
+                   .series = orders,
+                   .log_x = true,
+                   .width = 1100,
+                   .height = 420,
+                   .guides = {{"order 1", 1}, {"order 2", 2}, {"order 3", 3}}}),
+              "Slopes of the curves above. A method comes to its own order once its steps are short; before, and where "
+              "the solution's own tolerance is reached, the slope is another.");
+}
+
+}  // namespace
+
+void add_plots(Page& page, const ordered_json& table, const std::string& model) {
+  const auto rows = rows_of(table, model);
+  const ordered_json first = rows.empty() ? ordered_json() : frechet_of(rows[0]);
+  std::vector<Guide> guides;
+  for (const auto& entry : table["models"])
+    if (entry["name"] == model && entry.contains("frechet_of_real_images"))
+      guides.push_back({"as many real images", entry["frechet_of_real_images"]});
+  const auto plot = [&](const std::string& against, const std::string& label, const auto& cost, bool bars) {
+    const std::string called = first["name"];
+    Plot out{.title = called + " against " + against,
+             .x_label = label,
+             .y_label = called,
+             .series = curves(table, model, cost, frechet_of, bars),
+             .log_x = true,
+             .log_y = true,
+             .width = 1100,
+             .height = 520,
+             .guides = guides};
+    out.series.push_back(pareto_front(rows, cost));
+    return svg(out);
+  };
+  if (!first.is_null())
+    page.figure(plot("evaluations", "network evaluations an image (NFE)", nfe_of, true),
+                format("Of the sets as they are, {} images: finite sets add what the line shows. The table has them "
+                       "less that bias. Bars: standard errors. The wide line: the cells that no other beats in both.",
+                       table["images"].get<std::int64_t>()));
+  add_distances(page, table, model);
+  if (!first.is_null()) page.figure(plot("time", "milliseconds an image", milliseconds_of, false));
+}
+
+}  // namespace edmund

@@ -1,0 +1,173 @@
+#include "edmund/studies/grid_search.h"
+
+#include "edmund/core/error.h"
+#include "edmund/diffusion/forbidden_noise.h"
+
+#include <algorithm>
+#include <ATen/Functions.h>
+#include <c10/core/InferenceMode.h>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+namespace edmund {
+namespace {
+
+constexpr double kInfinite = std::numeric_limits<double>::infinity();
+
+constexpr const char* kNoNoise =
+    "a grid can be optimized for a sampler that draws no noise only: this one does (churn, eta, lambda or its kind)";
+
+// ρ = 7 levels from `high` to `low`.
+std::vector<double> karras_levels(Interval sigmas, std::int64_t steps) {
+  std::vector<double> out;
+  const double first = std::pow(sigmas.high, 1.0 / 7), last = std::pow(sigmas.low, 1.0 / 7);
+  for (std::int64_t i = 0; i <= steps; ++i)
+    out.push_back(std::pow(std::lerp(first, last, static_cast<double>(i) / static_cast<double>(steps)), 7));
+  out.front() = sigmas.high;
+  out.back() = sigmas.low;
+  return out;
+}
+
+// dz/dσ = (z - D)/σ by Heun's method; z at every level.
+std::vector<Tensor> trajectory(const Denoiser& D, Tensor z, const std::vector<double>& levels) {
+  std::vector<Tensor> out{z};
+  for (std::size_t i = 0; i + 1 < levels.size(); ++i) {
+    const double sigma = levels[i], next = levels[i + 1], h = next - sigma;
+    const Tensor now = (z - D(z, sigma)) / sigma, moved = z + h * now;
+    z = z + 0.5 * h * (now + (moved - D(moved, next)) / next);
+    out.push_back(z);
+  }
+  return out;
+}
+
+// Root mean square over all elements of what `difference` gives for each batch.
+template <typename Difference>
+double rms(std::size_t batches, const Difference& difference) {
+  double sum = 0.0, count = 0.0;
+  for (std::size_t b = 0; b < batches; ++b) {
+    const Tensor found = difference(b);
+    sum += found.square().sum().template item<double>();
+    count += static_cast<double>(found.numel());
+  }
+  return std::sqrt(sum / count);
+}
+
+// Root mean square over the elements of each image, [B].
+Tensor rms_of_each(const Tensor& difference) { return difference.square().flatten(1).mean(1).sqrt(); }
+
+// Empty if the levels fall together on the schedule.
+TimeGrid grid_of(const NoiseSchedule& path, const std::vector<double>& sigmas) {
+  TimeGrid grid;
+  for (const double sigma : sigmas) {
+    const double t = path.snap(path.time(sigma));
+    if (!grid.t.empty() && !(t < grid.t.back())) return {};
+    grid.t.push_back(t);
+  }
+  return grid;
+}
+
+}  // namespace
+
+ConvergedImages::ConvergedImages(GridTask task, std::vector<GridImages> images, std::int64_t steps)
+    : task_(std::move(task)), images_(std::move(images)) {
+  const c10::InferenceMode inference;
+  const Interval sigmas = task_.sigmas;
+  levels_ = karras_levels(sigmas, steps);
+  const auto coarse = karras_levels(sigmas, steps / 2);
+  states_.resize(levels_.size());
+  std::vector<Tensor> changes;
+  for (const auto& [D, noise] : images_) {
+    const Tensor start = sigmas.high * noise;
+    const auto fine = trajectory(D, start, levels_);
+    for (std::size_t i = 0; i < fine.size(); ++i) states_[i].z.push_back(fine[i]);
+    clean_.z.push_back(D(fine.back(), sigmas.low));
+    changes.push_back(rms_of_each(D(trajectory(D, start, coarse).back(), sigmas.low) - clean_.z.back()));
+  }
+  uncertainty_ = at::cat(changes).mean().item<double>();
+}
+
+GridDistance ConvergedImages::distance(const std::vector<double>& sigmas) const {
+  const c10::InferenceMode inference;
+  const TimeGrid grid = grid_of(*task_.path, sigmas);
+  if (grid.t.empty()) return {.value = kInfinite};
+  const double t = grid.t.front(), start = task_.path->scale(t) * task_.path->sigma(t);
+  std::vector<Tensor> each;
+  const auto evaluations = std::make_shared<std::int64_t>(0);
+  for (std::size_t b = 0; b < images_.size(); ++b) {
+    ForbiddenNoise none(kNoNoise);
+    *evaluations = 0;
+    const Tensor image =
+        task_.sampler(counted(images_[b].denoiser, evaluations), *task_.path, grid, start * images_[b].noise, none);
+    each.push_back(rms_of_each(image - clean_.z[b]));
+  }
+  const Tensor all = at::cat(each);
+  const double mean = all.mean().item<double>(), images = static_cast<double>(all.numel());
+  if (!std::isfinite(mean)) return {.value = kInfinite};
+  const double deviation = images > 1 ? all.std().item<double>() / std::sqrt(images) : 0.0;
+  return {.value = mean, .standard_error = deviation, .each = all, .evaluations = *evaluations};
+}
+
+std::vector<double> ConvergedImages::least_local_errors(std::int64_t steps, std::int64_t candidates) const {
+  const c10::InferenceMode inference;
+  std::vector<std::size_t> nodes;  // of the trajectory
+  const std::size_t last = levels_.size() - 1,
+                    count = std::min<std::size_t>(static_cast<std::size_t>(candidates), last);
+  for (std::size_t k = 0; k <= count; ++k) nodes.push_back(k * last / count);
+  const std::size_t K = nodes.size(), N = static_cast<std::size_t>(steps);
+  require(N <= K, "dynamic programming: {} steps of {} candidates", N, K);
+
+  const std::size_t batches = images_.size();
+  const Tensor mean = at::cat(clean_.z).mean(0, /*keepdim=*/true);
+  const double deviation = rms(batches, [&](std::size_t b) { return clean_.z[b] - mean; });
+  const double variance = deviation * deviation, end = task_.sigmas.low;
+  const auto carried = [&](double sigma) { return std::sqrt((variance + end * end) / (variance + sigma * sigma)); };
+
+  // best[n][j]: least error of n + 1 levels of which candidate j is the last; from[n][j]: the one before it.
+  std::vector<std::vector<double>> best(N, std::vector<double>(K, kInfinite));
+  std::vector<std::vector<std::size_t>> from(N, std::vector<std::size_t>(K, 0));
+  for (std::size_t j = 0; j < K; ++j) {
+    const double sigma = levels_[nodes[j]];
+    best[0][j] =
+        carried(sigma) * rms(batches, [&](std::size_t b) { return sigma * images_[b].noise - states_[nodes[j]].z[b]; });
+  }
+  std::vector<std::vector<double>> step(K, std::vector<double>(K, kInfinite));
+  for (std::size_t i = 0; i < K; ++i)
+    for (std::size_t j = i + 1; j < K; ++j) {
+      const TimeGrid pair = grid_of(*task_.path, {levels_[nodes[i]], levels_[nodes[j]]});
+      if (pair.t.empty()) continue;
+      const double s = task_.path->scale(pair.t[0]), s_next = task_.path->scale(pair.t[1]);
+      step[i][j] = carried(levels_[nodes[j]]) * rms(batches, [&](std::size_t b) {
+                     ForbiddenNoise none(kNoNoise);
+                     const Tensor x =
+                         task_.stepper(images_[b].denoiser, *task_.path, pair, s * states_[nodes[i]].z[b], none);
+                     return x / s_next - states_[nodes[j]].z[b];
+                   });
+    }
+  for (std::size_t n = 1; n < N; ++n)
+    for (std::size_t i = 0; i < K; ++i)
+      for (std::size_t j = i + 1; j < K; ++j)
+        if (const double sum = best[n - 1][i] + step[i][j]; sum < best[n][j]) {
+          best[n][j] = sum;
+          from[n][j] = i;
+        }
+  std::size_t at = 0;
+  double least = kInfinite;
+  for (std::size_t j = N - 1; j < K; ++j) {
+    const double sigma = levels_[nodes[j]];
+    const double sum = best[N - 1][j] + rms(batches, [&](std::size_t b) {
+                         return images_[b].denoiser(states_[nodes[j]].z[b], sigma) - clean_.z[b];
+                       });
+    if (sum < least) {
+      least = sum;
+      at = j;
+    }
+  }
+  require(std::isfinite(least), "no grid of {} steps between the noise levels {} and {}", steps, task_.sigmas.low,
+          task_.sigmas.high);
+  std::vector<double> out(N);
+  for (std::size_t n = N; n-- > 0; at = from[n][at]) out[n] = levels_[nodes[at]];
+  return out;
+}
+
+}  // namespace edmund

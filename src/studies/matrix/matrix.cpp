@@ -1,0 +1,255 @@
+#include "edmund/studies/matrix.h"
+
+#include "edmund/app/config.h"
+#include "edmund/core/consecutive.h"
+#include "edmund/core/error.h"
+#include "edmund/diffusion/forbidden_noise.h"
+#include "matrix_truth.h"
+
+#include <algorithm>
+#include <ATen/Functions.h>
+#include <ATen/Parallel.h>
+#include <atomic>
+#include <c10/core/InferenceMode.h>
+#include <chrono>
+#include <cmath>
+#include <exception>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+namespace edmund {
+namespace {
+
+using matrix::Truth;
+
+constexpr Interval kSigmas{0.05, 80.0};  // every schedule of the table spans it
+constexpr double kRounding = 1e-11;      // relative distance below which rounding shows in the slope
+constexpr double kWithin = 0.15;         // of the order
+constexpr std::size_t kFitted = 4;       // finest step counts of a slope
+constexpr const char* kVariants[] = {"ve, clock: sqrt",
+                                     "ddpm, zero_terminal_snr: true"};  // beside the table's defaults
+
+Preconditioning preconditioning_of(std::string_view name) {
+  Options options = Options::read_text(format("{type: {}, noise_input: log}", name), "preconditioning");
+  Preconditioning out = make_preconditioning(options);
+  options.finish();
+  return out;
+}
+
+// The cell as a config has it, with so many steps from sigmas.high to sigmas.low. Throws Error with the reason if it is refused.
+Sampling configured(const MatrixCell& cell, const Preconditioning& preconditioning, Interval sigmas, double steps) {
+  const std::string grid =
+      format("type: log_snr, steps: {}, sigma_min: {}, sigma_max: {}", steps + 1, sigmas.low, sigmas.high);
+  const std::string sampler =
+      format("type: {}, final: none{}{}", cell.sampler, cell.with.empty() ? "" : ", ", cell.with);
+  Options options = Options::read_text(
+      format("{schedule: {type: {}}, grid: {{}}, sampler: {{}}}", cell.schedule, grid, sampler), "sampling");
+  Sampling sampling = make_sampling(options, preconditioning);
+  options.finish();
+  return sampling;
+}
+
+// The truth between each pair of noise levels that was asked for, solved once.
+class Truths {
+ public:
+  const Truth& between(Interval sigmas) {
+    const std::scoped_lock lock(mutex_);
+    const auto found = solved_.find(sigmas.low);
+    if (found != solved_.end()) return found->second;
+    // The mixture has its structure where the noise is of its size: in other units it bends the trajectory there.
+    const bool usual = sigmas.low == kSigmas.low;
+    const GaussianMixture data = usual ? matrix::mixture() : matrix::mixture().scaled(2 * sigmas.low);
+    return solved_.emplace(sigmas.low, matrix::solved(data, sigmas)).first->second;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<double, Truth> solved_;
+};
+
+// Calls work(i) for i = 0 … count-1 on some threads; the first exception comes out at the end.
+void on_threads(std::int64_t threads, std::size_t count, const std::function<void(std::size_t)>& work) {
+  std::atomic<std::size_t> next = 0;
+  std::exception_ptr broken;
+  std::mutex mutex;
+  const auto loop = [&] {
+    at::set_num_threads(1);  // of this thread: cells are many and small
+    const c10::InferenceMode inference;
+    try {
+      for (std::size_t i; (i = next++) < count;) work(i);
+    } catch (...) {
+      const std::scoped_lock lock(mutex);
+      broken = std::current_exception();
+      next = count;
+    }
+  };
+  std::vector<std::thread> workers;
+  for (std::int64_t i = 0; i < threads; ++i) workers.emplace_back(loop);
+  for (auto& worker : workers) worker.join();
+  if (broken) std::rethrow_exception(broken);
+}
+
+// A sampler's run over a grid: z at its end, and what it cost.
+struct Run {
+  Tensor z;
+  double evaluations;
+  bool clock_used;
+};
+Run run(const Sampling& sampling, const DenoisingModel& model, const Tensor& start, NoiseSource& noise) {
+  const auto evaluations = std::make_shared<std::int64_t>(0);
+  const auto clock_used = std::make_shared<bool>(false);
+  const auto path = matrix::watched(sampling.path, sampling.grid, clock_used);
+  const double s = path->scale(sampling.grid.t.front()), s_end = path->scale(sampling.grid.t.back());
+  const Tensor x =
+      sampling.sampler(counted(conditioned(model, {}), evaluations), *path, sampling.grid, s * start, noise);
+  return {x / s_end, static_cast<double>(*evaluations), *clock_used};
+}
+
+DenoisingModel exact_model(const Truth& truth, const Preconditioning& preconditioning) {
+  return {matrix::exact_network(truth.mixture, preconditioning), preconditioning, LossWeight()};
+}
+
+void measure_order(MatrixCell& cell, Truths& truths, const Preconditioning& preconditioning) {
+  const Truth* truth = &truths.between(kSigmas);
+  std::vector<double> all{16, 32, 64, 128, 256};
+  ForbiddenNoise none("draws noise, but its table states an order, as of a deterministic sampler");
+  const Sampling first = configured(cell, preconditioning, kSigmas, all.front());
+  const std::vector<double> levels = first.path->levels();
+  if (!levels.empty() && cell.order > 0 &&
+      run(first, exact_model(*truth, preconditioning), truth->start, none).clock_used) {
+    cell.one_interval = true;
+    truth = &truths.between({levels[0], levels[1]});
+    all = {4, 8, 16, 32, 64};
+  } else if (cell.order == 1) {
+    all.push_back(512);  // its error falls slowly to the slope
+  } else if (cell.order >= 4) {
+    all = {64, 128, 256, 512, 1024};  // so do those of high order, whose error is above rounding long after
+  }
+  const DenoisingModel model = exact_model(*truth, preconditioning);
+  for (const double steps : all) {
+    const Sampling sampling = configured(cell, preconditioning, truth->sigmas, steps);
+    const auto [z, evaluations, unused] = run(sampling, model, truth->start, none);
+    cell.steps.push_back(steps);
+    cell.distances.push_back(std::sqrt((z - truth->end).square().mean().item<double>()) / truth->size);
+    cell.evaluations.push_back(evaluations);
+  }
+  std::vector<double> x, y;  // the finest first
+  for (std::size_t i = all.size(); i-- > 0 && x.size() < kFitted;)
+    if (cell.distances[i] > kRounding) {
+      x.push_back(all[i]);
+      y.push_back(cell.distances[i]);
+    }
+  if (x.size() < 3) return;
+  const auto [slope, standard_error] = matrix::fitted(x, y);
+  cell.slope = -slope;
+  cell.standard_error = standard_error;
+}
+
+void measure_moments(MatrixCell& cell, Truths& truths, const Preconditioning& preconditioning, bool few) {
+  const Truth& truth = truths.between(kSigmas);
+  const double steps = 256;  // so many that the bias of the step is small beside the standard errors of so many images
+  const Sampling sampling = configured(cell, preconditioning, kSigmas, steps);
+  PhiloxNoise noise(1, consecutive(0, few ? 512 : 2048), at::kDouble, at::kCPU);
+  const Tensor x0 = truth.mixture.drawn(noise.normal({1, 2, 2}));
+  const Tensor start = x0 + kSigmas.high * noise.normal({1, 2, 2});
+  const auto [z, evaluations, unused] = run(sampling, exact_model(truth, preconditioning), start, noise);
+  cell.steps = {steps};
+  cell.evaluations = {evaluations};
+  cell.deviation = matrix::moment_deviation(z, truth.mixture, kSigmas.low);
+}
+
+void measure(MatrixCell& cell, Truths& truths, bool quick) {
+  const Preconditioning preconditioning = preconditioning_of(cell.preconditioning);
+  try {
+    configured(cell, preconditioning, kSigmas, 16);
+  } catch (const Error& error) {
+    cell.refusal = error.what();
+    return;
+  }
+  try {
+    if (cell.order == SamplerEntry::kStochastic)
+      // Parameterizations of one mixture differ by rounding only: the first one is measured on many images.
+      measure_moments(cell, truths, preconditioning,
+                      quick || cell.preconditioning != preconditioning_table().front().name);
+    else
+      measure_order(cell, truths, preconditioning);
+  } catch (const Error& error) {
+    cell.failure = error.what();
+  }
+}
+
+// Whether a config of the schedule's own range is taken.
+MatrixConfig tried(std::string_view schedule, std::string_view sampler, std::string_view preconditioning,
+                   std::string_view last) {
+  MatrixConfig out{.config = format("schedule {}; sampler {}; final {}; preconditioning {}", schedule, sampler, last,
+                                    preconditioning)};
+  try {
+    Options options = Options::read_text(
+        format("{schedule: {type: {}}, grid: {type: uniform, steps: 10}, sampler: {type: {}, final: {}}}", schedule,
+               sampler, last),
+        "sampling");
+    make_sampling(options, preconditioning_of(preconditioning));
+    options.finish();
+  } catch (const Error& error) {
+    out.refusal = error.what();
+  }
+  return out;
+}
+
+std::vector<MatrixConfig> tried_configs() {
+  std::vector<std::string> schedules;
+  for (const auto& entry : schedule_table()) schedules.emplace_back(entry.name);
+  schedules.insert(schedules.end(), std::begin(kVariants), std::end(kVariants));
+  std::vector<MatrixConfig> out;
+  for (const auto& schedule : schedules) {
+    for (const auto& row : preconditioning_table()) out.push_back(tried(schedule, "heun", row.name, "denoise"));
+    for (const auto& row : sampler_table()) out.push_back(tried(schedule, row.name, "edm", "euler"));
+  }
+  return out;
+}
+
+}  // namespace
+
+Matrix convergence_matrix(const MatrixSettings& settings) {
+  const auto began = std::chrono::steady_clock::now();
+  Matrix out{.sigmas = kSigmas};
+  for (const auto& preconditioning : preconditioning_table()) {
+    if (settings.quick && preconditioning.name != preconditioning_table().front().name) continue;
+    for (const auto& sampler : sampler_table())
+      for (const auto& schedule : schedule_table())
+        out.cells.push_back({.schedule = std::string(schedule.name),
+                             .sampler = std::string(sampler.name),
+                             .preconditioning = std::string(preconditioning.name),
+                             .order = sampler.order,
+                             .with = std::string(sampler.with)});
+  }
+  Truths truths;
+  out.uncertainty = truths.between(kSigmas).uncertainty;
+  std::mutex mutex;
+  std::int64_t done = 0;
+  on_threads(settings.threads, out.cells.size(), [&](std::size_t i) {
+    measure(out.cells[i], truths, settings.quick);
+    const std::scoped_lock lock(mutex);
+    if (settings.progress) settings.progress(++done, std::ssize(out.cells));
+  });
+  out.configs = tried_configs();
+  out.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  return out;
+}
+
+std::string complaint(const MatrixCell& cell) {
+  if (!cell.failure.empty()) return cell.failure;
+  if (!cell.refusal.empty()) return "";
+  if (cell.order == 0) return "its line of the sampler table states no order";
+  if (cell.order == SamplerEntry::kStochastic)
+    return cell.deviation <= 5 ? "" : format("mean or covariance is {} standard errors off", cell.deviation);
+  if (cell.order == SamplerEntry::kTolerance)
+    return cell.distances.back() <= 1e-3 ? "" : format("ends {} from the solution", cell.distances.back());
+  if (std::isnan(cell.slope)) return "fewer than 3 distances above rounding, so no slope";
+  if (std::abs(cell.slope - cell.order) <= kWithin) return "";
+  return format("slope {} ± {} where order {} is stated", cell.slope, cell.standard_error, cell.order);
+}
+
+}  // namespace edmund

@@ -1,0 +1,54 @@
+#include "support/catch.h"
+#include "support/process.h"
+
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+namespace edmund::testing {
+namespace {
+
+TEST_CASE("an interrupted training saves, exits with 75, and goes on", "[app]") {
+  const TempFolder folder;
+  write_idx_data(folder.path());
+  write_text(folder.path() / "config.yaml", small_config());
+  const Outcome stopped = edmund_run(folder.path(),
+                                     "train config.yaml training.images=1e6 & pid=$!; while ! grep -q images "
+                                     "runs/small/metrics.jsonl 2>/dev/null; do sleep 0.05; done; "
+                                     "kill -INT $pid; wait $pid; echo code $?");
+  INFO(stopped.output);
+  CHECK(stopped.output.find("code 75") != std::string::npos);
+  bool saved = false;
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path() / "runs/small/checkpoints"))
+    saved = saved || std::filesystem::exists(entry.path() / "state.json");
+  CHECK(saved);
+}
+
+TEST_CASE("a damaged checkpoint is passed over, or named when asked for", "[app]") {
+  const TempFolder folder;
+  write_idx_data(folder.path());
+  write_text(folder.path() / "config.yaml", small_config());
+  REQUIRE(edmund_run(folder.path(), "train config.yaml").code == 0);
+  const auto checkpoints = folder.path() / "runs/small/checkpoints";
+  std::filesystem::resize_file(checkpoints / "000000000096/ema.safetensors", 100);
+  const Outcome direct = edmund_run(folder.path(), "sample runs/small/checkpoints/000000000096 --images 1");
+  INFO(direct.output);
+  CHECK(direct.code == 2);
+  CHECK(direct.output.find("ema.safetensors") != std::string::npos);
+  const Outcome newest = edmund_run(folder.path(), "sample runs/small --images 1");
+  CHECK(newest.code == 0);
+  CHECK(newest.output.find("000000000064") != std::string::npos);
+
+  // Where none is whole, nothing may be trained over them.
+  std::filesystem::resize_file(checkpoints / "000000000064/network.safetensors", 100);
+  for (const char* command : {"train config.yaml", "sample runs/small --images 1"}) {
+    const Outcome refused = edmund_run(folder.path(), command);
+    INFO(refused.output);
+    CHECK(refused.code == 2);
+    CHECK(refused.output.find("no whole checkpoint among") != std::string::npos);
+  }
+  CHECK(std::filesystem::file_size(checkpoints / "000000000064/network.safetensors") == 100);
+}
+
+}  // namespace
+}  // namespace edmund::testing
