@@ -12,10 +12,10 @@
 namespace edmund {
 namespace {
 
-using test::contains;
-using test::contents;
-using test::error_of;
-using test::Folder;
+using testing::contains;
+using testing::contents;
+using testing::error_of;
+using testing::Folder;
 namespace fs = std::filesystem;
 
 std::size_t count_files(const fs::path& folder) {

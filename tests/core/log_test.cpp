@@ -12,16 +12,16 @@
 namespace edmund {
 namespace {
 
-using test::contains;
-using test::contents;
+using testing::contains;
+using testing::contents;
 
 /// What `act` shows on standard error.
 template <typename Act>
 std::string shown(Act act) {
-  const test::Folder folder;
+  const testing::Folder folder;
   const int file = ::open((folder / "stderr").c_str(), O_RDWR | O_CREAT, 0600);
   {
-    const test::StandardError redirected(file);
+    const testing::StandardError redirected(file);
     act();
   }
   ::close(file);
@@ -51,7 +51,7 @@ TEST_CASE("messages are not taken for patterns", "[core]") {
 }
 
 TEST_CASE("the log file has everything with its time and goes on where it ended", "[core]") {
-  const test::Folder folder;
+  const testing::Folder folder;
   shown([&] {
     log::set_level(log::Level::kOff);
     log::to_file(folder / "run/log.txt");
@@ -74,10 +74,10 @@ TEST_CASE("the log file has everything with its time and goes on where it ended"
 }
 
 TEST_CASE("a log file that cannot be opened is bad input", "[core]") {
-  const test::Folder folder;
+  const testing::Folder folder;
   const auto file = folder.put("file", "");
-  CHECK(contains(test::error_of([&] { log::to_file(file / "log.txt"); }), "cannot make the folder"));
-  CHECK(contains(test::error_of([&] { log::to_file(folder.path()); }), "cannot open the log file"));
+  CHECK(contains(testing::error_of([&] { log::to_file(file / "log.txt"); }), "cannot make the folder"));
+  CHECK(contains(testing::error_of([&] { log::to_file(folder.path()); }), "cannot open the log file"));
 }
 
 TEST_CASE("lines of several threads stay whole", "[core]") {

@@ -5,9 +5,9 @@
 namespace edmund {
 namespace {
 
-using test::contains;
-using test::error_of;
-using test::Folder;
+using testing::contains;
+using testing::error_of;
+using testing::Folder;
 using Overrides = std::vector<std::string>;
 
 Options read(std::string_view text, const Overrides& overrides = {}) {

@@ -9,8 +9,8 @@
 namespace edmund {
 namespace {
 
-using test::contains;
-using test::error_of;
+using testing::contains;
+using testing::error_of;
 
 Options read(std::string_view text) { return Options::read_text(text, "run.yaml"); }
 

@@ -7,10 +7,10 @@
 namespace edmund {
 namespace {
 
-using test::contains;
+using testing::contains;
 
 std::string error(std::string_view text) {
-  return test::error_of([&] { Options::read_text(text, "run.yaml"); });
+  return testing::error_of([&] { Options::read_text(text, "run.yaml"); });
 }
 
 /// The same, of a text that must be refused within a second.
@@ -116,7 +116,7 @@ TEST_CASE("duplicate keys are mistakes beside the others and the first counts", 
   Options options = Options::read_text("a: 1\nb: {x: 1, x: 2}\na: 3\n", "run.yaml");
   CHECK(options.integer("a", 0) == 1);
   CHECK(options.child("b").integer("x", 0) == 1);
-  CHECK(test::error_of([&] { options.finish(); }) ==
+  CHECK(testing::error_of([&] { options.finish(); }) ==
         "run.yaml:2:11: duplicate key 'x', already at line 2, column 5\n"
         "run.yaml:3:1: duplicate key 'a', already at line 1, column 1");
 }

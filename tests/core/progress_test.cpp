@@ -12,19 +12,19 @@
 namespace edmund {
 namespace {
 
-using test::contains;
+using testing::contains;
 
 /// What `act` shows on a standard error that is a file.
 template <typename Act>
 std::string in_file(Act act) {
-  const test::Folder folder;
+  const testing::Folder folder;
   const int file = ::open((folder / "stderr").c_str(), O_RDWR | O_CREAT, 0600);
   {
-    const test::StandardError redirected(file);
+    const testing::StandardError redirected(file);
     act();
   }
   ::close(file);
-  return test::contents(folder / "stderr");
+  return testing::contents(folder / "stderr");
 }
 
 /// What `act` shows on a terminal of `width` columns.
@@ -34,7 +34,7 @@ std::string in_terminal(unsigned short width, Act act) {
   const winsize size = {24, width, 0, 0};
   REQUIRE(::openpty(&master, &slave, nullptr, nullptr, &size) == 0);
   {
-    const test::StandardError redirected(slave);
+    const testing::StandardError redirected(slave);
     act();
   }
   ::close(slave);

@@ -189,7 +189,7 @@ TEST_CASE("wrong options of grids are recorded and a valid grid comes back", "[s
 }
 
 TEST_CASE("a grid file gives its noise levels on every schedule that spans them", "[schedules]") {
-  const test::Folder folder;
+  const testing::Folder folder;
   const std::vector<double> sigmas{60, 21.123456789012345, 6.1, 0.9, 0.05};
   const auto file = (folder / "grid.yaml").string();
   write_grid_file(file, sigmas, "first line\nsecond line");
@@ -204,7 +204,7 @@ TEST_CASE("a grid file gives its noise levels on every schedule that spans them"
 
 TEST_CASE("a grid file that is missing, damaged or out of range is named with its mistake", "[schedules]") {
   const auto edm = schedule("{type: edm}");
-  const test::Folder folder;
+  const testing::Folder folder;
   const auto told = [&](const std::string& content, const std::string& part, Interval network = {0.0, 1e300}) {
     const auto file = folder.put("bad.yaml", content);
     INFO(content);
