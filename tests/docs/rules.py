@@ -1,6 +1,7 @@
 """What the run of the README's commands leaves out or makes short, and why. Everything else is run as it stands."""
 
-# Commands that are not run: (pattern, reason). A pattern ending with * stands for all that begin so.
+# Commands that are not run: (pattern, reason). A pattern ending with * stands for all that begin
+# so.
 LEFT_OUT = [
     ("scripts/setup*", "installs packages and downloads; what it brings is here, or nothing would have been built"),
     ("scripts/build*", "builds the program that this test has been given"),

@@ -1,4 +1,5 @@
-# cmake -D BUILD=… -D SCRATCH=… -D EXAMPLE=… -D GENERATOR=… -D COMPILER=… -D FLAGS=… -P install_and_use.cmake
+# cmake -D BUILD=… -D SCRATCH=… -D EXAMPLE=… -D GENERATOR=… -D COMPILER=… -D FLAGS=… -P
+# install_and_use.cmake
 function(run)
   execute_process(COMMAND ${ARGN} COMMAND_ERROR_IS_FATAL ANY COMMAND_ECHO STDOUT)
 endfunction()
