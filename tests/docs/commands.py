@@ -1,8 +1,9 @@
-"""The commands that Markdown files show: lines of ```sh blocks, and lines of other code blocks that begin with a program."""
+"""The commands that Markdown shows: lines of ```sh blocks, and of other code those that begin with a program."""
 import re
 
-PROGRAM = re.compile(r"(\w+=\S* +)*(edmund|\S*/edmund|scripts/\S+|\S*/test_\w+|\./\S+|\.ci/run|cmake|ctest|ninja|cd|git|python3?|pip|sudo|apt-get|"
-                     r"torchrun|srun|tensorboard|compute-sanitizer|curl|docker)( |$)")
+NAMES = ("apt-get|cd|cmake|compute-sanitizer|ctest|curl|docker|edmund|git|ninja|pip|python3?|srun|sudo|tensorboard|torchrun|"
+         r"\S*/edmund|scripts/\S+|\S*/test_\w+|\./\S+|\.ci/run")
+PROGRAM = re.compile(rf"(\w+=\S* +)*({NAMES})( |$)")
 SHELLS = ("sh", "bash", "shell", "console")
 
 
@@ -28,7 +29,7 @@ def blocks(text):
 
 
 def commands(text):
-    """(number of its line, command) of each command; lines that end with a backslash are joined, comments are left out."""
+    """(number of its line, command) of each; lines that end with a backslash are joined, comments left out."""
     out = []
     for language, first, lines in blocks(text):
         if language not in ("", *SHELLS):
