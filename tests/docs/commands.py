@@ -1,7 +1,7 @@
 """The commands that Markdown shows: lines of ```sh blocks, and of other code those that begin with a program."""
 import re
 
-NAMES = ("apt-get|cd|cmake|compute-sanitizer|ctest|curl|docker|edmund|git|ninja|pip|python3?|srun|sudo|tensorboard|torchrun|"
+NAMES = ("apt-get|cd|cmake|compute-sanitizer|ctest|curl|edmund|git|ninja|pip|python3?|srun|sudo|tensorboard|torchrun|"
          r"\S*/edmund|scripts/\S+|\S*/test_\w+|\./\S+|\.ci/run")
 PROGRAM = re.compile(rf"(\w+=\S* +)*({NAMES})( |$)")
 SHELLS = ("sh", "bash", "shell", "console")
