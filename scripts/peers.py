@@ -15,7 +15,7 @@ SIZES = {"small": dict(channels=32, multipliers=[1, 2, 2], blocks=1), "medium": 
 COMPILE_MODES = {"compile": None, "compile-max": "max-autotune-no-cudagraphs"}
 
 
-# ---- Networks: each answers a module and how to call it with (x, c_noise) -----------------------------------------------
+# ---- Networks: each answers a module and how to call it with (x, c_noise) ------------------------
 def edm(size):
     """NVlabs/edm's DDPM++: the network that edmund's configs/bench describe, weight for weight."""
     if os.environ["EDM_DIR"] not in sys.path:
@@ -62,7 +62,7 @@ class Denoiser(torch.nn.Module):
         return 0.25 / total * z + s * 0.5 / total.sqrt() * F.float()
 
 
-# ---- What is timed: each answers a function of no argument --------------------------------------------------------------
+# ---- What is timed: each answers a function of no argument ---------------------------------------
 def forward(denoise, images, inference):
     sigma = torch.full((images.shape[0],), 1.7)
 
@@ -184,7 +184,7 @@ def frechet(found):
     return run
 
 
-# ---- Putting them together ----------------------------------------------------------------------------------------------
+# ---- Putting them together -----------------------------------------------------------------------
 def compiled(module, variant):
     """The module as `variant` runs it, and the context that it is called in where no gradient is needed."""
     mode = variant.removesuffix("-cl")

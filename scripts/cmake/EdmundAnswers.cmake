@@ -1,4 +1,5 @@
-# cmake -DPROGRAM=edmund-core -DOUTPUT=answers.h -P EdmundAnswers.cmake: takes down what the program answers to what needs no LibTorch.
+# cmake -DPROGRAM=edmund-core -DOUTPUT=answers.h -P EdmundAnswers.cmake: takes down what the program
+# answers to what needs no LibTorch.
 set(text "#pragma once\n\nnamespace edmund {\n")
 foreach(pair "Version|--version" "Help|--help" "List|list" "ListJson|list;--json")
   string(REPLACE "|" ";" parts "${pair}")

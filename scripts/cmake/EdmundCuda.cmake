@@ -1,4 +1,5 @@
-# Whether libedmund_cuda.so is built, what GPUs need: a library which the program loads when a GPU is asked for. The program is the same without it.
+# Whether libedmund_cuda.so is built, what GPUs need: a library which the program loads when a GPU
+# is asked for. The program is the same without it.
 set(EDMUND_CUDA AUTO CACHE STRING "Build libedmund_cuda.so: ON (with LibTorch's CUDA libraries), AUTO (where there is an nvcc) or OFF")
 set_property(CACHE EDMUND_CUDA PROPERTY STRINGS AUTO ON OFF)
 set(EDMUND_CUDA_ARCHITECTURES 80 90 100 120 CACHE STRING "Compute capabilities that kernels are compiled for, those that this nvcc knows")
@@ -30,8 +31,9 @@ if(EDMUND_WITH_CUDA)
   enable_language(CUDA)
 endif()
 
-# Link edmund_cuda to a library of LibTorch's by name. The CPU's LibTorch does not have it, but its headers: an empty library of that name stands in for it,
-# and what we build runs where the real one is found.
+# Link edmund_cuda to a library of LibTorch's by name. The CPU's LibTorch does not have it, but its
+# headers: an empty library of that name stands in for it, and what we build runs where the real one
+# is found.
 function(edmund_link_torch_cuda name)
   set(real ${EDMUND_TORCH_ROOT}/lib/lib${name}.so)
   if(EXISTS ${real})

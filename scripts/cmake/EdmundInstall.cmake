@@ -1,4 +1,5 @@
-# cmake --install: the program, the libraries with their headers, and a package for find_package(edmund).
+# cmake --install: the program, the libraries with their headers, and a package for
+# find_package(edmund).
 include(CMakePackageConfigHelpers)
 get_property(libraries GLOBAL PROPERTY EDMUND_LIBRARIES)
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/edmund)

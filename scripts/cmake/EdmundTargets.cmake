@@ -1,4 +1,5 @@
-# edmund_library(NAME SOURCES … USES …): one target of the architecture. USES names other targets and imported libraries.
+# edmund_library(NAME SOURCES … USES …): one target of the architecture. USES names other targets
+# and imported libraries.
 set(EDMUND_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wno-missing-field-initializers -Werror)
 
 function(edmund_library name)
@@ -14,8 +15,8 @@ function(edmund_library name)
   set_property(GLOBAL APPEND PROPERTY EDMUND_LIBRARIES edmund_${name})
 endfunction()
 
-# Lets a target use a precompiled header of LibTorch's tensors. Not of all of LibTorch: twice as large, that one takes longer
-# to load than what it spares.
+# Lets a target use a precompiled header of LibTorch's tensors. Not of all of LibTorch: twice as
+# large, that one takes longer to load than what it spares.
 function(edmund_use_torch name)
   target_link_libraries(edmund_${name} PUBLIC edmund_torch)
   if(NOT TARGET edmund_torch_pch)
@@ -27,7 +28,8 @@ function(edmund_use_torch name)
   target_precompile_headers(edmund_${name} REUSE_FROM edmund_torch_pch)
 endfunction()
 
-# edmund_test(NAME [TORCH] SOURCES … USES …): a Catch2 program; ctest runs its cases under the label unit.
+# edmund_test(NAME [TORCH] SOURCES … USES …): a Catch2 program; ctest runs its cases under the label
+# unit.
 function(edmund_test name)
   cmake_parse_arguments(ARG "TORCH" "" "SOURCES;USES" ${ARGN})
   add_executable(test_${name} ${ARG_SOURCES})
@@ -43,7 +45,8 @@ function(edmund_test name)
   set_tests_properties(${name} PROPERTIES LABELS unit)
 endfunction()
 
-# edmund_golden_test(NAME): the [golden] cases of test_NAME under the ctest label golden; likewise slow and gpu.
+# edmund_golden_test(NAME): the [golden] cases of test_NAME under the ctest label golden; likewise
+# slow and gpu.
 function(edmund_golden_test name)
   edmund_labelled_test(${name} golden)
   if(TARGET edmund_cuda)  # for EDMUND_TEST_DEVICE=cuda

@@ -57,11 +57,10 @@ void print(const ordered_json& result) {
   std::cout << result["name"].get<std::string>() << ": " << result["images"] << " images, "
             << result["evaluations_per_image"] << " evaluations each\n";
   for (const auto& score : result["scores"])
-    std::cout << format("  {} = {} (floor {}, ceiling {}; {} % of the way closed)\n", score["name"].get<std::string>(),
+    std::cout << format("  {} = {} (real images {}, noise {})\n", score["name"].get<std::string>(),
                         number_text(std::round(score["value"].get<double>() * 1e4) / 1e4),
                         number_text(std::round(score["floor"].get<double>() * 1e4) / 1e4),
-                        number_text(std::round(score["ceiling"].get<double>() * 1e2) / 1e2),
-                        number_text(std::round(score["closed"].get<double>() * 1e4) / 1e2));
+                        number_text(std::round(score["ceiling"].get<double>() * 1e2) / 1e2));
 }
 
 ExitCode evaluate(const EvaluateFlags& flags) {
