@@ -5,6 +5,7 @@
 #include "edmund/core/log.h"
 #include "edmund/core/text.h"
 #include "edmund/evaluation/metrics.h"
+#include "edmund/generation/guidance.h"
 #include "edmund/ops/device.h"
 
 #include <algorithm>
@@ -136,7 +137,7 @@ Experiment build(Options options, Needs needs) {
                               .flip = training_options.flag("flip", false)};
 
   Options sampling_options = root.child("sampling");
-  Sampling sampling = make_sampling(sampling_options, preconditioning);
+  Sampling sampling = make_sampling(sampling_options, preconditioning, load_guide);
   check_guidance(sampling_options, sampling, shape, training.label_dropout);
   Options evaluation = root.child("evaluation");
   const auto images = evaluation.integer("images", 1000, between(2, 1e9));

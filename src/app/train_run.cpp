@@ -1,35 +1,26 @@
 #include "edmund/app/curvature.h"
-#include "edmund/app/generate.h"
 #include "edmund/app/run.h"
 #include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
 #include "edmund/core/stop.h"
+#include "edmund/core/stopwatch.h"
+#include "edmund/generation/trajectory.h"
 #include "edmund/io/event_file.h"
 #include "edmund/io/image_io.h"
 #include "edmund/ops/ops.h"
 #include "edmund/training/metrics_log.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
 namespace edmund {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point began) { return std::chrono::duration<double>(Clock::now() - began).count(); }
-
 // Image counts at which something is due: multiples of `every`, seen by a batch that passes one.
 bool due(std::int64_t before, std::int64_t after, std::int64_t every) {
   return every > 0 && before / every != after / every;
-}
-
-std::string padded(std::int64_t images) {
-  std::string digits = std::to_string(images);
-  return std::string(digits.size() < 12 ? 12 - digits.size() : 0, '0') + digits;
 }
 
 // Everything that a run writes, kept together.
@@ -56,18 +47,25 @@ class Recorder {
     const auto images = consecutive(0, columns * experiment_.intervals.sample_rows);
     Tensor labels = balanced_labels(experiment_.shape, images);
     if (labels.defined()) labels.remainder_(columns);
-    const Generated drawn =
-        generate(trainer_.ema_model(), experiment_.sampling, experiment_.shape, images, labels, experiment_.seed);
-    const std::int64_t zoom = std::max<std::int64_t>(1, 32 / experiment_.shape.image.height);
-    const Tensor grid = image_grid(drawn.images, columns, zoom, 2);
-    write_png(run_.images() / ("samples-" + padded(trainer_.images()) + ".png"), grid);
+    const Generated drawn = generator().draw(images, labels, experiment_.seed);
+    const Tensor grid = image_grid(drawn.images, columns, zoom(), 2);
+    const std::string number = checkpoint_folder(run_.path, trainer_.images()).filename().string();
+    write_png(run_.images() / ("samples-" + number + ".png"), grid);
     events_.image("samples", png_bytes(grid), grid.size(2), grid.size(1), grid.size(0), trainer_.images());
+  }
+
+  void trajectory() {
+    constexpr std::int64_t kRows = 4, kColumns = 9;
+    ImageGenerator drawing = generator();
+    const Tensor strip = edmund::trajectory(drawing, kRows, kColumns, experiment_.seed);
+    write_png(run_.images() / "trajectory.png", image_grid(strip, kColumns, zoom(), 2));
+    write_curvature(run_, drawing, kRows, experiment_.seed);
   }
 
   void checkpoint(double seconds) {
     Checkpoint state = trainer_.checkpoint(config_);
     state.counters["seconds"] = seconds;
-    const auto folder = run_.path / "checkpoints" / padded(trainer_.images());
+    const auto folder = checkpoint_folder(run_.path, trainer_.images());
     save_checkpoint(folder, state);
     trainer_.note_checkpoint(folder);
     prune_checkpoints(run_.path, experiment_.intervals.keep);
@@ -76,6 +74,10 @@ class Recorder {
   MetricsLog& metrics() { return metrics_; }
 
  private:
+  // A new one each time: what it records would hold memory while training goes on.
+  ImageGenerator generator() { return {trainer_.ema_model(), experiment_.sampling, experiment_.shape}; }
+  std::int64_t zoom() const { return std::max<std::int64_t>(1, 32 / experiment_.shape.image.height); }
+
   Experiment& experiment_;
   RunFolder run_;
   Trainer& trainer_;
@@ -125,10 +127,10 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
   Loader loader(*experiment.data, settings);
   const StopRequest stop;
   Progress progress("training", "images", total, trainer.images());
-  const auto began = Clock::now();
-  auto logged = began;
+  const Stopwatch watch;
+  Stopwatch since_log;
   std::int64_t logged_images = trainer.images();
-  const auto seconds = [&] { return seconds_before + seconds_since(began); };
+  const auto seconds = [&] { return seconds_before + watch.seconds(); };
 
   while (trainer.images() < total && !StopRequest::requested()) {
     const std::int64_t before = trainer.images();
@@ -136,8 +138,8 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
     const std::int64_t now = trainer.images();
     progress.update(now, format("loss {}", std::round(recorder.metrics().mean_loss() * 1e4) / 1e4));
     if (due(before, now, experiment.intervals.log) || now >= total) {
-      recorder.log(static_cast<double>(now - logged_images) / std::max(seconds_since(logged), 1e-9), seconds());
-      logged = Clock::now();
+      recorder.log(static_cast<double>(now - logged_images) / std::max(since_log.seconds(), 1e-9), seconds());
+      since_log = {};
       logged_images = now;
     }
     if (due(before, now, experiment.intervals.samples) && now < total) recorder.samples();
@@ -153,12 +155,7 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
     return ExitCode::kInterrupted;
   }
   recorder.samples();
-  const std::int64_t columns = 9;
-  const Tensor strip =
-      trajectory(trainer.ema_model(), experiment.sampling, experiment.shape, 4, columns, experiment.seed);
-  write_png(run.images() / "trajectory.png",
-            image_grid(strip, columns, std::max<std::int64_t>(1, 32 / experiment.shape.image.height), 2));
-  write_curvature(run, trainer.ema_model(), experiment.sampling, experiment.shape, 4, experiment.seed);
+  recorder.trajectory();
   return ExitCode::kDone;
 }
 

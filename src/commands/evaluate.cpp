@@ -5,7 +5,6 @@
 
 #include "edmund/app/curvature.h"
 #include "edmund/app/evaluation.h"
-#include "edmund/app/generate.h"
 #include "edmund/app/run.h"
 #include "edmund/commands/command.h"
 #include "edmund/core/consecutive.h"
@@ -16,6 +15,7 @@
 #include "edmund/evaluation/features.h"
 #include "edmund/evaluation/scores.h"
 #include "edmund/evaluation/statistics_file.h"
+#include "edmund/generation/image_generator.h"
 #include "edmund/io/image_io.h"
 
 #include <cmath>
@@ -75,15 +75,15 @@ ExitCode evaluate(const EvaluateFlags& flags) {
   // Before anything is drawn: statistics of other features are refused at once.
   const Reference reference(*features, read_all(*experiment.data).images, experiment.evaluation_seed, settings);
 
+  ImageGenerator generator(experiment.model, experiment.sampling, experiment.shape);
   Generated drawn;
   if (!flags.folder.empty()) {
     drawn = images_in(flags.folder, experiment.shape);
   } else {
     const auto numbers = consecutive(0, experiment.evaluation_images);
     Progress progress("sampling", "images", experiment.evaluation_images);
-    drawn = generate(experiment.model, experiment.sampling, experiment.shape, numbers,
-                     balanced_labels(experiment.shape, numbers), experiment.evaluation_seed,
-                     [&](std::int64_t done) { progress.update(done); });
+    drawn = generator.draw(numbers, balanced_labels(experiment.shape, numbers), experiment.evaluation_seed,
+                           {.progress = [&](std::int64_t done) { progress.update(done); }});
     progress.finish();
   }
   const std::string name = !flags.name.empty()     ? flags.name
@@ -118,7 +118,7 @@ ExitCode evaluate(const EvaluateFlags& flags) {
   all.push_back(result);
   write_file(trained.run.scores(), all.dump(2) + "\n");
   if (!std::filesystem::exists(curvature_file(trained.run)))  // runs that an older version trained have none
-    write_curvature(trained.run, experiment.model, experiment.sampling, experiment.shape, 4, experiment.seed);
+    write_curvature(trained.run, generator, 4, experiment.seed);
   write_report(trained.run);
   if (flags.json)
     std::cout << result.dump(2) << '\n';

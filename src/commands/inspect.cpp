@@ -39,14 +39,14 @@ ordered_json tensors_in(const fs::path& path) {
 ordered_json levels_of(const Experiment& experiment) {
   ordered_json out = ordered_json::array();
   for (const double t : experiment.sampling.grid.t) {
-    const NoiseSchedule& path = *experiment.sampling.path;
-    const double sigma = path.sigma(t);
+    const NoiseSchedule& schedule = *experiment.sampling.schedule;
+    const double sigma = schedule.sigma(t);
     const EdmCoefficients c = experiment.model.preconditioning().edm(at::full({1}, sigma, at::kDouble));
     out.push_back({{"t", t},
-                   {"s", path.scale(t)},
+                   {"s", schedule.scale(t)},
                    {"sigma", sigma},
                    {"log_snr", -2 * std::log(sigma)},
-                   {"g", diffusion(path, t)},
+                   {"g", diffusion(schedule, t)},
                    {"c_skip", c.skip.item<double>()},
                    {"c_out", c.out.item<double>()},
                    {"c_in", c.in.item<double>()},

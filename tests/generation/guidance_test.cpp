@@ -1,7 +1,8 @@
+#include "edmund/generation/guidance.h"
+
 #include "edmund/app/config.h"
-#include "edmund/app/generate.h"
-#include "edmund/app/guide.h"
 #include "edmund/core/error.h"
+#include "edmund/generation/image_generator.h"
 #include "edmund/ops/random.h"
 #include "support/catch.h"
 #include "support/process.h"
@@ -32,6 +33,8 @@ Experiment random_model(std::uint64_t seed, const std::string& sampling) {
   return out;
 }
 
+ImageGenerator generator_of(const Experiment& e) { return {e.model, e.sampling, e.shape}; }
+
 const Tensor& labels() {
   static const Tensor out = at::tensor({0, 1, 2});
   return out;
@@ -45,7 +48,7 @@ TEST_CASE("classifier-free guidance is D_u + w (D_c - D_u) inside its interval a
           "[app]") {
   const Experiment e = random_model(1, "guidance: {weight: 2.5, sigmas: [0.5, 10]}");
   const auto count = std::make_shared<std::int64_t>(0);
-  const Denoiser D = sampling_denoiser(e.model, e.sampling, e.shape, labels(), count);
+  const Denoiser D = generator_of(e).denoiser(labels(), count);
   const auto plain = [&](std::int64_t label, double sigma) {
     return conditioned(e.model, {.labels = label < 0 ? labels() : at::full({3}, label, at::kLong)})(state(), sigma);
   };
@@ -62,7 +65,7 @@ TEST_CASE("autoguidance leads away from the weaker model, conditioned alike", "[
   const Experiment weak = random_model(2, "batch_size: 4");
   e.sampling.guide = std::make_shared<const GuideModel>(GuideModel{"weak", weak.shape, weak.model});
   const auto count = std::make_shared<std::int64_t>(0);
-  const Tensor D = sampling_denoiser(e.model, e.sampling, e.shape, labels(), count)(state(), 1.0);
+  const Tensor D = generator_of(e).denoiser(labels(), count)(state(), 1.0);
   const Tensor strong = conditioned(e.model, {.labels = labels()})(state(), 1.0),
                base = conditioned(weak.model, {.labels = labels()})(state(), 1.0);
   CHECK((strong - base).abs().max().item<double>() > 1e-3);
@@ -73,7 +76,7 @@ TEST_CASE("autoguidance leads away from the weaker model, conditioned alike", "[
 TEST_CASE("dynamic thresholding is the outermost wrapper of the sampled denoiser", "[app]") {
   const Experiment e = random_model(1, "guidance: {weight: 500}, threshold: 0.9");
   const auto count = std::make_shared<std::int64_t>(0);
-  const Tensor D = sampling_denoiser(e.model, e.sampling, e.shape, labels(), count)(state(), 1.0);
+  const Tensor D = generator_of(e).denoiser(labels(), count)(state(), 1.0);
   CHECK(D.abs().max().item<double>() == 1.0);
 }
 

@@ -16,7 +16,7 @@ namespace edmund {
 
 /// How one sampler draws from one denoiser: what a grid is optimized for. The sampler must draw no noise.
 struct GridTask {
-  std::shared_ptr<const NoiseSchedule> path;
+  std::shared_ptr<const NoiseSchedule> schedule;
   Sampler sampler;
   Sampler stepper;  // the same with `final: none`: what it does between two grid times
   Interval sigmas;  // highest and lowest noise level that a grid may have

@@ -1,10 +1,10 @@
 #include "bench_figures.h"
 
-#include "edmund/app/generate.h"
 #include "edmund/core/error.h"
 #include "edmund/evaluation/frechet.h"
 #include "edmund/evaluation/inception.h"
 #include "edmund/evaluation/resize.h"
+#include "edmund/generation/image_generator.h"
 #include "edmund/ops/random.h"
 
 #include <array>

@@ -1,4 +1,4 @@
-#include "edmund/app/presets.h"
+#include "edmund/generation/presets.h"
 
 #include <vector>
 
