@@ -36,7 +36,8 @@ Solution solved(const Denoiser& D, const Tensor& noise, std::span<const double> 
   return *trace;
 }
 
-// z and D at a noise level between the first and the last: the cubic in ln σ with the values and slopes, dz/d ln σ = z - D, of its neighbours.
+// z and D at a noise level between the first and the last: the cubic in ln σ with the values and
+// slopes, dz/d ln σ = z - D, of its neighbours.
 std::pair<Tensor, Tensor> state_at(const Solution& solution, double sigma) {
   const auto after = std::find_if(solution.begin() + 1, solution.end() - 1,
                                   [&](const Evaluation& state) { return state.sigma <= sigma; });

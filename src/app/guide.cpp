@@ -1,21 +1,17 @@
 #include "edmund/app/guide.h"
 
-#include "edmund/core/error.h"
+#include "edmund/app/run.h"
 #include "edmund/networks/state_dict.h"
 #include "edmund/ops/device.h"
 #include "edmund/training/checkpoint.h"
-#include "edmund/training/trainer.h"
 
 namespace edmund {
 namespace fs = std::filesystem;
 
 GuideModel load_guide(const fs::path& path) {
-  require(fs::is_directory(path), "{}: no such run folder", path.string());
-  const bool is_checkpoint = fs::exists(path / "state.json");
-  const auto folder = is_checkpoint ? path : newest_checkpoint(path);
-  require(folder.has_value(), "{}: no whole checkpoint in {}", path.string(), (path / "checkpoints").string());
-  const Checkpoint checkpoint = load_weights(*folder);
-  Options root = Options::read_text(checkpoint.config, (*folder / "state.json").string() + " (config)");
+  const fs::path folder = find_checkpoint(path).folder;
+  const Checkpoint checkpoint = load_weights(folder);
+  Options root = Options::read_text(checkpoint.config, (folder / "state.json").string() + " (config)");
   Options image = root.child("image"), network = root.child("network"), preconditioning = root.child("preconditioning"),
           weight = root.child("loss_weight");
   ModelShape shape;
@@ -28,7 +24,7 @@ GuideModel load_guide(const fs::path& path) {
                        make_preconditioning(preconditioning), make_loss_weight(weight));
   for (const auto& key : root.keys()) root.defer(key);  // the rest says how it was trained and how it samples
   root.finish();
-  load_state(model.network(), checkpoint.ema, folder->string());
+  load_state(model.network(), checkpoint.ema, folder.string());
   model.network().to(ops::device());
   return {.path = path.string(), .shape = std::move(shape), .model = std::move(model)};
 }

@@ -32,7 +32,7 @@ class Recorder {
         trainer_(trainer),
         events_(run.path / "events"),
         metrics_(run.metrics(), {experiment.levels(0.005), experiment.levels(0.995)}, trainer.images()),
-        config_(experiment.options.resolved()) {}
+        config_(experiment.config.options.resolved()) {}
 
   void log(double images_per_second, double seconds) {
     if (metrics_.empty()) return;
@@ -44,10 +44,10 @@ class Recorder {
   void samples() {
     const std::int64_t columns =
         experiment_.shape.num_classes > 0 ? std::min<std::int64_t>(experiment_.shape.num_classes, 20) : 8;
-    const auto images = consecutive(0, columns * experiment_.intervals.sample_rows);
+    const auto images = consecutive(0, columns * experiment_.config.intervals.sample_rows);
     Tensor labels = balanced_labels(experiment_.shape, images);
     if (labels.defined()) labels.remainder_(columns);
-    const Generated drawn = generator().draw(images, labels, experiment_.seed);
+    const Generated drawn = generator().draw(images, labels, experiment_.config.seed);
     const Tensor grid = image_grid(drawn.images, columns, zoom(), 2);
     const std::string number = checkpoint_folder(run_.path, trainer_.images()).filename().string();
     write_png(run_.images() / ("samples-" + number + ".png"), grid);
@@ -57,9 +57,9 @@ class Recorder {
   void trajectory() {
     constexpr std::int64_t kRows = 4, kColumns = 9;
     ImageGenerator drawing = generator();
-    const Tensor strip = edmund::trajectory(drawing, kRows, kColumns, experiment_.seed);
+    const Tensor strip = edmund::trajectory(drawing, kRows, kColumns, experiment_.config.seed);
     write_png(run_.images() / "trajectory.png", image_grid(strip, kColumns, zoom(), 2));
-    write_curvature(run_, drawing, kRows, experiment_.seed);
+    write_curvature(run_, drawing, kRows, experiment_.config.seed);
   }
 
   void checkpoint(double seconds) {
@@ -68,7 +68,7 @@ class Recorder {
     const auto folder = checkpoint_folder(run_.path, trainer_.images());
     save_checkpoint(folder, state);
     trainer_.note_checkpoint(folder);
-    prune_checkpoints(run_.path, experiment_.intervals.keep);
+    prune_checkpoints(run_.path, experiment_.config.intervals.keep);
   }
 
   MetricsLog& metrics() { return metrics_; }
@@ -87,7 +87,7 @@ class Recorder {
 };
 
 void warn_of_sigma_data(const Experiment& experiment) {
-  Options preconditioning = Options(experiment.options).child("preconditioning");
+  Options preconditioning = Options(experiment.config.options).child("preconditioning");
   if (preconditioning.text("type", "edm") != "edm") return;  // reading sigma_data would make it a key of the config
   const double assumed = preconditioning.real("sigma_data", 0.5);
   const double measured = statistics(*experiment.data, 2000).std;
@@ -104,10 +104,13 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
   make_folder(run.images());
   log::to_file(run.path / "log.txt");
   log::info("kernels: {}", ops::kernels_text());
-  Trainer trainer(experiment.model, model_like(experiment), experiment.levels, experiment.ema, experiment.training);
+  const auto newest = newest_checkpoint(run.path);
+  if (!newest) experiment.model.network().initialize(experiment.config.seed);
+  Trainer trainer(experiment.model, model_like(experiment), experiment.levels, experiment.ema,
+                  experiment.config.training);
   double seconds_before = 0.0;
   std::int64_t saved = -1;  // position of the last checkpoint
-  if (const auto newest = newest_checkpoint(run.path)) {
+  if (newest) {
     const Checkpoint state = load_checkpoint(*newest);
     trainer.restore(state);
     trainer.note_checkpoint(*newest);
@@ -118,11 +121,11 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
   } else {
     warn_of_sigma_data(experiment);
   }
-  write_file(run.config(), experiment.options.resolved());
+  write_file(run.config(), experiment.config.options.resolved());
 
-  const std::int64_t total = experiment.training.images;
+  const std::int64_t total = experiment.config.training.images;
   Recorder recorder(experiment, run, trainer);
-  LoaderSettings settings = experiment.loader;
+  LoaderSettings settings = experiment.config.loader;
   settings.start = trainer.images();
   Loader loader(*experiment.data, settings);
   const StopRequest stop;
@@ -137,13 +140,13 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
     recorder.metrics().add(trainer.step(loader.next()));
     const std::int64_t now = trainer.images();
     progress.update(now, format("loss {}", std::round(recorder.metrics().mean_loss() * 1e4) / 1e4));
-    if (due(before, now, experiment.intervals.log) || now >= total) {
+    if (due(before, now, experiment.config.intervals.log) || now >= total) {
       recorder.log(static_cast<double>(now - logged_images) / std::max(since_log.seconds(), 1e-9), seconds());
       since_log = {};
       logged_images = now;
     }
-    if (due(before, now, experiment.intervals.samples) && now < total) recorder.samples();
-    if (due(before, now, experiment.intervals.checkpoint) && now < total) {
+    if (due(before, now, experiment.config.intervals.samples) && now < total) recorder.samples();
+    if (due(before, now, experiment.config.intervals.checkpoint) && now < total) {
       recorder.checkpoint(seconds());
       saved = now;
     }

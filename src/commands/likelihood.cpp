@@ -3,8 +3,9 @@
 //   edmund likelihood RUN|CHECKPOINT [sampling.schedule.type=vp sampling.grid.steps=64 …] [--images N] [--probes K] [--exact] [--probe gaussian]
 //                     [--tolerance E] [--density] [--train] [--seed S] [--raw] [--json]
 //
-// Heun steps on the config's grid, or with --tolerance an adaptive solver, one image at a time, so that no value depends on the batch. The number is
-// that of the plain model: guidance, clip and threshold have no part in it. Classes are those of the data: p(image | class).
+// Heun steps on the config's grid, or with --tolerance an adaptive solver, one image at a time, so
+// that no value depends on the batch. The number is that of the plain model: guidance, clip and
+// threshold have no part in it. Classes are those of the data: p(image | class).
 
 #include "edmund/samplers/likelihood.h"
 
@@ -54,7 +55,7 @@ Images read_images(Experiment& experiment, const LikelihoodFlags& flags, std::ui
     require(data != nullptr,
             "the config names no images that training did not see: add evaluation.held_out.type=…, or ask for the "
             "training images with --train");
-    experiment.options.finish();
+    experiment.config.options.finish();
   }
   const DatasetInfo info = data->info();
   const ModelShape& shape = experiment.shape;
@@ -160,10 +161,11 @@ ordered_json facts_of(const Experiment& experiment, const LikelihoodFlags& flags
 ExitCode likelihood(const LikelihoodFlags& flags) {
   const LikelihoodSettings settings = settings_of(flags);
   TrainedModel trained =
-      load_model(flags.target.path, flags.target.overrides, flags.train ? Needs::kData : Needs::kModel, !flags.raw);
+      load_model(flags.target.path, flags.target.overrides, flags.train ? Needs::kData : Needs::kModel,
+                 flags.raw ? Weights::kRaw : Weights::kEma);
   Experiment& experiment = trained.experiment;
   ops::set_conv(ops::Conv::kExact);  // Winograd's rounding would add up over the trace's integral
-  const auto seed = flags.seed >= 0 ? static_cast<std::uint64_t>(flags.seed) : experiment.evaluation_seed;
+  const auto seed = flags.seed >= 0 ? static_cast<std::uint64_t>(flags.seed) : experiment.config.evaluation.seed;
   const Sampling& sampling = experiment.sampling;
   if (sampling.guidance != 1.0 || sampling.clip || sampling.threshold > 0)
     log::warn("guidance, clip and threshold are left out: the likelihood is that of the model itself");

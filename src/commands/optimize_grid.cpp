@@ -1,9 +1,11 @@
-// optimize-grid: the N noise levels with which this network's sampler comes nearest to the converged solution of its ODE.
+// optimize-grid: the N noise levels with which this network's sampler comes nearest to the
+// converged solution of its ODE.
 //
 //   edmund optimize-grid RUN|CHECKPOINT --steps N [key=value…] [--images M] [--held-out K] [--iterations I] [--out FILE] [--json]
 //
-// Starts from dynamic programming over a table of local errors and from the best standard grid, and refines both by the true error of M images. What it
-// found is then compared with the standard grids on K other images, which are those that `edmund sample` draws first.
+// Starts from dynamic programming over a table of local errors and from the best standard grid, and
+// refines both by the true error of M images. What it found is then compared with the standard
+// grids on K other images, which are those that `edmund sample` draws first.
 #include "edmund/app/run.h"
 #include "edmund/commands/command.h"
 #include "edmund/core/consecutive.h"
@@ -51,7 +53,7 @@ std::vector<GridImages> drawn(const Experiment& experiment, std::int64_t count, 
 // The run's sampler with `final: none`.
 Sampler stepper(const Experiment& experiment) {
   const std::vector<std::string> none{"sampling.sampler.final=none"};
-  Options options = Options::read_text(experiment.options.resolved(), "config", none);
+  Options options = Options::read_text(experiment.config.options.resolved(), "config", none);
   Options sampler = options.child("sampling").child("sampler");
   return make_sampler(sampler);
 }
@@ -134,10 +136,10 @@ ExitCode optimize(const Flags& flags) {
   require(!standard.empty(), "--steps: no grid of {} different times on this schedule and network", flags.steps);
 
   log::info("{} steps in place of {}: {} images to search with", flags.steps, sampling.name, flags.images);
-  const ConvergedImages search(task, drawn(experiment, flags.images, experiment.seed + 1));
+  const ConvergedImages search(task, drawn(experiment, flags.images, experiment.config.seed + 1));
   const FoundGrid found = searched(search, flags, standard);
   log::info("comparing on {} other images", flags.held_out);
-  const ConvergedImages held_out(task, drawn(experiment, flags.held_out, experiment.seed));
+  const ConvergedImages held_out(task, drawn(experiment, flags.held_out, experiment.config.seed));
   const Judged optimized{{"optimized", found.sigmas}, held_out.distance(found.sigmas)};
   const std::vector<Judged> rows = judged(held_out, standard);
   const double nearer = (optimized.distance.each < rows.front().distance.each).to(at::kDouble).mean().item<double>();

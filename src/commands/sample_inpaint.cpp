@@ -1,5 +1,5 @@
-// sample --inpaint: fills in part of an image by RePaint, on the config's schedule and grid. What the config says of the sampler has no part in it: the
-// steps are ancestral (or DDIM's) ones.
+// sample --inpaint: fills in part of an image by RePaint, on the config's schedule and grid. What
+// the config says of the sampler has no part in it: the steps are ancestral (or DDIM's) ones.
 
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"

@@ -1,4 +1,5 @@
-// sample --interpolate: images on the arc between the noise of two image numbers. Its ends are the images that `sample --numbers A,B` draws.
+// sample --interpolate: images on the arc between the noise of two image numbers. Its ends are the
+// images that `sample --numbers A,B` draws.
 
 #include "edmund/core/consecutive.h"
 #include "edmund/core/log.h"

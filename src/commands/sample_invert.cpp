@@ -1,5 +1,7 @@
-// sample --invert: images to latents by the ODE run backwards on the config's clock with its sampler, and back to images; the error of the round trip
-// for several numbers of steps. The sampler stops at the grid's last noise level both ways (final: none), where the image stands for the state.
+// sample --invert: images to latents by the ODE run backwards on the config's clock with its
+// sampler, and back to images; the error of the round trip for several numbers of steps. The
+// sampler stops at the grid's last noise level both ways (final: none), where the image stands for
+// the state.
 
 #include "edmund/app/evaluation.h"
 #include "edmund/app/guide.h"
@@ -36,7 +38,7 @@ Batch images_at(const std::filesystem::path& path, const ModelShape& shape, std:
 // The config's way of sampling with another number of steps, ending at the last grid time.
 Sampling with_steps(const Experiment& experiment, std::int64_t steps) {
   Options root = Options::read_text(
-      experiment.options.resolved(), "config",
+      experiment.config.options.resolved(), "config",
       std::vector<std::string>{format("sampling.grid.steps={}", steps), "sampling.sampler.final=none"});
   Options options = root.child("sampling");
   Sampling sampling = make_sampling(options, experiment.model.preconditioning(), load_guide);

@@ -34,9 +34,9 @@ void read_guidance(Options& guidance, Sampling& sampling, const GuideLoader& loa
   guidance.check(sigmas.empty() || (sigmas.size() == 2 && sigmas[0] < sigmas[1]), "sigmas",
                  "expected [low, high] with low < high");
   if (sigmas.size() == 2) sampling.guidance_sigmas = {sigmas[0], sigmas[1]};
-  if (const std::string path = guidance.text("model", ""); !path.empty()) {
+  const std::string path = guidance.text("model", "");
+  if (!path.empty() && load) {
     try {
-      require(load != nullptr, "{}: a guide cannot be loaded here", path);
       sampling.guide = std::make_shared<const GuideModel>(load(path));
     } catch (const Error& error) {
       guidance.reject("model", error.what());
@@ -45,7 +45,7 @@ void read_guidance(Options& guidance, Sampling& sampling, const GuideLoader& loa
     check_levels(guidance, sampling);
   }
   if (sampling.guidance != 1.0)
-    sampling.name += format(", {} {}", sampling.guide ? "autoguidance" : "guidance", sampling.guidance);
+    sampling.name += format(", {} {}", path.empty() ? "guidance" : "autoguidance", sampling.guidance);
 }
 
 void require_guide_fits(const GuideModel& guide, const ModelShape& shape) {

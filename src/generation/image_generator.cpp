@@ -18,7 +18,8 @@
 
 namespace edmund {
 
-/// One size of batches whose sampling loop is recorded: what differs from batch to batch lies in tensors.
+/// One size of batches whose sampling loop is recorded: what differs from batch to batch lies in
+/// tensors.
 struct ImageGenerator::Recording {
   std::uint64_t seed;
   Tensor numbers, labels;  // int64 [B]; labels undefined if unconditional

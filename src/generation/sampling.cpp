@@ -29,8 +29,8 @@ constexpr ImageShape kPixel{.channels = 1, .height = 1, .width = 1};
 // D of Gaussian data of unit variance.
 Tensor gaussian(const Tensor& z, double sigma) { return z / (1 + sigma * sigma); }
 
-// One pixel of Gaussian data through the whole sampler: finds out before training whether sampler, schedule and grid go
-// together.
+// One pixel of Gaussian data through the whole sampler: finds out before training whether sampler,
+// schedule and grid go together.
 void rehearse(Options& options, const Sampling& sampling) {
   UnitNoise noise;
   try {
@@ -41,8 +41,8 @@ void rehearse(Options& options, const Sampling& sampling) {
   }
 }
 
-// D = c_skip·z + c_out·F: where c_out is huge at the first level, the network's smallest error is the whole image (Lin et
-// al. 2024).
+// D = c_skip·z + c_out·F: where c_out is huge at the first level, the network's smallest error is
+// the whole image (Lin et al. 2024).
 void check_singular(Options& options, const Sampling& sampling, const Preconditioning& preconditioning) {
   const double sigma = sampling.schedule->sigma(sampling.grid.t.front());
   const double out = std::abs(preconditioning.edm(at::full({1}, sigma, at::kDouble)).out.item<double>());

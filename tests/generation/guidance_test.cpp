@@ -1,9 +1,9 @@
 #include "edmund/generation/guidance.h"
 
-#include "edmund/app/config.h"
 #include "edmund/core/error.h"
 #include "edmund/generation/image_generator.h"
 #include "edmund/ops/random.h"
+#include "generation/experiment.h"
 #include "support/catch.h"
 #include "support/process.h"
 
@@ -18,13 +18,11 @@ using nlohmann::json;
 
 // Weights that the initialization leaves at zero are drawn too, so that D depends on the class.
 Experiment random_model(std::uint64_t seed, const std::string& sampling) {
-  Experiment out = build(
-      Options::read_text("{image: {channels: 1, height: 8, width: 8, classes: 3}, network: {type: unet, channels: 8, "
-                         "multipliers: [1], blocks: 1, attention: []}, training: {images: 10, label_dropout: 0.1}, "
-                         "sampling: {grid: {type: karras, steps: 4}, sampler: {type: heun}, " +
-                             sampling + "}}",
-                         "test"),
-      Needs::kModel);
+  Experiment out = experiment_of(
+      "{image: {channels: 1, height: 8, width: 8, classes: 3}, network: {type: unet, channels: 8, multipliers: [1], "
+      "blocks: 1, attention: []}, training: {images: 10, label_dropout: 0.1}, sampling: {grid: {type: karras, steps: "
+      "4}, sampler: {type: heun}, " +
+      sampling + "}}");
   const at::NoGradGuard no_grad;
   std::uint32_t draw = 0;
   for (auto& parameter : out.model.network().parameters())
@@ -32,8 +30,6 @@ Experiment random_model(std::uint64_t seed, const std::string& sampling) {
                                       at::kFloat, at::kCPU)[0]);
   return out;
 }
-
-ImageGenerator generator_of(const Experiment& e) { return {e.model, e.sampling, e.shape}; }
 
 const Tensor& labels() {
   static const Tensor out = at::tensor({0, 1, 2});
@@ -83,11 +79,10 @@ TEST_CASE("dynamic thresholding is the outermost wrapper of the sampled denoiser
 TEST_CASE("guidance and thresholds that cannot work are refused in one line each", "[app]") {
   const auto message = [](const std::string& sampling, int classes) -> std::string {
     try {
-      build(Options::read_text(format("{image: {channels: 1, height: 8, width: 8, classes: {}}, network: {type: unet, "
-                                      "channels: 8, multipliers: [1]}, training: {images: 10}, sampling: {{}}}",
-                                      classes, sampling),
-                               "test"),
-            Needs::kModel);
+      experiment_of(
+          format("{image: {channels: 1, height: 8, width: 8, classes: {}}, network: {type: unet, channels: 8, "
+                 "multipliers: [1]}, training: {images: 10}, sampling: {{}}}",
+                 classes, sampling));
     } catch (const Error& error) {
       return error.what();
     }

@@ -1,8 +1,8 @@
 #include "edmund/generation/image_generator.h"
 
-#include "edmund/app/config.h"
 #include "edmund/core/consecutive.h"
 #include "edmund/generation/given_noise.h"
+#include "generation/experiment.h"
 #include "support/catch.h"
 #include "support/cpu_recorder.h"
 #include "support/gpu.h"
@@ -13,17 +13,11 @@ namespace edmund::testing {
 namespace {
 
 Experiment small(const std::vector<std::string>& overrides = {}) {
-  return build(
-      Options::read_text(
-          "{image: {channels: 1, height: 8, width: 8, classes: 3}, network: {type: unet, channels: 8, multipliers: [1, "
-          "2], blocks: 1, attention: [4]}, "
-          "training: {images: 10}, sampling: {grid: {type: karras, steps: 4}, sampler: {type: heun}, batch_size: 64}}",
-          "test", overrides),
-      Needs::kModel);
-}
-
-ImageGenerator generator_of(const Experiment& experiment) {
-  return {experiment.model, experiment.sampling, experiment.shape};
+  return experiment_of(
+      "{image: {channels: 1, height: 8, width: 8, classes: 3}, network: {type: unet, channels: 8, multipliers: [1, 2], "
+      "blocks: 1, attention: [4]}, training: {images: 10}, sampling: {grid: {type: karras, steps: 4}, sampler: {type: "
+      "heun}, batch_size: 64}}",
+      overrides);
 }
 
 TEST_CASE("64 images in one batch are the 64 images one by one", "[app]") {

@@ -8,8 +8,8 @@
 
 namespace edmund {
 
-/// Noise that is there already, as the one draw of a sampler that follows the ODE: the first call returns it, [B, C, H, W],
-/// any further one throws Error with the complaint.
+/// Noise that is there already, as the one draw of a sampler that follows the ODE: the first call
+/// returns it, [B, C, H, W], any further one throws Error with the complaint.
 class GivenNoise : public NoiseSource {
  public:
   GivenNoise(Tensor noise, std::string complaint) : noise_(std::move(noise)), none_(std::move(complaint)) {}

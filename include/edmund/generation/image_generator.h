@@ -14,8 +14,8 @@
 
 namespace edmund {
 
-/// Class of image i unless asked otherwise: i mod classes, so that each class comes equally often. int64 [N]; undefined if
-/// unconditional.
+/// Class of image i unless asked otherwise: i mod classes, so that each class comes equally often.
+/// int64 [N]; undefined if unconditional.
 Tensor balanced_labels(const ModelShape& shape, std::span<const std::int64_t> images);
 
 /// Images drawn from a model.
@@ -40,9 +40,10 @@ struct DrawSettings {
 /// The noise source of the images first … first + count - 1 of a call.
 using NoiseOf = std::function<std::unique_ptr<NoiseSource>(std::int64_t first, std::int64_t count)>;
 
-/// Model + sampling → images, batch by batch: the one place where labels, guidance, noise, initial state, sampler and
-/// recorded work come together. Each image is a function of (seed, its number, its class), whatever the batch, so that a
-/// caller who wants to stop or to write between batches draws them piece by piece.
+/// Model + sampling → images, batch by batch: the one place where labels, guidance, noise, initial
+/// state, sampler and recorded work come together. Each image is a function of (seed, its number,
+/// its class), whatever the batch, so that a caller who wants to stop or to write between batches
+/// draws them piece by piece.
 class ImageGenerator {
  public:
   /// Shares the model's network, whose weights must stay where they are.
@@ -51,17 +52,19 @@ class ImageGenerator {
   ImageGenerator(const ImageGenerator&) = delete;
   ImageGenerator& operator=(const ImageGenerator&) = delete;
 
-  /// Draws the images with these numbers. labels int64 [N], or undefined: unconditional. Where ops::records() and the
-  /// sampler allows it, the whole sampling loop is recorded at the second batch of a size and replayed from then on,
-  /// between calls too. Throws Error without images, or if the guide draws other images than the model.
+  /// Draws the images with these numbers. labels int64 [N], or undefined: unconditional. Where
+  /// ops::records() and the sampler allows it, the whole sampling loop is recorded at the second
+  /// batch of a size and replayed from then on, between calls too. Throws Error without images, or
+  /// if the guide draws other images than the model.
   Generated draw(std::span<const std::int64_t> numbers, const Tensor& labels, std::uint64_t seed,
                  const DrawSettings& settings = {});
   /// The same with draws from elsewhere, not recorded.
   Generated draw(std::int64_t count, const Tensor& labels, const NoiseOf& noise,
                  const DrawSettings& settings = {}) const;
 
-  /// D as the sampler gets it: classes bound, guided, thresholded or clipped. `count` grows by the network evaluations an
-  /// image: one, or two where it is guided (D_c and D_u of one batch, or both networks of autoguidance).
+  /// D as the sampler gets it: classes bound, guided, thresholded or clipped. `count` grows by the
+  /// network evaluations an image: one, or two where it is guided (D_c and D_u of one batch, or
+  /// both networks of autoguidance).
   Denoiser denoiser(const Tensor& labels, const std::shared_ptr<std::int64_t>& count) const;
   /// ε that these images start from, double [N, C, H, W], where the network lies.
   Tensor noise(std::span<const std::int64_t> numbers, std::uint64_t seed) const;

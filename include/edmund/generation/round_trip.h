@@ -10,9 +10,9 @@ struct RoundTrip {
   std::int64_t evaluations = 0;  // network evaluations an image, both ways
 };
 
-/// Runs the generator's sampler over its grid backwards from images uint8 [N, C, H, W] and forwards again, batch by batch
-/// (inversion.h). It must end at the last grid time (`final: none`). Throws Error if it draws noise or cannot run
-/// backwards.
+/// Runs the generator's sampler over its grid backwards from images uint8 [N, C, H, W] and forwards
+/// again, batch by batch (inversion.h). It must end at the last grid time (`final: none`). Throws
+/// Error if it draws noise or cannot run backwards.
 RoundTrip round_trip(const ImageGenerator& generator, const Tensor& images, const Tensor& labels);
 
 }  // namespace edmund

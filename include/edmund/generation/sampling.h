@@ -50,8 +50,9 @@ struct Sampling {
   bool recordable = true;  // false: the work depends on the images (adaptive samplers), see ops/graph.h
 };
 
-/// Sampler, schedule and grid of a `sampling:` mapping for a network of these noise levels. Mistakes are recorded, pairs
-/// that cannot work among them. Without a loader no guide can be named.
+/// Sampler, schedule and grid of a `sampling:` mapping for a network of these noise levels.
+/// Mistakes are recorded, pairs that cannot work among them. Without `load` a guide is named, but
+/// not there: for those who draw nothing.
 ///
 ///   preset    none  a mapping as a paper has it (presets.h), below the keys that stand here
 ///   schedule, grid, sampler    what noise, which of its levels, how to integrate: their own tables
@@ -63,8 +64,9 @@ struct Sampling {
 ///   batch_size       64   images at a time
 Sampling make_sampling(Options& options, const Preconditioning& preconditioning, const GuideLoader& load = nullptr);
 
-/// What the sampler makes of the next draws of `noise`: x = s·σ·ε at the first grid time, then to the end. [B, C, H, W],
-/// on the device and in the dtype of the noise. D is taken as it is: guidance and clipping are the caller's.
+/// What the sampler makes of the next draws of `noise`: x = s·σ·ε at the first grid time, then to
+/// the end. [B, C, H, W], on the device and in the dtype of the noise. D is taken as it is:
+/// guidance and clipping are the caller's.
 Tensor sampled(const Sampling& sampling, const Denoiser& D, NoiseSource& noise, const ImageShape& image);
 
 /// Network evaluations that one image takes, counted on Gaussian data in place of a network.

@@ -62,8 +62,9 @@ std::function<void()> forward(const std::shared_ptr<Experiment>& experiment, std
 std::function<void()> training(const std::shared_ptr<Experiment>& experiment, const DenoisingModel& model,
                                std::int64_t batch) {
   const DenoisingModel ema = model_like(*experiment);
-  model.shared_network()->initialize(experiment->seed);
-  const auto trainer = std::make_shared<Trainer>(model, ema, experiment->levels, experiment->ema, experiment->training);
+  model.shared_network()->initialize(experiment->config.seed);
+  const auto trainer =
+      std::make_shared<Trainer>(model, ema, experiment->levels, experiment->ema, experiment->config.training);
   const Tensor images = byte_images(experiment->shape.image, batch);
   const Tensor labels = experiment->shape.num_classes > 0 ? balanced_labels(experiment->shape, consecutive(0, batch))
                                                           : at::zeros({batch}, at::kLong);
@@ -108,23 +109,23 @@ std::function<void()> sampling(BenchCase& out, const std::shared_ptr<Experiment>
   }
   const auto draw = [=, numbers = consecutive(0, batch)] {
     *inside = 0.0;
-    return generator->draw(numbers, balanced_labels(experiment->shape, numbers), experiment->seed, settings);
+    return generator->draw(numbers, balanced_labels(experiment->shape, numbers), experiment->config.seed, settings);
   };
   out.evaluations = draw().evaluations;
   return [=] { static_cast<void>(draw()); };
 }
 
 std::function<void()> loading(const std::shared_ptr<Experiment>& experiment, std::int64_t batch) {
-  LoaderSettings settings = experiment->loader;
+  LoaderSettings settings = experiment->config.loader;
   settings.batch_size = batch;
   const auto loader = std::make_shared<Loader>(*experiment->data, settings);
   return [=] { static_cast<void>(loader->next()); };
 }
 
 std::function<void()> features(const std::shared_ptr<Experiment>& experiment, std::int64_t batch) {
-  Options evaluation = experiment->options.child("evaluation"), options = evaluation.child("features");
+  Options evaluation = experiment->config.options.child("evaluation"), options = evaluation.child("features");
   const std::shared_ptr<FeatureExtractor> extractor =
-      make_features(options, {.labeled = *experiment->data, .seed = experiment->evaluation_seed});
+      make_features(options, {.labeled = *experiment->data, .seed = experiment->config.evaluation.seed});
   const Tensor images = byte_images(experiment->shape.image, batch);
   return [=] {
     const c10::InferenceMode inference;
@@ -137,7 +138,8 @@ std::function<void()> features(const std::shared_ptr<Experiment>& experiment, st
 BenchCase make_bench_case(const std::shared_ptr<Experiment>& experiment, const std::string& phase,
                           const std::string& kernels, std::int64_t batch) {
   choose(kernels);
-  BenchCase out{.name = "edmund-" + experiment->name + ":" + phase + ":" + kernels, .batch = batch, .run = nullptr};
+  BenchCase out{
+      .name = "edmund-" + experiment->config.name + ":" + phase + ":" + kernels, .batch = batch, .run = nullptr};
   std::function<void()> body;
   if (phase == "fwd") {
     body = forward(experiment, batch);

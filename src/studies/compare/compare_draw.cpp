@@ -21,6 +21,7 @@ bool Comparison::drawn(const CompareCell& cell) const { return fs::exists(block_
 void Comparison::draw(const CompareCell& cell) {
   const bool solution = cell.variant == plan_.variants.size();
   const Experiment& experiment = loaded(cell.model).trained.experiment;
+  apply_backend(experiment.config.backend);  // the models may have been loaded in any order
   ImageGenerator generator(experiment.model, sampling_of(cell), experiment.shape);
   const std::int64_t total = solution ? plan_.distance_images : plan_.images;
   for (std::int64_t begin = 0; begin < total; begin += plan_.block) {

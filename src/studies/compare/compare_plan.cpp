@@ -102,14 +102,14 @@ ComparePlan read_comparison(Options& root, std::vector<ComparePlan::Model> model
 }
 
 std::string sampling_text(const Experiment& experiment) {
-  return text_of(Options::read_text(experiment.options.resolved(), experiment.name).child("sampling"));
+  return text_of(Options::read_text(experiment.config.options.resolved(), experiment.config.name).child("sampling"));
 }
 
 Sampling variant_sampling(Options& sampling, std::int64_t steps, const Experiment& experiment, std::string_view own) {
   if (steps > 0) sampling.stand_on(format("{grid: {steps: {}}}", steps), "nfe");
-  if (!sampling.has("preset")) sampling.stand_on(own, "sampling of " + experiment.name);
+  if (!sampling.has("preset")) sampling.stand_on(own, "sampling of " + experiment.config.name);
   Sampling out = make_sampling(sampling, experiment.model.preconditioning(), load_guide);
-  check_guidance(sampling, out, experiment.shape, experiment.training.label_dropout);
+  check_guidance(sampling, out, experiment.shape, experiment.config.training.label_dropout);
   return out;
 }
 

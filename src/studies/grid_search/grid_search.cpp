@@ -126,7 +126,8 @@ std::vector<double> ConvergedImages::least_local_errors(std::int64_t steps, std:
   const double variance = deviation * deviation, end = task_.sigmas.low;
   const auto carried = [&](double sigma) { return std::sqrt((variance + end * end) / (variance + sigma * sigma)); };
 
-  // best[n][j]: least error of n + 1 levels of which candidate j is the last; from[n][j]: the one before it.
+  // best[n][j]: least error of n + 1 levels of which candidate j is the last; from[n][j]: the one
+  // before it.
   std::vector<std::vector<double>> best(N, std::vector<double>(K, kInfinite));
   std::vector<std::vector<std::size_t>> from(N, std::vector<std::size_t>(K, 0));
   for (std::size_t j = 0; j < K; ++j) {
