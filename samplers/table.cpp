@@ -69,7 +69,9 @@ std::string stated_order(int order, std::string_view with) {
   return (order == 0 ? "order not stated" : format("order {}", order)) + more;
 }
 
-Sampler make_sampler(Options& options) { return chosen(sampler_table(), options, "heun").make(options); }
+const SamplerEntry& chosen_sampler(Options& options) { return chosen(sampler_table(), options, "heun"); }
+
+Sampler make_sampler(Options& options) { return chosen_sampler(options).make(options); }
 
 Final final_step(Options& options, std::string_view fallback) {
   const std::string name = options.choice("final", fallback, {"denoise", "euler", "none"});

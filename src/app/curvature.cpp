@@ -1,10 +1,9 @@
 #include "edmund/app/curvature.h"
 
-#include "edmund/app/generate.h"
 #include "edmund/core/consecutive.h"
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
-#include "edmund/diffusion/forbidden_noise.h"
+#include "edmund/generation/given_noise.h"
 #include "edmund/samplers/velocity.h"
 
 #include <algorithm>
@@ -27,17 +26,18 @@ using Solution = std::vector<Evaluation>;
 
 Solution solved(const Denoiser& D, const Tensor& noise, std::span<const double> levels) {
   Options options = Options::read_text("{type: dpmpp_2m, final: denoise}", "solution");
-  const Sampler sampler = make_sampler(options);
   Options edm =
       Options::read_text(format("{type: edm, sigma_min: {}, sigma_max: {}}", levels.back(), levels.front()), "edm");
-  const auto clock = make_schedule(edm);
+  const Sampling sampling{
+      .schedule = make_schedule(edm), .grid = {{levels.begin(), levels.end()}}, .sampler = make_sampler(options)};
   const auto trace = std::make_shared<Solution>();
-  ForbiddenNoise none("the solver drew noise");
-  sampler(recorded(D, trace), *clock, {{levels.begin(), levels.end()}}, levels.front() * noise, none);
+  GivenNoise start(noise, "the solver drew noise");
+  sampled(sampling, recorded(D, trace), start, {noise.size(1), noise.size(2), noise.size(3)});
   return *trace;
 }
 
-// z and D at a noise level between the first and the last: the cubic in ln σ with the values and slopes, dz/d ln σ = z - D, of its neighbours.
+// z and D at a noise level between the first and the last: the cubic in ln σ with the values and
+// slopes, dz/d ln σ = z - D, of its neighbours.
 std::pair<Tensor, Tensor> state_at(const Solution& solution, double sigma) {
   const auto after = std::find_if(solution.begin() + 1, solution.end() - 1,
                                   [&](const Evaluation& state) { return state.sigma <= sigma; });
@@ -51,11 +51,11 @@ std::pair<Tensor, Tensor> state_at(const Solution& solution, double sigma) {
 
 StepErrors errors_of(const Solution& solution, const ClockedGrid& clocked) {
   StepErrors out{.name = clocked.name};
-  const NoiseSchedule& path = *clocked.path;
+  const NoiseSchedule& schedule = *clocked.schedule;
   const double high = solution.front().sigma * (1 + 1e-9), low = solution.back().sigma * (1 - 1e-9);
   std::vector<double> times;
   for (const double t : clocked.grid.t)
-    if (const double sigma = path.sigma(t); sigma <= high && sigma >= low) {
+    if (const double sigma = schedule.sigma(t); sigma <= high && sigma >= low) {
       times.push_back(t);
       out.sigma.push_back(sigma);
     }
@@ -63,8 +63,8 @@ StepErrors errors_of(const Solution& solution, const ClockedGrid& clocked) {
     const double t = times[i], next = times[i + 1];
     const auto [z, denoised] = state_at(solution, out.sigma[i]);
     const Denoiser known = [D = denoised](const Tensor&, double) { return D; };
-    const Tensor x = path.scale(t) * z, moved = x + (next - t) * velocity(known, path, x, t);
-    const Tensor off = moved / path.scale(next) - state_at(solution, out.sigma[i + 1]).first;
+    const Tensor x = schedule.scale(t) * z, moved = x + (next - t) * velocity(known, schedule, x, t);
+    const Tensor off = moved / schedule.scale(next) - state_at(solution, out.sigma[i + 1]).first;
     out.error.push_back(off.square().mean().sqrt().item<double>());
   }
   return out;
@@ -85,17 +85,18 @@ std::vector<double> solution_levels(Interval sigmas, const std::vector<double>& 
 }
 
 bool same_levels(const ClockedGrid& a, const ClockedGrid& b) {
-  return std::equal(a.grid.t.begin(), a.grid.t.end(), b.grid.t.begin(), b.grid.t.end(),
-                    [&](double t, double u) { return std::abs(a.path->sigma(t) / b.path->sigma(u) - 1) < 1e-6; });
+  return std::equal(a.grid.t.begin(), a.grid.t.end(), b.grid.t.begin(), b.grid.t.end(), [&](double t, double u) {
+    return std::abs(a.schedule->sigma(t) / b.schedule->sigma(u) - 1) < 1e-6;
+  });
 }
 
 std::vector<ClockedGrid> grids_of(const Sampling& sampling, Interval sigmas) {
-  std::vector<ClockedGrid> out{{"this run: " + sampling.name, sampling.path, sampling.grid}};
+  std::vector<ClockedGrid> out{{"this run: " + sampling.name, sampling.schedule, sampling.grid}};
   for (const auto& [schedule, type] : kUsual) {
     Options clock = Options::read_text(format("{type: {}}", schedule), "schedule"),
             grid = Options::read_text(format("{type: {}, steps: {}}", type, sampling.grid.t.size()), "grid");
-    ClockedGrid usual{.name = format("{} on {}", type, schedule), .path = make_schedule(clock)};
-    usual.grid = make_grid(grid, *usual.path, sigmas);
+    ClockedGrid usual{.name = format("{} on {}", type, schedule), .schedule = make_schedule(clock)};
+    usual.grid = make_grid(grid, *usual.schedule, sigmas);
     if (!same_levels(usual, out.front())) out.push_back(std::move(usual));
   }
   return out;
@@ -115,16 +116,17 @@ std::vector<StepErrors> step_errors(const Denoiser& D, const Tensor& noise, std:
 
 std::filesystem::path curvature_file(const RunFolder& run) { return run.images() / "curvature.json"; }
 
-void write_curvature(const RunFolder& run, const DenoisingModel& model, const Sampling& sampling,
-                     const ModelShape& shape, std::int64_t images, std::uint64_t seed) {
+void write_curvature(const RunFolder& run, const ImageGenerator& generator, std::int64_t images, std::uint64_t seed) {
+  const Sampling& sampling = generator.sampling();
   if (sampling.grid.t.size() < 2) return;
-  const Interval sigmas{sampling.path->sigma(sampling.grid.t.back()), sampling.path->sigma(sampling.grid.t.front())};
+  const NoiseSchedule& schedule = *sampling.schedule;
+  const Interval sigmas{schedule.sigma(sampling.grid.t.back()), schedule.sigma(sampling.grid.t.front())};
   const auto numbers = consecutive(0, images);
   const auto evaluations = std::make_shared<std::int64_t>(0);
-  const Denoiser D = sampling_denoiser(model, sampling, shape, balanced_labels(shape, numbers), evaluations);
-  PhiloxNoise noise(seed, numbers, at::kDouble, at::kCPU);
-  const auto errors = step_errors(D, noise.normal({shape.image.channels, shape.image.height, shape.image.width}),
-                                  solution_levels(sigmas, model.preconditioning().levels), grids_of(sampling, sigmas));
+  const Denoiser D = generator.denoiser(balanced_labels(generator.shape(), numbers), evaluations);
+  const auto errors =
+      step_errors(D, generator.noise(numbers, seed),
+                  solution_levels(sigmas, generator.model().preconditioning().levels), grids_of(sampling, sigmas));
   nlohmann::ordered_json out = {{"images", images}, {"seed", seed}, {"evaluations", *evaluations}};
   for (const StepErrors& grid : errors)
     out["grids"].push_back({{"name", grid.name}, {"sigma", grid.sigma}, {"error", grid.error}});

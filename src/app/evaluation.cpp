@@ -6,7 +6,7 @@
 namespace edmund {
 
 std::unique_ptr<Dataset> held_out_data(const Experiment& experiment) {
-  Options options = experiment.options, evaluation = options.child("evaluation");
+  Options options = experiment.config.options, evaluation = options.child("evaluation");
   if (!evaluation.has("held_out")) return nullptr;
   Options held_out = evaluation.child("held_out");
   return make_dataset(held_out);
@@ -15,10 +15,11 @@ std::unique_ptr<Dataset> held_out_data(const Experiment& experiment) {
 std::unique_ptr<FeatureExtractor> evaluation_features(const Experiment& experiment,
                                                       const std::filesystem::path& cache) {
   const auto held_out = held_out_data(experiment);
-  Options options = experiment.options, features = options.child("evaluation").child("features");
-  auto extractor = make_features(
-      features,
-      {.labeled = *experiment.data, .held_out = held_out.get(), .seed = experiment.evaluation_seed, .cache = cache});
+  Options options = experiment.config.options, features = options.child("evaluation").child("features");
+  auto extractor = make_features(features, {.labeled = *experiment.data,
+                                            .held_out = held_out.get(),
+                                            .seed = experiment.config.evaluation.seed,
+                                            .cache = cache});
   options.finish();
   return cached_features(std::move(extractor), cache);
 }

@@ -93,18 +93,16 @@ void add_samples(Page& page, const RunFolder& run) {
 
 }  // namespace
 
-void write_report(const RunFolder& run) {
+void write_report(const RunFolder& run, std::int64_t parameters) {
   const std::string config = read_file(run.config());
-  const Experiment experiment = build(Options::read_text(config, run.config().string()), Needs::kModel);
+  const Experiment experiment = construct(parse(Options::read_text(config, run.config().string())), Needs::kSettings);
   const std::vector<json> lines = read_lines(run.metrics());
-  std::int64_t parameters = 0;
-  for (const auto& parameter : experiment.model.network().parameters()) parameters += parameter.numel();
-  Page page("edmund: " + experiment.name, experiment.sampling.name);
+  Page page("edmund: " + experiment.config.name, experiment.sampling.name);
   std::vector<std::pair<std::string, std::string>> facts = {
       {"images", format("{}x{}x{} (C, H, W), {} classes", experiment.shape.image.channels,
                         experiment.shape.image.height, experiment.shape.image.width, experiment.shape.num_classes)},
       {"parameters", human_count(static_cast<double>(parameters))},
-      {"seed", std::to_string(experiment.seed)}};
+      {"seed", std::to_string(experiment.config.seed)}};
   if (!lines.empty()) {
     facts.push_back({"trained on", human_count(lines.back()["images"].get<double>()) + " images"});
     facts.push_back({"training time", human_time(lines.back().value("seconds", 0.0))});

@@ -85,7 +85,7 @@ void add_training(Page& page, const Experiment& experiment, const std::vector<js
 }
 
 void add_schedule(Page& page, const Experiment& experiment) {
-  const NoiseSchedule& path = *experiment.sampling.path;
+  const NoiseSchedule& path = *experiment.sampling.schedule;
   page.section("Noise", experiment.sampling.name);
   const Interval times = path.times();
   Series sigma{.label = "σ(t)"}, scale{.label = "s(t)"}, nodes{.label = "grid", .points = true};

@@ -10,7 +10,8 @@ namespace edmund {
 
 class Page;
 
-/// Loss over time and at each noise level, above the density of the levels that training drew. `lines` of metrics.jsonl.
+/// Loss over time and at each noise level, above the density of the levels that training drew.
+/// `lines` of metrics.jsonl.
 void add_training(Page& page, const Experiment& experiment, const std::vector<nlohmann::json>& lines);
 
 /// Clock, scale and preconditioning over the noise levels of the grid.

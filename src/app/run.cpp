@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <iterator>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace edmund {
@@ -16,7 +17,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// A preset on the command line takes the place of how the run samples; beside a value that stands in a config it would only fill gaps.
+// A preset on the command line takes the place of how the run samples; beside a value that stands
+// in a config it would only fill gaps.
 std::string config_under(const std::string& config, const std::string& name, std::span<const std::string> overrides) {
   const bool preset = std::any_of(overrides.begin(), overrides.end(), [](const std::string& text) {
     return text.starts_with("sampling.preset=") && !text.ends_with("=none");
@@ -34,25 +36,28 @@ std::string config_under(const std::string& config, const std::string& name, std
 
 }  // namespace
 
-TrainedModel load_model(const fs::path& path, std::span<const std::string> overrides, Needs needs, bool ema) {
+FoundCheckpoint find_checkpoint(const fs::path& path) {
   require(fs::is_directory(path), "{}: no such run folder; `edmund train CONFIG` makes one", path.string());
-  fs::path folder = path;
-  RunFolder run{path};
-  if (fs::exists(path / "state.json")) {  // a checkpoint itself: RUN/checkpoints/000000012800
-    run.path = fs::absolute(path).lexically_normal().parent_path().parent_path();
-  } else {
-    const auto newest = newest_checkpoint(path);
-    require(newest.has_value(), "{}: no whole checkpoint in {}; train it first with `edmund train`", path.string(),
-            (path / "checkpoints").string());
-    folder = *newest;
-  }
+  if (fs::exists(path / "state.json"))  // a checkpoint itself: RUN/checkpoints/000000012800
+    return {{fs::absolute(path).lexically_normal().parent_path().parent_path()}, path};
+  const auto newest = newest_checkpoint(path);
+  require(newest.has_value(), "{}: no whole checkpoint in {}; train it first with `edmund train`", path.string(),
+          (path / "checkpoints").string());
+  return {{path}, *newest};
+}
+
+TrainedModel load_model(const fs::path& path, std::span<const std::string> overrides, Needs needs, Weights weights) {
+  const auto [run, folder] = find_checkpoint(path);
+  const bool ema = weights == Weights::kEma;
   const Checkpoint checkpoint = load_weights(folder, ema);
-  // A checkpoint may have been trained on another machine: where it runs here is this machine's choice.
+  // A checkpoint may have been trained on another machine: where it runs here is this machine's
+  // choice.
   std::vector<std::string> here = {"device=auto"};
   here.insert(here.end(), overrides.begin(), overrides.end());
   const std::string name = (folder / "state.json").string() + " (config)";
-  Experiment experiment =
-      build(Options::read_text(config_under(checkpoint.config, name, overrides), name, here), needs);
+  RunConfig config = parse(Options::read_text(config_under(checkpoint.config, name, overrides), name, here));
+  apply_backend(config.backend);
+  Experiment experiment = construct(std::move(config), needs);
   load_state(experiment.model.network(), ema ? checkpoint.ema : checkpoint.network, folder.string());
   return {.run = run, .checkpoint = folder, .images = checkpoint.images, .experiment = std::move(experiment)};
 }
@@ -60,8 +65,8 @@ TrainedModel load_model(const fs::path& path, std::span<const std::string> overr
 void require_same_training(const Experiment& experiment, const RunFolder& run) {
   const auto newest = newest_checkpoint(run.path);
   if (!newest) return;
-  const auto before = Options::read_text(load_weights(*newest).config, "checkpoint").flattened();
-  const auto now = Options::read_text(experiment.options.resolved(), "config").flattened();
+  const auto before = Options::read_text(read_header(*newest).config, "checkpoint").flattened();
+  const auto now = Options::read_text(experiment.config.options.resolved(), "config").flattened();
   static constexpr std::string_view kFree[] = {"name",
                                                "kernels",
                                                "conv",

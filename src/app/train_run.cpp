@@ -1,35 +1,26 @@
 #include "edmund/app/curvature.h"
-#include "edmund/app/generate.h"
 #include "edmund/app/run.h"
 #include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
 #include "edmund/core/stop.h"
+#include "edmund/core/stopwatch.h"
+#include "edmund/generation/trajectory.h"
 #include "edmund/io/event_file.h"
 #include "edmund/io/image_io.h"
 #include "edmund/ops/ops.h"
 #include "edmund/training/metrics_log.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
 namespace edmund {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point began) { return std::chrono::duration<double>(Clock::now() - began).count(); }
-
 // Image counts at which something is due: multiples of `every`, seen by a batch that passes one.
 bool due(std::int64_t before, std::int64_t after, std::int64_t every) {
   return every > 0 && before / every != after / every;
-}
-
-std::string padded(std::int64_t images) {
-  std::string digits = std::to_string(images);
-  return std::string(digits.size() < 12 ? 12 - digits.size() : 0, '0') + digits;
 }
 
 // Everything that a run writes, kept together.
@@ -41,7 +32,7 @@ class Recorder {
         trainer_(trainer),
         events_(run.path / "events"),
         metrics_(run.metrics(), {experiment.levels(0.005), experiment.levels(0.995)}, trainer.images()),
-        config_(experiment.options.resolved()) {}
+        config_(experiment.config.options.resolved()) {}
 
   void log(double images_per_second, double seconds) {
     if (metrics_.empty()) return;
@@ -53,29 +44,40 @@ class Recorder {
   void samples() {
     const std::int64_t columns =
         experiment_.shape.num_classes > 0 ? std::min<std::int64_t>(experiment_.shape.num_classes, 20) : 8;
-    const auto images = consecutive(0, columns * experiment_.intervals.sample_rows);
+    const auto images = consecutive(0, columns * experiment_.config.intervals.sample_rows);
     Tensor labels = balanced_labels(experiment_.shape, images);
     if (labels.defined()) labels.remainder_(columns);
-    const Generated drawn =
-        generate(trainer_.ema_model(), experiment_.sampling, experiment_.shape, images, labels, experiment_.seed);
-    const std::int64_t zoom = std::max<std::int64_t>(1, 32 / experiment_.shape.image.height);
-    const Tensor grid = image_grid(drawn.images, columns, zoom, 2);
-    write_png(run_.images() / ("samples-" + padded(trainer_.images()) + ".png"), grid);
+    const Generated drawn = generator().draw(images, labels, experiment_.config.seed);
+    const Tensor grid = image_grid(drawn.images, columns, zoom(), 2);
+    const std::string number = checkpoint_folder(run_.path, trainer_.images()).filename().string();
+    write_png(run_.images() / ("samples-" + number + ".png"), grid);
     events_.image("samples", png_bytes(grid), grid.size(2), grid.size(1), grid.size(0), trainer_.images());
+  }
+
+  void trajectory() {
+    constexpr std::int64_t kRows = 4, kColumns = 9;
+    ImageGenerator drawing = generator();
+    const Tensor strip = edmund::trajectory(drawing, kRows, kColumns, experiment_.config.seed);
+    write_png(run_.images() / "trajectory.png", image_grid(strip, kColumns, zoom(), 2));
+    write_curvature(run_, drawing, kRows, experiment_.config.seed);
   }
 
   void checkpoint(double seconds) {
     Checkpoint state = trainer_.checkpoint(config_);
     state.counters["seconds"] = seconds;
-    const auto folder = run_.path / "checkpoints" / padded(trainer_.images());
+    const auto folder = checkpoint_folder(run_.path, trainer_.images());
     save_checkpoint(folder, state);
     trainer_.note_checkpoint(folder);
-    prune_checkpoints(run_.path, experiment_.intervals.keep);
+    prune_checkpoints(run_.path, experiment_.config.intervals.keep);
   }
 
   MetricsLog& metrics() { return metrics_; }
 
  private:
+  // A new one each time: what it records would hold memory while training goes on.
+  ImageGenerator generator() { return {trainer_.ema_model(), experiment_.sampling, experiment_.shape}; }
+  std::int64_t zoom() const { return std::max<std::int64_t>(1, 32 / experiment_.shape.image.height); }
+
   Experiment& experiment_;
   RunFolder run_;
   Trainer& trainer_;
@@ -85,7 +87,7 @@ class Recorder {
 };
 
 void warn_of_sigma_data(const Experiment& experiment) {
-  Options preconditioning = Options(experiment.options).child("preconditioning");
+  Options preconditioning = Options(experiment.config.options).child("preconditioning");
   if (preconditioning.text("type", "edm") != "edm") return;  // reading sigma_data would make it a key of the config
   const double assumed = preconditioning.real("sigma_data", 0.5);
   const double measured = statistics(*experiment.data, 2000).std;
@@ -102,10 +104,13 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
   make_folder(run.images());
   log::to_file(run.path / "log.txt");
   log::info("kernels: {}", ops::kernels_text());
-  Trainer trainer(experiment.model, model_like(experiment), experiment.levels, experiment.ema, experiment.training);
+  const auto newest = newest_checkpoint(run.path);
+  if (!newest) experiment.model.network().initialize(experiment.config.seed);
+  Trainer trainer(experiment.model, model_like(experiment), experiment.levels, experiment.ema,
+                  experiment.config.training);
   double seconds_before = 0.0;
   std::int64_t saved = -1;  // position of the last checkpoint
-  if (const auto newest = newest_checkpoint(run.path)) {
+  if (newest) {
     const Checkpoint state = load_checkpoint(*newest);
     trainer.restore(state);
     trainer.note_checkpoint(*newest);
@@ -116,32 +121,32 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
   } else {
     warn_of_sigma_data(experiment);
   }
-  write_file(run.config(), experiment.options.resolved());
+  write_file(run.config(), experiment.config.options.resolved());
 
-  const std::int64_t total = experiment.training.images;
+  const std::int64_t total = experiment.config.training.images;
   Recorder recorder(experiment, run, trainer);
-  LoaderSettings settings = experiment.loader;
+  LoaderSettings settings = experiment.config.loader;
   settings.start = trainer.images();
   Loader loader(*experiment.data, settings);
   const StopRequest stop;
   Progress progress("training", "images", total, trainer.images());
-  const auto began = Clock::now();
-  auto logged = began;
+  const Stopwatch watch;
+  Stopwatch since_log;
   std::int64_t logged_images = trainer.images();
-  const auto seconds = [&] { return seconds_before + seconds_since(began); };
+  const auto seconds = [&] { return seconds_before + watch.seconds(); };
 
   while (trainer.images() < total && !StopRequest::requested()) {
     const std::int64_t before = trainer.images();
     recorder.metrics().add(trainer.step(loader.next()));
     const std::int64_t now = trainer.images();
     progress.update(now, format("loss {}", std::round(recorder.metrics().mean_loss() * 1e4) / 1e4));
-    if (due(before, now, experiment.intervals.log) || now >= total) {
-      recorder.log(static_cast<double>(now - logged_images) / std::max(seconds_since(logged), 1e-9), seconds());
-      logged = Clock::now();
+    if (due(before, now, experiment.config.intervals.log) || now >= total) {
+      recorder.log(static_cast<double>(now - logged_images) / std::max(since_log.seconds(), 1e-9), seconds());
+      since_log = {};
       logged_images = now;
     }
-    if (due(before, now, experiment.intervals.samples) && now < total) recorder.samples();
-    if (due(before, now, experiment.intervals.checkpoint) && now < total) {
+    if (due(before, now, experiment.config.intervals.samples) && now < total) recorder.samples();
+    if (due(before, now, experiment.config.intervals.checkpoint) && now < total) {
       recorder.checkpoint(seconds());
       saved = now;
     }
@@ -153,12 +158,7 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
     return ExitCode::kInterrupted;
   }
   recorder.samples();
-  const std::int64_t columns = 9;
-  const Tensor strip =
-      trajectory(trainer.ema_model(), experiment.sampling, experiment.shape, 4, columns, experiment.seed);
-  write_png(run.images() / "trajectory.png",
-            image_grid(strip, columns, std::max<std::int64_t>(1, 32 / experiment.shape.image.height), 2));
-  write_curvature(run, trainer.ema_model(), experiment.sampling, experiment.shape, 4, experiment.seed);
+  recorder.trajectory();
   return ExitCode::kDone;
 }
 

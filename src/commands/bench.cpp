@@ -10,18 +10,20 @@
 //   inception  Inception-v3 with random weights on 32x32 images   frechet    distance of 2048-d features
 //   accuracy   the denoiser's largest difference to float64       memory     a training step and the peak memory of the process; alone
 //
-// All cases are built first and then timed in interleaved rounds, so that ratios between lines of one call hold on a busy machine. Each JSON line has
-// case, threads, batch, ms (median of a call), ms_min, ms_img, img_s. Images are noise: no data is read but by the phases loader and features. FLOP
-// are those of the direct algorithms, so that Winograd's convolutions may exceed the peak; bytes are those of the operators' operands and results.
+// All cases are built first and then timed in interleaved rounds, so that ratios between lines of
+// one call hold on a busy machine. Each JSON line has case, threads, batch, ms (median of a call),
+// ms_min, ms_img, img_s. Images are noise: no data is read but by the phases loader and features.
+// FLOP are those of the direct algorithms, so that Winograd's convolutions may exceed the peak;
+// bytes are those of the operators' operands and results.
 
 #include "edmund/commands/command.h"
+#include "edmund/core/stopwatch.h"
 #include "edmund/ops/device.h"
 #include "edmund/ops/profile.h"
 #include "edmund/studies/bench_cases.h"
 
 #include <algorithm>
 #include <ATen/Parallel.h>
-#include <chrono>
 #include <cmath>
 #include <iomanip>
 #include <iostream>
@@ -32,7 +34,6 @@
 namespace edmund {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using nlohmann::ordered_json;
 
 struct BenchFlags {
@@ -66,10 +67,10 @@ double median(std::vector<double> values) {
 }
 
 double timed(const std::function<void()>& run, std::int64_t calls) {
-  const auto began = Clock::now();
+  const Stopwatch watch;
   for (std::int64_t i = 0; i < calls; ++i) run();
   ops::synchronize(ops::device());
-  return std::chrono::duration<double>(Clock::now() - began).count() / static_cast<double>(calls);
+  return watch.seconds() / static_cast<double>(calls);
 }
 
 double rounded(double x, int digits) { return std::round(x * std::pow(10.0, digits)) / std::pow(10.0, digits); }
@@ -201,11 +202,13 @@ ExitCode bench(const BenchFlags& flags) {
   const auto has = [&](const std::string& phase) { return std::ranges::find(phases, phase) != phases.end(); };
   require(!has("memory") || phases.size() * flags.kernels.size() == 1,
           "--phase memory: the peak is that of the whole process; ask for it alone, with one of --kernels");
-  const auto experiment =
-      std::make_shared<Experiment>(build(Options::read_file(flags.target.path, overrides_of(flags)),
-                                         has("loader") || has("fid") ? Needs::kData : Needs::kModel));
+  RunConfig config = parse(Options::read_file(flags.target.path, overrides_of(flags)));
+  apply_backend(config.backend);
+  const auto experiment = std::make_shared<Experiment>(
+      construct(std::move(config), has("loader") || has("fid") ? Needs::kData : Needs::kModel));
   require(!flags.profile || !ops::device().is_cuda(), "--profile times the operators of the CPU; use nsys for {}",
           ops::device().str());
+  experiment->model.network().initialize(experiment->config.seed);
   experiment->model.network().eval();
 
   std::vector<BenchCase> cases;

@@ -1,8 +1,10 @@
 #include "edmund/commands/command.h"
 
+#include "edmund/app/run.h"
 #include "edmund/core/log.h"
 #include "edmund/core/text.h"
 
+#include <filesystem>
 #include <iostream>
 
 namespace edmund {
@@ -36,6 +38,11 @@ std::string help() {
 }
 
 }  // namespace
+
+Options options_of(const Target& target) {
+  const std::filesystem::path path = target.path;
+  return Options::read_file(std::filesystem::is_directory(path) ? RunFolder{path}.config() : path, target.overrides);
+}
 
 void add_target(CLI::App& arguments, Target& target, std::string_view what) {
   arguments.add_option("target", target.path, std::string(what))->required()->option_text(std::string(what));

@@ -1,4 +1,5 @@
-// compare: models × ways to sample them on the same seeds, with intervals and paired differences; every cell is kept and taken up again.
+// compare: models × ways to sample them on the same seeds, with intervals and paired differences;
+// every cell is kept and taken up again.
 //
 //   edmund compare COMPARISON.yaml [images=500 …] [--out DIR] [--shard I/N] [--json]      DIR (default runs/NAME): report.html, results.csv, results.json
 

@@ -23,7 +23,8 @@ void add_compare_flags(CLI::App& arguments, CompareFlags& flags, std::string_vie
 /// "2/8" → {1, 8}; "" → {0, 1}.
 std::pair<std::int64_t, std::int64_t> parse_shard(const std::string& text);
 
-/// Runs the shard's cells, printing each, and once all are done writes report.html, results.csv and results.json.
+/// Runs the shard's cells, printing each, and once all are done writes report.html, results.csv and
+/// results.json.
 ExitCode compared(Comparison& comparison, std::int64_t shard, std::int64_t shards, bool json,
                   const std::function<void(Page&, const nlohmann::ordered_json&)>& more = nullptr);
 

@@ -1,4 +1,5 @@
-// config: the config as edmund understands it: bases merged, overrides applied, defaults filled in. The output is a config itself.
+// config: the config as edmund understands it: bases merged, overrides applied, defaults filled in.
+// The output is a config itself.
 //
 //   edmund config CONFIG|RUN [key=value…] [--json]
 
@@ -6,7 +7,6 @@
 
 #include "edmund/commands/command.h"
 
-#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -19,11 +19,8 @@ Action make_config(CLI::App& arguments) {
   add_target(arguments, *target, "CONFIG.yaml or RUN");
   arguments.add_flag("--json", *json, "key paths and values as one JSON object");
   return [=] {
-    const std::filesystem::path path = target->path;
-    const Experiment experiment =
-        build(Options::read_file(std::filesystem::is_directory(path) ? path / "config.yaml" : path, target->overrides),
-              Needs::kData);
-    const std::string text = experiment.options.resolved();
+    const Experiment experiment = construct(parse(options_of(*target)), Needs::kData);
+    const std::string text = experiment.config.options.resolved();
     if (*json)
       std::cout << nlohmann::ordered_json(Options::read_text(text, "config").flattened()).dump(2) << '\n';
     else

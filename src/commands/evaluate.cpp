@@ -1,11 +1,10 @@
-// evaluate: draws images and scores them against real ones, each number beside its floor and its ceiling; keeps the scores in RUN/scores.json
-// under a name, and updates RUN/report.html.
+// evaluate: draws images and scores them against real ones, each number beside its floor and its
+// ceiling; keeps the scores in RUN/scores.json under a name, and updates RUN/report.html.
 //
 //   edmund evaluate RUN|CHECKPOINT [sampling.sampler.type=ddim …] [--name NAME] [--folder IMAGES] [--raw] [--json]
 
 #include "edmund/app/curvature.h"
 #include "edmund/app/evaluation.h"
-#include "edmund/app/generate.h"
 #include "edmund/app/run.h"
 #include "edmund/commands/command.h"
 #include "edmund/core/consecutive.h"
@@ -16,7 +15,9 @@
 #include "edmund/evaluation/features.h"
 #include "edmund/evaluation/scores.h"
 #include "edmund/evaluation/statistics_file.h"
+#include "edmund/generation/image_generator.h"
 #include "edmund/io/image_io.h"
+#include "edmund/networks/state_dict.h"
 
 #include <cmath>
 #include <iostream>
@@ -64,25 +65,27 @@ void print(const ordered_json& result) {
 }
 
 ExitCode evaluate(const EvaluateFlags& flags) {
-  TrainedModel trained = load_model(flags.target.path, flags.target.overrides, Needs::kData, !flags.raw);
+  TrainedModel trained =
+      load_model(flags.target.path, flags.target.overrides, Needs::kData, flags.raw ? Weights::kRaw : Weights::kEma);
   Experiment& experiment = trained.experiment;
   const auto features = evaluation_features(experiment, trained.run.path / "cache");
-  ScoreSettings settings{.metrics = experiment.metrics};
-  if (!experiment.reference.empty()) settings.statistics = read_statistics(experiment.reference);
+  ScoreSettings settings{.metrics = experiment.config.evaluation.metrics};
+  if (!experiment.config.evaluation.reference.empty())
+    settings.statistics = read_statistics(experiment.config.evaluation.reference);
   log::info("features: {} {}", features->name(), features->provenance());
 
   // Before anything is drawn: statistics of other features are refused at once.
-  const Reference reference(*features, read_all(*experiment.data).images, experiment.evaluation_seed, settings);
+  const Reference reference(*features, read_all(*experiment.data).images, experiment.config.evaluation.seed, settings);
 
+  ImageGenerator generator(experiment.model, experiment.sampling, experiment.shape);
   Generated drawn;
   if (!flags.folder.empty()) {
     drawn = images_in(flags.folder, experiment.shape);
   } else {
-    const auto numbers = consecutive(0, experiment.evaluation_images);
-    Progress progress("sampling", "images", experiment.evaluation_images);
-    drawn = generate(experiment.model, experiment.sampling, experiment.shape, numbers,
-                     balanced_labels(experiment.shape, numbers), experiment.evaluation_seed,
-                     [&](std::int64_t done) { progress.update(done); });
+    const auto numbers = consecutive(0, experiment.config.evaluation.images);
+    Progress progress("sampling", "images", experiment.config.evaluation.images);
+    drawn = generator.draw(numbers, balanced_labels(experiment.shape, numbers), experiment.config.evaluation.seed,
+                           {.progress = [&](std::int64_t done) { progress.update(done); }});
     progress.finish();
   }
   const std::string name = !flags.name.empty()     ? flags.name
@@ -93,7 +96,7 @@ ExitCode evaluate(const EvaluateFlags& flags) {
                          {"weights", flags.raw ? "raw" : "ema"},
                          {"trained_images", trained.images},
                          {"images", drawn.images.size(0)},
-                         {"seed", experiment.evaluation_seed},
+                         {"seed", experiment.config.evaluation.seed},
                          {"evaluations_per_image", drawn.evaluations},
                          {"seconds", drawn.seconds},
                          {"data", experiment.data->info().name},
@@ -117,8 +120,8 @@ ExitCode evaluate(const EvaluateFlags& flags) {
   all.push_back(result);
   write_file(trained.run.scores(), all.dump(2) + "\n");
   if (!std::filesystem::exists(curvature_file(trained.run)))  // runs that an older version trained have none
-    write_curvature(trained.run, experiment.model, experiment.sampling, experiment.shape, 4, experiment.seed);
-  write_report(trained.run);
+    write_curvature(trained.run, generator, 4, experiment.config.seed);
+  write_report(trained.run, parameter_count(experiment.model.network()));
   if (flags.json)
     std::cout << result.dump(2) << '\n';
   else

@@ -1,4 +1,5 @@
-// inspect: what a config or a trained model is: sizes, conventions, the noise levels that its grid visits, its coefficients there.
+// inspect: what a config or a trained model is: sizes, conventions, the noise levels that its grid
+// visits, its coefficients there.
 //
 //   edmund inspect CONFIG|RUN|CHECKPOINT|FILE.safetensors [key=value…] [--json]
 
@@ -6,6 +7,7 @@
 #include "edmund/commands/command.h"
 #include "edmund/core/text.h"
 #include "edmund/io/tensor_file.h"
+#include "edmund/networks/state_dict.h"
 #include "edmund/samplers/velocity.h"
 
 #include <ATen/ops/full.h>
@@ -39,14 +41,14 @@ ordered_json tensors_in(const fs::path& path) {
 ordered_json levels_of(const Experiment& experiment) {
   ordered_json out = ordered_json::array();
   for (const double t : experiment.sampling.grid.t) {
-    const NoiseSchedule& path = *experiment.sampling.path;
-    const double sigma = path.sigma(t);
+    const NoiseSchedule& schedule = *experiment.sampling.schedule;
+    const double sigma = schedule.sigma(t);
     const EdmCoefficients c = experiment.model.preconditioning().edm(at::full({1}, sigma, at::kDouble));
     out.push_back({{"t", t},
-                   {"s", path.scale(t)},
+                   {"s", schedule.scale(t)},
                    {"sigma", sigma},
                    {"log_snr", -2 * std::log(sigma)},
-                   {"g", diffusion(path, t)},
+                   {"g", diffusion(schedule, t)},
                    {"c_skip", c.skip.item<double>()},
                    {"c_out", c.out.item<double>()},
                    {"c_in", c.in.item<double>()},
@@ -56,11 +58,9 @@ ordered_json levels_of(const Experiment& experiment) {
 }
 
 ordered_json facts_of(const Experiment& experiment) {
-  std::int64_t parameters = 0;
-  for (const auto& parameter : experiment.model.network().parameters()) parameters += parameter.numel();
   const ModelShape& shape = experiment.shape;
-  return {{"name", experiment.name},
-          {"parameters", parameters},
+  return {{"name", experiment.config.name},
+          {"parameters", parameter_count(experiment.model.network())},
           {"image", {shape.image.channels, shape.image.height, shape.image.width}},
           {"classes", shape.num_classes},
           {"sampling", experiment.sampling.name},
@@ -101,7 +101,7 @@ ordered_json examine(const Target& target) {
     facts.update(facts_of(trained.experiment));
     return facts;
   }
-  return facts_of(build(Options::read_file(path, target.overrides), Needs::kData));
+  return facts_of(construct(parse(Options::read_file(path, target.overrides)), Needs::kData));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
-// What users run. It answers at once what needs no LibTorch, whose loading alone takes a third of a second, and becomes edmund-core, which lies beside
-// it, for everything else. The answers are edmund-core's own, taken down when it was built.
+// What users run. It answers at once what needs no LibTorch, whose loading alone takes a third of a
+// second, and becomes edmund-core, which lies beside it, for everything else. The answers are
+// edmund-core's own, taken down when it was built.
 
 #include "answers.h"
 
@@ -38,7 +39,8 @@ std::string said_by_python(const char* code) {
   return out;
 }
 
-// Major and minor version of the LibTorch in this folder by its headers; what edmund was built with where it has none.
+// Major and minor version of the LibTorch in this folder by its headers; what edmund was built with
+// where it has none.
 std::pair<int, int> torch_version(const std::string& torch) {
   std::pair<int, int> version = {EDMUND_TORCH_MAJOR, EDMUND_TORCH_MINOR};
   if (std::FILE* file = std::fopen((torch + "/include/torch/headeronly/version.h").c_str(), "r")) {
@@ -58,8 +60,9 @@ std::pair<int, int> torch_version(const std::string& torch) {
   std::exit(2);
 }
 
-// A bundle (scripts/bundle) has its libraries in lib/ beside it, and LibTorch elsewhere: $EDMUND_LIBTORCH, else Python's. LibTorch of a Python wheel
-// finds its CUDA libraries by its own RUNPATH.
+// A bundle (scripts/bundle) has its libraries in lib/ beside it, and LibTorch elsewhere:
+// $EDMUND_LIBTORCH, else Python's. LibTorch of a Python wheel finds its CUDA libraries by its own
+// RUNPATH.
 void find_libraries(const std::string& folder) {
   if (!exists(folder + "/lib/.bundle")) return;
   std::string torch;
@@ -76,8 +79,9 @@ void find_libraries(const std::string& folder) {
   setenv("LD_LIBRARY_PATH", path.c_str(), 1);
 }
 
-// A large network reads hundreds of megabytes of transformed weights at each evaluation; in pages of 4 KiB, finding those costs up to a sixth of it.
-// glibc is told only by the environment that its heap shall ask for large ones (Linux' default is to give them to whoever asks).
+// A large network reads hundreds of megabytes of transformed weights at each evaluation; in pages
+// of 4 KiB, finding those costs up to a sixth of it. glibc is told only by the environment that its
+// heap shall ask for large ones (Linux' default is to give them to whoever asks).
 void ask_for_large_pages() {
   const char* before = std::getenv("GLIBC_TUNABLES");
   std::string tunables = before != nullptr ? before : "";

@@ -3,8 +3,9 @@
 //   edmund likelihood RUN|CHECKPOINT [sampling.schedule.type=vp sampling.grid.steps=64 …] [--images N] [--probes K] [--exact] [--probe gaussian]
 //                     [--tolerance E] [--density] [--train] [--seed S] [--raw] [--json]
 //
-// Heun steps on the config's grid, or with --tolerance an adaptive solver, one image at a time, so that no value depends on the batch. The number is
-// that of the plain model: guidance, clip and threshold have no part in it. Classes are those of the data: p(image | class).
+// Heun steps on the config's grid, or with --tolerance an adaptive solver, one image at a time, so
+// that no value depends on the batch. The number is that of the plain model: guidance, clip and
+// threshold have no part in it. Classes are those of the data: p(image | class).
 
 #include "edmund/samplers/likelihood.h"
 
@@ -15,6 +16,7 @@
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
+#include "edmund/core/stopwatch.h"
 #include "edmund/io/image_io.h"
 #include "edmund/ops/ops.h"
 #include "edmund/ops/pixels.h"
@@ -22,7 +24,6 @@
 #include <algorithm>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/full.h>
-#include <chrono>
 #include <cmath>
 #include <iostream>
 #include <memory>
@@ -54,7 +55,7 @@ Images read_images(Experiment& experiment, const LikelihoodFlags& flags, std::ui
     require(data != nullptr,
             "the config names no images that training did not see: add evaluation.held_out.type=…, or ask for the "
             "training images with --train");
-    experiment.options.finish();
+    experiment.config.options.finish();
   }
   const DatasetInfo info = data->info();
   const ModelShape& shape = experiment.shape;
@@ -87,7 +88,7 @@ struct Solved {
 
 Solved solve(const Experiment& experiment, const Batch& batch, const LikelihoodSettings& settings, bool density,
              std::uint64_t seed) {
-  const auto began = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   const std::int64_t N = batch.images.size(0), step = settings.adaptive ? 1 : experiment.sampling.batch_size;
   Solved out;
   std::vector<Tensor> values, errors, evaluations;
@@ -99,8 +100,9 @@ Solved solve(const Experiment& experiment, const Batch& batch, const LikelihoodS
     const Tensor x0 = density ? to_float(levels).to(at::kDouble) : dequantized(levels, seed, numbers);
     const Tensor labels = experiment.shape.num_classes > 0 ? batch.labels.narrow(0, first, size) : Tensor();
     PhiloxNoise probes(seed, numbers, at::kDouble, at::kCPU, Stream::kProbe);
-    const Likelihood found = log_likelihood(differentiable(experiment.model, {.labels = labels}),
-                                            *experiment.sampling.path, experiment.sampling.grid, x0, probes, settings);
+    const Likelihood found =
+        log_likelihood(differentiable(experiment.model, {.labels = labels}), *experiment.sampling.schedule,
+                       experiment.sampling.grid, x0, probes, settings);
     values.push_back(found.log_density);
     errors.push_back(found.probe_error);
     evaluations.push_back(at::full({size}, static_cast<double>(found.evaluations), at::kDouble));
@@ -111,7 +113,7 @@ Solved solve(const Experiment& experiment, const Batch& batch, const LikelihoodS
   out.log_density = at::cat(values);
   out.probe_error = at::cat(errors);
   out.evaluations = at::cat(evaluations);
-  out.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  out.seconds = watch.seconds();
   return out;
 }
 
@@ -125,7 +127,7 @@ ordered_json facts_of(const Experiment& experiment, const LikelihoodFlags& flags
   const Tensor bits = bits_per_dimension(solved.log_density, n, flags.density ? 0.0 : kLevelBits);
   const double to_bits = 1 / (static_cast<double>(n) * std::log(2.0));
   const TimeGrid& grid = experiment.sampling.grid;
-  const NoiseSchedule& path = *experiment.sampling.path;
+  const NoiseSchedule& schedule = *experiment.sampling.schedule;
   const std::string about = experiment.shape.num_classes > 0 ? " given the class" : "";
   ordered_json out = {
       {"bits_per_dim", bits.mean().item<double>()},
@@ -145,8 +147,8 @@ ordered_json facts_of(const Experiment& experiment, const LikelihoodFlags& flags
       {"solver", settings.adaptive ? format("rk45 (Dormand-Prince), tolerance {}, one image at a time", flags.tolerance)
                                    : format("heun, {} steps on the grid", grid.t.size() - 1)},
       {"sampling", experiment.sampling.name},
-      {"sigma", {path.sigma(grid.t.back()), path.sigma(grid.t.front())}},
-      {"prior_std", path.scale(grid.t.front()) * path.sigma(grid.t.front())},
+      {"sigma", {schedule.sigma(grid.t.back()), schedule.sigma(grid.t.front())}},
+      {"prior_std", schedule.scale(grid.t.front()) * schedule.sigma(grid.t.front())},
       {"images", N},
       {"dimensions", n},
       {"evaluations_per_image", solved.evaluations.mean().item<double>()},
@@ -159,10 +161,11 @@ ordered_json facts_of(const Experiment& experiment, const LikelihoodFlags& flags
 ExitCode likelihood(const LikelihoodFlags& flags) {
   const LikelihoodSettings settings = settings_of(flags);
   TrainedModel trained =
-      load_model(flags.target.path, flags.target.overrides, flags.train ? Needs::kData : Needs::kModel, !flags.raw);
+      load_model(flags.target.path, flags.target.overrides, flags.train ? Needs::kData : Needs::kModel,
+                 flags.raw ? Weights::kRaw : Weights::kEma);
   Experiment& experiment = trained.experiment;
   ops::set_conv(ops::Conv::kExact);  // Winograd's rounding would add up over the trace's integral
-  const auto seed = flags.seed >= 0 ? static_cast<std::uint64_t>(flags.seed) : experiment.evaluation_seed;
+  const auto seed = flags.seed >= 0 ? static_cast<std::uint64_t>(flags.seed) : experiment.config.evaluation.seed;
   const Sampling& sampling = experiment.sampling;
   if (sampling.guidance != 1.0 || sampling.clip || sampling.threshold > 0)
     log::warn("guidance, clip and threshold are left out: the likelihood is that of the model itself");

@@ -2,7 +2,6 @@
 //
 //   edmund list [FAMILY] [--json]
 
-#include "edmund/app/presets.h"
 #include "edmund/commands/command.h"
 #include "edmund/core/text.h"
 #include "edmund/data/dataset.h"
@@ -12,6 +11,7 @@
 #include "edmund/diffusion/time_grid.h"
 #include "edmund/evaluation/features.h"
 #include "edmund/evaluation/metrics.h"
+#include "edmund/generation/presets.h"
 #include "edmund/networks/network.h"
 #include "edmund/samplers/sampler.h"
 #include "edmund/schedules/noise_schedule.h"

@@ -8,8 +8,8 @@
 
 namespace {
 
-// By default glibc maps each large block by itself and unmaps it again, and every page costs a fault at its first touch; in the heap blocks share
-// large pages.
+// By default glibc maps each large block by itself and unmaps it again, and every page costs a
+// fault at its first touch; in the heap blocks share large pages.
 void keep_heap() {
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, 1 << 30);

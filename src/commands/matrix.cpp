@@ -1,4 +1,5 @@
-// matrix: every schedule × sampler × parameterization, measured on data whose ODE is known: order of convergence, distance, evaluations, refusals.
+// matrix: every schedule × sampler × parameterization, measured on data whose ODE is known: order
+// of convergence, distance, evaluations, refusals.
 //
 //   edmund matrix [--out DIR] [--quick] [--threads N] [--json]      DIR (default matrix): matrix.json, matrix.html
 //

@@ -1,22 +1,24 @@
-// optimize-grid: the N noise levels with which this network's sampler comes nearest to the converged solution of its ODE.
+// optimize-grid: the N noise levels with which this network's sampler comes nearest to the
+// converged solution of its ODE.
 //
 //   edmund optimize-grid RUN|CHECKPOINT --steps N [key=value…] [--images M] [--held-out K] [--iterations I] [--out FILE] [--json]
 //
-// Starts from dynamic programming over a table of local errors and from the best standard grid, and refines both by the true error of M images. What it
-// found is then compared with the standard grids on K other images, which are those that `edmund sample` draws first.
-#include "edmund/app/generate.h"
+// Starts from dynamic programming over a table of local errors and from the best standard grid, and
+// refines both by the true error of M images. What it found is then compared with the standard
+// grids on K other images, which are those that `edmund sample` draws first.
 #include "edmund/app/run.h"
 #include "edmund/commands/command.h"
 #include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
+#include "edmund/core/stopwatch.h"
 #include "edmund/core/text.h"
+#include "edmund/generation/image_generator.h"
 #include "edmund/studies/grid_search.h"
 
 #include <algorithm>
 #include <ATen/TensorOperators.h>
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <iomanip>
@@ -38,14 +40,12 @@ struct Flags {
 
 // Images 0 … count-1 of that seed in batches, each with its classes.
 std::vector<GridImages> drawn(const Experiment& experiment, std::int64_t count, std::uint64_t seed) {
-  const ImageShape& image = experiment.shape.image;
+  const ImageGenerator generator(experiment.model, experiment.sampling, experiment.shape);
   std::vector<GridImages> out;
   for (std::int64_t first = 0; first < count; first += experiment.sampling.batch_size) {
     const auto numbers = consecutive(first, std::min(experiment.sampling.batch_size, count - first));
-    PhiloxNoise noise(seed, numbers, at::kDouble, at::kCPU);
-    out.push_back({sampling_denoiser(experiment.model, experiment.sampling, experiment.shape,
-                                     balanced_labels(experiment.shape, numbers), std::make_shared<std::int64_t>(0)),
-                   noise.normal({image.channels, image.height, image.width})});
+    const Tensor labels = balanced_labels(experiment.shape, numbers);
+    out.push_back({generator.denoiser(labels, std::make_shared<std::int64_t>(0)), generator.noise(numbers, seed)});
   }
   return out;
 }
@@ -53,7 +53,7 @@ std::vector<GridImages> drawn(const Experiment& experiment, std::int64_t count, 
 // The run's sampler with `final: none`.
 Sampler stepper(const Experiment& experiment) {
   const std::vector<std::string> none{"sampling.sampler.final=none"};
-  Options options = Options::read_text(experiment.options.resolved(), "config", none);
+  Options options = Options::read_text(experiment.config.options.resolved(), "config", none);
   Options sampler = options.child("sampling").child("sampler");
   return make_sampler(sampler);
 }
@@ -123,27 +123,27 @@ ExitCode optimize(const Flags& flags) {
   for (const auto& [name, value] :
        {std::pair{"--images", flags.images}, {"--held-out", flags.held_out}, {"--iterations", flags.iterations}})
     require(value >= 2 && value <= 1'000'000, "{}: expected 2 to 1000000, found {}", name, value);
-  const auto began = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   const TrainedModel trained = load_model(flags.target.path, flags.target.overrides, Needs::kModel);
   const Experiment& experiment = trained.experiment;
   const Sampling& sampling = experiment.sampling;
   const GridTask task{
-      .path = sampling.path,
+      .schedule = sampling.schedule,
       .sampler = sampling.sampler,
       .stepper = stepper(experiment),
-      .sigmas = {sampling.path->sigma(sampling.grid.t.back()), sampling.path->sigma(sampling.grid.t.front())}};
-  const auto standard = standard_grids(*task.path, task.sigmas, flags.steps);
+      .sigmas = {sampling.schedule->sigma(sampling.grid.t.back()), sampling.schedule->sigma(sampling.grid.t.front())}};
+  const auto standard = standard_grids(*task.schedule, task.sigmas, flags.steps);
   require(!standard.empty(), "--steps: no grid of {} different times on this schedule and network", flags.steps);
 
   log::info("{} steps in place of {}: {} images to search with", flags.steps, sampling.name, flags.images);
-  const ConvergedImages search(task, drawn(experiment, flags.images, experiment.seed + 1));
+  const ConvergedImages search(task, drawn(experiment, flags.images, experiment.config.seed + 1));
   const FoundGrid found = searched(search, flags, standard);
   log::info("comparing on {} other images", flags.held_out);
-  const ConvergedImages held_out(task, drawn(experiment, flags.held_out, experiment.seed));
+  const ConvergedImages held_out(task, drawn(experiment, flags.held_out, experiment.config.seed));
   const Judged optimized{{"optimized", found.sigmas}, held_out.distance(found.sigmas)};
   const std::vector<Judged> rows = judged(held_out, standard);
   const double nearer = (optimized.distance.each < rows.front().distance.each).to(at::kDouble).mean().item<double>();
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
+  const double seconds = watch.seconds();
 
   const std::filesystem::path out =
       flags.out.empty() ? trained.run.path / format("grid-{}.yaml", flags.steps) : std::filesystem::path(flags.out);
@@ -163,7 +163,7 @@ ExitCode optimize(const Flags& flags) {
                         {"search", {{"distance", found.distance}, {"sweeps", found.sweeps}, {"trials", found.trials}}},
                         {"gain", rows.front().distance.value / optimized.distance.value},
                         {"images_nearer_than_best_standard", nearer},
-                        {"seconds", seconds.count()},
+                        {"seconds", seconds},
                         {"grid_file", out.string()},
                         {"optimized", facts_of(optimized)}};
   for (const auto& row : rows) facts["standard"].push_back(facts_of(row));

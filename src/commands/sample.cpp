@@ -9,9 +9,9 @@
 
 #include "sample.h"
 
-#include "edmund/app/generate.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
+#include "edmund/generation/image_generator.h"
 
 #include <algorithm>
 #include <cmath>
@@ -28,8 +28,9 @@ ExitCode draw(const Flags& flags) {
   const Tensor labels = labels_of(flags, experiment.shape, balanced_labels(experiment.shape, numbers), count);
   log::info("{} images by {} from {}", count, experiment.sampling.name, task.trained.checkpoint.string());
   Progress progress("sampling", "images", count);
-  const Generated drawn = generate(experiment.model, experiment.sampling, experiment.shape, numbers, labels, task.seed,
-                                   [&](std::int64_t done) { progress.update(done); });
+  const Generated drawn =
+      ImageGenerator(experiment.model, experiment.sampling, experiment.shape)
+          .draw(numbers, labels, task.seed, {.progress = [&](std::int64_t done) { progress.update(done); }});
   progress.finish();
 
   write_images(task.out, numbers, drawn.images);

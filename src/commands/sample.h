@@ -44,7 +44,8 @@ Task begin(const Flags& flags, const std::string& folder);
 std::vector<std::int64_t> integers_of(const std::string& flag, const std::string& text, std::size_t least);
 /// Image numbers of --numbers, else 0 … --images (or `fallback`) - 1.
 std::vector<std::int64_t> numbers_of(const Flags& flags, std::int64_t fallback);
-/// Classes of these images: --class for all of them, else `fallback`. Undefined if the model has none.
+/// Classes of these images: --class for all of them, else `fallback`. Undefined if the model has
+/// none.
 Tensor labels_of(const Flags& flags, const ModelShape& shape, const Tensor& fallback, std::int64_t count);
 
 /// A PNG, uint8 [C, H, W], of the model's own shape. Throws Error naming both shapes.
@@ -57,7 +58,8 @@ void write_images(const std::filesystem::path& folder, const std::vector<std::in
 /// A sheet of images uint8 [N, C, H, W], small ones enlarged.
 void write_sheet(const std::filesystem::path& file, const Tensor& images, std::int64_t columns);
 
-/// Writes `facts` beside the images as `name`, behind what every mode states; prints them as JSON or `line`.
+/// Writes `facts` beside the images as `name`, behind what every mode states; prints them as JSON
+/// or `line`.
 ExitCode report(const Flags& flags, const Task& task, const std::string& name, const nlohmann::ordered_json& facts,
                 const std::string& line);
 

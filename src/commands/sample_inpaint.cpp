@@ -1,9 +1,9 @@
-// sample --inpaint: fills in part of an image by RePaint, on the config's schedule and grid. What the config says of the sampler has no part in it: the
-// steps are ancestral (or DDIM's) ones.
+// sample --inpaint: fills in part of an image by RePaint, on the config's schedule and grid. What
+// the config says of the sampler has no part in it: the steps are ancestral (or DDIM's) ones.
 
-#include "edmund/app/generate.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
+#include "edmund/generation/image_generator.h"
 #include "edmund/io/image_io.h"
 #include "edmund/ops/pixels.h"
 #include "edmund/samplers/repaint.h"
@@ -47,8 +47,9 @@ ExitCode inpaint(const Flags& flags) {
   sampling.sampler = repainted(to_float(image).unsqueeze(0), mask.unsqueeze(0).to(at::kDouble),
                                {.eta = flags.eta, .resamples = flags.resamples, .jump = flags.jump});
   Progress progress("inpainting", "images", count);
-  const Generated drawn = generate(experiment.model, sampling, experiment.shape, numbers, labels, task.seed,
-                                   [&](std::int64_t done) { progress.update(done); });
+  const Generated drawn =
+      ImageGenerator(experiment.model, sampling, experiment.shape)
+          .draw(numbers, labels, task.seed, {.progress = [&](std::int64_t done) { progress.update(done); }});
   progress.finish();
 
   write_images(task.out, numbers, drawn.images);

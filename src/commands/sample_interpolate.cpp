@@ -1,9 +1,10 @@
-// sample --interpolate: images on the arc between the noise of two image numbers. Its ends are the images that `sample --numbers A,B` draws.
+// sample --interpolate: images on the arc between the noise of two image numbers. Its ends are the
+// images that `sample --numbers A,B` draws.
 
-#include "edmund/app/generate.h"
 #include "edmund/core/consecutive.h"
 #include "edmund/core/log.h"
 #include "edmund/diffusion/interpolated_noise.h"
+#include "edmund/generation/image_generator.h"
 #include "sample.h"
 
 namespace edmund::sampling_modes {
@@ -29,7 +30,7 @@ ExitCode interpolate(const Flags& flags) {
     for (std::int64_t i = start; i < start + size; ++i) fractions.push_back(fraction(i));
     return std::make_unique<InterpolatedNoise>(task.seed, from, to, fractions, at::kDouble, at::kCPU);
   };
-  const Generated drawn = generate(experiment.model, experiment.sampling, shape, count, labels, noise);
+  const Generated drawn = ImageGenerator(experiment.model, experiment.sampling, shape).draw(count, labels, noise);
 
   write_images(task.out, consecutive(0, count), drawn.images);
   write_sheet(task.out / "sheet.png", drawn.images, count);

@@ -1,22 +1,23 @@
-// sample --invert: images to latents by the ODE run backwards on the config's clock with its sampler, and back to images; the error of the round trip
-// for several numbers of steps. The sampler stops at the grid's last noise level both ways (final: none), where the image stands for the state.
+// sample --invert: images to latents by the ODE run backwards on the config's clock with its
+// sampler, and back to images; the error of the round trip for several numbers of steps. The
+// sampler stops at the grid's last noise level both ways (final: none), where the image stands for
+// the state.
 
 #include "edmund/app/evaluation.h"
-#include "edmund/app/generate.h"
+#include "edmund/app/guide.h"
 #include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
+#include "edmund/generation/round_trip.h"
 #include "edmund/io/image_io.h"
 #include "edmund/io/tensor_file.h"
 #include "edmund/ops/pixels.h"
-#include "edmund/samplers/inversion.h"
 #include "sample.h"
 
 #include <algorithm>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/stack.h>
-#include <c10/core/InferenceMode.h>
 #include <cmath>
 
 namespace edmund::sampling_modes {
@@ -37,40 +38,13 @@ Batch images_at(const std::filesystem::path& path, const ModelShape& shape, std:
 // The config's way of sampling with another number of steps, ending at the last grid time.
 Sampling with_steps(const Experiment& experiment, std::int64_t steps) {
   Options root = Options::read_text(
-      experiment.options.resolved(), "config",
+      experiment.config.options.resolved(), "config",
       std::vector<std::string>{format("sampling.grid.steps={}", steps), "sampling.sampler.final=none"});
   Options options = root.child("sampling");
-  Sampling sampling = make_sampling(options, experiment.model.preconditioning());
+  Sampling sampling = make_sampling(options, experiment.model.preconditioning(), load_guide);
   for (const auto& key : root.keys()) root.defer(key);
   root.finish();
   return sampling;
-}
-
-struct RoundTrip {
-  Tensor latents, images;  // ε = x/(s·σ) at the first time; floats in [-1, 1] but for the error; [N, C, H, W] both
-  std::int64_t evaluations = 0;
-};
-
-RoundTrip round_trip(const Experiment& experiment, const Sampling& sampling, const Batch& batch) {
-  const c10::InferenceMode inference;
-  const NoiseSchedule& path = *sampling.path;
-  const double t = sampling.grid.t.front(), unit = path.scale(t) * path.sigma(t);
-  std::vector<Tensor> latents, images;
-  RoundTrip out;
-  for (std::int64_t first = 0; first < batch.images.size(0); first += sampling.batch_size) {
-    const std::int64_t size = std::min(sampling.batch_size, batch.images.size(0) - first);
-    const auto count = std::make_shared<std::int64_t>(0);
-    const Tensor labels = batch.labels.defined() ? batch.labels.narrow(0, first, size) : Tensor();
-    const Denoiser D = sampling_denoiser(experiment.model, sampling, experiment.shape, labels, count);
-    const Tensor image = to_float(batch.images.narrow(0, first, size)).to(at::kDouble);
-    const Tensor x = inverted(D, path, sampling.grid, sampling.sampler, image);
-    latents.push_back(x / unit);
-    images.push_back(reconstructed(D, path, sampling.grid, sampling.sampler, x));
-    out.evaluations = *count;
-  }
-  out.latents = at::cat(latents);
-  out.images = at::cat(images);
-  return out;
 }
 
 }  // namespace
@@ -102,7 +76,7 @@ ExitCode invert(const Flags& flags) {
       sampling.clip.reset();
       sampling.threshold = 0;
     }
-    last = round_trip(experiment, sampling, batch);
+    last = round_trip(ImageGenerator(experiment.model, sampling, experiment.shape), batch.images, batch.labels);
     const Tensor square = (last.images - truth).square();
     const double error = std::sqrt(square.mean().item<double>()),
                  worst = std::sqrt(square.flatten(1).mean(1).max().item<double>());

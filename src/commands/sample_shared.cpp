@@ -46,8 +46,9 @@ std::vector<std::int64_t> integers_of(const std::string& flag, const std::string
 }
 
 Task begin(const Flags& flags, const std::string& folder) {
-  Task task{.trained = load_model(flags.target.path, flags.target.overrides, Needs::kModel, !flags.raw)};
-  task.seed = flags.seed >= 0 ? static_cast<std::uint64_t>(flags.seed) : task.experiment().seed;
+  Task task{.trained = load_model(flags.target.path, flags.target.overrides, Needs::kModel,
+                                  flags.raw ? Weights::kRaw : Weights::kEma)};
+  task.seed = flags.seed >= 0 ? static_cast<std::uint64_t>(flags.seed) : task.experiment().config.seed;
   task.out = flags.out.empty() ? task.trained.run.path / folder : std::filesystem::path(flags.out);
   return task;
 }

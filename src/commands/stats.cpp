@@ -1,9 +1,9 @@
-// stats: mean and covariance of the features of real images, as a reference that evaluations are taken to (`evaluation.reference`). Reads `data` and
-// `evaluation.features` of a config; the file records images, split, resizing and extractor, and is read by NVlabs/edm too.
+// stats: mean and covariance of the features of real images, as a reference that evaluations are
+// taken to (`evaluation.reference`). Reads `data` and `evaluation.features` of a config; the file
+// records images, split, resizing and extractor, and is read by NVlabs/edm too.
 //
 //   edmund stats CONFIG|RUN --out FILE.npz [data.split=test …]
 
-#include "edmund/app/run.h"
 #include "edmund/commands/command.h"
 #include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
@@ -32,8 +32,7 @@ struct StatsFlags {
 };
 
 Options read_config(const Target& target) {
-  const fs::path path = fs::is_directory(target.path) ? RunFolder{target.path}.config() : fs::path(target.path);
-  Options root = Options::read_file(path, target.overrides);
+  Options root = options_of(target);
   for (const auto& key : root.keys())
     if (key != "data" && key != "evaluation") root.defer(key);
   Options evaluation = root.child("evaluation");

@@ -6,6 +6,7 @@
 #include "edmund/app/run.h"
 #include "edmund/commands/command.h"
 #include "edmund/core/log.h"
+#include "edmund/networks/state_dict.h"
 
 #include <filesystem>
 #include <memory>
@@ -23,13 +24,14 @@ Action make_train(CLI::App& arguments) {
     require(!existing || folder->empty(), "--run goes with a config; '{}' is a run folder already", target->path);
     const fs::path config = existing ? RunFolder{target->path}.config() : fs::path(target->path);
     require(!existing || fs::exists(config), "{}: not a run folder (no config.yaml in it)", target->path);
-    Experiment experiment = build(Options::read_file(config, target->overrides), Needs::kData);
+    Experiment experiment = construct(parse(Options::read_file(config, target->overrides)), Needs::kData);
     const RunFolder run{existing          ? fs::path(target->path)
-                        : folder->empty() ? fs::path("runs") / experiment.name
+                        : folder->empty() ? fs::path("runs") / experiment.config.name
                                           : fs::path(*folder)};
     require_same_training(experiment, run);
+    apply_backend(experiment.config.backend);
     const ExitCode code = train_run(experiment, run);
-    write_report(run);
+    write_report(run, parameter_count(experiment.model.network()));
     log::info("report: {}", fs::absolute(run.report()).string());
     return code;
   };

@@ -213,6 +213,11 @@ void Options::stand_on(std::string_view text, std::string_view name) {
   node_->value = &node_->layered;
 }
 
+std::string Options::value(std::string_view key) const {
+  const Node::Record* record = node_->known(key);
+  return record ? record->yaml : std::string();
+}
+
 std::vector<std::string> Options::keys() const {
   std::vector<std::string> out;
   if (node_->value)

@@ -17,6 +17,12 @@ std::string shape_text(const Tensor& tensor) {
 
 }  // namespace
 
+std::int64_t parameter_count(const Network& network) {
+  std::int64_t count = 0;
+  for (const auto& parameter : network.parameters()) count += parameter.numel();
+  return count;
+}
+
 NamedTensors state_dict(const Network& network) {
   NamedTensors out;
   for (const auto& entry : network.named_parameters()) out.emplace_back(entry.key(), entry.value().detach());

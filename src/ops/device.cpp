@@ -4,6 +4,7 @@
 #include "edmund/core/error.h"
 #include "edmund/core/log.h"
 #include "edmund/core/text.h"
+#include "edmund/ops/graph.h"
 #include "fast.h"
 
 #include <ATen/Context.h>
@@ -17,6 +18,7 @@ struct Chosen {
   std::atomic<int> gpu = -1;  // -1: the CPU
   std::atomic<Precision> precision = Precision::kFp32;
   std::atomic<Graphs> graphs = Graphs::kOn;
+  std::atomic<GraphFactory*> cpu_recorder = nullptr;
 };
 
 Chosen& chosen() {
@@ -84,7 +86,10 @@ void set_graphs(Graphs graphs) { chosen().graphs = graphs; }
 
 Graphs graphs() { return chosen().graphs; }
 
-bool records(at::Device device) { return device.is_cuda() && graphs() == Graphs::kOn && kernels() == Kernels::kFast; }
+bool records(at::Device device) {
+  const bool can = device.is_cuda() || chosen().cpu_recorder != nullptr;
+  return can && graphs() == Graphs::kOn && kernels() == Kernels::kFast;
+}
 
 GpuReport gpu_report() {
   if (!cuda::driver_is_there()) return {"none (no driver of NVIDIA's)", ""};
@@ -102,7 +107,11 @@ void synchronize(at::Device device) {
   if (device.is_cuda()) cuda_operators().synchronize(device);
 }
 
+void set_cpu_recorder(GraphFactory* make) { chosen().cpu_recorder = make; }
+
 std::unique_ptr<Graph> make_graph(at::Device device, int warm_up) {
+  if (GraphFactory* recorder = chosen().cpu_recorder; recorder != nullptr && !device.is_cuda())
+    return recorder(warm_up);
   require(device.is_cuda(), "graphs: work on the CPU cannot be recorded");
   return cuda_operators().make_graph(device, warm_up);
 }

@@ -123,6 +123,8 @@ Checkpoint load_checkpoint(const fs::path& where) {
   return checkpoint;
 }
 
+Checkpoint read_header(const fs::path& where) { return header(whole_state(trimmed(where))); }
+
 Checkpoint load_weights(const fs::path& where, bool ema) {
   const fs::path folder = trimmed(where);
   const json state = whole_state(folder);

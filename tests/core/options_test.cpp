@@ -249,6 +249,17 @@ TEST_CASE("a check about a value that could not be read adds nothing", "[core]")
   CHECK(errors(options) == "run.yaml:1:13: batch_size: expected an integer, found 'many'");
 }
 
+TEST_CASE("value() is what a reader got, its default included", "[core]") {
+  Options options = read("{steps: 5, rho: many}");
+  CHECK(options.value("steps") == "");  // not yet read
+  options.integer("steps", 18);
+  options.text("type", "karras");
+  options.real("rho", 7);
+  CHECK(options.value("steps") == "5");
+  CHECK(options.value("type") == "karras");
+  CHECK(options.value("rho") == "");
+}
+
 TEST_CASE("tables choose their entry by type", "[core]") {
   using Factory = int(Options&);
   const Entry<Factory> table[] = {{"one", "first", "-", [](Options&) { return 1; }},

@@ -1,8 +1,9 @@
-#include "edmund/app/config.h"
-#include "edmund/app/generate.h"
-#include "edmund/app/guide.h"
+#include "edmund/generation/guidance.h"
+
 #include "edmund/core/error.h"
+#include "edmund/generation/image_generator.h"
 #include "edmund/ops/random.h"
+#include "generation/experiment.h"
 #include "support/catch.h"
 #include "support/process.h"
 
@@ -17,13 +18,11 @@ using nlohmann::json;
 
 // Weights that the initialization leaves at zero are drawn too, so that D depends on the class.
 Experiment random_model(std::uint64_t seed, const std::string& sampling) {
-  Experiment out = build(
-      Options::read_text("{image: {channels: 1, height: 8, width: 8, classes: 3}, network: {type: unet, channels: 8, "
-                         "multipliers: [1], blocks: 1, attention: []}, training: {images: 10, label_dropout: 0.1}, "
-                         "sampling: {grid: {type: karras, steps: 4}, sampler: {type: heun}, " +
-                             sampling + "}}",
-                         "test"),
-      Needs::kModel);
+  Experiment out = experiment_of(
+      "{image: {channels: 1, height: 8, width: 8, classes: 3}, network: {type: unet, channels: 8, multipliers: [1], "
+      "blocks: 1, attention: []}, training: {images: 10, label_dropout: 0.1}, sampling: {grid: {type: karras, steps: "
+      "4}, sampler: {type: heun}, " +
+      sampling + "}}");
   const at::NoGradGuard no_grad;
   std::uint32_t draw = 0;
   for (auto& parameter : out.model.network().parameters())
@@ -45,7 +44,7 @@ TEST_CASE("classifier-free guidance is D_u + w (D_c - D_u) inside its interval a
           "[app]") {
   const Experiment e = random_model(1, "guidance: {weight: 2.5, sigmas: [0.5, 10]}");
   const auto count = std::make_shared<std::int64_t>(0);
-  const Denoiser D = sampling_denoiser(e.model, e.sampling, e.shape, labels(), count);
+  const Denoiser D = generator_of(e).denoiser(labels(), count);
   const auto plain = [&](std::int64_t label, double sigma) {
     return conditioned(e.model, {.labels = label < 0 ? labels() : at::full({3}, label, at::kLong)})(state(), sigma);
   };
@@ -62,7 +61,7 @@ TEST_CASE("autoguidance leads away from the weaker model, conditioned alike", "[
   const Experiment weak = random_model(2, "batch_size: 4");
   e.sampling.guide = std::make_shared<const GuideModel>(GuideModel{"weak", weak.shape, weak.model});
   const auto count = std::make_shared<std::int64_t>(0);
-  const Tensor D = sampling_denoiser(e.model, e.sampling, e.shape, labels(), count)(state(), 1.0);
+  const Tensor D = generator_of(e).denoiser(labels(), count)(state(), 1.0);
   const Tensor strong = conditioned(e.model, {.labels = labels()})(state(), 1.0),
                base = conditioned(weak.model, {.labels = labels()})(state(), 1.0);
   CHECK((strong - base).abs().max().item<double>() > 1e-3);
@@ -73,18 +72,17 @@ TEST_CASE("autoguidance leads away from the weaker model, conditioned alike", "[
 TEST_CASE("dynamic thresholding is the outermost wrapper of the sampled denoiser", "[app]") {
   const Experiment e = random_model(1, "guidance: {weight: 500}, threshold: 0.9");
   const auto count = std::make_shared<std::int64_t>(0);
-  const Tensor D = sampling_denoiser(e.model, e.sampling, e.shape, labels(), count)(state(), 1.0);
+  const Tensor D = generator_of(e).denoiser(labels(), count)(state(), 1.0);
   CHECK(D.abs().max().item<double>() == 1.0);
 }
 
 TEST_CASE("guidance and thresholds that cannot work are refused in one line each", "[app]") {
   const auto message = [](const std::string& sampling, int classes) -> std::string {
     try {
-      build(Options::read_text(format("{image: {channels: 1, height: 8, width: 8, classes: {}}, network: {type: unet, "
-                                      "channels: 8, multipliers: [1]}, training: {images: 10}, sampling: {{}}}",
-                                      classes, sampling),
-                               "test"),
-            Needs::kModel);
+      experiment_of(
+          format("{image: {channels: 1, height: 8, width: 8, classes: {}}, network: {type: unet, channels: 8, "
+                 "multipliers: [1]}, training: {images: 10}, sampling: {{}}}",
+                 classes, sampling));
     } catch (const Error& error) {
       return error.what();
     }

@@ -1,6 +1,5 @@
-#include "edmund/app/presets.h"
+#include "edmund/generation/presets.h"
 
-#include "edmund/app/config.h"
 #include "edmund/core/error.h"
 #include "edmund/diffusion/preconditioning.h"
 #include "samplers/noise.h"
@@ -41,7 +40,7 @@ struct Trajectory {
              Tensor draws = at::empty({0}, at::kDouble)) {
     const auto trace = std::make_shared<std::vector<Evaluation>>();
     ReplayedNoise noise(std::move(draws));
-    end = sampling.sampler(recorded(mixture.denoiser(), trace), *sampling.path, sampling.grid, x, noise);
+    end = sampling.sampler(recorded(mixture.denoiser(), trace), *sampling.schedule, sampling.grid, x, noise);
     for (const auto& evaluation : *trace) z.push_back(evaluation.z);
   }
 };
@@ -100,7 +99,7 @@ TEST_CASE("edm-cifar10 and edm-imagenet64 are EDM's sampler, evaluation by evalu
                     const auto check = [&](const std::string& name, const std::string& yaml, bool draws) {
                       const Sampling made = sampling(yaml);
                       const double t = made.grid.t.front();
-                      const Tensor x = made.path->scale(t) * made.path->sigma(t) * golden.real("latents");
+                      const Tensor x = made.schedule->scale(t) * made.schedule->sigma(t) * golden.real("latents");
                       const Trajectory found(made, mixture, x,
                                              draws ? golden.real(name + ".noise") : at::empty({0}, at::kDouble));
                       golden.check_max(name + ".out", found.end, 1e-9);
@@ -130,7 +129,7 @@ TEST_CASE("ddim-paper is DDIM on the evenly spaced table, step by step", "[golde
                       const Trajectory found(made, Mixture::from(golden), samples[0]);
                       std::vector<Tensor> states;
                       for (std::size_t i = 0; i < found.z.size(); ++i)
-                        states.push_back(made.path->scale(made.grid.t[i]) * found.z[i]);
+                        states.push_back(made.schedule->scale(made.grid.t[i]) * found.z[i]);
                       states.push_back(found.end);
                       golden.check_max_of(name + ", trajectory", at::stack(states), samples, 1e-4);
                     }

@@ -32,7 +32,7 @@ Experiment config_of(const std::string& run) {
   REQUIRE(fs::exists(file));
   std::vector<std::string> shape;
   if (file.stem() == "fashion-mnist") shape = {"image.height=28", "image.width=28"};
-  return build(Options::read_file(file, shape), Needs::kModel);
+  return construct(parse(Options::read_file(file, shape)), Needs::kModel);
 }
 
 }  // namespace

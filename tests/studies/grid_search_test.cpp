@@ -22,7 +22,7 @@ GaussianMixture faces() {
 }
 
 GridTask task(const std::string& sampler, const std::string& path, Interval sigmas = {0.01, 80}) {
-  return {.path = schedule(path),
+  return {.schedule = schedule(path),
           .sampler = made(make_sampler, "{" + sampler + "}"),
           .stepper = made(make_sampler, "{" + sampler + ", final: none}"),
           .sigmas = sigmas};
@@ -49,7 +49,7 @@ TEST_CASE("an optimized grid beats the best standard grid on other images", "[ap
     INFO(sampler << " on " << path << ", " << steps << " steps");
     const GridTask each = task(sampler, path, {0.02, 80});
     const ConvergedImages search = images(each, 0, 128), held_out = images(each, 128, 512);
-    const auto standard = standard_grids(*each.path, each.sigmas, steps);
+    const auto standard = standard_grids(*each.schedule, each.sigmas, steps);
     double best = 1e300, best_start = 1e300;
     std::vector<double> start;
     for (const auto& grid : standard) {
@@ -76,7 +76,7 @@ TEST_CASE("the converged images are where a sampler with many steps arrives", "[
   const GridTask heun = task("type: heun", "{type: vp}", {0.02, 80});
   const ConvergedImages few = images(heun, 0, 8);
   std::vector<double> sigmas;
-  for (const auto& grid : standard_grids(*heun.path, heun.sigmas, 400))
+  for (const auto& grid : standard_grids(*heun.schedule, heun.sigmas, 400))
     if (grid.name == "karras, rho: 7, sigma_min: 0.02") sigmas = grid.sigmas;
   REQUIRE(sigmas.size() == 400);
   CHECK(few.distance(sigmas).value < 3 * few.uncertainty());  // both of order 2, ours with a fourth of the error there

@@ -10,14 +10,17 @@
 
 namespace edmund {
 
-/// Real images that training did not see, as `evaluation.held_out` names them; none if it names none.
+/// Real images that training did not see, as `evaluation.held_out` names them; none if it names
+/// none.
 std::unique_ptr<Dataset> held_out_data(const Experiment& experiment);
 
-/// Extractor of `evaluation.features`, learned from the experiment's data, which it must have. What is learned and what is extracted is kept in the
-/// folder `cache`. Throws Error with all mistakes of the config, unknown keys included: nothing else is to be read from it after this.
+/// Extractor of `evaluation.features`, learned from the experiment's data, which it must have. What
+/// is learned and what is extracted is kept in the folder `cache`. Throws Error with all mistakes
+/// of the config, unknown keys included: nothing else is to be read from it after this.
 std::unique_ptr<FeatureExtractor> evaluation_features(const Experiment& experiment, const std::filesystem::path& cache);
 
-/// Throws Error, which begins with `where`, unless images and model agree in channels, height and width.
+/// Throws Error, which begins with `where`, unless images and model agree in channels, height and
+/// width.
 void require_model_size(const DatasetInfo& images, const ModelShape& model, std::string_view where);
 
 }  // namespace edmund

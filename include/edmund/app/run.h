@@ -3,6 +3,7 @@
 #include "edmund/app/config.h"
 #include "edmund/core/error.h"
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <span>
@@ -10,7 +11,8 @@
 
 namespace edmund {
 
-/// A run folder: config.yaml, metrics.jsonl, log.txt, checkpoints/, images/, scores.json, report.html.
+/// A run folder: config.yaml, metrics.jsonl, log.txt, checkpoints/, images/, scores.json,
+/// report.html.
 struct RunFolder {
   std::filesystem::path path;
 
@@ -21,7 +23,8 @@ struct RunFolder {
   std::filesystem::path report() const { return path / "report.html"; }
 };
 
-/// A trained model ready to sample: its run, the checkpoint that was taken and the experiment with `overrides` applied.
+/// A trained model ready to sample: its run, the checkpoint that was taken and the experiment with
+/// `overrides` applied.
 struct TrainedModel {
   RunFolder run;
   std::filesystem::path checkpoint;
@@ -29,17 +32,33 @@ struct TrainedModel {
   Experiment experiment;    // model holds the weights
 };
 
-/// Loads a run (its newest whole checkpoint) or a checkpoint folder. Throws Error naming what is missing.
-TrainedModel load_model(const std::filesystem::path& run_or_checkpoint, std::span<const std::string> overrides,
-                        Needs needs, bool ema = true);
+/// A checkpoint of a run.
+struct FoundCheckpoint {
+  RunFolder run;
+  std::filesystem::path folder;
+};
+/// The newest whole checkpoint of a run, or the one that the path names itself. Throws Error naming
+/// what is missing.
+FoundCheckpoint find_checkpoint(const std::filesystem::path& run_or_checkpoint);
 
-/// Throws Error if the folder holds checkpoints of another training, naming the keys that differ. How long it is, what it reports and how it samples may differ.
+enum class Weights { kEma, kRaw };
+
+/// Loads the model of a run or a checkpoint folder, with `overrides` on its config, whose backend
+/// becomes that of the process; on the device of this machine unless an override names one. Throws
+/// Error naming what is missing.
+TrainedModel load_model(const std::filesystem::path& run_or_checkpoint, std::span<const std::string> overrides,
+                        Needs needs, Weights weights = Weights::kEma);
+
+/// Throws Error if the folder holds checkpoints of another training, naming the keys that differ.
+/// How long it is, what it reports and how it samples may differ.
 void require_same_training(const Experiment& experiment, const RunFolder& run);
 
-/// Trains in the run folder until the config's image count, from the newest checkpoint if there is one. Answers kInterrupted after a saved stop.
+/// Trains in the run folder until the config's image count, from the newest checkpoint if there is
+/// one, else from weights initialized by the config's seed. Returns kInterrupted after a saved
+/// stop.
 ExitCode train_run(Experiment& experiment, const RunFolder& run);
 
-/// Writes report.html from what lies in the run folder.
-void write_report(const RunFolder& run);
+/// Writes report.html from what lies in the run folder, for a network of so many parameters.
+void write_report(const RunFolder& run, std::int64_t parameters);
 
 }  // namespace edmund

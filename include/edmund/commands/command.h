@@ -1,6 +1,7 @@
 #pragma once
 
 #include "edmund/core/error.h"
+#include "edmund/core/options.h"
 
 #include <CLI/CLI.hpp>
 #include <functional>
@@ -13,7 +14,7 @@ namespace edmund {
 
 /// What a command does once its arguments are read.
 using Action = std::function<ExitCode()>;
-/// Adds a command's arguments to `arguments` and answers its action.
+/// Adds a command's arguments to `arguments` and returns its action.
 using CommandFactory = Action(CLI::App& arguments);
 
 struct Command {
@@ -25,7 +26,8 @@ struct Command {
 /// All commands, in the order in which `edmund --help` shows them.
 std::span<const Command> command_table();
 
-/// Runs `edmund <arguments>`: finds the command, reads its flags, does it. Throws Error for wrong usage.
+/// Runs `edmund <arguments>`: finds the command, reads its flags, does it. Throws Error for wrong
+/// usage.
 ExitCode run_command(std::vector<std::string> arguments);
 
 /// The first of `arguments` that is not `key=value`, and the rest: CONFIG|RUN and its overrides.
@@ -33,6 +35,8 @@ struct Target {
   std::string path;
   std::vector<std::string> overrides;
 };
+/// The config that a target names: a file, or the one of a run folder, with its overrides.
+Options options_of(const Target& target);
 /// Adds the positional arguments CONFIG|RUN [key=value…].
 void add_target(CLI::App& arguments, Target& target, std::string_view what);
 

@@ -76,6 +76,8 @@ class Options {
   /// key by key (one of another `type` starts anew), the others come from the text. To be called before mappings here are read.
   void stand_on(std::string_view text, std::string_view name);
 
+  /// What a reader of this key got, its default included, as YAML; empty if there was none, or a mistake.
+  std::string value(std::string_view key) const;
   /// Keys that stand in the document here, in its order.
   std::vector<std::string> keys() const;
   /// "file:line:column: path.to.key" of a key, or of this mapping when the key is missing or empty.

@@ -3,10 +3,13 @@
 #include "edmund/core/tensor.h"
 #include "edmund/networks/network.h"
 
+#include <cstdint>
 #include <string>
 
 namespace edmund {
 
+/// Elements of all parameters.
+std::int64_t parameter_count(const Network& network);
 /// Parameters and buffers by name.
 NamedTensors state_dict(const Network& network);
 /// Throws Error naming a missing, unknown or misshapen tensor; `file` stands for the origin of `state`.

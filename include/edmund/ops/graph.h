@@ -26,6 +26,12 @@ class Graph {
 /// Runs as it is `warm_up` times, at least once: libraries choose their algorithms then. Throws Error for the CPU.
 std::unique_ptr<Graph> make_graph(at::Device device, int warm_up);
 
+/// Lets `make` record the CPU's work, which records() then asks for like a GPU's; nullptr: it is not recorded. For tests
+/// of recorded work where there is no GPU. What `make` returns may run the work that it recorded again, so that the work
+/// must not refer to what is gone by then.
+using GraphFactory = std::unique_ptr<Graph>(int warm_up);
+void set_cpu_recorder(GraphFactory* make);
+
 /// What of an Adam step changes from step to step: decay, 1/√correction2, step size, factor of the gradient, β of each EMA. To be copied to the GPU
 /// before a replay.
 inline std::vector<float> adam_terms(const AdamStep& args) {

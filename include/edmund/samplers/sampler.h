@@ -43,7 +43,9 @@ struct SamplerEntry {
 std::span<const SamplerEntry> sampler_table();
 /// What a row states, in words: "order 2", "order 4 (warm_up: runge_kutta)", "stochastic", "to its tolerance", "order not stated".
 std::string stated_order(int order, std::string_view with);
-/// Sampler that `type` names (default heun), its options (with `final`: denoise | euler | none) beside it.
+/// Row of the sampler that `type` names (default heun).
+const SamplerEntry& chosen_sampler(Options& options);
+/// Sampler that `type` names, its options (with `final`: denoise | euler | none) beside it.
 Sampler make_sampler(Options& options);
 
 /// Reads `final`.

@@ -26,8 +26,9 @@ struct BenchCase {
   std::vector<double> outside = {};            // of each round: share of the time that was not the network's
 };
 
-/// fwd, train, sample, optim, loader, fid, memory (a training step of the experiment's own network, with the peak memory of this process) and those of
-/// bench_figures.h. `kernels`: reference, fast or exact (fast, but convolutions direct). All cases of one call share `experiment`.
+/// fwd, train, sample, optim, loader, fid, memory (a training step of the experiment's own network,
+/// with the peak memory of this process) and those of bench_figures.h. `kernels`: reference, fast
+/// or exact (fast, but convolutions direct). All cases of one call share `experiment`.
 BenchCase make_bench_case(const std::shared_ptr<Experiment>& experiment, const std::string& phase,
                           const std::string& kernels, std::int64_t batch);
 

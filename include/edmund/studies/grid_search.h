@@ -14,9 +14,10 @@
 
 namespace edmund {
 
-/// How one sampler draws from one denoiser: what a grid is optimized for. The sampler must draw no noise.
+/// How one sampler draws from one denoiser: what a grid is optimized for. The sampler must draw no
+/// noise.
 struct GridTask {
-  std::shared_ptr<const NoiseSchedule> path;
+  std::shared_ptr<const NoiseSchedule> schedule;
   Sampler sampler;
   Sampler stepper;  // the same with `final: none`: what it does between two grid times
   Interval sigmas;  // highest and lowest noise level that a grid may have
@@ -28,8 +29,9 @@ struct GridImages {
   Tensor noise;  // ε [B, C, H, W], double
 };
 
-/// How far a sampler's images are from the converged ones. The mean over images, not the root of their mean square: with few steps some
-/// trajectories end at another image altogether, and they alone would decide.
+/// How far a sampler's images are from the converged ones. The mean over images, not the root of
+/// their mean square: with few steps some trajectories end at another image altogether, and they
+/// alone would decide.
 struct GridDistance {
   double value = 0.0;            // mean of `each`
   double standard_error = 0.0;   // of that mean
@@ -37,22 +39,25 @@ struct GridDistance {
   std::int64_t evaluations = 0;  // an image
 };
 
-/// Images on their way through the probability-flow ODE: Heun's method (Karras et al. 2022, algorithm 1) on `edm`'s clock with ρ = 7 and so many
-/// steps that any sampler's error with a few is far above its own; D at the lowest σ ends it. The ODE in z = x/s is the same on every schedule, so
-/// that this is what every deterministic sampler converges to.
+/// Images on their way through the probability-flow ODE: Heun's method (Karras et al. 2022,
+/// algorithm 1) on `edm`'s clock with ρ = 7 and so many steps that any sampler's error with a few
+/// is far above its own; D at the lowest σ ends it. The ODE in z = x/s is the same on every
+/// schedule, so that this is what every deterministic sampler converges to.
 class ConvergedImages {
  public:
   ConvergedImages(GridTask task, std::vector<GridImages> images, std::int64_t steps = 128);
 
-  /// How far the sampler's images on the grid are from the converged ones. Infinite for a grid that is none: not strictly decreasing on the
-  /// schedule, or a result that is not finite. Throws Error if the sampler draws noise.
+  /// How far the sampler's images on the grid are from the converged ones. Infinite for a grid that
+  /// is none: not strictly decreasing on the schedule, or a result that is not finite. Throws Error
+  /// if the sampler draws noise.
   GridDistance distance(const std::vector<double>& sigmas) const;
   /// The change when the reference's steps are doubled, as a distance.
   double uncertainty() const { return uncertainty_; }
 
-  /// Grid of `steps` levels with the least sum of local errors, by dynamic programming over `candidates` levels of the trajectory (the idea of Watson et
-  /// al. 2021, whose table held terms of the likelihood bound): the error of each possible step from the true z, carried to the end by the contraction
-  /// that Gaussian data of the images' variance would have.
+  /// Grid of `steps` levels with the least sum of local errors, by dynamic programming over
+  /// `candidates` levels of the trajectory (the idea of Watson et al. 2021, whose table held terms
+  /// of the likelihood bound): the error of each possible step from the true z, carried to the end
+  /// by the contraction that Gaussian data of the images' variance would have.
   std::vector<double> least_local_errors(std::int64_t steps, std::int64_t candidates = 32) const;
 
   const GridTask& task() const { return task_; }
@@ -76,8 +81,9 @@ struct FoundGrid {
   std::int64_t trials = 0, sweeps = 0;
 };
 
-/// Moves the levels of a grid, one at a time along ln σ with steps that grow and shrink, then all together along the way of the last sweep (Hooke &
-/// Jeeves 1961), until a sweep gains less than 0.1 % or `sweeps` are done. Order and range are kept. `heard` hears of each sweep.
+/// Moves the levels of a grid, one at a time along ln σ with steps that grow and shrink, then all
+/// together along the way of the last sweep (Hooke & Jeeves 1961), until a sweep gains less than
+/// 0.1 % or `sweeps` are done. Order and range are kept. `heard` hears of each sweep.
 FoundGrid refined_grid(const ConvergedImages& images, std::vector<double> start, std::int64_t sweeps,
                        const std::function<void(std::int64_t sweep, double distance)>& heard = nullptr);
 
@@ -86,8 +92,9 @@ struct StandardGrid {
   std::string name;  // "karras, rho: 7, sigma_min: 0.002"
   std::vector<double> sigmas;
 };
-/// karras and log_snr with several ρ, uniform, quadratic, edm_vp and edm_ve on that schedule, each from σ_max to several σ_min of the range, and the
-/// spacings of a table where the schedule has one: what an optimized grid is to be compared with.
+/// karras and log_snr with several ρ, uniform, quadratic, edm_vp and edm_ve on that schedule, each
+/// from σ_max to several σ_min of the range, and the spacings of a table where the schedule has
+/// one: what an optimized grid is to be compared with.
 std::vector<StandardGrid> standard_grids(const NoiseSchedule& path, Interval sigmas, std::int64_t steps);
 
 }  // namespace edmund

@@ -32,6 +32,8 @@ void save_checkpoint(const std::filesystem::path& folder, const Checkpoint& chec
 /// Reads and verifies. Throws Error naming the file, what is wrong (missing, truncated, checksum, version) and an older checkpoint
 /// to go back to.
 Checkpoint load_checkpoint(const std::filesystem::path& folder);
+/// Only config, images, steps and counters; no tensor is read.
+Checkpoint read_header(const std::filesystem::path& folder);
 /// Only config, images, counters and the weights that sampling needs, under `ema` or `network`; the other files are not read.
 Checkpoint load_weights(const std::filesystem::path& folder, bool ema = true);
 

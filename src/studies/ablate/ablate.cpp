@@ -4,6 +4,7 @@
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/core/text.h"
+#include "edmund/networks/state_dict.h"
 #include "edmund/training/checkpoint.h"
 
 #include <algorithm>
@@ -46,10 +47,13 @@ std::vector<std::string> overrides_of(const AblationArm& arm) {
   return out;
 }
 
-Experiment built(const AblationPlan& plan, const AblationArm& arm, Needs needs = Needs::kData) {
-  const std::vector<std::string> set = overrides_of(arm);
+RunConfig config_of(const AblationPlan& plan, const AblationArm& arm) {
+  return parse(Options::read_file(plan.config, overrides_of(arm)));
+}
+
+Experiment constructed(const AblationPlan& plan, const AblationArm& arm, Needs needs) {
   try {
-    return build(Options::read_file(plan.config, set), needs);
+    return construct(config_of(plan, arm), needs);
   } catch (const Error& error) {
     fail("arm '{}': {}", arm.name, error.what());
   }
@@ -99,7 +103,7 @@ void check_comparison(const AblationPlan& plan, Options compare, const Experimen
 
 // What would be missed only when all is trained.
 void check_features(const AblationArm& arm, const Experiment& experiment) {
-  const auto values = experiment.options.flattened();
+  const auto values = experiment.config.options.flattened();
   const auto file = values.find("evaluation.features.file");
   require(file == values.end() || fs::exists(file->second),
           "arm '{}': evaluation.features.file: {} is not there; its features score the arms", arm.name, file->second);
@@ -143,7 +147,7 @@ AblationPlan read_ablation(const fs::path& file, std::span<const std::string> ov
         std::count_if(plan.arms.begin(), plan.arms.end(),
                       [&](const AblationArm& other) { return folder_name(other.name) == folder_name(arm.name); }) == 1,
         "{}: arm '{}' stands there twice", file.string(), arm.name);
-    const Experiment experiment = built(plan, arm, needs);
+    const Experiment experiment = constructed(plan, arm, needs);
     check_comparison(plan, comparison_of(plan, file, overrides), experiment);
     if (needs == Needs::kData) check_features(arm, experiment);
   }
@@ -155,13 +159,14 @@ ExitCode train_arms(const AblationPlan& plan, const fs::path& out, std::int64_t 
     if (static_cast<std::int64_t>(i) % shards != shard) continue;
     const AblationArm& arm = plan.arms[i];
     const RunFolder run = folder_of(arm, out);
-    Experiment experiment = built(plan, arm);
+    Experiment experiment = constructed(plan, arm, Needs::kData);
     require_same_training(experiment, run);
     const auto newest = newest_checkpoint(run.path);
-    if (newest && load_weights(*newest).images >= experiment.training.images) continue;
+    if (newest && read_header(*newest).images >= experiment.config.training.images) continue;
     log::info("arm {} of {}: {}", i + 1, plan.arms.size(), arm.name);
+    apply_backend(experiment.config.backend);
     if (const ExitCode code = train_run(experiment, run); code != ExitCode::kDone) return code;
-    write_report(run);
+    write_report(run, parameter_count(experiment.model.network()));
   }
   return ExitCode::kDone;
 }
@@ -169,7 +174,7 @@ ExitCode train_arms(const AblationPlan& plan, const fs::path& out, std::int64_t 
 bool trained(const AblationPlan& plan, const fs::path& out) {
   return std::all_of(plan.arms.begin(), plan.arms.end(), [&](const AblationArm& arm) {
     const auto newest = newest_checkpoint(folder_of(arm, out).path);
-    return newest && load_weights(*newest).images >= built(plan, arm).training.images;
+    return newest && read_header(*newest).images >= config_of(plan, arm).training.images;
   });
 }
 

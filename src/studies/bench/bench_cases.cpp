@@ -1,12 +1,12 @@
 #include "edmund/studies/bench_cases.h"
 
 #include "bench_figures.h"
-#include "edmund/app/generate.h"
-#include "edmund/app/gpu_batch.h"
 #include "edmund/core/consecutive.h"
 #include "edmund/core/error.h"
+#include "edmund/core/stopwatch.h"
 #include "edmund/data/loader.h"
 #include "edmund/evaluation/features.h"
+#include "edmund/generation/image_generator.h"
 #include "edmund/ops/device.h"
 #include "edmund/ops/graph.h"
 #include "edmund/ops/random.h"
@@ -20,14 +20,9 @@
 #include <ATen/ops/ones.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/InferenceMode.h>
-#include <chrono>
 
 namespace edmund {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point began) { return std::chrono::duration<double>(Clock::now() - began).count(); }
 
 void choose(const std::string& kernels) {
   require(kernels == "reference" || kernels == "fast" || kernels == "exact",
@@ -67,8 +62,9 @@ std::function<void()> forward(const std::shared_ptr<Experiment>& experiment, std
 std::function<void()> training(const std::shared_ptr<Experiment>& experiment, const DenoisingModel& model,
                                std::int64_t batch) {
   const DenoisingModel ema = model_like(*experiment);
-  model.shared_network()->initialize(experiment->seed);
-  const auto trainer = std::make_shared<Trainer>(model, ema, experiment->levels, experiment->ema, experiment->training);
+  model.shared_network()->initialize(experiment->config.seed);
+  const auto trainer =
+      std::make_shared<Trainer>(model, ema, experiment->levels, experiment->ema, experiment->config.training);
   const Tensor images = byte_images(experiment->shape.image, batch);
   const Tensor labels = experiment->shape.num_classes > 0 ? balanced_labels(experiment->shape, consecutive(0, batch))
                                                           : at::zeros({batch}, at::kLong);
@@ -96,59 +92,40 @@ std::function<void()> optimizer(const std::shared_ptr<Experiment>& experiment) {
   };
 }
 
-void sampling_on_gpu(BenchCase& out, const std::shared_ptr<Experiment>& experiment, std::int64_t batch) {
-  const std::vector<std::int64_t> numbers = consecutive(0, batch);
-  const Tensor labels = balanced_labels(experiment->shape, numbers);
-  const c10::InferenceMode inference;
-  const auto drawn = std::make_shared<GpuBatch>(experiment->model, experiment->sampling, experiment->shape,
-                                                experiment->seed, batch, labels.defined());
-  out.run = [=] {
-    const c10::InferenceMode inside;
-    static_cast<void>(drawn->draw(numbers, labels));
-  };
-  out.run();
-  out.evaluations = drawn->evaluations();
-}
-
-void sampling(BenchCase& out, const std::shared_ptr<Experiment>& experiment, std::int64_t batch) {
+std::function<void()> sampling(BenchCase& out, const std::shared_ptr<Experiment>& experiment, std::int64_t batch) {
+  const auto generator = std::make_shared<ImageGenerator>(experiment->model, experiment->sampling, experiment->shape);
   const auto inside = std::make_shared<double>(0.0);
-  const auto evaluations = std::make_shared<std::int64_t>(0);
-  const Denoiser model =
-      conditioned(experiment->model, {.labels = balanced_labels(experiment->shape, consecutive(0, batch))});
-  const Denoiser D = [=](const Tensor& z, double sigma) {
-    const auto began = Clock::now();
-    Tensor denoised = model(z, sigma);
-    *inside += seconds_since(began);
-    ++*evaluations;
-    return denoised;
-  };
-  const auto draw = [=] {
-    const c10::InferenceMode inference;
+  DrawSettings settings{.batch_size = batch};
+  if (!ops::device().is_cuda()) {  // a GPU is not done with D when the call returns
+    settings.around = [=](const Denoiser& D) -> Denoiser {
+      return [=](const Tensor& z, double sigma) {
+        const Stopwatch watch;
+        Tensor denoised = D(z, sigma);
+        *inside += watch.seconds();
+        return denoised;
+      };
+    };
+    out.inside = [=] { return *inside; };
+  }
+  const auto draw = [=, numbers = consecutive(0, batch)] {
     *inside = 0.0;
-    *evaluations = 0;
-    const Sampling& sampling = experiment->sampling;
-    const ImageShape& image = experiment->shape.image;
-    PhiloxNoise noise(experiment->seed, consecutive(0, batch), at::kDouble, at::kCPU);
-    const Tensor x = initial_state(*sampling.path, sampling.grid, noise, {image.channels, image.height, image.width});
-    static_cast<void>(sampling.sampler(D, *sampling.path, sampling.grid, x, noise));
+    return generator->draw(numbers, balanced_labels(experiment->shape, numbers), experiment->config.seed, settings);
   };
-  out.run = draw;
-  out.inside = [=] { return *inside; };
-  draw();
-  out.evaluations = *evaluations;
+  out.evaluations = draw().evaluations;
+  return [=] { static_cast<void>(draw()); };
 }
 
 std::function<void()> loading(const std::shared_ptr<Experiment>& experiment, std::int64_t batch) {
-  LoaderSettings settings = experiment->loader;
+  LoaderSettings settings = experiment->config.loader;
   settings.batch_size = batch;
   const auto loader = std::make_shared<Loader>(*experiment->data, settings);
   return [=] { static_cast<void>(loader->next()); };
 }
 
 std::function<void()> features(const std::shared_ptr<Experiment>& experiment, std::int64_t batch) {
-  Options evaluation = experiment->options.child("evaluation"), options = evaluation.child("features");
+  Options evaluation = experiment->config.options.child("evaluation"), options = evaluation.child("features");
   const std::shared_ptr<FeatureExtractor> extractor =
-      make_features(options, {.labeled = *experiment->data, .seed = experiment->evaluation_seed});
+      make_features(options, {.labeled = *experiment->data, .seed = experiment->config.evaluation.seed});
   const Tensor images = byte_images(experiment->shape.image, batch);
   return [=] {
     const c10::InferenceMode inference;
@@ -161,7 +138,8 @@ std::function<void()> features(const std::shared_ptr<Experiment>& experiment, st
 BenchCase make_bench_case(const std::shared_ptr<Experiment>& experiment, const std::string& phase,
                           const std::string& kernels, std::int64_t batch) {
   choose(kernels);
-  BenchCase out{.name = "edmund-" + experiment->name + ":" + phase + ":" + kernels, .batch = batch, .run = nullptr};
+  BenchCase out{
+      .name = "edmund-" + experiment->config.name + ":" + phase + ":" + kernels, .batch = batch, .run = nullptr};
   std::function<void()> body;
   if (phase == "fwd") {
     body = forward(experiment, batch);
@@ -175,12 +153,7 @@ BenchCase make_bench_case(const std::shared_ptr<Experiment>& experiment, const s
   } else if (phase == "loops") {
     body = optimizer_loops(*experiment);
   } else if (phase == "sample") {
-    if (ops::device().is_cuda()) {
-      sampling_on_gpu(out, experiment, batch);
-    } else {
-      sampling(out, experiment, batch);
-    }
-    body = out.run;
+    body = sampling(out, experiment, batch);
   } else if (phase == "loader") {
     body = loading(experiment, batch);
   } else if (phase == "fid") {
@@ -210,10 +183,10 @@ MachineRates measured_rates() {
   Tensor stream = at::ones({kLarge}, options);
   Tensor c = at::empty({kSide, kSide}, options);
   const auto seconds = [](const auto& work) {
-    const auto began = Clock::now();
+    const Stopwatch watch;
     work();
     ops::synchronize(ops::device());
-    return seconds_since(began);
+    return watch.seconds();
   };
   MachineRates best;
   for (int i = 0; i < 5; ++i) {

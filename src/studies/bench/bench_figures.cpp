@@ -1,10 +1,10 @@
 #include "bench_figures.h"
 
-#include "edmund/app/generate.h"
 #include "edmund/core/error.h"
 #include "edmund/evaluation/frechet.h"
 #include "edmund/evaluation/inception.h"
 #include "edmund/evaluation/resize.h"
+#include "edmund/generation/image_generator.h"
 #include "edmund/ops/random.h"
 
 #include <array>
@@ -22,7 +22,8 @@ Tensor normal(at::IntArrayRef shape, std::uint32_t draw) {
   return ops::normal(1, Stream::kEvaluation, kSample, draw, shape, at::kFloat, at::kCPU)[0];
 }
 
-// Weights of no zeros: a new network's last layers are zero, and its denoiser is exact whatever the kernels do.
+// Weights of no zeros: a new network's last layers are zero, and its denoiser is exact whatever the
+// kernels do.
 void randomize(Network& network) {
   const at::NoGradGuard no_gradient;
   std::uint32_t draw = 0;
@@ -51,7 +52,8 @@ TensorFile random_inception() {
   return file;
 }
 
-// Uniform in [0, 1): number `index` of a splitmix64 generator (Steele, Lea & Flood 2014), which scripts/bench_peers draws too.
+// Uniform in [0, 1): number `index` of a splitmix64 generator (Steele, Lea & Flood 2014), which
+// scripts/bench_peers draws too.
 double uniform(std::uint64_t index) {
   std::uint64_t z = (index + 1) * 0x9E3779B97F4A7C15;
   z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;

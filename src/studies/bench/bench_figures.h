@@ -8,7 +8,8 @@
 
 namespace edmund {
 
-/// Bodies and figures of the cases of `edmund bench` that are more than a call of the model. Figures are taken after the timing.
+/// Bodies and figures of the cases of `edmund bench` that are more than a call of the model.
+/// Figures are taken after the timing.
 ///
 /// loops      Adam, gradient clean-up and EMA as torch::optim has them: tensor by tensor, of the shapes of the model's parameters
 /// inception  bytes [B, 3, 32, 32] → 299x299 (bilinear) → pool features of Inception-v3 with random weights

@@ -1,19 +1,12 @@
 #include "compare_loaded.h"
-#include "edmund/app/generate.h"
 #include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
 #include "edmund/core/text.h"
-#include "edmund/io/image_io.h"
+#include "edmund/generation/image_generator.h"
 #include "edmund/io/tensor_file.h"
-#include "edmund/ops/device.h"
-#include "edmund/ops/pixels.h"
 
 #include <algorithm>
 #include <ATen/Functions.h>
-#include <c10/core/InferenceMode.h>
-#include <chrono>
-#include <cmath>
-#include <utility>
 
 namespace edmund {
 
@@ -26,37 +19,23 @@ fs::path Comparison::block_file(const CompareCell& cell, std::int64_t first) con
 bool Comparison::drawn(const CompareCell& cell) const { return fs::exists(block_file(cell, 0)); }
 
 void Comparison::draw(const CompareCell& cell) {
-  const c10::InferenceMode inference;
   const bool solution = cell.variant == plan_.variants.size();
-  const Sampling sampling = sampling_of(cell);
   const Experiment& experiment = loaded(cell.model).trained.experiment;
-  const ImageShape& image = experiment.shape.image;
+  apply_backend(experiment.config.backend);  // the models may have been loaded in any order
+  ImageGenerator generator(experiment.model, sampling_of(cell), experiment.shape);
   const std::int64_t total = solution ? plan_.distance_images : plan_.images;
   for (std::int64_t begin = 0; begin < total; begin += plan_.block) {
     const fs::path file = block_file(cell, begin);
     if (fs::exists(file)) continue;
-    const std::int64_t end = std::min(begin + plan_.block, total);
-    std::vector<Tensor> parts;
-    std::int64_t nfe = 0, draws = 0;
-    const auto began = std::chrono::steady_clock::now();
-    for (std::int64_t first = begin; first < end; first += sampling.batch_size) {
-      const std::int64_t size = std::min(sampling.batch_size, end - first);
-      const auto numbers = consecutive(first, size);
-      const auto count = std::make_shared<std::int64_t>(0);
-      const Denoiser D = sampling_denoiser(experiment.model, sampling, experiment.shape,
-                                           balanced_labels(experiment.shape, numbers), count);
-      PhiloxNoise noise(plan_.seed, numbers, at::kDouble, ops::device());
-      const Tensor x = initial_state(*sampling.path, sampling.grid, noise, {image.channels, image.height, image.width});
-      parts.push_back(sampling.sampler(D, *sampling.path, sampling.grid, x, noise).cpu());
-      nfe = std::max(nfe, *count), draws = noise.draws();
-    }
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
-    const Tensor values = at::cat(parts);
-    const std::int64_t exact = std::clamp<std::int64_t>(plan_.distance_images - begin, 0, values.size(0));
-    write_file(file, tensor_bytes({{"images", to_uint8(values)}, {"values", values.narrow(0, 0, exact).to(at::kFloat)}},
-                                  {{"nfe", std::to_string(nfe)},
-                                   {"draws", std::to_string(draws)},
-                                   {"seconds", number_text(seconds.count())}}));
+    const auto numbers = consecutive(begin, std::min(plan_.block, total - begin));
+    const Generated drawn =
+        generator.draw(numbers, balanced_labels(experiment.shape, numbers), plan_.seed, {.values = true});
+    const std::int64_t exact = std::clamp<std::int64_t>(plan_.distance_images - begin, 0, drawn.values.size(0));
+    write_file(file,
+               tensor_bytes({{"images", drawn.images}, {"values", drawn.values.narrow(0, 0, exact).to(at::kFloat)}},
+                            {{"nfe", std::to_string(drawn.evaluations)},
+                             {"draws", std::to_string(drawn.draws)},
+                             {"seconds", number_text(drawn.seconds)}}));
   }
 }
 

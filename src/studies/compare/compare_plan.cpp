@@ -1,11 +1,11 @@
 #include "compare_loaded.h"
 #include "edmund/app/evaluation.h"
-#include "edmund/app/generate.h"
 #include "edmund/app/guide.h"
 #include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
 #include "edmund/core/text.h"
 #include "edmund/evaluation/metrics.h"
+#include "edmund/generation/guidance.h"
 #include "edmund/io/tensor_file.h"
 
 #include <algorithm>
@@ -52,16 +52,6 @@ void read_baseline(Options& root, ComparePlan& plan) {
   const auto index = static_cast<std::size_t>(found - all.begin());
   plan.baseline_is_model = index >= plan.variants.size();
   plan.baseline = plan.baseline_is_model ? index - plan.variants.size() : index;
-}
-
-// Network evaluations that one image takes, without the network.
-std::int64_t evaluations(const Sampling& sampling) {
-  const auto count = std::make_shared<std::int64_t>(0);
-  const Denoiser D = counted([](const Tensor& z, double sigma) { return z / (1 + sigma * sigma); }, count);
-  PhiloxNoise noise(0, {0}, at::kDouble, at::kCPU);
-  const Tensor x = initial_state(*sampling.path, sampling.grid, noise, {1, 1, 1});
-  sampling.sampler(D, *sampling.path, sampling.grid, x, noise);
-  return *count * (sampling.guidance != 1.0 ? 2 : 1);
 }
 
 // What stands in a mapping, as YAML.
@@ -112,14 +102,14 @@ ComparePlan read_comparison(Options& root, std::vector<ComparePlan::Model> model
 }
 
 std::string sampling_text(const Experiment& experiment) {
-  return text_of(Options::read_text(experiment.options.resolved(), experiment.name).child("sampling"));
+  return text_of(Options::read_text(experiment.config.options.resolved(), experiment.config.name).child("sampling"));
 }
 
 Sampling variant_sampling(Options& sampling, std::int64_t steps, const Experiment& experiment, std::string_view own) {
   if (steps > 0) sampling.stand_on(format("{grid: {steps: {}}}", steps), "nfe");
-  if (!sampling.has("preset")) sampling.stand_on(own, "sampling of " + experiment.name);
-  Sampling out = make_sampling(sampling, experiment.model.preconditioning());
-  check_guidance(sampling, out, experiment.shape, experiment.training.label_dropout);
+  if (!sampling.has("preset")) sampling.stand_on(own, "sampling of " + experiment.config.name);
+  Sampling out = make_sampling(sampling, experiment.model.preconditioning(), load_guide);
+  check_guidance(sampling, out, experiment.shape, experiment.config.training.label_dropout);
   return out;
 }
 
@@ -169,7 +159,7 @@ void Comparison::add_cells(std::size_t model) {
       // The most steps within the budget: evaluations grow with the steps.
       const std::int64_t steps = last_that_fits(std::min(nfe + 1, kMostSteps), [&](std::int64_t some) {
         try {
-          return evaluations(sampling_of({.model = model, .variant = v, .nfe = nfe, .steps = some})) <= nfe;
+          return evaluations_of(sampling_of({.model = model, .variant = v, .nfe = nfe, .steps = some})) <= nfe;
         } catch (const Error&) {
           if (some <= kFewestSteps) throw;
           return false;  // a table that has fewer levels

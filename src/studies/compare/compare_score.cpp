@@ -1,5 +1,4 @@
 #include "compare_loaded.h"
-#include "edmund/app/generate.h"
 #include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
 #include "edmund/core/text.h"
@@ -7,6 +6,7 @@
 #include "edmund/evaluation/classifier.h"
 #include "edmund/evaluation/frechet.h"
 #include "edmund/evaluation/metrics.h"
+#include "edmund/generation/image_generator.h"
 #include "edmund/io/tensor_file.h"
 
 #include <algorithm>

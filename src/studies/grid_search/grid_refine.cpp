@@ -68,7 +68,8 @@ class Search {
     return true;
   }
 
-  // One level up and down; then to the lowest point of the parabola through the three if neither is better.
+  // One level up and down; then to the lowest point of the parabola through the three if neither is
+  // better.
   void move(std::size_t i) {
     const double middle = value_, step = steps_[i];
     double found[2] = {0, 0};
@@ -104,7 +105,8 @@ class Search {
   std::int64_t trials_ = 0;
 };
 
-// Levels of a grid of that config, on the schedule; none if the range does not allow it, as that of edm_vp.
+// Levels of a grid of that config, on the schedule; none if the range does not allow it, as that of
+// edm_vp.
 std::vector<double> named(const NoiseSchedule& path, const std::string& yaml) {
   Options options = Options::read_text(yaml, "standard grid");
   const TimeGrid grid = make_grid(options, path);

@@ -2,6 +2,8 @@
 
 #include "edmund/core/error.h"
 #include "edmund/diffusion/forbidden_noise.h"
+#include "edmund/generation/given_noise.h"
+#include "edmund/generation/sampling.h"
 
 #include <algorithm>
 #include <ATen/Functions.h>
@@ -89,16 +91,17 @@ ConvergedImages::ConvergedImages(GridTask task, std::vector<GridImages> images, 
 
 GridDistance ConvergedImages::distance(const std::vector<double>& sigmas) const {
   const c10::InferenceMode inference;
-  const TimeGrid grid = grid_of(*task_.path, sigmas);
-  if (grid.t.empty()) return {.value = kInfinite};
-  const double t = grid.t.front(), start = task_.path->scale(t) * task_.path->sigma(t);
+  const Sampling sampling{
+      .schedule = task_.schedule, .grid = grid_of(*task_.schedule, sigmas), .sampler = task_.sampler};
+  if (sampling.grid.t.empty()) return {.value = kInfinite};
   std::vector<Tensor> each;
   const auto evaluations = std::make_shared<std::int64_t>(0);
   for (std::size_t b = 0; b < images_.size(); ++b) {
-    ForbiddenNoise none(kNoNoise);
+    const Tensor& start = images_[b].noise;
+    GivenNoise noise(start, kNoNoise);
     *evaluations = 0;
-    const Tensor image =
-        task_.sampler(counted(images_[b].denoiser, evaluations), *task_.path, grid, start * images_[b].noise, none);
+    const Tensor image = sampled(sampling, counted(images_[b].denoiser, evaluations), noise,
+                                 {start.size(1), start.size(2), start.size(3)});
     each.push_back(rms_of_each(image - clean_.z[b]));
   }
   const Tensor all = at::cat(each);
@@ -123,7 +126,8 @@ std::vector<double> ConvergedImages::least_local_errors(std::int64_t steps, std:
   const double variance = deviation * deviation, end = task_.sigmas.low;
   const auto carried = [&](double sigma) { return std::sqrt((variance + end * end) / (variance + sigma * sigma)); };
 
-  // best[n][j]: least error of n + 1 levels of which candidate j is the last; from[n][j]: the one before it.
+  // best[n][j]: least error of n + 1 levels of which candidate j is the last; from[n][j]: the one
+  // before it.
   std::vector<std::vector<double>> best(N, std::vector<double>(K, kInfinite));
   std::vector<std::vector<std::size_t>> from(N, std::vector<std::size_t>(K, 0));
   for (std::size_t j = 0; j < K; ++j) {
@@ -134,13 +138,13 @@ std::vector<double> ConvergedImages::least_local_errors(std::int64_t steps, std:
   std::vector<std::vector<double>> step(K, std::vector<double>(K, kInfinite));
   for (std::size_t i = 0; i < K; ++i)
     for (std::size_t j = i + 1; j < K; ++j) {
-      const TimeGrid pair = grid_of(*task_.path, {levels_[nodes[i]], levels_[nodes[j]]});
+      const TimeGrid pair = grid_of(*task_.schedule, {levels_[nodes[i]], levels_[nodes[j]]});
       if (pair.t.empty()) continue;
-      const double s = task_.path->scale(pair.t[0]), s_next = task_.path->scale(pair.t[1]);
+      const double s = task_.schedule->scale(pair.t[0]), s_next = task_.schedule->scale(pair.t[1]);
       step[i][j] = carried(levels_[nodes[j]]) * rms(batches, [&](std::size_t b) {
                      ForbiddenNoise none(kNoNoise);
                      const Tensor x =
-                         task_.stepper(images_[b].denoiser, *task_.path, pair, s * states_[nodes[i]].z[b], none);
+                         task_.stepper(images_[b].denoiser, *task_.schedule, pair, s * states_[nodes[i]].z[b], none);
                      return x / s_next - states_[nodes[j]].z[b];
                    });
     }

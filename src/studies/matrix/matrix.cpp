@@ -1,9 +1,9 @@
 #include "edmund/studies/matrix.h"
 
-#include "edmund/app/config.h"
 #include "edmund/core/consecutive.h"
 #include "edmund/core/error.h"
 #include "edmund/diffusion/forbidden_noise.h"
+#include "edmund/generation/sampling.h"
 #include "matrix_truth.h"
 
 #include <algorithm>
@@ -100,7 +100,7 @@ struct Run {
 Run run(const Sampling& sampling, const DenoisingModel& model, const Tensor& start, NoiseSource& noise) {
   const auto evaluations = std::make_shared<std::int64_t>(0);
   const auto clock_used = std::make_shared<bool>(false);
-  const auto path = matrix::watched(sampling.path, sampling.grid, clock_used);
+  const auto path = matrix::watched(sampling.schedule, sampling.grid, clock_used);
   const double s = path->scale(sampling.grid.t.front()), s_end = path->scale(sampling.grid.t.back());
   const Tensor x =
       sampling.sampler(counted(conditioned(model, {}), evaluations), *path, sampling.grid, s * start, noise);
@@ -116,7 +116,7 @@ void measure_order(MatrixCell& cell, Truths& truths, const Preconditioning& prec
   std::vector<double> all{16, 32, 64, 128, 256};
   ForbiddenNoise none("draws noise, but its table states an order, as of a deterministic sampler");
   const Sampling first = configured(cell, preconditioning, kSigmas, all.front());
-  const std::vector<double> levels = first.path->levels();
+  const std::vector<double> levels = first.schedule->levels();
   if (!levels.empty() && cell.order > 0 &&
       run(first, exact_model(*truth, preconditioning), truth->start, none).clock_used) {
     cell.one_interval = true;

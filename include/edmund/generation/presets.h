@@ -15,7 +15,8 @@ struct Preset {
 
 std::span<const Preset> preset_table();
 
-/// Reads `preset` (default none) of a `sampling:` mapping and lays what it names below the mapping's own keys.
+/// Reads `preset` (default none) of a `sampling:` mapping and lays what it names below the
+/// mapping's own keys.
 void apply_preset(Options& sampling);
 
 }  // namespace edmund

@@ -1,0 +1,99 @@
+#include "edmund/app/config.h"
+#include "edmund/app/guide.h"
+#include "edmund/core/error.h"
+#include "edmund/generation/guidance.h"
+
+#include <utility>
+
+namespace edmund {
+namespace {
+
+// Factories that look at files throw at the first mistake they see; at this point it is one mistake
+// among others.
+template <typename Make>
+auto recorded_as(Options& options, std::string_view key, const Make& make) -> decltype(make()) {
+  try {
+    return make();
+  } catch (const Error& error) {
+    options.reject(key, error.what());
+    return {};
+  }
+}
+
+std::shared_ptr<Dataset> read_data(Options& root) {
+  Options section = root.child("data");
+  return recorded_as(root, "data", [&]() -> std::shared_ptr<Dataset> { return make_dataset(section); });
+}
+
+ModelShape read_shape(Options& root, const Dataset* data) {
+  const DatasetInfo info = data ? data->info() : DatasetInfo{};
+  Options image = root.child("image");
+  ModelShape shape;
+  shape.image = {.channels = image.integer("channels", data ? info.channels : 1, between(1, 4096)),
+                 .height = image.integer("height", data ? info.height : 8, between(1, 65536)),
+                 .width = image.integer("width", data ? info.width : 8, between(1, 65536))};
+  shape.num_classes = image.integer("classes", info.num_classes, between(0, 1 << 24));
+  shape.class_names = image.texts("class_names", info.class_names);
+  if (data) {
+    const bool same =
+        shape.image.channels == info.channels && shape.image.height == info.height && shape.image.width == info.width;
+    image.check(same, "",
+                "images are {}x{}x{} here, but {}x{}x{} (C, H, W) in the data {}; set data.size and data.channels, or "
+                "leave `image` out",
+                shape.image.channels, shape.image.height, shape.image.width, info.channels, info.height, info.width,
+                info.name);
+    image.check(shape.num_classes == 0 || shape.num_classes == info.num_classes, "classes",
+                "the data {} has {} classes, found {} (0: unconditional)", info.name, info.num_classes,
+                shape.num_classes);
+  }
+  return shape;
+}
+
+NetworkContext context_of(const ModelShape& shape) { return {.image = shape.image, .num_classes = shape.num_classes}; }
+
+std::shared_ptr<Network> read_network(Options& root, const ModelShape& shape) {
+  Options section = root.child("network");
+  return recorded_as(root, "network",
+                     [&]() -> std::shared_ptr<Network> { return make_network(section, context_of(shape)); });
+}
+
+}  // namespace
+
+Experiment construct(RunConfig config, Needs needs) {
+  Options root = config.options;
+  const auto data = needs == Needs::kData ? read_data(root) : nullptr;
+  const ModelShape shape = read_shape(root, data.get());
+  const auto network = needs == Needs::kSettings ? nullptr : read_network(root, shape);  // its keys stay deferred then
+  Options preconditioning_options = root.child("preconditioning"), weight_options = root.child("loss_weight"),
+          level_options = root.child("noise_levels"), training_options = root.child("training"),
+          ema_options = training_options.child("ema"), sampling_options = root.child("sampling");
+  const Preconditioning preconditioning = make_preconditioning(preconditioning_options);
+  const LossWeight weight = make_loss_weight(weight_options);
+  NoiseLevels levels = make_noise_levels(level_options);
+  EmaDecay ema = make_ema(ema_options);
+  const bool draws = needs != Needs::kSettings;
+  Sampling sampling = make_sampling(sampling_options, preconditioning, draws ? load_guide : GuideLoader());
+  if (draws) check_guidance(sampling_options, sampling, shape, config.training.label_dropout);
+  root.finish();
+
+  if (network) network->to(config.backend.device);
+  config.training.num_classes = shape.num_classes;
+  return {.config = std::move(config),
+          .data = data,
+          .shape = shape,
+          .model = DenoisingModel(network, preconditioning, weight),
+          .levels = std::move(levels),
+          .ema = std::move(ema),
+          .sampling = std::move(sampling)};
+}
+
+DenoisingModel model_like(const Experiment& experiment) {
+  Options root = experiment.config.options;
+  Options network = root.child("network"), preconditioning = root.child("preconditioning"),
+          weight = root.child("loss_weight");
+  const auto made = make_network(network, context_of(experiment.shape));
+  made->to(device_of(experiment.model.network()));
+  return {made, make_preconditioning(preconditioning), make_loss_weight(weight)};
+}
+
+}  // namespace edmund

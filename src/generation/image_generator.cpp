@@ -1,0 +1,147 @@
+#include "edmund/generation/image_generator.h"
+
+#include "edmund/core/error.h"
+#include "edmund/core/stopwatch.h"
+#include "edmund/generation/guidance.h"
+#include "edmund/ops/device.h"
+#include "edmund/ops/graph.h"
+#include "edmund/ops/pixels.h"
+
+#include <algorithm>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/full_like.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+#include <c10/core/InferenceMode.h>
+#include <utility>
+
+namespace edmund {
+
+/// One size of batches whose sampling loop is recorded: what differs from batch to batch lies in
+/// tensors.
+struct ImageGenerator::Recording {
+  std::uint64_t seed;
+  Tensor numbers, labels;  // int64 [B]; labels undefined if unconditional
+  Tensor values;           // [B, C, H, W]
+  std::unique_ptr<ops::Graph> graph;
+  std::int64_t evaluations = 0, draws = 0;  // of the loop when it last ran on the host
+};
+
+Tensor balanced_labels(const ModelShape& shape, std::span<const std::int64_t> images) {
+  if (shape.num_classes == 0) return {};
+  Tensor labels = at::empty({static_cast<std::int64_t>(images.size())}, at::kLong);
+  std::transform(images.begin(), images.end(), labels.data_ptr<std::int64_t>(),
+                 [&](std::int64_t i) { return i % shape.num_classes; });
+  return labels;
+}
+
+ImageGenerator::ImageGenerator(DenoisingModel model, Sampling sampling, ModelShape shape)
+    : model_(std::move(model)), sampling_(std::move(sampling)), shape_(std::move(shape)) {}
+
+ImageGenerator::~ImageGenerator() = default;
+
+Denoiser ImageGenerator::denoiser(const Tensor& labels, const std::shared_ptr<std::int64_t>& count) const {
+  Denoiser D = counted(conditioned(model_, {.labels = labels}), count);
+  if (sampling_.guidance != 1.0 && sampling_.guide) {
+    require_guide_fits(*sampling_.guide, shape_);
+    const Denoiser weak = counted(conditioned(sampling_.guide->model, {.labels = labels}), count);
+    D = limited_to(sampling_.guidance_sigmas, guided(D, weak, sampling_.guidance), D);
+  } else if (sampling_.guidance != 1.0 && labels.defined()) {
+    const Tensor none = at::full_like(labels, shape_.num_classes);
+    const Denoiser both = guided(model_, {.labels = labels}, {.labels = none}, sampling_.guidance);
+    D = limited_to(sampling_.guidance_sigmas, counted(both, count, 2), D);
+  }
+  if (sampling_.threshold > 0) return thresholded(D, sampling_.threshold);
+  return sampling_.clip ? clipped(D, *sampling_.clip) : D;
+}
+
+Tensor ImageGenerator::noise(std::span<const std::int64_t> numbers, std::uint64_t seed) const {
+  PhiloxNoise source(seed, {numbers.begin(), numbers.end()}, at::kDouble, device_of(model_.network()));
+  return source.normal({shape_.image.channels, shape_.image.height, shape_.image.width});
+}
+
+Generated ImageGenerator::draw(std::span<const std::int64_t> numbers, const Tensor& labels, std::uint64_t seed,
+                               const DrawSettings& settings) {
+  const at::Device device = device_of(model_.network());
+  const bool records = sampling_.recordable && !settings.around && ops::records(device);
+  const auto count = static_cast<std::int64_t>(numbers.size());
+  return in_batches(count, labels, settings, [&](std::int64_t first, const Tensor& classes, std::int64_t size) {
+    const auto part = numbers.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(size));
+    if (records) return recorded(part, classes, seed);
+    PhiloxNoise noise(seed, {part.begin(), part.end()}, at::kDouble, device);
+    Batch batch = drawn(noise, classes, settings);
+    batch.draws = noise.draws();
+    return batch;
+  });
+}
+
+Generated ImageGenerator::draw(std::int64_t count, const Tensor& labels, const NoiseOf& noise_of,
+                               const DrawSettings& settings) const {
+  return in_batches(count, labels, settings, [&](std::int64_t first, const Tensor& classes, std::int64_t size) {
+    const auto noise = noise_of(first, size);
+    return drawn(*noise, classes, settings);
+  });
+}
+
+Generated ImageGenerator::in_batches(std::int64_t count, const Tensor& labels, const DrawSettings& settings,
+                                     const DrawBatch& draw) const {
+  require(count > 0, "no images were asked for");
+  const c10::InferenceMode inference;
+  const Stopwatch watch;
+  const std::int64_t most = settings.batch_size > 0 ? settings.batch_size : sampling_.batch_size;
+  Generated out{.images = {}, .labels = labels};
+  std::vector<Tensor> images, values;
+  for (std::int64_t first = 0; first < count; first += most) {
+    const std::int64_t size = std::min(count - first, most);
+    const Batch batch = draw(first, labels.defined() ? labels.narrow(0, first, size) : Tensor(), size);
+    images.push_back(to_uint8(batch.values).cpu());
+    if (settings.values) values.push_back(batch.values.cpu());
+    out.evaluations = std::max(out.evaluations, batch.evaluations);
+    out.draws = std::max(out.draws, batch.draws);
+    if (settings.progress) settings.progress(first + size);
+  }
+  out.images = at::cat(images);
+  if (settings.values) out.values = at::cat(values);
+  out.seconds = watch.seconds();
+  return out;
+}
+
+ImageGenerator::Batch ImageGenerator::drawn(NoiseSource& noise, const Tensor& labels,
+                                            const DrawSettings& settings) const {
+  const auto evaluations = std::make_shared<std::int64_t>(0);
+  Denoiser D = denoiser(labels, evaluations);
+  if (settings.around) D = settings.around(std::move(D));
+  Tensor values = sampled(sampling_, D, noise, shape_.image);
+  return {.values = std::move(values), .evaluations = *evaluations};
+}
+
+ImageGenerator::Batch ImageGenerator::recorded(std::span<const std::int64_t> numbers, const Tensor& labels,
+                                               std::uint64_t seed) {
+  const auto size = static_cast<std::int64_t>(numbers.size());
+  const at::TensorOptions options(device_of(model_.network()));
+  std::unique_ptr<Recording>& kept = recordings_[size];
+  if (!kept || kept->seed != seed || kept->labels.defined() != labels.defined()) {
+    kept.reset();  // its memory first
+    const ImageShape& image = shape_.image;
+    kept = std::make_unique<Recording>(
+        Recording{.seed = seed,
+                  .numbers = at::zeros({size}, options.dtype(at::kLong)),
+                  .labels = labels.defined() ? at::zeros({size}, options.dtype(at::kLong)) : Tensor(),
+                  .values = at::empty({size, image.channels, image.height, image.width}, options.dtype(at::kDouble)),
+                  .graph = ops::make_graph(options.device(), /*warm_up=*/1)});
+  }
+  Recording* const own = kept.get();
+  own->numbers.copy_(at::tensor(at::ArrayRef<std::int64_t>(numbers.data(), numbers.size())));
+  if (labels.defined()) own->labels.copy_(labels);
+  own->graph->run([this, own] {
+    PhiloxNoise noise(own->seed, own->numbers, at::kDouble);
+    const Batch batch = drawn(noise, own->labels, {});
+    own->values.copy_(batch.values);
+    own->evaluations = batch.evaluations;
+    own->draws = noise.draws();
+  });
+  return {.values = own->values.clone(), .evaluations = own->evaluations, .draws = own->draws};
+}
+
+}  // namespace edmund

@@ -1,0 +1,89 @@
+// What holds for every command of the table.
+#include "edmund/commands/command.h"
+#include "support/catch.h"
+
+#include <algorithm>
+#include <iostream>
+#include <sstream>
+
+namespace edmund::testing {
+namespace {
+
+using Catch::Matchers::ContainsSubstring;
+
+// Its arguments, as it declares them.
+CLI::App arguments_of(const Command& command) {
+  CLI::App arguments(std::string(command.about), std::string(command.name));
+  command.make(arguments);
+  return arguments;
+}
+
+std::string printed_by(const std::vector<std::string>& arguments) {
+  std::ostringstream out;
+  std::streambuf* const before = std::cout.rdbuf(out.rdbuf());
+  const ExitCode code = run_command(arguments);
+  std::cout.rdbuf(before);
+  CHECK(code == ExitCode::kDone);
+  return out.str();
+}
+
+// The message of the Error, which main() prints before it returns 2; empty if there is none.
+std::string refusal_of(const std::vector<std::string>& arguments) {
+  try {
+    run_command(arguments);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("--help of every command names and explains each of its arguments", "[app]") {
+  for (const Command& command : command_table()) {
+    INFO(command.name);
+    CHECK_THAT(printed_by({"--help"}), ContainsSubstring("  " + std::string(command.name) + " "));
+    const std::string help = printed_by({std::string(command.name), "--help"});
+    CHECK_THAT(help, ContainsSubstring(std::string(command.about)));
+    const CLI::App arguments = arguments_of(command);
+    for (const CLI::Option* option : arguments.get_options()) {
+      INFO(option->get_name());
+      CHECK(option->get_description().size() > 3);
+      CHECK_THAT(help, ContainsSubstring(option->get_description()));
+      for (const std::string& name : option->get_lnames()) CHECK_THAT(help, ContainsSubstring("--" + name));
+    }
+  }
+}
+
+TEST_CASE("every command refuses an unknown flag in one line that names it", "[app]") {
+  for (const Command& command : command_table()) {
+    std::vector<std::string> all{std::string(command.name)};
+    const CLI::App arguments = arguments_of(command);
+    for (const CLI::Option* option : arguments.get_options()) {
+      if (!option->get_required()) continue;
+      if (!option->get_positional()) all.push_back("--" + option->get_lnames().front());
+      all.push_back("1");
+    }
+    all.push_back("--no-such-flag");
+    const std::string message = refusal_of(all);
+    INFO(command.name << ": " << message);
+    CHECK_THAT(message, ContainsSubstring("--no-such-flag"));
+    CHECK_THAT(message, ContainsSubstring("edmund " + std::string(command.name) + " --help"));
+    CHECK(message.find('\n') == std::string::npos);
+  }
+}
+
+TEST_CASE("every command that needs an argument says so in one line without it", "[app]") {
+  for (const Command& command : command_table()) {
+    const CLI::App arguments = arguments_of(command);
+    const auto all = arguments.get_options();
+    if (std::none_of(all.begin(), all.end(), [](const CLI::Option* option) { return option->get_required(); }))
+      continue;
+    const std::string message = refusal_of({std::string(command.name)});
+    INFO(command.name << ": " << message);
+    CHECK_THAT(message, ContainsSubstring("required"));
+    CHECK(message.find('\n') == std::string::npos);
+  }
+}
+
+}  // namespace edmund::testing

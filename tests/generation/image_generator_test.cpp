@@ -1,0 +1,120 @@
+#include "edmund/generation/image_generator.h"
+
+#include "edmund/core/consecutive.h"
+#include "edmund/generation/given_noise.h"
+#include "generation/experiment.h"
+#include "support/catch.h"
+#include "support/cpu_recorder.h"
+#include "support/gpu.h"
+
+#include <ATen/ATen.h>
+
+namespace edmund::testing {
+namespace {
+
+Experiment small(const std::vector<std::string>& overrides = {}) {
+  return experiment_of(
+      "{image: {channels: 1, height: 8, width: 8, classes: 3}, network: {type: unet, channels: 8, multipliers: [1, 2], "
+      "blocks: 1, attention: [4]}, training: {images: 10}, sampling: {grid: {type: karras, steps: 4}, sampler: {type: "
+      "heun}, batch_size: 64}}",
+      overrides);
+}
+
+TEST_CASE("64 images in one batch are the 64 images one by one", "[app]") {
+  ImageGenerator generator = generator_of(small());
+  const auto numbers = consecutive(0, 64);
+  const Tensor labels = balanced_labels(generator.shape(), numbers);
+  const Generated together = generator.draw(numbers, labels, 5),
+                  apart = generator.draw(numbers, labels, 5, {.batch_size = 1});
+  const Tensor difference = (together.images.to(at::kInt) - apart.images.to(at::kInt)).abs();
+  CHECK(difference.max().item<int>() <= 1);                            // rounding may fall on the other side of a level
+  CHECK(difference.sum().item<double>() / difference.numel() < 1e-3);  // and seldom does
+  CHECK(together.evaluations == 7);
+}
+
+TEST_CASE("another seed, class or number gives another picture", "[app]") {
+  ImageGenerator generator = generator_of(small());
+  const auto draw = [&](std::int64_t number, std::int64_t label, std::uint64_t seed) {
+    return generator.draw(std::vector{number}, at::full({1}, label, at::kLong), seed).images;
+  };
+  CHECK(at::equal(draw(3, 1, 5), draw(3, 1, 5)));
+  CHECK(!at::equal(draw(3, 1, 5), draw(4, 1, 5)));
+  CHECK(!at::equal(draw(3, 1, 5), draw(3, 1, 6)));
+}
+
+TEST_CASE("batches are recorded by size, and replayed between calls", "[app]") {
+  const std::string sampler = GENERATE("heun", "{type: heun, S_churn: 10}", "ancestral", "dpmpp_2m");
+  const Experiment experiment = small({"sampling.sampler=" + sampler, "sampling.batch_size=4"});
+  ImageGenerator plain = generator_of(experiment);
+  std::vector<Generated> expected;
+  for (const std::int64_t first : {0, 10, 20}) {  // batches of 4, 4 and 2
+    const auto numbers = consecutive(first, 10);
+    expected.push_back(plain.draw(numbers, balanced_labels(plain.shape(), numbers), 5, {.values = true}));
+  }
+  const CpuRecorder recorder;
+  ImageGenerator generator = generator_of(experiment);
+  for (std::size_t call = 0; call < expected.size(); ++call) {
+    const auto numbers = consecutive(10 * static_cast<std::int64_t>(call), 10);
+    const Generated found = generator.draw(numbers, balanced_labels(generator.shape(), numbers), 5, {.values = true});
+    CHECK(at::equal(found.images, expected[call].images));
+    CHECK(at::equal(found.values, expected[call].values));
+    CHECK(found.evaluations == expected[call].evaluations);
+    CHECK(found.draws == expected[call].draws);
+  }
+  CHECK(CpuRecorder::graphs() == 2);       // of 4 and of 2 images
+  CHECK(CpuRecorder::replays() == 4 + 1);  // of 6 and 3 batches: all but the first, as it is, and the recorded one
+
+  // Another seed is another record; a trace is not recorded.
+  const auto numbers = consecutive(0, 4);
+  const Tensor labels = balanced_labels(generator.shape(), numbers);
+  CHECK(!at::equal(generator.draw(numbers, labels, 6).images, expected[0].images.narrow(0, 0, 4)));
+  CHECK(CpuRecorder::graphs() == 3);
+  generator.draw(numbers, labels, 6, {.around = [](Denoiser D) { return D; }});
+  CHECK(CpuRecorder::replays() == 5);
+}
+
+TEST_CASE("what a sampler with steps of its own draws is not recorded", "[app]") {
+  const CpuRecorder recorder;
+  ImageGenerator generator = generator_of(small({"sampling.sampler=rk45"}));
+  const auto numbers = consecutive(0, 4);
+  generator.draw(numbers, balanced_labels(generator.shape(), numbers), 5);
+  CHECK(CpuRecorder::graphs() == 0);
+}
+
+TEST_CASE("draws from elsewhere take the place of the numbers' own", "[app]") {
+  ImageGenerator generator = generator_of(small());
+  const auto numbers = consecutive(0, 6);
+  const Tensor labels = balanced_labels(generator.shape(), numbers), noise = generator.noise(numbers, 5);
+  const NoiseOf given = [&](std::int64_t first, std::int64_t count) {
+    return std::make_unique<GivenNoise>(noise.narrow(0, first, count), "heun drew noise");
+  };
+  const Generated found = generator.draw(6, labels, given, {.values = true, .batch_size = 4});
+  CHECK(at::equal(found.values, generator.draw(numbers, labels, 5, {.values = true, .batch_size = 4}).values));
+  CHECK_THROWS_WITH(generator_of(small({"sampling.sampler=ancestral"})).draw(6, labels, given),
+                    Catch::Matchers::ContainsSubstring("heun drew noise"));
+}
+
+TEST_CASE("a GPU draws the CPU's images, recorded or not", "[app][gpu]") {
+  const testing::UseGpu gpu;
+  const std::string sampler = GENERATE("heun", "{type: heun, S_churn: 10}", "ancestral", "dpmpp_2m", "rk45");
+  const std::vector<std::string> more{"sampling.sampler=" + sampler, "sampling.batch_size=8"};
+  std::vector<std::int64_t> numbers(30);  // four batches, the last one smaller
+  std::iota(numbers.begin(), numbers.end(), 0);
+  const auto drawn = [&](const std::string& device, const std::string& graphs) {
+    std::vector<std::string> all = more;
+    all.push_back("device=" + device);
+    all.push_back("graphs=" + graphs);
+    ImageGenerator generator = generator_of(small(all));
+    return generator.draw(numbers, balanced_labels(generator.shape(), numbers), 5);
+  };
+  const Generated expected = drawn("cpu", "on"), recorded = drawn("cuda", "on"), plain = drawn("cuda", "off");
+  for (const auto* found : {&recorded, &plain}) {
+    const Tensor difference = (found->images.to(at::kInt) - expected.images.to(at::kInt)).abs();
+    CHECK(difference.max().item<int>() <= 2);
+    CHECK(difference.sum().item<double>() / difference.numel() < 1e-2);
+    CHECK(found->evaluations == plain.evaluations);
+  }
+}
+
+}  // namespace
+}  // namespace edmund::testing
