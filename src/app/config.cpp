@@ -101,7 +101,7 @@ Experiment build(Options options, Needs needs) {
   const std::string kernels = root.choice("kernels", "fast", {"fast", "reference"});
   ops::set_kernels(kernels == "fast" ? ops::Kernels::kFast : ops::Kernels::kReference);
   const std::string conv = root.choice("conv", "winograd", {"winograd", "exact"});
-  ops::set_conv(conv == "winograd" ? ops::Conv::kWinograd : ops::Conv::kExact);
+  ops::set_conv_algorithm(conv == "winograd" ? ops::ConvAlgorithm::kWinograd : ops::ConvAlgorithm::kDirect);
 
   choose_device(root, kernels);
 

@@ -17,7 +17,7 @@ inline Tensor channels_last(const Tensor& x) { return x.contiguous(at::MemoryFor
 /// float32 and contiguous, undefined if x is.
 inline Tensor plain(const Tensor& x) { return x.defined() ? x.to(at::kFloat).contiguous() : x; }
 
-/// Whether autograd wants to hear of an operation on these.
+/// Whether autograd must record an operation on these.
 inline bool wants_gradient(std::initializer_list<const Tensor*> inputs) {
   return at::GradMode::is_enabled() &&
          std::any_of(inputs.begin(), inputs.end(), [](const Tensor* x) { return x->defined() && x->requires_grad(); });
@@ -36,10 +36,10 @@ inline std::int64_t wanted_gradients(std::initializer_list<const std::optional<T
   return bits;
 }
 
-/// The same bits, read.
-class Needs {
+/// Which inputs want gradients: reads the bits of wanted_gradients().
+class InputGrads {
  public:
-  explicit Needs(std::int64_t bits) : bits_(bits) {}
+  explicit InputGrads(std::int64_t bits) : bits_(bits) {}
   bool operator()(int input) const { return (bits_ >> input & 1) != 0; }
 
  private:

@@ -23,12 +23,12 @@ struct Tail {
   }
 };
 
-/// The form in which Winograd's way convolves with a filter of R × S, if there is one.
-std::optional<Form> winograd_form(std::int64_t R, std::int64_t S);
+/// The tile of the Winograd algorithm for a filter of R × S, if there is one.
+std::optional<WinogradTile> winograd_tile(std::int64_t R, std::int64_t S);
 
-/// Convolution of x [B, C, H, W], channels-last, with a weight that winograd_form() has a form for and `padding` (rows, columns) zeros around it.
+/// Convolution of x [B, C, H, W], channels-last, with a weight that winograd_tile() has a tile for and `padding` (rows, columns) zeros around it.
 /// kWinogradBackward: the transposed one, of a 3×3 filter and one zero.
-Tensor winograd(const Tensor& x, const Tensor& weight, Packing packing, Use use, at::IntArrayRef padding,
+Tensor winograd(const Tensor& x, const Tensor& weight, Packing packing, Caching caching, at::IntArrayRef padding,
                 const Tail& tail);
 
 /// Gradient of the weight [K, C, 3, 3] times `scale`, of a 3×3 convolution of x with one zero around it that had the gradient dy; both channels-last.

@@ -1,5 +1,5 @@
-// conv2d on the CPU: in bfloat16 by ATen (oneDNN) where that is asked for and there; else 1×1 as a matrix product, filters that winograd_form() knows by
-// Winograd's way (set_conv), others by ATen's direct convolution.
+// conv2d on the CPU: in bfloat16 by ATen (oneDNN) where asked for and available; else 1×1 as a matrix product, filters
+// that winograd_tile() knows by the Winograd algorithm (set_conv_algorithm), others by ATen's direct convolution.
 #include "edmund/core/format.h"
 #include "edmund/ops/device.h"
 #include "fast_conv.h"
@@ -23,15 +23,15 @@ namespace {
 enum class Method { kMatrix, kWinograd, kDirect, kBf16 };
 
 // Gradients are written for square 3×3 filters with one zero around the image.
-Method method_of(const Tensor& weight, at::IntArrayRef padding, Use use) {
+Method method_of(const Tensor& weight, at::IntArrayRef padding, Caching caching) {
   const auto R = weight.size(2), S = weight.size(3);
   const bool usual = R == 3 && S == 3 && padding[0] == 1 && padding[1] == 1;
-  const bool there = use == Use::kOnce ? usual : winograd_form(R, S).has_value();
-  const bool winograd = there && conv() == Conv::kWinograd;
+  const bool there = caching == Caching::kOff ? usual : winograd_tile(R, S).has_value();
+  const bool winograd = there && conv_algorithm() == ConvAlgorithm::kWinograd;
   if (precision() == Precision::kBf16 && has_bf16()) {
-    // Without AMX bfloat16 saves less time than Winograd's way does, and of few channels less than it takes to cast.
+    // Without AMX bfloat16 saves less time than Winograd does, and of few channels less than it takes to cast.
     const bool slower = !has_bf16_tiles() && (winograd || weight.size(0) * weight.size(1) < 16'384);
-    if (conv() == Conv::kExact || !slower) return Method::kBf16;
+    if (conv_algorithm() == ConvAlgorithm::kDirect || !slower) return Method::kBf16;
   }
   if (R == 1 && S == 1 && padding[0] == 0 && padding[1] == 0) return Method::kMatrix;
   return winograd ? Method::kWinograd : Method::kDirect;
@@ -84,14 +84,14 @@ void add_tail(const Tensor& y, const Tail& tail) {
 Tensor bf16(const Tensor& x) { return x.to(at::kBFloat16); }
 Tensor fp32(const Tensor& x) { return x.defined() ? channels_last(x.to(at::kFloat)) : x; }
 
-Tensor forward(const Tensor& input, const Tensor& weight, const Tail& tail, at::IntArrayRef padding, Use use) {
+Tensor forward(const Tensor& input, const Tensor& weight, const Tail& tail, at::IntArrayRef padding, Caching caching) {
   const Tensor x = channels_last(input);
   Tensor y;
-  switch (method_of(weight, padding, use)) {
-    case Method::kMatrix: return matrix(x, packed_weight(weight, Packing::kMatrix, use), weight.size(0), tail);
-    case Method::kWinograd: return winograd(x, weight, Packing::kWinograd, use, padding, tail);
+  switch (method_of(weight, padding, caching)) {
+    case Method::kMatrix: return matrix(x, packed_weight(weight, Packing::kMatrix, caching), weight.size(0), tail);
+    case Method::kWinograd: return winograd(x, weight, Packing::kWinograd, caching, padding, tail);
     case Method::kBf16:
-      y = fp32(at::conv2d(bf16(x), packed_weight(weight, Packing::kBf16, use), std::nullopt, 1, padding));
+      y = fp32(at::conv2d(bf16(x), packed_weight(weight, Packing::kBf16, caching), std::nullopt, 1, padding));
       break;
     case Method::kDirect: y = channels_last(at::conv2d(x, weight, std::nullopt, 1, padding)); break;
   }
@@ -104,18 +104,18 @@ struct TailGradients {
   Tensor residual, bias, per_sample;  // dy·scale, and its sums over all pixels [K] and over those of each image [B, K]
 };
 
-TailGradients tail_gradients(const Tensor& dy, double scale, const Needs& needs) {
-  TailGradients out{.residual = needs(4) ? dy : Tensor()};
-  if (!needs(2) && !needs(3)) {
-    if (needs(4) && scale != 1.0) out.residual = dy * scale;
+TailGradients tail_gradients(const Tensor& dy, double scale, const InputGrads& grads) {
+  TailGradients out{.residual = grads(4) ? dy : Tensor()};
+  if (!grads(2) && !grads(3)) {
+    if (grads(4) && scale != 1.0) out.residual = dy * scale;
     return out;
   }
   const std::int64_t B = dy.size(0), K = dy.size(1), pixels = dy.size(2) * dy.size(3);
-  if (needs(4) && scale != 1.0) out.residual = at::empty_like(dy);
+  if (grads(4) && scale != 1.0) out.residual = at::empty_like(dy);
   const PixelTasks tasks(B, pixels);
   const Tensor parts = at::empty({B, tasks.parts, K}, at::kFloat);
   const float* from = dy.const_data_ptr<float>();
-  float *to = needs(4) && scale != 1.0 ? out.residual.data_ptr<float>() : nullptr, *rows = parts.data_ptr<float>();
+  float *to = grads(4) && scale != 1.0 ? out.residual.data_ptr<float>() : nullptr, *rows = parts.data_ptr<float>();
   tasks.run([&](std::int64_t image, std::int64_t part, std::int64_t first, std::int64_t last) {
     const std::int64_t at = (image * pixels + first) * K;
     float* row = rows + (image * tasks.parts + part) * K;
@@ -129,12 +129,12 @@ TailGradients tail_gradients(const Tensor& dy, double scale, const Needs& needs)
   };
   for (std::int64_t row = 0; row < B * tasks.parts; ++row)
     if (row % tasks.parts != 0) add(rows + row / tasks.parts * tasks.parts * K, rows + row * K);
-  if (needs(2)) {
+  if (grads(2)) {
     out.bias = at::empty({K}, at::kFloat);
     std::copy_n(rows, K, out.bias.data_ptr<float>());
     for (std::int64_t image = 1; image < B; ++image) add(out.bias.data_ptr<float>(), rows + image * tasks.parts * K);
   }
-  if (needs(3)) out.per_sample = parts.select(1, 0);
+  if (grads(3)) out.per_sample = parts.select(1, 0);
   return out;
 }
 
@@ -188,7 +188,7 @@ class Function : public torch::autograd::Function<Function> {
                         std::int64_t x_pad) {
     const Tensor x = channels_last(*input), weight = *weights;
     ctx->save_for_backward({x, weight});
-    ctx->saved_data["needs"] = wanted_gradients({&input, &weights, &bias, &per_sample, &residual});
+    ctx->saved_data["grads"] = wanted_gradients({&input, &weights, &bias, &per_sample, &residual});
     ctx->saved_data["scale"] = scale;
     ctx->saved_data["y_pad"] = y_pad;
     ctx->saved_data["x_pad"] = x_pad;
@@ -196,7 +196,7 @@ class Function : public torch::autograd::Function<Function> {
                       .per_sample = per_sample.value_or(Tensor()),
                       .residual = residual.value_or(Tensor()),
                       .scale = scale};
-    return cpu::forward(x, weight, tail_of(args), {y_pad, x_pad}, Use::kOnce);
+    return cpu::forward(x, weight, tail_of(args), {y_pad, x_pad}, Caching::kOff);
   }
 
   static torch::autograd::variable_list backward(Context* ctx, torch::autograd::variable_list gradients) {
@@ -209,29 +209,29 @@ class Function : public torch::autograd::Function<Function> {
     });
     const double scale = ctx->saved_data["scale"].toDouble();
     const std::array<std::int64_t, 2> padding{ctx->saved_data["y_pad"].toInt(), ctx->saved_data["x_pad"].toInt()};
-    const Needs needs(ctx->saved_data["needs"].toInt());
-    const TailGradients added = tail_gradients(dy, scale, needs);
+    const InputGrads grads(ctx->saved_data["grads"].toInt());
+    const TailGradients added = tail_gradients(dy, scale, grads);
     Tensor dx, dw;
     const Tail tail{.scale = static_cast<float>(scale)};
-    switch (method_of(weight, padding, Use::kOnce)) {
+    switch (method_of(weight, padding, Caching::kOff)) {
       case Method::kMatrix:
-        if (needs(0)) dx = matrix(dy, packed_weight(weight, Packing::kMatrixBackward, Use::kOnce), x.size(1), tail);
-        if (needs(1)) dw = matrix_weight_gradient(x, dy, tail.scale);
+        if (grads(0)) dx = matrix(dy, packed_weight(weight, Packing::kMatrixBackward, Caching::kOff), x.size(1), tail);
+        if (grads(1)) dw = matrix_weight_gradient(x, dy, tail.scale);
         break;
       case Method::kWinograd:
-        if (needs(0)) dx = winograd(dy, weight, Packing::kWinogradBackward, Use::kOnce, padding, tail);
-        if (needs(1)) dw = winograd_weight_gradient(x, dy, tail.scale);
+        if (grads(0)) dx = winograd(dy, weight, Packing::kWinogradBackward, Caching::kOff, padding, tail);
+        if (grads(1)) dw = winograd_weight_gradient(x, dy, tail.scale);
         break;
       case Method::kBf16:
         std::tie(dx, dw, std::ignore) = at::convolution_backward(
-            bf16(scale == 1.0 ? dy : dy * scale), bf16(x), packed_weight(weight, Packing::kBf16, Use::kOnce),
-            std::nullopt, {1, 1}, padding, {1, 1}, false, {0, 0}, 1, {needs(0), needs(1), false});
+            bf16(scale == 1.0 ? dy : dy * scale), bf16(x), packed_weight(weight, Packing::kBf16, Caching::kOff),
+            std::nullopt, {1, 1}, padding, {1, 1}, false, {0, 0}, 1, {grads(0), grads(1), false});
         dx = fp32(dx), dw = dw.defined() ? dw.to(at::kFloat).contiguous() : dw;
         break;
       case Method::kDirect:
         std::tie(dx, dw, std::ignore) =
             at::convolution_backward(scale == 1.0 ? dy : dy * scale, x, weight, std::nullopt, {1, 1}, padding, {1, 1},
-                                     false, {0, 0}, 1, {needs(0), needs(1), false});
+                                     false, {0, 0}, 1, {grads(0), grads(1), false});
     }
     return {dx, dw, added.bias, added.per_sample, added.residual, {}, {}, {}};
   }
@@ -242,7 +242,7 @@ class Function : public torch::autograd::Function<Function> {
 Tensor conv2d(const Tensor& x, const Conv2d& args) {
   const auto padding = zeros_around(args);
   if (!wants_gradient({&x, &args.weight, &args.bias, &args.per_sample, &args.residual}))
-    return forward(x, args.weight, tail_of(args), padding, Use::kKeep);
+    return forward(x, args.weight, tail_of(args), padding, Caching::kOn);
   const Tensor y =
       Function::apply(if_defined(x), if_defined(args.weight), if_defined(args.bias), if_defined(args.per_sample),
                       if_defined(args.residual), args.scale, padding[0], padding[1]);

@@ -136,15 +136,15 @@ Tensor forward(const Tensor& x, const Norm& norm, const NormInputs& inputs, Tens
 // What the sums over the pixels, of dz and of dz·(x - mean)·rstd, say of the parameters. Few numbers: loops take less time than calls of ATen.
 // Those of image i begin at sums + i·stride, C of each.
 void parameter_gradients(const double* sums, std::int64_t stride, std::int64_t B, std::int64_t C,
-                         const NormInputs& inputs, const Needs& needs, NormGradients& out) {
+                         const NormInputs& inputs, const InputGrads& grads, NormGradients& out) {
   const float *weight = data_or_null(inputs.weight), *bias = data_or_null(inputs.bias),
               *scale = data_or_null(inputs.scale);
   const auto row = [](Tensor& to, bool wanted, at::IntArrayRef shape) {
     if (wanted) to = at::empty(shape, at::kFloat);
     return wanted ? to.data_ptr<float>() : nullptr;
   };
-  float *dweight = row(out.weight, needs(1), {C}), *dbias = row(out.bias, needs(2), {C});
-  float *dscale = row(out.scale, needs(3), {B, C}), *dshift = row(out.shift, needs(4), {B, C});
+  float *dweight = row(out.weight, grads(1), {C}), *dbias = row(out.bias, grads(2), {C});
+  float *dscale = row(out.scale, grads(3), {B, C}), *dshift = row(out.shift, grads(4), {B, C});
   for (std::int64_t c = 0; c < C; ++c) {
     double of_weight = 0.0, of_bias = 0.0;
     for (std::int64_t image = 0; image < B; ++image) {
@@ -163,7 +163,7 @@ void parameter_gradients(const double* sums, std::int64_t stride, std::int64_t B
 }
 
 NormGradients backward(const Tensor& x, const Tensor& dy, const Tensor& rows, const Norm& norm,
-                       const NormInputs& inputs, const Needs& needs) {
+                       const NormInputs& inputs, const InputGrads& grads) {
   const Timed timed([&] { return described("group norm backward", x, x.size(1)); });
   const auto& table = kernel_table();
   const std::int64_t B = x.size(0), C = x.size(1), pixels = x.size(2) * x.size(3), width = C / norm.groups;
@@ -223,7 +223,7 @@ NormGradients backward(const Tensor& x, const Tensor& dy, const Tensor& rows, co
     tasks.run(apply);
   }
   NormGradients out{.x = dx};
-  parameter_gradients(sums, tasks.parts * 2 * C, B, C, inputs, needs, out);
+  parameter_gradients(sums, tasks.parts * 2 * C, B, C, inputs, grads, out);
   return out;
 }
 

@@ -1,5 +1,5 @@
-// Convolutions by Winograd's way on the CPU: which tiles, channels and points are worked on together, so that what one step makes is in the cache of
-// the next.
+// Convolutions by the Winograd algorithm on the CPU: which tiles, channels and points are worked on together, so that
+// each step's output is still in cache for the next.
 #include "fast_conv.h"
 
 #include <algorithm>
@@ -20,14 +20,14 @@ std::int64_t row_of(std::int64_t channels) {
   return row % 64 == 0 ? row + 16 : row;
 }
 
-const FormShape& shape_of(Form form) { return kFormShapes[static_cast<int>(form)]; }
+const WinogradTileShape& shape_of(WinogradTile kind) { return kWinogradTiles[static_cast<int>(kind)]; }
 
-Tiles tiles_of(Form form, const Tensor& x, std::int64_t R, std::int64_t S, at::IntArrayRef padding) {
-  Tiles out{.form = form, .H = x.size(2), .W = x.size(3), .y_pad = padding[0], .x_pad = padding[1]};
+Tiles tiles_of(WinogradTile kind, const Tensor& x, std::int64_t R, std::int64_t S, at::IntArrayRef padding) {
+  Tiles out{.kind = kind, .H = x.size(2), .W = x.size(3), .y_pad = padding[0], .x_pad = padding[1]};
   out.out_H = out.H + 2 * padding[0] - R + 1;
   out.out_W = out.W + 2 * padding[1] - S + 1;
-  out.rows = (out.out_H + shape_of(form).height - 1) / shape_of(form).height;
-  out.columns = (out.out_W + shape_of(form).width - 1) / shape_of(form).width;
+  out.rows = (out.out_H + shape_of(kind).height - 1) / shape_of(kind).height;
+  out.columns = (out.out_W + shape_of(kind).width - 1) / shape_of(kind).width;
   return out;
 }
 
@@ -41,7 +41,7 @@ struct Task {
 };
 
 // Many tiles: a block of them is transformed, multiplied and transformed back by one thread, in its own cache. Packed weights are read once a block.
-void by_blocks(const Task& task, const float* packed) {
+void tile_major(const Task& task, const float* packed) {
   const auto& [table, tiles, count, points, C, K, x, out, threads, panels] = task;
   const std::int64_t row = row_of(C), weights = plane_of(C * panels * table.panel);
   // A block's transformed tiles should fill half of a second-level cache of 1 to 2 MB, but be high enough to use each weight often; its products
@@ -69,7 +69,7 @@ void by_blocks(const Task& task, const float* packed) {
 
 // Few tiles: all are transformed once, then each panel of output channels is made by one thread, which reads its weights once; or, where they are
 // not kept, transforms them itself, a part that its cache holds at a time.
-void by_panels(const Task& task, const float* packed, const FilterWeight& weight) {
+void filter_major(const Task& task, const float* packed, const FilterWeight& weight) {
   const auto& [table, tiles, count, points, C, K, x, out, threads, panels] = task;
   const std::int64_t row = row_of(C), plane = plane_of(count * row), panel = table.panel;
   // Of very few tiles each thread makes its own copy, which takes less time than to wait for the others.
@@ -94,7 +94,7 @@ void by_panels(const Task& task, const float* packed, const FilterWeight& weight
       float* own = m + points * product;
       for (std::int64_t c = 0; c < C; c += depth) {
         const std::int64_t end_c = std::min(c + depth, C);
-        if (packed == nullptr) table.winograd_weights(tiles.form, weight, c, end_c, n0, n1, own, weights, depth);
+        if (packed == nullptr) table.winograd_weights(tiles.kind, weight, c, end_c, n0, n1, own, weights, depth);
         const float* u = packed != nullptr ? packed + n0 * C : own;
         for (std::int64_t p = 0; p < points; ++p)
           table.gemm_plane(v + p * plane + t0 * row + c, row, height, end_c - c, u + p * weights, n1 - n0,
@@ -116,7 +116,7 @@ FilterWeight view_of(const Tensor& weight, bool backward) {
 }
 
 // Gradient of a 3×3 weight: dU = Σ over tiles of V·(A dY Aᵀ), products of [C, tiles]·[tiles, K] for each point; then dw = Gᵀ dU G.
-constexpr std::int64_t kSquare3 = kFormShapes[static_cast<int>(Form::k3x3)].points;
+constexpr std::int64_t kSquare3 = kWinogradTiles[static_cast<int>(WinogradTile::k3x3)].points;
 struct GradientTask {
   const KernelTable& table = kernel_table();
   Tiles tiles;
@@ -203,13 +203,13 @@ void gradient_by_parts(const GradientTask& task) {
 
 }  // namespace
 
-std::optional<Form> winograd_form(std::int64_t R, std::int64_t S) {
-  if (R == 3 && S == 3) return Form::k3x3;
-  if (R == 5 && S == 5) return Form::k5x5;
-  if (R == 1 && S == 3) return Form::k1x3;
-  if (R == 3 && S == 1) return Form::k3x1;
-  if (R == 1 && S == 7) return Form::k1x7;
-  if (R == 7 && S == 1) return Form::k7x1;
+std::optional<WinogradTile> winograd_tile(std::int64_t R, std::int64_t S) {
+  if (R == 3 && S == 3) return WinogradTile::k3x3;
+  if (R == 5 && S == 5) return WinogradTile::k5x5;
+  if (R == 1 && S == 3) return WinogradTile::k1x3;
+  if (R == 3 && S == 1) return WinogradTile::k3x1;
+  if (R == 1 && S == 7) return WinogradTile::k1x7;
+  if (R == 7 && S == 1) return WinogradTile::k7x1;
   return std::nullopt;
 }
 
@@ -217,27 +217,27 @@ Tensor winograd_packed(const Tensor& weight, bool backward) {
   const auto& table = kernel_table();
   const Tensor plain = weight.contiguous();
   const FilterWeight view = view_of(plain, backward);
-  const Form form = *winograd_form(weight.size(2), weight.size(3));
+  const WinogradTile kind = *winograd_tile(weight.size(2), weight.size(3));
   const std::int64_t plane = plane_of(view.C * whole(view.K, table.panel));
-  const Tensor packed = at::empty({shape_of(form).points * plane}, at::kFloat);
+  const Tensor packed = at::empty({shape_of(kind).points * plane}, at::kFloat);
   float* to = packed.data_ptr<float>();
   at::parallel_for(0, view.C, std::max<std::int64_t>(1, 1024 / view.K), [&](std::int64_t first, std::int64_t last) {
-    table.winograd_weights(form, view, first, last, 0, view.K, to + first * table.panel, plane, view.C);
+    table.winograd_weights(kind, view, first, last, 0, view.K, to + first * table.panel, plane, view.C);
   });
   return packed;
 }
 
-Tensor winograd(const Tensor& x, const Tensor& weight, Packing packing, Use use, at::IntArrayRef padding,
+Tensor winograd(const Tensor& x, const Tensor& weight, Packing packing, Caching caching, at::IntArrayRef padding,
                 const Tail& tail) {
   const bool backward = packing == Packing::kWinogradBackward;
   const Tensor plain = weight.contiguous();
   const FilterWeight view = view_of(plain, backward);
-  const Form form = *winograd_form(weight.size(2), weight.size(3));
-  const Tiles tiles = tiles_of(form, x, weight.size(2), weight.size(3), padding);
+  const WinogradTile kind = *winograd_tile(weight.size(2), weight.size(3));
+  const Tiles tiles = tiles_of(kind, x, weight.size(2), weight.size(3), padding);
   const Tensor y = empty_image(x.size(0), view.K, tiles.out_H, tiles.out_W);
   const Task task{.tiles = tiles,
                   .count = x.size(0) * tiles.rows * tiles.columns,
-                  .points = shape_of(form).points,
+                  .points = shape_of(kind).points,
                   .C = view.C,
                   .K = view.K,
                   .x = x.const_data_ptr<float>(),
@@ -249,23 +249,24 @@ Tensor winograd(const Tensor& x, const Tensor& weight, Packing packing, Use use,
                           .relu = tail.relu,
                           .K = view.K}};
   // Weights that are kept and fit into each thread's cache may as well be read by all threads, if there are tiles for all.
-  const bool small = use == Use::kKeep && task.points * task.C * task.K <= 250'000 && task.count >= 4 * task.threads;
+  const bool small =
+      caching == Caching::kOn && task.points * task.C * task.K <= 250'000 && task.count >= 4 * task.threads;
   const bool few = task.count < task.K && task.count <= 128 && !small;
-  if (few && use == Use::kOnce) {
-    by_panels(task, nullptr, view);
+  if (few && caching == Caching::kOff) {
+    filter_major(task, nullptr, view);
     return y;
   }
-  const Tensor packed = packed_weight(weight, packing, use);
+  const Tensor packed = packed_weight(weight, packing, caching);
   if (few) {
-    by_panels(task, packed.const_data_ptr<float>(), view);
+    filter_major(task, packed.const_data_ptr<float>(), view);
   } else {
-    by_blocks(task, packed.const_data_ptr<float>());
+    tile_major(task, packed.const_data_ptr<float>());
   }
   return y;
 }
 
 Tensor winograd_weight_gradient(const Tensor& x, const Tensor& dy, float scale) {
-  const Tiles tiles = tiles_of(Form::k3x3, x, 3, 3, {1, 1});
+  const Tiles tiles = tiles_of(WinogradTile::k3x3, x, 3, 3, {1, 1});
   const Tensor dw = at::empty({dy.size(1), x.size(1), 3, 3}, at::kFloat);
   const GradientTask task{.tiles = tiles,
                           .count = x.size(0) * tiles.rows * tiles.columns,

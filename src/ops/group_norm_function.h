@@ -24,8 +24,8 @@ struct NormGradients {
 };
 
 /// `Norm` is what a call is beside its tensors; all images are channels-last.
-///   forward(x, norm, inputs, rows) → y; rows: whatever backward needs.
-///   backward(x, dy, rows, norm, inputs, needs) → the gradients of x and of those others that `needs` says, by wanted_gradients(), are wanted.
+///   forward(x, norm, inputs, rows) → y; rows: whatever backward grads.
+///   backward(x, dy, rows, norm, inputs, grads) → the gradients of x and of those others that `grads` asks for.
 template <typename Norm, auto forward_of, auto backward_of>
 class NormFunction : public torch::autograd::Function<NormFunction<Norm, forward_of, backward_of>> {
  public:
@@ -41,7 +41,7 @@ class NormFunction : public torch::autograd::Function<NormFunction<Norm, forward
                         const Maybe& shift, const Norm& norm) {
     const Tensor x = channels_last(*input);
     const NormInputs inputs(*weight, *bias, scale.value_or(Tensor()), shift.value_or(Tensor()));
-    ctx->saved_data["needs"] = wanted_gradients({&input, &weight, &bias, &scale, &shift});
+    ctx->saved_data["grads"] = wanted_gradients({&input, &weight, &bias, &scale, &shift});
     Tensor rows;
     Tensor y = forward_of(x, norm, inputs, rows);
     ctx->save_for_backward({x, rows, inputs.weight, inputs.bias, inputs.scale});
@@ -55,9 +55,9 @@ class NormFunction : public torch::autograd::Function<NormFunction<Norm, forward
     const auto settings = c10::static_intrusive_pointer_cast<Settings>(ctx->saved_data["settings"].toCapsule());
     const Tensor& x = saved[0];
     const NormInputs inputs{saved[2], saved[3], saved[4], {}};
-    const Needs needs(ctx->saved_data["needs"].toInt());
+    const InputGrads grads(ctx->saved_data["grads"].toInt());
     NormGradients out =
-        backward_of(x, channels_last(gradients[0].to(x.scalar_type())), saved[1], settings->norm, inputs, needs);
+        backward_of(x, channels_last(gradients[0].to(x.scalar_type())), saved[1], settings->norm, inputs, grads);
     return {out.x, out.weight, out.bias, out.scale, out.shift, {}};
   }
 };

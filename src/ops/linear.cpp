@@ -44,7 +44,7 @@ class Function : public torch::autograd::Function<Function> {
                         const Maybe& bias) {
     const Tensor x = input->contiguous(), weight = weights->contiguous();
     ctx->save_for_backward({x, weight});
-    ctx->saved_data["needs"] = wanted_gradients({&input, &weights, &bias});
+    ctx->saved_data["grads"] = wanted_gradients({&input, &weights, &bias});
     return few_rows(x, weight, bias.value_or(Tensor()));
   }
 
@@ -53,26 +53,26 @@ class Function : public torch::autograd::Function<Function> {
     const at::NoGradGuard no_grad;
     const auto saved = ctx->get_saved_variables();
     const Tensor &x = saved[0], &weight = saved[1], dy = gradients[0].contiguous();
-    const Needs needs(ctx->saved_data["needs"].toInt());
+    const InputGrads grads(ctx->saved_data["grads"].toInt());
     const Timed timed([&] { return described("linear backward", x, weight, 2.0); });
     const std::int64_t B = x.size(0), I = x.size(1), O = weight.size(0);
     const auto& table = cpu::kernel_table();
     const float *of_dy = dy.const_data_ptr<float>(), *of_x = x.const_data_ptr<float>();
     Tensor dx, dw, db;
-    if (needs(0)) {
+    if (grads(0)) {
       dx = at::empty({B, I}, at::kFloat);
       const Tensor turned = dy.t().contiguous();  // [O, B]
       table.gemm_transposed(turned.const_data_ptr<float>(), B, weight.const_data_ptr<float>(), I, O, B, I,
                             dx.data_ptr<float>(), I, false);
     }
-    if (needs(1)) {
+    if (grads(1)) {
       dw = at::empty({O, I}, at::kFloat);
       float* to = dw.data_ptr<float>();
       at::parallel_for(0, O, std::max<std::int64_t>(12, 65'536 / I), [&](std::int64_t first, std::int64_t last) {
         table.gemm_transposed(of_dy + first, O, of_x, I, B, last - first, I, to + first * I, I, false);
       });
     }
-    if (needs(2)) {
+    if (grads(2)) {
       db = at::empty({O}, at::kFloat);
       float* to = db.data_ptr<float>();
       std::copy_n(of_dy, O, to);

@@ -3,7 +3,7 @@
 #include "cpu/kernels.h"
 #include "edmund/ops/ops.h"
 #include "fast.h"
-#include "kept_forms.h"
+#include "packed_weight_cache.h"
 
 #include <algorithm>
 #include <array>
@@ -30,7 +30,7 @@ namespace {
 
 using Sample = std::array<float, 16>;
 
-// Values spread over the weight: one more guard against a weight that was written through other memory without a word.
+// Values spread over the weight: one more guard against a weight that was modified without notification.
 Sample sample_of(const Tensor& weight) {
   Sample out;
   const float* data = weight.const_data_ptr<float>();
@@ -40,10 +40,10 @@ Sample sample_of(const Tensor& weight) {
   return out;
 }
 
-struct Proof {
+struct Fingerprint {
   const KernelTable* table;
   Sample sample;
-  bool operator==(const Proof&) const = default;
+  bool operator==(const Fingerprint&) const = default;
 };
 
 std::atomic<std::size_t>& made() {
@@ -77,10 +77,10 @@ Tensor pack(const Tensor& weight, Packing packing) {
 
 std::size_t packed_weight_count() { return made(); }
 
-Tensor packed_weight(const Tensor& weight, Packing packing, Use use) {
-  static KeptForms<Packing, Proof> forms;
-  if (use == Use::kOnce || weight.is_inference() || !weight.is_contiguous()) return pack(weight, packing);
-  return forms.get(weight, packing, generation(), {&kernel_table(), sample_of(weight)},
+Tensor packed_weight(const Tensor& weight, Packing packing, Caching caching) {
+  static PackedWeightCache<Packing, Fingerprint> cache;
+  if (caching == Caching::kOff || weight.is_inference() || !weight.is_contiguous()) return pack(weight, packing);
+  return cache.get(weight, packing, generation(), {&kernel_table(), sample_of(weight)},
                    [&] { return pack(weight, packing); });
 }
 

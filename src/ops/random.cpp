@@ -2,7 +2,7 @@
 
 #include "cpu/kernels.h"
 #include "cuda/library.h"
-#include "words.h"
+#include "random_words.h"
 
 #include <algorithm>
 #include <array>
@@ -34,15 +34,15 @@ Tensor drawn_on_cpu(std::uint64_t seed, Stream stream, std::span<const std::int6
   const Tensor out = at::empty(batch_shape(samples.size(), shape), wide ? at::kDouble : at::kFloat);
   const std::int64_t count = samples.empty() ? 0 : out.numel() / static_cast<std::int64_t>(samples.size());
   const auto fill = [&](auto* data) {
-    for_each_run(seed, stream, samples, draw, count,
-                 [&](std::int64_t row, std::int64_t first, std::span<const std::uint32_t> words) {
-                   std::array<double, kRun> values;
-                   convert(words, values.data());
-                   auto* to = data + row * count + first;
-                   const auto n = std::min<std::int64_t>(static_cast<std::int64_t>(words.size()), count - first);
-                   for (std::int64_t i = 0; i < n; ++i)
-                     to[i] = static_cast<std::remove_reference_t<decltype(*to)>>(values[static_cast<std::size_t>(i)]);
-                 });
+    draw_words(seed, stream, samples, draw, count,
+               [&](std::int64_t row, std::int64_t first, std::span<const std::uint32_t> words) {
+                 std::array<double, kRun> values;
+                 convert(words, values.data());
+                 auto* to = data + row * count + first;
+                 const auto n = std::min<std::int64_t>(static_cast<std::int64_t>(words.size()), count - first);
+                 for (std::int64_t i = 0; i < n; ++i)
+                   to[i] = static_cast<std::remove_reference_t<decltype(*to)>>(values[static_cast<std::size_t>(i)]);
+               });
   };
   if (wide) {
     fill(out.data_ptr<double>());
@@ -63,8 +63,8 @@ Tensor drawn_on_gpu(const Draw& draw, cuda::Distribution distribution, at::IntAr
 
 }  // namespace
 
-void for_each_run(std::uint64_t seed, Stream stream, std::span<const std::int64_t> samples, std::uint32_t draw,
-                  std::int64_t count, const RunBody& body) {
+void draw_words(std::uint64_t seed, Stream stream, std::span<const std::int64_t> samples, std::uint32_t draw,
+                std::int64_t count, const WordConsumer& consume) {
   TORCH_CHECK(count <= (std::int64_t{1} << 34), "random numbers: more than 2^34 elements a sample");
   const std::int64_t runs = (count + kRun - 1) / kRun;
   const auto rows = static_cast<std::int64_t>(samples.size());
@@ -82,7 +82,7 @@ void for_each_run(std::uint64_t seed, Stream stream, std::span<const std::int64_
               draw, static_cast<std::uint32_t>(sample),
               static_cast<std::uint32_t>(sample >> 32) ^ (static_cast<std::uint32_t>(stream) << 24)};
           cpu::kernel_table().philox(key, counter, static_cast<std::uint32_t>(first / 4), size / 4, words.data());
-          body(row, first, std::span(words).first(static_cast<std::size_t>(size)));
+          consume(row, first, std::span(words).first(static_cast<std::size_t>(size)));
         }
       });
 }

@@ -23,7 +23,7 @@ struct Switches {
   Switches() { ops::set_kernels(ops::Kernels::kFast); }
   ~Switches() {
     ops::set_kernels(ops::Kernels::kReference);
-    ops::set_conv(ops::Conv::kWinograd);
+    ops::set_conv_algorithm(ops::ConvAlgorithm::kWinograd);
     ops::set_precision(ops::Precision::kFp32);
     ops::cpu::use_kernel_table(table);
     at::set_num_threads(threads);

@@ -10,7 +10,7 @@ using testing::compare, testing::gap, testing::kSizes, testing::on_every_table, 
     testing::Switches;
 
 TEST_CASE("Fast convolutions equal the reference", "[ops][fast]") {
-  const auto conv = GENERATE(ops::Conv::kWinograd, ops::Conv::kExact);
+  const auto conv = GENERATE(ops::ConvAlgorithm::kWinograd, ops::ConvAlgorithm::kDirect);
   const std::int64_t R = GENERATE(1, 3, 5);
   const bool all = GENERATE(true, false);
   for (const auto& s : kSizes) {
@@ -25,17 +25,17 @@ TEST_CASE("Fast convolutions equal the reference", "[ops][fast]") {
     // Winograd's transforms amplify rounding by about 10; the weights' gradient sums all pixels.
     compare(
         [&](const std::vector<Tensor>& in) {
-          if (in[0].scalar_type() == at::kFloat) ops::set_conv(conv);
+          if (in[0].scalar_type() == at::kFloat) ops::set_conv_algorithm(conv);
           if (!all) return ops::conv2d(in[0], {.weight = in[1]});
           return ops::conv2d(in[0],
                              {.weight = in[1], .bias = in[2], .per_sample = in[3], .residual = in[4], .scale = 0.7});
         },
-        inputs, conv == ops::Conv::kWinograd ? 2e-5 : 2e-6);
+        inputs, conv == ops::ConvAlgorithm::kWinograd ? 2e-5 : 2e-6);
   }
 }
 
 TEST_CASE("Filters of all shapes, padded or not, equal the reference", "[ops][fast]") {
-  const auto conv = GENERATE(ops::Conv::kWinograd, ops::Conv::kExact);
+  const auto conv = GENERATE(ops::ConvAlgorithm::kWinograd, ops::ConvAlgorithm::kDirect);
   const auto [R, S] = GENERATE(std::array{3, 3}, std::array{5, 5}, std::array{1, 3}, std::array{3, 1}, std::array{1, 7},
                                std::array{7, 1}, std::array{1, 1}, std::array{5, 3});
   const std::optional<std::int64_t> padding =
@@ -48,11 +48,11 @@ TEST_CASE("Filters of all shapes, padded or not, equal the reference", "[ops][fa
     const Tensor exact = ops::conv2d(x, {.weight = weight, .bias = bias, .padding = padding, .relu = true});
     CHECK(exact.min().item<double>() == 0.0);
     on_every_table([&] {
-      ops::set_conv(conv);
+      ops::set_conv_algorithm(conv);
       const Tensor found =
           ops::conv2d(x.to(at::kFloat),
                       {.weight = weight.to(at::kFloat), .bias = bias.to(at::kFloat), .padding = padding, .relu = true});
-      CHECK(gap(found, exact) < (conv == ops::Conv::kWinograd ? 2e-5 : 5e-6));  // sums of up to 5,000 products
+      CHECK(gap(found, exact) < (conv == ops::ConvAlgorithm::kWinograd ? 2e-5 : 5e-6));  // sums of up to 5,000 products
     });
   }
 }
@@ -72,7 +72,7 @@ TEST_CASE("Convolutions in bfloat16 stay within its rounding where the CPU has i
     const std::vector<Tensor> inputs{random({B, C, s[2], s[3]}, 1), random({K, C, R, R}, 2), random({K}, 3),
                                      random({B, K, s[2], s[3]}, 4)};
     const Operation conv = [](const std::vector<Tensor>& in) {
-      ops::set_conv(ops::Conv::kExact);
+      ops::set_conv_algorithm(ops::ConvAlgorithm::kDirect);
       ops::set_precision(in[0].scalar_type() == at::kFloat ? ops::Precision::kBf16 : ops::Precision::kFp32);
       return ops::conv2d(in[0], {.weight = in[1], .bias = in[2], .residual = in[3], .scale = 0.7});
     };

@@ -14,9 +14,10 @@ at::Device find_device(const std::string& text);
 void set_device(at::Device device);
 at::Device device();
 
-/// What the convolutions, norms and attention of the GPU's fast operators compute in (`precision: fp32 | tf32 | bf16 | fp16`): activations and
-/// copies of the weights are of that type, weights themselves, sums and everything outside the network float32 or wider. A CPU
-/// that multiplies bfloat16 takes `bf16` for those convolutions that are faster in it than by Winograd's way; all else it computes in float32.
+/// What the convolutions, norms and attention of the GPU's fast operators compute in (`precision: fp32 | tf32 | bf16 |
+/// fp16`): activations and copies of the weights have that type; the weights themselves, sums and everything outside the
+/// network are float32 or wider. A CPU that multiplies bfloat16 takes `bf16` for those convolutions that are faster in it
+/// than by the Winograd algorithm; all else it computes in float32.
 enum class Precision { kFp32, kTf32, kBf16, kFp16 };
 void set_precision(Precision precision);
 Precision precision();

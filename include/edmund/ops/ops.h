@@ -19,16 +19,17 @@ enum class Kernels { kReference, kFast };
 void set_kernels(Kernels kernels);
 Kernels kernels();
 
-/// How the fast kernels convolve with stride 1 on the CPU (`conv: winograd|exact`): by Winograd's F(4×4, 3×3), whose rounding is in whole networks
-/// one to two times that of a direct sum (`edmund bench --phase accuracy`; without gradients 5×5, 1×3, 3×1, 1×7 and 7×1 likewise), or directly (ATen).
-enum class Conv { kWinograd, kExact };
-void set_conv(Conv conv);
-Conv conv();
+/// How the fast kernels convolve with stride 1 on the CPU (`conv: winograd|exact`): by the Winograd algorithm F(4×4, 3×3)
+/// (Lavin & Gray 2016), whose rounding error in whole networks is one to two times that of a direct sum (`edmund bench
+/// --phase accuracy`), without gradients for filters of 5×5, 1×3, 3×1, 1×7 and 7×1 too; or directly (ATen).
+enum class ConvAlgorithm { kWinograd, kDirect };
+void set_conv_algorithm(ConvAlgorithm algorithm);
+ConvAlgorithm conv_algorithm();
 /// What is chosen, for logs: "fast (avx512), 3x3 convolutions by winograd", "fast (cuda:0, bf16)".
 std::string kernels_text();
 
-/// To be called by whoever writes a network's weights other than by an operation on the parameter itself (through flat memory that it is a view
-/// of): forms of the weights that the kernels keep are made anew. adam_ema() calls it.
+/// Invalidates the cache of packed weights. Call after changing weights through memory that autograd does not version,
+/// such as flat memory that parameters are views of. adam_ema() calls it.
 void weights_changed();
 
 /// Where a network's dropout takes its random bits from: sample i of the batch, layer `draw`.

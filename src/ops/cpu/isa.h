@@ -13,8 +13,8 @@ void gemm_transposed(const float* a, long lda, const float* b, long ldb, long de
                      bool accumulate = false);
 void dot_rows(const float* x, long B, long I, const float* w, const float* bias, long first, long last, float* y,
               long O);
-void winograd_weights(Form form, const FilterWeight& weight, long c0, long c1, long n0, long n1, float* u, long plane,
-                      long depth);
+void winograd_weights(WinogradTile kind, const FilterWeight& weight, long c0, long c1, long n0, long n1, float* u,
+                      long plane, long depth);
 void winograd_input(const Tiles& tiles, const float* x, long C, long t0, long t1, float* v, long plane, long row);
 void winograd_output(const Tiles& tiles, const float* m, long plane, long row, long t0, long t1, long n0, long n1,
                      const TileOutput& out);

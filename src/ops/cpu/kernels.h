@@ -15,17 +15,17 @@ struct Output {
   bool relu = false;
 };
 
-/// Convolutions with stride 1 that Winograd's way is written for (Lavin & Gray 2016), by the filter's height × width.
-enum class Form { k3x3, k5x5, k1x3, k3x1, k1x7, k7x1 };
+/// Tiles of the Winograd algorithm (Lavin & Gray 2016), by the height × width of the filter they are for; stride 1.
+enum class WinogradTile { k3x3, k5x5, k1x3, k3x1, k1x7, k7x1 };
 /// Products for each tile and channel, and pixels of the result that they make.
-struct FormShape {
+struct WinogradTileShape {
   long points, height, width;
 };
-constexpr FormShape kFormShapes[] = {{36, 4, 4}, {36, 2, 2}, {6, 1, 4}, {6, 4, 1}, {10, 1, 4}, {10, 4, 1}};
+constexpr WinogradTileShape kWinogradTiles[] = {{36, 4, 4}, {36, 2, 2}, {6, 1, 4}, {6, 4, 1}, {10, 1, 4}, {10, 4, 1}};
 
-/// An image cut into tiles of the result, which are numbered through all images, row by row; the last of a row or column may stand over.
+/// An image cut into tiles of the result, which are numbered through all images, row by row; the last tile of a row or column may overhang.
 struct Tiles {
-  Form form = Form::k3x3;
+  WinogradTile kind = WinogradTile::k3x3;
   long H = 0, W = 0;           // of x
   long y_pad = 0, x_pad = 0;   // zeros before its first row and column
   long out_H = 0, out_W = 0;   // of the result
@@ -112,10 +112,10 @@ struct KernelTable {
   void (*gemm_plane)(const float* a, long lda, long rows, long depth, const float* packed, long columns, float* c,
                      long ldc, bool accumulate);
 
-  /// Winograd's transforms. Their results are planes, one for each point of the form.
+  /// The Winograd algorithm's transforms. Their results are planes, one for each point of the tile.
   /// Of the weight, G g Gᵀ, for input channels [c0, c1) and output channels [n0, n1) (n0 a multiple of panel) as panels for gemm_plane(): element
   /// (p, n, c) at u + p·plane + (n - n0)/panel·depth·panel + (c - c0)·panel + n mod panel.
-  void (*winograd_weights)(Form form, const FilterWeight& weight, long c0, long c1, long n0, long n1, float* u,
+  void (*winograd_weights)(WinogradTile kind, const FilterWeight& weight, long c0, long c1, long n0, long n1, float* u,
                            long plane, long depth);
   /// Of tiles [t0, t1) of x [B, H, W, C], Bᵀ d B: element (p, t, c) at v + p·plane + (t - t0)·row + c; zeros from C to row.
   void (*winograd_input)(const Tiles& tiles, const float* x, long C, long t0, long t1, float* v, long plane, long row);

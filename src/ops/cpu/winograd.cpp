@@ -2,7 +2,7 @@
 // instead of 9 for 3×3. The sum over channels makes a matrix product for each point (gemm_plane); these are the transforms before and after.
 #include "isa.h"
 #include "vector.h"
-#include "winograd_forms.h"
+#include "winograd_tiles.h"
 
 namespace edmund::ops::cpu::EDMUND_ISA {
 namespace {
@@ -12,7 +12,7 @@ struct Tile {
   long image, y, x;
 };
 EDMUND_INLINE Tile tile_at(const Tiles& tiles, long t) {
-  const FormShape& shape = kFormShapes[static_cast<int>(tiles.form)];
+  const WinogradTileShape& shape = kWinogradTiles[static_cast<int>(tiles.kind)];
   const long row = t / tiles.columns;
   return {row / tiles.rows, row % tiles.rows * shape.height, t % tiles.columns * shape.width};
 }
@@ -125,17 +125,17 @@ void weights_of(const FilterWeight& weight, long c0, long c1, long n0, long n1, 
 }  // namespace
 
 void winograd_input(const Tiles& tiles, const float* x, long C, long t0, long t1, float* v, long plane, long row) {
-  with_form(tiles.form, [&]<typename A>(A) { input_of<A>(tiles, x, C, t0, t1, v, plane, row); });
+  with_tile(tiles.kind, [&]<typename A>(A) { input_of<A>(tiles, x, C, t0, t1, v, plane, row); });
 }
 
 void winograd_output(const Tiles& tiles, const float* m, long plane, long row, long t0, long t1, long n0, long n1,
                      const TileOutput& out) {
-  with_form(tiles.form, [&]<typename A>(A) { output_of<A>(tiles, m, plane, row, t0, t1, n0, n1, out); });
+  with_tile(tiles.kind, [&]<typename A>(A) { output_of<A>(tiles, m, plane, row, t0, t1, n0, n1, out); });
 }
 
-void winograd_weights(Form form, const FilterWeight& weight, long c0, long c1, long n0, long n1, float* u, long plane,
-                      long depth) {
-  with_form(form, [&]<typename A>(A) { weights_of<A>(weight, c0, c1, n0, n1, u, plane, depth); });
+void winograd_weights(WinogradTile kind, const FilterWeight& weight, long c0, long c1, long n0, long n1, float* u,
+                      long plane, long depth) {
+  with_tile(kind, [&]<typename A>(A) { weights_of<A>(weight, c0, c1, n0, n1, u, plane, depth); });
 }
 
 void winograd_gradient(const Tiles& tiles, const float* dy, long K, long t0, long t1, float* v, long plane, long row) {

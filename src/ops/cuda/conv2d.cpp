@@ -1,11 +1,12 @@
 // conv2d on the GPU: cuDNN's channels-last convolution in the type of `precision`, then one pass for all that is added. Weights are cast for each
-// call; for sampling the cast form is kept until they change.
-#include "../kept_forms.h"
+// call; for sampling the cast weights are cached until they change.
+#include "../packed_weight_cache.h"
 #include "glue.h"
 
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <tuple>
+#include <variant>
 
 namespace edmund::ops::cuda {
 namespace {
@@ -20,15 +21,11 @@ Tensor cast(const Tensor& x, at::ScalarType type) {
   return x.to(x.options().dtype(type), /*non_blocking=*/false, /*copy=*/true, at::MemoryFormat::ChannelsLast);
 }
 
-struct NoProof {
-  bool operator==(const NoProof&) const = default;
-};
-
-Tensor kept_form(const Tensor& weight, at::ScalarType type, std::uint64_t weights) {
+Tensor cached_cast(const Tensor& weight, at::ScalarType type, std::uint64_t weights) {
   // Never destroyed: at the end of the process there is no driver to give memory back to.
-  static auto& forms = *new KeptForms<at::ScalarType, NoProof>;
+  static auto& cache = *new PackedWeightCache<at::ScalarType, std::monostate>;
   if (weight.is_inference()) return cast(weight, type);
-  return forms.get(weight, type, weights, {}, [&] { return cast(weight, type); });
+  return cache.get(weight, type, weights, {}, [&] { return cast(weight, type); });
 }
 
 // What follows a convolution.
@@ -78,7 +75,7 @@ class Function : public torch::autograd::Function<Function> {
     const auto dtype = static_cast<at::ScalarType>(type);
     const Tensor x = cast(*input, dtype), weight = cast(*weights, dtype);
     ctx->save_for_backward({x, weight});
-    ctx->saved_data["needs"] = wanted_gradients({&input, &weights, &bias, &per_sample, &residual});
+    ctx->saved_data["grads"] = wanted_gradients({&input, &weights, &bias, &per_sample, &residual});
     ctx->saved_data["scale"] = scale;
     ctx->saved_data["padding"] = padding;
     ctx->saved_data["input"] = static_cast<std::int64_t>(input->scalar_type());
@@ -96,16 +93,16 @@ class Function : public torch::autograd::Function<Function> {
     const double scale = ctx->saved_data["scale"].toDouble();
     const std::int64_t padding = ctx->saved_data["padding"].toInt();
     const auto type = [&](const char* name) { return static_cast<at::ScalarType>(ctx->saved_data[name].toInt()); };
-    const Needs needs(ctx->saved_data["needs"].toInt());
+    const InputGrads grads(ctx->saved_data["grads"].toInt());
     Tensor per_image;
-    const Tensor dy = tail_gradients(cast(gradients[0], x.scalar_type()), scale, needs(2) || needs(3), per_image);
+    const Tensor dy = tail_gradients(cast(gradients[0], x.scalar_type()), scale, grads(2) || grads(3), per_image);
     const auto [dx, dw, none] = at::convolution_backward(dy, x, weight, std::nullopt, {1, 1}, {padding, padding},
-                                                         {1, 1}, false, {0, 0}, 1, {needs(0), needs(1), false});
-    return {needs(0) ? dx.to(type("input")) : Tensor(),
-            needs(1) ? dw.to(at::kFloat) : Tensor(),
-            needs(2) ? per_image.sum(0) : Tensor(),
-            needs(3) ? per_image : Tensor(),
-            needs(4) ? dy.to(type("residual")) : Tensor(),
+                                                         {1, 1}, false, {0, 0}, 1, {grads(0), grads(1), false});
+    return {grads(0) ? dx.to(type("input")) : Tensor(),
+            grads(1) ? dw.to(at::kFloat) : Tensor(),
+            grads(2) ? per_image.sum(0) : Tensor(),
+            grads(3) ? per_image : Tensor(),
+            grads(4) ? dy.to(type("residual")) : Tensor(),
             {},
             {},
             {}};
@@ -120,7 +117,7 @@ Tensor conv2d(const Tensor& x, const Conv2d& args, const ConvContext& context) {
   if (wants_gradient({&x, &args.weight, &args.bias, &args.per_sample, &args.residual}))
     return Function::apply(if_defined(x), if_defined(args.weight), if_defined(args.bias), if_defined(args.per_sample),
                            if_defined(args.residual), args.scale, padding, static_cast<std::int64_t>(type));
-  return forward(cast(x, type), kept_form(args.weight, type, context.weights),
+  return forward(cast(x, type), cached_cast(args.weight, type, context.weights),
                  {args.bias, args.per_sample, args.residual, args.scale}, padding);
 }
 

@@ -60,7 +60,7 @@ Tensor forward(const Tensor& x, const Norm& norm, const NormInputs& inputs, Tens
 }
 
 NormGradients backward(const Tensor& x, const Tensor& dy, const Tensor& rows, const Norm& norm,
-                       const NormInputs& inputs, const Needs& needs) {
+                       const NormInputs& inputs, const InputGrads& grads) {
   const c10::cuda::CUDAGuard guard(x.device());
   const NormTask task = task_of(x, norm);
   Tensor dx = empty_image(x, x.size(1), x.size(2), x.size(3));
@@ -73,10 +73,10 @@ NormGradients backward(const Tensor& x, const Tensor& dy, const Tensor& rows, co
   const Tensor adapt = inputs.scale.defined() ? inputs.scale + 1.0 : Tensor();
   const auto over_images = [&](const Tensor& s) { return (adapt.defined() ? s * adapt : s).sum(0); };
   return {.x = dx,
-          .weight = needs(1) ? over_images(products) : Tensor(),
-          .bias = needs(2) ? over_images(sums) : Tensor(),
-          .scale = needs(3) ? products * inputs.weight + sums * inputs.bias : Tensor(),
-          .shift = needs(4) ? sums.contiguous() : Tensor()};
+          .weight = grads(1) ? over_images(products) : Tensor(),
+          .bias = grads(2) ? over_images(sums) : Tensor(),
+          .scale = grads(3) ? products * inputs.weight + sums * inputs.bias : Tensor(),
+          .shift = grads(4) ? sums.contiguous() : Tensor()};
 }
 
 }  // namespace

@@ -240,16 +240,16 @@ struct Line {
   }
 };
 
-/// Calls f with an object of the form's type.
+/// Calls f with an object of the tile's algorithm.
 template <typename Call>
-EDMUND_INLINE void with_form(Form form, const Call& f) {
-  switch (form) {
-    case Form::k3x3: return f(Square<F4x3>());
-    case Form::k5x5: return f(Square<F2x5>());
-    case Form::k1x3: return f(Line<F4x3, false>());
-    case Form::k3x1: return f(Line<F4x3, true>());
-    case Form::k1x7: return f(Line<F4x7, false>());
-    case Form::k7x1: return f(Line<F4x7, true>());
+EDMUND_INLINE void with_tile(WinogradTile kind, const Call& f) {
+  switch (kind) {
+    case WinogradTile::k3x3: return f(Square<F4x3>());
+    case WinogradTile::k5x5: return f(Square<F2x5>());
+    case WinogradTile::k1x3: return f(Line<F4x3, false>());
+    case WinogradTile::k3x1: return f(Line<F4x3, true>());
+    case WinogradTile::k1x7: return f(Line<F4x7, false>());
+    case WinogradTile::k7x1: return f(Line<F4x7, true>());
   }
 }
 
