@@ -70,7 +70,8 @@ void CachingAllocator::release(void* memory) {
   own.sizes_[block->bytes].idle.push_back(block);
 }
 
-// Frees the least recently requested sizes first, until used and idle bytes together are at most `bytes` or none is idle.
+// Frees the least recently requested sizes first, until used and idle bytes together are at most
+// `bytes` or none is idle.
 void CachingAllocator::free_idle_until(std::size_t bytes) {
   while (used_ + idle_ > bytes && idle_ > 0) {
     SizeClass* oldest = nullptr;

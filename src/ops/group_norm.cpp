@@ -10,7 +10,8 @@
 namespace edmund::ops {
 namespace {
 
-// 0 or 1/(1-p) for each element of x: element n of image i is kept if word n of (seed, kDropout, samples[i], layer) is at least p·2^32.
+// 0 or 1/(1-p) for each element of x: element n of image i is kept if word n of (seed, kDropout,
+// samples[i], layer) is at least p·2^32.
 Tensor dropout_factors(const Tensor& x, const GroupNorm& args) {
   const Tensor mask = at::empty(x.sizes(), at::kFloat);
   auto* data = mask.data_ptr<float>();

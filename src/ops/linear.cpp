@@ -8,21 +8,26 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
 #include <ATen/Parallel.h>
-#include <torch/csrc/autograd/custom_function.h>
 
 namespace edmund::ops {
 namespace {
 
-constexpr std::int64_t kFewRows = 32;  // beyond them a matrix product is the faster way
+constexpr std::int64_t kFewRows = 32;            // beyond them a matrix product is the faster way
+constexpr std::int64_t kWeightsOfTask = 65'536;  // fewer are not worth a thread's start
 
 Tensor few_rows(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const std::int64_t B = x.size(0), I = x.size(1), O = weight.size(0);
   Tensor y = at::empty({B, O}, at::kFloat);
   const Tensor rows = x.contiguous(), w = weight.contiguous();
-  const float *from = rows.const_data_ptr<float>(), *of_w = w.const_data_ptr<float>(), *add = cpu::data_or_null(bias);
-  float* to = y.data_ptr<float>();
-  at::parallel_for(0, O, std::max<std::int64_t>(4, 65'536 / I), [&](std::int64_t first, std::int64_t last) {
-    cpu::kernel_table().dot_rows(from, B, I, of_w, add, first, last, to, O);
+  const cpu::LinearTask task{.x = rows.const_data_ptr<float>(),
+                             .w = w.const_data_ptr<float>(),
+                             .bias = cpu::data_or_null(bias),
+                             .y = y.data_ptr<float>(),
+                             .B = B,
+                             .I = I,
+                             .O = O};
+  at::parallel_for(0, O, std::max<std::int64_t>(4, kWeightsOfTask / I), [&](std::int64_t first, std::int64_t last) {
+    cpu::kernel_table().dot_rows(task, {first, last});
   });
   return y;
 }
@@ -35,7 +40,8 @@ OperatorTime described(std::string_view name, const Tensor& x, const Tensor& wei
           .bytes = static_cast<double>(x.element_size()) * (B * (in + out) + in * out)};
 }
 
-// few_rows() with gradients, whose products are made of rows of x and of the weight as they lie; I is a multiple of the panel.
+// few_rows() with gradients, whose products are made of rows of x and of the weight as they lie; I
+// is a multiple of the panel.
 class Function : public torch::autograd::Function<Function> {
  public:
   using Maybe = std::optional<Tensor>;
@@ -62,15 +68,17 @@ class Function : public torch::autograd::Function<Function> {
     if (grads(0)) {
       dx = at::empty({B, I}, at::kFloat);
       const Tensor turned = dy.t().contiguous();  // [O, B]
-      table.gemm_transposed(turned.const_data_ptr<float>(), B, weight.const_data_ptr<float>(), I, O, B, I,
-                            dx.data_ptr<float>(), I, false);
+      table.gemm_transposed({turned.const_data_ptr<float>(), B}, {weight.const_data_ptr<float>(), I},
+                            {.m = B, .n = I, .k = O}, {dx.data_ptr<float>(), I}, false);
     }
     if (grads(1)) {
       dw = at::empty({O, I}, at::kFloat);
       float* to = dw.data_ptr<float>();
-      at::parallel_for(0, O, std::max<std::int64_t>(12, 65'536 / I), [&](std::int64_t first, std::int64_t last) {
-        table.gemm_transposed(of_dy + first, O, of_x, I, B, last - first, I, to + first * I, I, false);
-      });
+      at::parallel_for(0, O, std::max<std::int64_t>(12, kWeightsOfTask / I),
+                       [&](std::int64_t first, std::int64_t last) {
+                         table.gemm_transposed({of_dy + first, O}, {of_x, I}, {.m = last - first, .n = I, .k = B},
+                                               {to + first * I, I}, false);
+                       });
     }
     if (grads(2)) {
       db = at::empty({O}, at::kFloat);

@@ -11,13 +11,14 @@
 
 namespace edmund::ops {
 
-/// Weights packed as kernels read them, cached until the weight changes. Packing: which layout. Fingerprint: what must be
-/// equal besides, such as some of the values.
+/// Weights packed as kernels read them, cached until the weight changes. Packing: which layout.
+/// Fingerprint: what must be equal besides, such as some of the values.
 template <typename Packing, typename Fingerprint>
 class PackedWeightCache {
  public:
-  /// The packed weight: the cached one, or pack() if there is none or the weight has changed since (its autograd version,
-  /// its memory after set_data, `generation` or the fingerprint differ). Thread-safe.
+  /// The packed weight: the cached one, or pack() if there is none or the weight has changed since
+  /// (its autograd version, its memory after set_data, `generation` or the fingerprint differ).
+  /// Thread-safe.
   template <typename Pack>
   Tensor get(const Tensor& weight, Packing packing, std::uint64_t generation, const Fingerprint& fingerprint,
              const Pack& pack) {

@@ -29,8 +29,10 @@ namespace cpu {
 namespace {
 
 using Sample = std::array<float, 16>;
+constexpr long kFloatsOfTask = 16'384;  // fewer are not worth a thread's start
 
-// Values spread over the weight: one more guard against a weight that was modified without notification.
+// Values spread over the weight: one more guard against a weight that was modified without
+// notification.
 Sample sample_of(const Tensor& weight) {
   Sample out;
   const float* data = weight.const_data_ptr<float>();
@@ -66,7 +68,7 @@ Tensor pack(const Tensor& weight, Packing packing) {
   const long d_stride = backward ? C : 1, n_stride = backward ? 1 : C;
   const float* from = plain.const_data_ptr<float>();
   float* to = packed.data_ptr<float>();
-  at::parallel_for(0, panels, 1 + 16'384 / (depth * table.panel), [&](std::int64_t begin, std::int64_t end) {
+  at::parallel_for(0, panels, 1 + kFloatsOfTask / (depth * table.panel), [&](std::int64_t begin, std::int64_t end) {
     const long first = begin * table.panel, last = std::min<long>(end * table.panel, columns);
     table.pack(from + first * n_stride, depth, last - first, d_stride, n_stride, to + first * depth);
   });

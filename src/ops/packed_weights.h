@@ -6,7 +6,8 @@
 
 namespace edmund::ops::cpu {
 
-/// Layouts of a convolution's weight [K, C, R, S] for the kernels: panels of columns, see KernelTable.
+/// Layouts of a convolution's weight [K, C, R, S] for the kernels: panels of columns, see
+/// KernelTable.
 enum class Packing {
   kMatrix,            // 1×1: C deep, K columns
   kMatrixBackward,    // 1×1: K deep, C columns
@@ -15,8 +16,9 @@ enum class Packing {
   kBf16               // the weight itself as bfloat16, channels-last
 };
 
-/// kOn, for sampling: the packed weight is cached until the weight changes, be it through autograd's version counter,
-/// set_data or weights_changed(). kOff, for training, where weights change at each step.
+/// kOn, for sampling: the packed weight is cached until the weight changes, be it through
+/// autograd's version counter, set_data or weights_changed(). kOff, for training, where weights
+/// change at each step.
 enum class Caching { kOff, kOn };
 Tensor packed_weight(const Tensor& weight, Packing packing, Caching caching);
 

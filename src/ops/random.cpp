@@ -17,7 +17,8 @@ namespace {
 
 constexpr std::int64_t kRun = 1024;  // elements that one task draws at once
 
-// Rounding to float32 may reach 1: the largest number below stands for it, so that the interval stays open.
+// Rounding to float32 may reach 1: the largest number below stands for it, so that the interval
+// stays open.
 double below_one(double u, at::ScalarType dtype) { return dtype == at::kDouble ? u : std::min(u, 1.0 - 0x1p-24); }
 
 std::vector<std::int64_t> batch_shape(std::size_t rows, at::IntArrayRef shape) {
@@ -68,23 +69,18 @@ void draw_words(std::uint64_t seed, Stream stream, std::span<const std::int64_t>
   TORCH_CHECK(count <= (std::int64_t{1} << 34), "random numbers: more than 2^34 elements a sample");
   const std::int64_t runs = (count + kRun - 1) / kRun;
   const auto rows = static_cast<std::int64_t>(samples.size());
-  at::parallel_for(
-      0, rows * runs, std::max<std::int64_t>(1, 8192 / std::max<std::int64_t>(1, std::min(count, kRun))),
-      [&](std::int64_t begin, std::int64_t end) {
-        std::array<std::uint32_t, kRun> words;
-        for (std::int64_t task = begin; task < end; ++task) {
-          const std::int64_t row = task / runs, first = task % runs * kRun;
-          const std::int64_t size = std::min(kRun, (count - first + 3) / 4 * 4);
-          const auto sample = static_cast<std::uint64_t>(samples[static_cast<std::size_t>(row)]);
-          // The layout of RandomKey::words().
-          const std::uint32_t key[2] = {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)};
-          const std::uint32_t counter[3] = {
-              draw, static_cast<std::uint32_t>(sample),
-              static_cast<std::uint32_t>(sample >> 32) ^ (static_cast<std::uint32_t>(stream) << 24)};
-          cpu::kernel_table().philox(key, counter, static_cast<std::uint32_t>(first / 4), size / 4, words.data());
-          consume(row, first, std::span(words).first(static_cast<std::size_t>(size)));
-        }
-      });
+  at::parallel_for(0, rows * runs, std::max<std::int64_t>(1, 8192 / std::max<std::int64_t>(1, std::min(count, kRun))),
+                   [&](std::int64_t begin, std::int64_t end) {
+                     std::array<std::uint32_t, kRun> words;
+                     for (std::int64_t task = begin; task < end; ++task) {
+                       const std::int64_t row = task / runs, first = task % runs * kRun;
+                       const std::int64_t size = std::min(kRun, (count - first + 3) / 4 * 4);
+                       const auto sample = static_cast<std::uint64_t>(samples[static_cast<std::size_t>(row)]);
+                       cpu::kernel_table().philox(RandomKey{seed, stream, sample, draw}.philox_key(),
+                                                  static_cast<std::uint32_t>(first / 4), size / 4, words.data());
+                       consume(row, first, std::span(words).first(static_cast<std::size_t>(size)));
+                     }
+                   });
 }
 
 Tensor normal(std::uint64_t seed, Stream stream, std::span<const std::int64_t> samples, std::uint32_t draw,

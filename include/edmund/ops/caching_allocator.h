@@ -8,13 +8,15 @@
 
 namespace edmund::ops {
 
-/// Allocator of CPU tensors that keeps freed blocks and hands them to the next tensors of exactly their size. A step of
-/// training or sampling asks for the same sizes again and again, so that nothing is allocated after the first step, and
-/// each thread writes again where it has written before: on a processor whose cores do not all share one cache, lines
-/// that another core changed last take longer to arrive than those from memory.
+/// Allocator of CPU tensors that keeps freed blocks and hands them to the next tensors of exactly
+/// their size. A step of training or sampling asks for the same sizes again and again, so that
+/// nothing is allocated after the first step, and each thread writes again where it has written
+/// before: on a processor whose cores do not all share one cache, lines that another core changed
+/// last take longer to arrive than those from memory.
 ///
-/// Blocks in use and idle ones together never exceed the peak of those in use by more than a sixteenth: idle blocks are
-/// freed before that, the size that was requested least recently first. Thread-safe.
+/// Blocks in use and idle ones together never exceed the peak of those in use by more than a
+/// sixteenth: idle blocks are freed before that, the size that was requested least recently first.
+/// Thread-safe.
 class CachingAllocator final : public c10::Allocator {
  public:
   CachingAllocator() = default;
@@ -49,7 +51,8 @@ class CachingAllocator final : public c10::Allocator {
   std::size_t used_ = 0, idle_ = 0, peak_ = 0, requests_ = 0;
 };
 
-/// From now on LibTorch allocates CPU tensors from one CachingAllocator, which lives as long as the process.
+/// From now on LibTorch allocates CPU tensors from one CachingAllocator, which lives as long as the
+/// process.
 void install_caching_allocator();
 
 }  // namespace edmund::ops

@@ -3,26 +3,15 @@
 #include "glue.h"
 
 #include <ATen/ATen.h>
-#include <cmath>
 
 namespace edmund::ops::cuda {
 namespace {
 
-// What a call is, beside its tensors.
-struct Norm {
-  std::int64_t groups = 1;
-  double eps = 0.0;
-  bool silu = true;
-  double dropout = 0.0;
-  std::uint64_t seed = 0;
-  std::uint32_t layer = 0;
+struct Norm : NormSettings {
   Tensor samples = {};  // int64 [B] on the GPU; undefined: no dropout
 
-  Norm(const GroupNorm& args, at::Device device)
-      : groups(args.groups), eps(args.eps), silu(args.silu), layer(args.layer) {
-    if (args.key == nullptr || args.dropout == 0.0) return;
-    dropout = args.dropout;
-    seed = args.key->seed;
+  Norm(const GroupNorm& args, at::Device device) : NormSettings(args) {
+    if (dropout == 0.0) return;
     samples = args.key->positions.defined() ? args.key->positions
                                             : at::tensor(at::ArrayRef<std::int64_t>(args.key->samples)).to(device);
   }
@@ -31,12 +20,12 @@ struct Norm {
 NormTask task_of(const Tensor& x, const Norm& norm) {
   NormTask task{.shape = image_shape(x), .groups = norm.groups, .eps = norm.eps, .silu = norm.silu};
   if (norm.samples.defined())
-    task.dropout = {.key = {.seed = norm.seed,
-                            .stream = static_cast<std::uint32_t>(Stream::kDropout),
-                            .draw = norm.layer,
-                            .samples = norm.samples.const_data_ptr<std::int64_t>()},
-                    .limit = static_cast<std::uint32_t>(std::ldexp(norm.dropout, 32)),
-                    .kept = static_cast<float>(1.0 / (1.0 - norm.dropout))};
+    task.dropout = {.keys = {.seed = norm.seed,
+                             .stream = Stream::kDropout,
+                             .draw = norm.layer,
+                             .samples = norm.samples.const_data_ptr<std::int64_t>()},
+                    .limit = norm.limit(),
+                    .kept = norm.kept()};
   return task;
 }
 
