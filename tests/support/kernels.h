@@ -22,7 +22,8 @@ class UseKernels {
   UseKernels& operator=(const UseKernels&) = delete;
 };
 
-/// Runs body(name) with the reference, with fast kernels and direct convolutions, and with Winograd's; on a GPU (TestDevice) with its own.
+/// Runs body(name) with the reference, with fast kernels and direct convolutions, and with
+/// Winograd's; on a GPU (TestDevice) with its own.
 template <typename Body>
 void for_each_backend(const Body& body) {
   if (TestDevice::current().is_cuda()) return body("cuda");
