@@ -4,7 +4,7 @@
 
 namespace edmund {
 
-NetworkFactory make_ddpmpp, make_ncsnpp, make_unet;
+NetworkFactory make_ddpmpp, make_ncsnpp, make_resnet, make_unet;
 
 namespace {
 
@@ -18,6 +18,8 @@ constexpr NetworkEntry kNetworks[] = {
     {"ncsnpp", "unet as NCSN++: Fourier embedding, residual encoder, [1,3,3,1] filter",
      "Song et al. 2021; Karras et al. 2022, table 7", make_ncsnpp,
      "{channels: 16, multipliers: [1, 2], blocks: 1, attention: [4]}"},
+    {"resnet", "residual blocks at one resolution, fully convolutional: a fast baseline",
+     "He et al. 2016; blocks of Dhariwal & Nichol 2021", make_resnet, "{channels: 16, blocks: 2}"},
 };
 
 }  // namespace
