@@ -27,7 +27,7 @@ Backend read_backend(Options& root) {
   const std::string kernels = root.choice("kernels", "fast", {"fast", "reference"});
   out.kernels = kernels == "fast" ? ops::Kernels::kFast : ops::Kernels::kReference;
   const std::string conv = root.choice("conv", "winograd", {"winograd", "exact"});
-  out.conv = conv == "winograd" ? ops::Conv::kWinograd : ops::Conv::kExact;
+  out.conv = conv == "winograd" ? ops::ConvAlgorithm::kWinograd : ops::ConvAlgorithm::kDirect;
   out.device = read_device(root);
   const std::string precision = root.choice("precision", "fp32", {"fp32", "tf32", "bf16", "fp16"});
   out.precision = precision == "bf16"   ? ops::Precision::kBf16
@@ -77,7 +77,7 @@ EvaluationSettings read_evaluation(Options& evaluation) {
 
 void apply_backend(const Backend& backend) {
   ops::set_kernels(backend.kernels);
-  ops::set_conv(backend.conv);
+  ops::set_conv_algorithm(backend.conv);
   ops::set_device(backend.device);
   ops::set_precision(backend.precision);
   ops::set_graphs(backend.graphs);

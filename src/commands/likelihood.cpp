@@ -164,7 +164,7 @@ ExitCode likelihood(const LikelihoodFlags& flags) {
       load_model(flags.target.path, flags.target.overrides, flags.train ? Needs::kData : Needs::kModel,
                  flags.raw ? Weights::kRaw : Weights::kEma);
   Experiment& experiment = trained.experiment;
-  ops::set_conv(ops::Conv::kExact);  // Winograd's rounding would add up over the trace's integral
+  ops::set_conv_algorithm(ops::ConvAlgorithm::kDirect);  // Winograd's rounding would add up over the trace's integral
   const auto seed = flags.seed >= 0 ? static_cast<std::uint64_t>(flags.seed) : experiment.config.evaluation.seed;
   const Sampling& sampling = experiment.sampling;
   if (sampling.guidance != 1.0 || sampling.clip || sampling.threshold > 0)

@@ -1,6 +1,6 @@
 #include "edmund/commands/command.h"
 #include "edmund/core/error.h"
-#include "edmund/ops/memory.h"
+#include "edmund/ops/caching_allocator.h"
 
 #include <exception>
 #include <iostream>
@@ -22,7 +22,7 @@ int main(int argc, char** argv) {
   using edmund::ExitCode;
   keep_heap();
 #ifndef __SANITIZE_ADDRESS__  // which is to see what reads a dead tensor
-  edmund::ops::keep_memory();
+  edmund::ops::install_caching_allocator();
 #endif
   try {
     return static_cast<int>(edmund::run_command({argv + 1, argv + argc}));

@@ -1,3 +1,25 @@
+// unet, ddpmpp, ncsnpp — U-Net of Song et al. 2021 as Karras et al. 2022 reformulate it, under the
+// same options:
+//
+//                         unet        ddpmpp     ncsnpp
+//   channels              128         128        128        of the finest resolution
+//   multipliers           [1,2,2,2]   [2,2,2]    [2,2,2]    of each resolution, the finest first
+//   embedding_multiplier  4           4          4          width of the embedding of all blocks
+//   noise_multiplier      1           1          2          width of the noise embedding
+//   blocks                4           4          4          of each resolution
+//   attention             [16]        [16]       [16]       resolutions, beside the coarsest
+//   dropout               0.1         0.13       0.13       before a block's second convolution
+//   embedding             positional  positional fourier    of the noise level
+//   encoder               standard    standard   residual   standard | skip | residual: how the
+//                                                           input reaches coarser resolutions
+//   decoder               standard    standard   standard   standard | skip: the image is made at
+//                                                           the finest one, or summed over all
+//   resample_filter       [1,1]       [1,1]      [1,3,3,1]  even number of taps
+//   learned_variance      false       false      false      2C channels, the first C of which count
+//                                                           (Nichol & Dhariwal 2021)
+//
+// unet has the defaults of NVlabs/edm's SongUNet, the others those of its training command for
+// 32×32 images.
 #include "edmund/networks/song_unet.h"
 
 #include "edmund/core/error.h"
@@ -9,16 +31,62 @@
 namespace edmund {
 namespace {
 
-// Weights of Song et al.'s U-Nets as NVlabs/edm draws them: Glorot uniform; layers that end a residual branch start near zero.
+// Weights of Song et al.'s U-Nets as NVlabs/edm draws them: Glorot uniform; layers that end a
+// residual branch start near zero.
 constexpr Init kInit{.draw = Draw::kXavierUniform};
 constexpr Init kInitZero{.draw = Draw::kXavierUniform, .weight = 1e-5};
 const Init kInitAttention{.draw = Draw::kXavierUniform, .weight = std::sqrt(0.2)};
 constexpr double kEps = 1e-6;
 const double kSkipScale = std::sqrt(0.5);
 
-// One-hot rows; "no class" (= number of classes) gives zeros.
-Tensor one_hot(const Tensor& labels, std::int64_t classes, const at::TensorOptions& options) {
-  return at::zeros({labels.size(0), classes + 1}, options).scatter_(1, labels.unsqueeze(1), 1.0).narrow(1, 0, classes);
+using Noise = SongUNet::Noise;
+using Encoder = SongUNet::Encoder;
+using Decoder = SongUNet::Decoder;
+
+// Reads the options into `c`, which holds the defaults.
+SongUNet::Config read(Options& options, const NetworkContext& context, SongUNet::Config c) {
+  c.resolution = context.image.height;
+  c.in_channels = context.image.channels;
+  c.num_classes = context.num_classes;
+  c.augment_labels = context.augment_labels;
+  c.channels = options.integer("channels", c.channels, between(4, 4096));
+  c.multipliers = options.integers("multipliers", c.multipliers, between(1, 64));
+  c.embedding_multiplier = options.integer("embedding_multiplier", c.embedding_multiplier, between(1, 64));
+  c.noise_multiplier = options.integer("noise_multiplier", c.noise_multiplier, between(1, 64));
+  c.blocks = options.integer("blocks", c.blocks, between(1, 64));
+  c.attention = options.integers("attention", c.attention, at_least(1));
+  c.dropout = options.real("dropout", c.dropout, {.low = 0.0, .high = 1.0, .open_high = true});
+  const auto noise =
+      options.choice("embedding", c.embedding == Noise::kFourier ? "fourier" : "positional", {"positional", "fourier"});
+  c.embedding = noise == "fourier" ? Noise::kFourier : Noise::kPositional;
+  const auto encoder = options.choice("encoder", c.encoder == Encoder::kResidual ? "residual" : "standard",
+                                      {"standard", "skip", "residual"});
+  c.encoder = encoder == "skip" ? Encoder::kSkip : encoder == "residual" ? Encoder::kResidual : Encoder::kStandard;
+  c.decoder =
+      options.choice("decoder", "standard", {"standard", "skip"}) == "skip" ? Decoder::kSkip : Decoder::kStandard;
+  c.resample_filter = options.reals("resample_filter", c.resample_filter);
+  c.out_channels = options.flag("learned_variance", false) ? 2 * c.in_channels : c.in_channels;
+
+  return c;
+}
+
+std::shared_ptr<Network> make_song_unet(Options& options, const NetworkContext& context, SongUNet::Config defaults) {
+  SongUNet::Config c = read(options, context, std::move(defaults));
+  const auto& image = context.image;
+  options.check(image.height == image.width, "type",
+                "takes square images only, the data's are {}×{}; resize or crop them", image.height, image.width);
+  const auto found = SongUNet::problem(c);
+  if (found) options.reject(found->option, found->reason);
+  // The mistake is recorded; a small network of the right kind stands in until all mistakes are
+  // reported.
+  if (found)
+    c = {.resolution = c.resolution,
+         .in_channels = c.in_channels,
+         .out_channels = c.out_channels,
+         .channels = 32,
+         .multipliers = {1},
+         .blocks = 1};
+  return std::make_shared<SongUNet>(std::move(c));
 }
 
 }  // namespace
@@ -103,17 +171,8 @@ Tensor SongUNet::embedding(const Tensor& c_noise, const Condition& condition, st
   const Tensor cos_sin = noise_embedding(c_noise);                                                    // [B or 1, noise]
   Tensor e = cos_sin.reshape({cos_sin.size(0), 2, -1}).flip(1).reshape(cos_sin.sizes()).to(options);  // [sin, cos]
   if (map_label_) {
-    const std::int64_t n = config_.num_classes;
-    Tensor labels = condition.labels;
-    if (!labels.defined()) {
-      labels = at::zeros({1, n}, options);
-    } else if (labels.dim() == 1) {
-      TORCH_CHECK(labels.size(0) == batch || labels.size(0) == 1, "SongUNet: ", labels.size(0),
-                  " labels for a batch of ", batch);
-      labels = one_hot(labels.to(options.device(), at::kLong), n, options);
-    }
-    TORCH_CHECK(labels.dim() == 2 && labels.size(1) == n, "SongUNet: labels ", labels.sizes(), " for ", n, " classes");
-    e = e + map_label_->forward(labels.to(options) * std::sqrt(static_cast<double>(n)));
+    const Tensor rows = class_rows(condition.labels, config_.num_classes, batch, options);
+    e = e + map_label_->forward(rows * std::sqrt(static_cast<double>(config_.num_classes)));
   }
   if (map_augment_ && condition.augment.defined()) e = e + map_augment_->forward(condition.augment.to(options));
   e = at::silu(map_layer0_->forward(e));
@@ -160,5 +219,23 @@ Tensor SongUNet::forward(const Tensor& input, const Tensor& c_noise, const Condi
 }
 
 void SongUNet::initialize(std::uint64_t seed) { initialize_layers(*this, seed); }
+
+std::shared_ptr<Network> make_unet(Options& options, const NetworkContext& context) {
+  return make_song_unet(options, context, {});
+}
+
+std::shared_ptr<Network> make_ddpmpp(Options& options, const NetworkContext& context) {
+  return make_song_unet(options, context, {.multipliers = {2, 2, 2}, .dropout = 0.13});
+}
+
+std::shared_ptr<Network> make_ncsnpp(Options& options, const NetworkContext& context) {
+  return make_song_unet(options, context,
+                        {.multipliers = {2, 2, 2},
+                         .noise_multiplier = 2,
+                         .dropout = 0.13,
+                         .embedding = Noise::kFourier,
+                         .encoder = Encoder::kResidual,
+                         .resample_filter = {1, 3, 3, 1}});
+}
 
 }  // namespace edmund

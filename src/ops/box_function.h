@@ -8,7 +8,8 @@
 /// Halving and doubling of images by the box filter, with gradients, the same on both devices.
 namespace edmund::ops {
 
-/// `halved` is factor · sums of 2×2 pixels of a channels-last image, `doubled` factor · each pixel as 2×2 of them: each is the other's gradient.
+/// `halved` is factor · sums of 2×2 pixels of a channels-last image, `doubled` factor · each pixel
+/// as 2×2 of them: each is the other's gradient.
 template <auto halved, auto doubled>
 class BoxFunction : public torch::autograd::Function<BoxFunction<halved, doubled>> {
  public:

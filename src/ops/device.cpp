@@ -71,7 +71,8 @@ at::Device device() {
 void set_precision(Precision precision) {
   chosen().precision = precision;
   if (!device().is_cuda()) return;
-  // What ATen computes in float32 itself: the matrix products of the embedding, and everything with `kernels: reference`.
+  // What ATen computes in float32 itself: the matrix products of the embedding, and everything with
+  // `kernels: reference`.
   at::globalContext().setAllowTF32CuBLAS(precision != Precision::kFp32);
   at::globalContext().setAllowTF32CuDNN(precision != Precision::kFp32);
 }

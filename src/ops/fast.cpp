@@ -62,7 +62,7 @@ PixelTasks::PixelTasks(std::int64_t images_, std::int64_t pixels_) : images(imag
     parts = std::clamp<std::int64_t>(pixels / 32, 1, (2 * threads + images - 1) / images);
 }
 
-void PixelTasks::run(const std::function<void(std::int64_t, std::int64_t, std::int64_t, std::int64_t)>& task) const {
+void PixelTasks::run(const Task& task) const {
   const std::int64_t step = ((pixels + parts - 1) / parts + 3) / 4 * 4;
   at::parallel_for(0, images * parts, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
@@ -70,6 +70,19 @@ void PixelTasks::run(const std::function<void(std::int64_t, std::int64_t, std::i
       task(i / parts, part, first, std::min(first + step, pixels));
     }
   });
+}
+
+void PixelTasks::run_twice(const Task& measure, const std::function<void(std::int64_t)>& finish,
+                           const Task& apply) const {
+  if (parts == 1)
+    return run([&](std::int64_t image, std::int64_t part, std::int64_t first, std::int64_t last) {
+      measure(image, part, first, last);
+      finish(image);
+      apply(image, part, first, last);
+    });
+  run(measure);
+  for (std::int64_t image = 0; image < images; ++image) finish(image);
+  run(apply);
 }
 
 }  // namespace cpu

@@ -12,19 +12,21 @@
 #include <string_view>
 #include <vector>
 
-/// The fast operators: the CPU's (float32 only), and those of a GPU (float32, bfloat16, float16), results channels-last. ops.h states what each
-/// computes; fast() and fast_cuda() say when they are taken.
+/// The fast operators: the CPU's (float32 only), and those of a GPU (float32, bfloat16, float16),
+/// results channels-last. ops.h states what each computes; fast() and fast_cuda() say when they are
+/// used.
 namespace edmund::ops {
 
-/// Whether set_kernels() asks for the fast operators and x is something that they take.
+/// Whether set_kernels() asks for the fast operators and they support x.
 bool fast(const Tensor& x);
 
-/// The GPU's fast operators if set_kernels() asks for them and x is something that they take, else null.
+/// The GPU's fast operators if set_kernels() asks for them and they support x, else null.
 const cuda::Operators* fast_cuda(const Tensor& x);
-/// What its convolutions are told.
+/// What its convolutions need to know beside their arguments.
 cuda::ConvContext conv_context();
 
-/// What the profile says of an operator on x that makes K channels by `taps` multiplications of each input channel.
+/// The profile's entry for an operator on x that computes K channels by `taps` multiplications of
+/// each input channel.
 OperatorTime described(std::string_view name, const Tensor& x, std::int64_t K, double taps = 0.0);
 
 /// Zeros above and below, left and right of the image.
@@ -46,18 +48,24 @@ void adam_ema(Tensor& parameters, const std::vector<GradientPiece>& gradient, Te
 Tensor empty_image(std::int64_t B, std::int64_t C, std::int64_t H, std::int64_t W);
 /// A contiguous row, or null if undefined.
 const float* data_or_null(const Tensor& x);
-/// Memory of the calling thread, at least `floats`, aligned to a cache line; valid until the next call with the same slot.
+/// Memory of the calling thread, at least `floats`, aligned to a cache line; valid until the next
+/// call with the same slot.
 enum class Scratch { kTiles, kFactors, kImage };
 float* scratch(Scratch slot, std::int64_t floats);
 
-/// Splits the pixels of B images into tasks so that all threads have work, and runs task(image, first pixel, last pixel). Parts are multiples of
+/// Splits the pixels of B images into tasks so that all threads have work. Parts are multiples of
 /// four pixels.
 struct PixelTasks {
   std::int64_t images, pixels, parts;
 
   PixelTasks(std::int64_t images, std::int64_t pixels);
-  void run(const std::function<void(std::int64_t image, std::int64_t part, std::int64_t first, std::int64_t last)>&
-               task) const;
+  /// Pixels [first, last) of an image, its part number `part`.
+  using Task = std::function<void(std::int64_t image, std::int64_t part, std::int64_t first, std::int64_t last)>;
+  void run(const Task& task) const;
+  /// measure() of all parts of an image, then finish(), then apply() to all its parts: at once by
+  /// one thread for images that are not split, so that the second pass finds the image in its
+  /// cache.
+  void run_twice(const Task& measure, const std::function<void(std::int64_t image)>& finish, const Task& apply) const;
 };
 
 }  // namespace cpu

@@ -7,6 +7,7 @@
 #include <ATen/ops/full.h>
 #include <ATen/Parallel.h>
 #include <cmath>
+#include <iterator>
 #include <numeric>
 
 namespace edmund::ops::cpu {
@@ -64,8 +65,15 @@ void adam_ema(Tensor& parameters, const std::vector<GradientPiece>& gradient, Te
     for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
       const auto& [first, size, g] = runs[i];
       for (std::size_t copy = 0; copy < own.size(); ++copy) own[copy] = copies[copy] + first;
-      kernel_table().adam(p + first, g, m + first, v + first, own.data(), changing.data() + 4,
-                          static_cast<long>(own.size()), size, terms);
+      kernel_table().adam({.p = p + first,
+                           .m = m + first,
+                           .v = v + first,
+                           .g = g,
+                           .ema = own.data(),
+                           .ema_beta = changing.data() + 4,
+                           .copies = std::ssize(own),
+                           .size = size},
+                          terms);
     }
   });
 }

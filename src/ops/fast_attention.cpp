@@ -31,7 +31,7 @@ Tensor forward(const Tensor& qkv, std::int64_t heads, const Tensor& log_sums) {
   const Tensor out = empty_image(B, C, qkv.size(2), qkv.size(3));
   const auto& table = kernel_table();
   PixelTasks(B * heads, L).run([&](std::int64_t index, std::int64_t, std::int64_t first, std::int64_t last) {
-    table.attention(head(qkv, out, log_sums, heads, index), first, last,
+    table.attention(head(qkv, out, log_sums, heads, index), {first, last},
                     scratch(Scratch::kTiles, table.attention_scratch(L, C / heads, false)));
   });
   return out;

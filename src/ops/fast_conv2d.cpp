@@ -1,5 +1,8 @@
-// conv2d on the CPU: in bfloat16 by ATen (oneDNN) where that is asked for and there; else 1×1 as a matrix product, filters that winograd_form() knows by
-// Winograd's way (set_conv), others by ATen's direct convolution.
+// conv2d on the CPU: in bfloat16 by ATen (oneDNN) where asked for and available; else 1×1 as a
+// matrix product, filters that winograd_tile() knows by the Winograd algorithm
+// (set_conv_algorithm), others by ATen's direct convolution.
+#include "conv2d_function.h"
+#include "cpu/cache_budget.h"
 #include "edmund/core/format.h"
 #include "edmund/ops/device.h"
 #include "fast_conv.h"
@@ -14,7 +17,6 @@
 #include <ATen/ops/mm.h>
 #include <ATen/Parallel.h>
 #include <optional>
-#include <torch/csrc/autograd/custom_function.h>
 #include <tuple>
 
 namespace edmund::ops::cpu {
@@ -22,25 +24,28 @@ namespace {
 
 enum class Method { kMatrix, kWinograd, kDirect, kBf16 };
 
+constexpr std::int64_t kFewChannels =
+    16'384;  // in·out channels below which casting to bfloat16 takes longer than it saves
+
 // Gradients are written for square 3×3 filters with one zero around the image.
-Method method_of(const Tensor& weight, at::IntArrayRef padding, Use use) {
+Method method_of(const Tensor& weight, at::IntArrayRef padding, Caching caching) {
   const auto R = weight.size(2), S = weight.size(3);
   const bool usual = R == 3 && S == 3 && padding[0] == 1 && padding[1] == 1;
-  const bool there = use == Use::kOnce ? usual : winograd_form(R, S).has_value();
-  const bool winograd = there && conv() == Conv::kWinograd;
+  const bool has_tile = caching == Caching::kOff ? usual : winograd_tile(R, S).has_value();
+  const bool winograd = has_tile && conv_algorithm() == ConvAlgorithm::kWinograd;
   if (precision() == Precision::kBf16 && has_bf16()) {
-    // Without AMX bfloat16 saves less time than Winograd's way does, and of few channels less than it takes to cast.
-    const bool slower = !has_bf16_tiles() && (winograd || weight.size(0) * weight.size(1) < 16'384);
-    if (conv() == Conv::kExact || !slower) return Method::kBf16;
+    // Without AMX bfloat16 saves less time than the Winograd algorithm does.
+    const bool slower = !has_bf16_tiles() && (winograd || weight.size(0) * weight.size(1) < kFewChannels);
+    if (conv_algorithm() == ConvAlgorithm::kDirect || !slower) return Method::kBf16;
   }
   if (R == 1 && S == 1 && padding[0] == 0 && padding[1] == 0) return Method::kMatrix;
   return winograd ? Method::kWinograd : Method::kDirect;
 }
 
-Tail tail_of(const Conv2d& args) {
-  Tail out{.residual = args.residual.defined() ? channels_last(args.residual) : Tensor(),
-           .scale = static_cast<float>(args.scale),
-           .relu = args.relu};
+FoldedEpilogue folded(const Conv2d& args) {
+  FoldedEpilogue out{.residual = args.residual.defined() ? channels_last(args.residual) : Tensor(),
+                     .scale = static_cast<float>(args.scale),
+                     .relu = args.relu};
   if (args.per_sample.defined()) {
     out.add = args.bias.defined() ? args.per_sample + args.bias : args.per_sample;
   } else if (args.bias.defined()) {
@@ -50,72 +55,69 @@ Tail tail_of(const Conv2d& args) {
   return out;
 }
 
-Tensor matrix(const Tensor& x, const Tensor& packed, std::int64_t K, const Tail& tail) {
+Tensor matrix(const Tensor& x, const Tensor& packed, std::int64_t K, const FoldedEpilogue& epilogue) {
   const std::int64_t B = x.size(0), C = x.size(1), H = x.size(2), W = x.size(3);
   const Tensor y = empty_image(B, K, H, W);
   const float *from = x.const_data_ptr<float>(), *b = packed.const_data_ptr<float>();
-  const float* residual = data_or_null(tail.residual);
   float* to = y.data_ptr<float>();
   const auto& table = kernel_table();
   PixelTasks(B, H * W).run([&](std::int64_t image, std::int64_t, std::int64_t first, std::int64_t last) {
     const std::int64_t at = image * H * W + first;
-    const Output out{.y = to + at * K,
-                     .add = tail.row(image),
-                     .residual = residual != nullptr ? residual + at * K : nullptr,
-                     .scale = tail.scale,
-                     .relu = tail.relu};
-    table.gemm(from + at * C, C, last - first, C, K, b, out);
+    table.gemm({from + at * C, C}, {.m = last - first, .n = K, .k = C}, b, cache_budget().gemm_rows, to + at * K,
+               epilogue.of_image(image, at * K));
   });
   return y;
 }
 
-void add_tail(const Tensor& y, const Tail& tail) {
-  if (!tail.add.defined() && !tail.residual.defined() && tail.scale == 1.0F) return;
+// The epilogue without its ReLU, in place.
+void add_epilogue(const Tensor& y, const FoldedEpilogue& epilogue) {
+  if (!epilogue.add.defined() && !epilogue.residual.defined() && epilogue.scale == 1.0F) return;
   const std::int64_t B = y.size(0), K = y.size(1), pixels = y.size(2) * y.size(3);
-  const float* residual = data_or_null(tail.residual);
   float* data = y.data_ptr<float>();
   PixelTasks(B, pixels).run([&](std::int64_t image, std::int64_t, std::int64_t first, std::int64_t last) {
     const std::int64_t at = (image * pixels + first) * K;
-    kernel_table().epilogue(data + at, last - first, K, tail.row(image), residual != nullptr ? residual + at : nullptr,
-                            tail.scale);
+    kernel_table().epilogue(data + at, last - first, K, epilogue.of_image(image, at));
   });
 }
 
 Tensor bf16(const Tensor& x) { return x.to(at::kBFloat16); }
 Tensor fp32(const Tensor& x) { return x.defined() ? channels_last(x.to(at::kFloat)) : x; }
 
-Tensor forward(const Tensor& input, const Tensor& weight, const Tail& tail, at::IntArrayRef padding, Use use) {
+Tensor forward(const Tensor& input, const Tensor& weight, const FoldedEpilogue& epilogue, at::IntArrayRef padding,
+               Caching caching) {
   const Tensor x = channels_last(input);
   Tensor y;
-  switch (method_of(weight, padding, use)) {
-    case Method::kMatrix: return matrix(x, packed_weight(weight, Packing::kMatrix, use), weight.size(0), tail);
-    case Method::kWinograd: return winograd(x, weight, Packing::kWinograd, use, padding, tail);
+  switch (method_of(weight, padding, caching)) {
+    case Method::kMatrix: return matrix(x, packed_weight(weight, Packing::kMatrix, caching), weight.size(0), epilogue);
+    case Method::kWinograd: return winograd(x, weight, Packing::kWinograd, caching, padding, epilogue);
     case Method::kBf16:
-      y = fp32(at::conv2d(bf16(x), packed_weight(weight, Packing::kBf16, use), std::nullopt, 1, padding));
+      y = fp32(at::conv2d(bf16(x), packed_weight(weight, Packing::kBf16, caching), std::nullopt, 1, padding));
       break;
     case Method::kDirect: y = channels_last(at::conv2d(x, weight, std::nullopt, 1, padding)); break;
   }
-  add_tail(y, tail);
-  return tail.relu ? y.relu_() : y;
+  add_epilogue(y, epilogue);
+  return epilogue.relu ? y.relu_() : y;
 }
 
-// Gradients for what was added, of those that are wanted.
-struct TailGradients {
-  Tensor residual, bias, per_sample;  // dy·scale, and its sums over all pixels [K] and over those of each image [B, K]
-};
+void add_row(float* sum, const float* row, std::int64_t K) {
+  for (std::int64_t k = 0; k < K; ++k) sum[k] += row[k];
+}
 
-TailGradients tail_gradients(const Tensor& dy, double scale, const Needs& needs) {
-  TailGradients out{.residual = needs(4) ? dy : Tensor()};
-  if (!needs(2) && !needs(3)) {
-    if (needs(4) && scale != 1.0) out.residual = dy * scale;
+// Gradients of what the epilogue adds: of the residual dy·scale, of bias and per_sample its sums
+// over the pixels.
+ConvGradients epilogue_gradients(const Tensor& dy, double scale, const InputGrads& grads) {
+  const bool scaled = grads(kConvResidual) && scale != 1.0;
+  ConvGradients out{.residual = grads(kConvResidual) ? dy : Tensor()};
+  if (!grads(kConvBias) && !grads(kConvPerSample)) {
+    if (scaled) out.residual = dy * scale;
     return out;
   }
   const std::int64_t B = dy.size(0), K = dy.size(1), pixels = dy.size(2) * dy.size(3);
-  if (needs(4) && scale != 1.0) out.residual = at::empty_like(dy);
+  if (scaled) out.residual = at::empty_like(dy);
   const PixelTasks tasks(B, pixels);
   const Tensor parts = at::empty({B, tasks.parts, K}, at::kFloat);
   const float* from = dy.const_data_ptr<float>();
-  float *to = needs(4) && scale != 1.0 ? out.residual.data_ptr<float>() : nullptr, *rows = parts.data_ptr<float>();
+  float *to = scaled ? out.residual.data_ptr<float>() : nullptr, *rows = parts.data_ptr<float>();
   tasks.run([&](std::int64_t image, std::int64_t part, std::int64_t first, std::int64_t last) {
     const std::int64_t at = (image * pixels + first) * K;
     float* row = rows + (image * tasks.parts + part) * K;
@@ -124,22 +126,21 @@ TailGradients tail_gradients(const Tensor& dy, double scale, const Needs& needs)
                                row);
   });
   // Each sum of rows in order, in place: an image's into its first, the images' into the bias's.
-  const auto add = [&](float* sum, const float* row) {
-    for (std::int64_t k = 0; k < K; ++k) sum[k] += row[k];
-  };
   for (std::int64_t row = 0; row < B * tasks.parts; ++row)
-    if (row % tasks.parts != 0) add(rows + row / tasks.parts * tasks.parts * K, rows + row * K);
-  if (needs(2)) {
+    if (row % tasks.parts != 0) add_row(rows + row / tasks.parts * tasks.parts * K, rows + row * K, K);
+  if (grads(kConvBias)) {
     out.bias = at::empty({K}, at::kFloat);
-    std::copy_n(rows, K, out.bias.data_ptr<float>());
-    for (std::int64_t image = 1; image < B; ++image) add(out.bias.data_ptr<float>(), rows + image * tasks.parts * K);
+    auto* bias = out.bias.data_ptr<float>();
+    std::copy_n(rows, K, bias);
+    for (std::int64_t image = 1; image < B; ++image) add_row(bias, rows + image * tasks.parts * K, K);
   }
-  if (needs(3)) out.per_sample = parts.select(1, 0);
+  if (grads(kConvPerSample)) out.per_sample = parts.select(1, 0);
   return out;
 }
 
-// dw = scale · dyᵀ·x over all pixels. Small ones: each thread sums those of its own pixels, which its cache may hold; others: threads share the rows.
-// Chunks of pixels stay in the second-level cache while all products of them are made.
+// dw = scale · dyᵀ·x over all pixels. Small ones: each thread sums those of its own pixels; others:
+// threads share the rows. Chunks of pixels stay in the second-level cache while all products of
+// them are made.
 Tensor matrix_weight_gradient(const Tensor& x, const Tensor& dy, float scale) {
   const auto& table = kernel_table();
   const std::int64_t C = x.size(1), K = dy.size(1), pixels = x.numel() / C, threads = at::get_num_threads();
@@ -150,12 +151,11 @@ Tensor matrix_weight_gradient(const Tensor& x, const Tensor& dy, float scale) {
   const float *from = x.const_data_ptr<float>(), *gradient = dy.const_data_ptr<float>();
   // Sums of pixels [p0, p1) for rows [k0, k1), to their place in `to`.
   const auto sum = [&](std::int64_t p0, std::int64_t p1, std::int64_t k0, std::int64_t k1, float* to) {
-    constexpr std::int64_t kChunk = 512;
-    for (std::int64_t p = p0; p < p1; p += kChunk)
-      table.gemm_transposed(gradient + p * K + k0, K, from + p * C, C, std::min(kChunk, p1 - p), k1 - k0, C,
-                            to + k0 * C, C, p > p0);
+    for (std::int64_t p = p0; p < p1; p += kGemmChunkPixels)
+      table.gemm_transposed({gradient + p * K + k0, K}, {from + p * C, C},
+                            {.m = k1 - k0, .n = C, .k = std::min(kGemmChunkPixels, p1 - p)}, {to + k0 * C, C}, p > p0);
   };
-  const bool by_pixels = C * K <= 16'384 && pixels >= 512 * threads;
+  const bool by_pixels = C * K <= kGemmByPixels && pixels >= kGemmChunkPixels * threads;
   const std::int64_t copies = by_pixels ? threads : 1;
   const Tensor sums = at::empty({copies, K, C, 1, 1}, at::kFloat);
   float* to = sums.data_ptr<float>();
@@ -177,75 +177,59 @@ Tensor matrix_weight_gradient(const Tensor& x, const Tensor& dy, float scale) {
   return sums[0];
 }
 
-class Function : public torch::autograd::Function<Function> {
- public:
-  using Context = torch::autograd::AutogradContext;
+struct Conv {
+  double scale = 1.0;
+  std::array<std::int64_t, 2> padding = {};
 
-  using Maybe = std::optional<Tensor>;
-
-  static Tensor forward(Context* ctx, const Maybe& input, const Maybe& weights, const Maybe& bias,
-                        const Maybe& per_sample, const Maybe& residual, double scale, std::int64_t y_pad,
-                        std::int64_t x_pad) {
-    const Tensor x = channels_last(*input), weight = *weights;
-    ctx->save_for_backward({x, weight});
-    ctx->saved_data["needs"] = wanted_gradients({&input, &weights, &bias, &per_sample, &residual});
-    ctx->saved_data["scale"] = scale;
-    ctx->saved_data["y_pad"] = y_pad;
-    ctx->saved_data["x_pad"] = x_pad;
-    const Conv2d args{.bias = bias.value_or(Tensor()),
-                      .per_sample = per_sample.value_or(Tensor()),
-                      .residual = residual.value_or(Tensor()),
-                      .scale = scale};
-    return cpu::forward(x, weight, tail_of(args), {y_pad, x_pad}, Use::kOnce);
+  static Tensor image(const Tensor& x) { return channels_last(x); }
+  static Tensor filter(const Tensor& weight) { return weight; }
+  Tensor forward(const Tensor& x, const Conv2d& args) const {
+    return cpu::forward(x, args.weight, folded(args), padding, Caching::kOff);
   }
-
-  static torch::autograd::variable_list backward(Context* ctx, torch::autograd::variable_list gradients) {
-    const at::NoGradGuard no_grad;
-    const auto saved = ctx->get_saved_variables();
-    const Tensor &x = saved[0], &weight = saved[1], dy = channels_last(gradients[0]);
-    const Timed timed([&] {
-      const auto taps = static_cast<double>(weight.size(2) * weight.size(3));
-      return described(format("conv {}x{} backward", weight.size(2), weight.size(3)), x, weight.size(0), 2.0 * taps);
-    });
-    const double scale = ctx->saved_data["scale"].toDouble();
-    const std::array<std::int64_t, 2> padding{ctx->saved_data["y_pad"].toInt(), ctx->saved_data["x_pad"].toInt()};
-    const Needs needs(ctx->saved_data["needs"].toInt());
-    const TailGradients added = tail_gradients(dy, scale, needs);
-    Tensor dx, dw;
-    const Tail tail{.scale = static_cast<float>(scale)};
-    switch (method_of(weight, padding, Use::kOnce)) {
-      case Method::kMatrix:
-        if (needs(0)) dx = matrix(dy, packed_weight(weight, Packing::kMatrixBackward, Use::kOnce), x.size(1), tail);
-        if (needs(1)) dw = matrix_weight_gradient(x, dy, tail.scale);
-        break;
-      case Method::kWinograd:
-        if (needs(0)) dx = winograd(dy, weight, Packing::kWinogradBackward, Use::kOnce, padding, tail);
-        if (needs(1)) dw = winograd_weight_gradient(x, dy, tail.scale);
-        break;
-      case Method::kBf16:
-        std::tie(dx, dw, std::ignore) = at::convolution_backward(
-            bf16(scale == 1.0 ? dy : dy * scale), bf16(x), packed_weight(weight, Packing::kBf16, Use::kOnce),
-            std::nullopt, {1, 1}, padding, {1, 1}, false, {0, 0}, 1, {needs(0), needs(1), false});
-        dx = fp32(dx), dw = dw.defined() ? dw.to(at::kFloat).contiguous() : dw;
-        break;
-      case Method::kDirect:
-        std::tie(dx, dw, std::ignore) =
-            at::convolution_backward(scale == 1.0 ? dy : dy * scale, x, weight, std::nullopt, {1, 1}, padding, {1, 1},
-                                     false, {0, 0}, 1, {needs(0), needs(1), false});
-    }
-    return {dx, dw, added.bias, added.per_sample, added.residual, {}, {}, {}};
+  ConvGradients backward(const Tensor& x, const Tensor& weight, const Tensor& dy, const InputGrads& grads) const;
+  // Of x and the weight by ATen.
+  std::tuple<Tensor, Tensor, Tensor> aten_backward(const Tensor& dy, const Tensor& x, const Tensor& weight,
+                                                   const InputGrads& grads) const {
+    return at::convolution_backward(dy, x, weight, std::nullopt, {1, 1}, padding, {1, 1}, false, {0, 0}, 1,
+                                    {grads(kConvX), grads(kConvWeight), false});
   }
 };
+
+ConvGradients Conv::backward(const Tensor& x, const Tensor& weight, const Tensor& dy, const InputGrads& grads) const {
+  const Timed timed([&] {
+    const auto taps = static_cast<double>(weight.size(2) * weight.size(3));
+    return described(format("conv {}x{} backward", weight.size(2), weight.size(3)), x, weight.size(0), 2.0 * taps);
+  });
+  ConvGradients out = epilogue_gradients(dy, scale, grads);
+  const FoldedEpilogue scaled{.scale = static_cast<float>(scale)};
+  switch (method_of(weight, padding, Caching::kOff)) {
+    case Method::kMatrix:
+      if (grads(kConvX))
+        out.x = matrix(dy, packed_weight(weight, Packing::kMatrixBackward, Caching::kOff), x.size(1), scaled);
+      if (grads(kConvWeight)) out.weight = matrix_weight_gradient(x, dy, scaled.scale);
+      break;
+    case Method::kWinograd:
+      if (grads(kConvX)) out.x = winograd(dy, weight, Packing::kWinogradBackward, Caching::kOff, padding, scaled);
+      if (grads(kConvWeight)) out.weight = winograd_weight_gradient(x, dy, scaled.scale);
+      break;
+    case Method::kBf16:
+      std::tie(out.x, out.weight, std::ignore) = aten_backward(
+          bf16(scale == 1.0 ? dy : dy * scale), bf16(x), packed_weight(weight, Packing::kBf16, Caching::kOff), grads);
+      out.x = fp32(out.x);
+      if (out.weight.defined()) out.weight = out.weight.to(at::kFloat).contiguous();
+      break;
+    case Method::kDirect:
+      std::tie(out.x, out.weight, std::ignore) = aten_backward(scale == 1.0 ? dy : dy * scale, x, weight, grads);
+  }
+  return out;
+}
 
 }  // namespace
 
 Tensor conv2d(const Tensor& x, const Conv2d& args) {
   const auto padding = zeros_around(args);
-  if (!wants_gradient({&x, &args.weight, &args.bias, &args.per_sample, &args.residual}))
-    return forward(x, args.weight, tail_of(args), padding, Use::kKeep);
-  const Tensor y =
-      Function::apply(if_defined(x), if_defined(args.weight), if_defined(args.bias), if_defined(args.per_sample),
-                      if_defined(args.residual), args.scale, padding[0], padding[1]);
+  if (!wants_gradient(x, args)) return forward(x, args.weight, folded(args), padding, Caching::kOn);
+  const Tensor y = recorded_conv2d(x, args, Conv{.scale = args.scale, .padding = padding});
   return args.relu ? y.relu() : y;
 }
 

@@ -1,5 +1,5 @@
-// group_norm_silu on the CPU: one pass for the statistics, one for everything that follows; backward likewise. Dropout's factors are drawn again
-// in backward rather than stored.
+// group_norm_silu on the CPU: one pass for the statistics, one for everything that follows;
+// backward likewise. Dropout's factors are drawn again in backward rather than stored.
 #include "cpu/kernels.h"
 #include "edmund/core/philox.h"
 #include "fast.h"
@@ -18,34 +18,19 @@ constexpr std::int64_t kFactors = 8192;  // dropout factors drawn at a time
 // Rows of a [B, kRows, C] tensor: what normalization is for each channel of an image, z = x·a + b.
 enum Row { kA, kB, kMean, kRstd, kRows };
 
-struct Norm {
-  std::int64_t groups = 1;
-  double eps = 0.0;
-  bool silu = true;
-  double dropout = 0.0;
-  std::uint64_t seed = 0;
-  std::vector<std::int64_t> samples = {};
-  std::uint32_t layer = 0;
-
-  explicit Norm(const GroupNorm& args) : groups(args.groups), eps(args.eps), silu(args.silu) {
-    if (args.key == nullptr || args.dropout == 0.0) return;
-    dropout = args.dropout;
-    seed = args.key->seed;
-    samples = args.key->samples;
-    layer = args.layer;
+struct Norm : NormSettings {
+  explicit Norm(const GroupNorm& args) : NormSettings(args) {
+    if (dropout > 0.0) samples = args.key->samples;
   }
+  std::vector<std::int64_t> samples = {};
 
-  // The key of element words that the reference uses: (seed, kDropout, sample, layer).
   DropoutBits bits(std::int64_t image) const {
     const auto sample = static_cast<std::uint64_t>(samples[static_cast<std::size_t>(image)]);
-    const auto stream = static_cast<std::uint32_t>(Stream::kDropout) << 24;
-    return {.key = {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)},
-            .counter = {layer, static_cast<std::uint32_t>(sample), static_cast<std::uint32_t>(sample >> 32) ^ stream},
-            .limit = static_cast<std::uint32_t>(std::ldexp(dropout, 32)),
-            .kept = static_cast<float>(1.0 / (1.0 - dropout))};
+    return {.key = RandomKey{seed, Stream::kDropout, sample, layer}.philox_key(), .limit = limit(), .kept = kept()};
   }
 
-  // Runs body(first, last, factors) over pixels [first, last) of an image, with factors in the thread's scratch or null.
+  // Runs body(first, last, factors) over pixels [first, last) of an image, with factors in the
+  // thread's scratch or null.
   template <typename Body>
   void with_factors(std::int64_t image, std::int64_t pixels, std::int64_t C, std::int64_t first, std::int64_t last,
                     const Body& body) const {
@@ -55,13 +40,21 @@ struct Norm {
     float* factors = scratch(Scratch::kFactors, step * C);
     for (std::int64_t at = first; at < last; at += step) {
       const std::int64_t end = std::min(last, at + step);
-      kernel_table().dropout_factors(key, pixels, C, at, end, factors);
+      kernel_table().dropout_factors(key, pixels, C, {at, end}, factors);
       body(at, end, factors);
     }
   }
 };
 
-// Merges the channels' sums about their own origins into mean and variance of each group (Chan et al. 1983), and these with the parameters.
+// Adds the parts' rows of numbers to the first, in order.
+double* added_up(double* rows, std::int64_t parts, std::int64_t size) {
+  for (std::int64_t part = 1; part < parts; ++part)
+    for (std::int64_t i = 0; i < size; ++i) rows[i] += rows[part * size + i];
+  return rows;
+}
+
+// Merges the channels' sums about their own origins into mean and variance of each group (Chan et
+// al. 1983), and these with the parameters.
 void fill_rows(const Norm& norm, std::int64_t pixels, std::int64_t C, const float* origin, const double* sum,
                const double* squares, const NormInputs& inputs, std::int64_t image, float* rows) {
   const float *weight = data_or_null(inputs.weight), *bias = data_or_null(inputs.bias),
@@ -107,9 +100,7 @@ Tensor forward(const Tensor& x, const Norm& norm, const NormInputs& inputs, Tens
     table.moments(origin + first * C, last - first, C, origin, out, out + C);
   };
   const auto finish = [&](std::int64_t image) {
-    double* total = sums + image * tasks.parts * 2 * C;
-    for (std::int64_t part = 1; part < tasks.parts; ++part)
-      for (std::int64_t i = 0; i < 2 * C; ++i) total[i] += total[part * 2 * C + i];
+    double* total = added_up(sums + image * tasks.parts * 2 * C, tasks.parts, 2 * C);
     fill_rows(norm, pixels, C, from + image * pixels * C, total, total + C, inputs, image, row + image * kRows * C);
   };
   const auto apply = [&](std::int64_t image, std::int64_t, std::int64_t first, std::int64_t last) {
@@ -119,32 +110,23 @@ Tensor forward(const Tensor& x, const Norm& norm, const NormInputs& inputs, Tens
       table.norm_apply(from + at, to + at, end - begin, C, {r + kA * C, r + kB * C, norm.silu}, factors);
     });
   };
-  if (tasks.parts == 1) {
-    tasks.run([&](std::int64_t image, std::int64_t part, std::int64_t first, std::int64_t last) {
-      measure(image, part, first, last);
-      finish(image);
-      apply(image, part, first, last);
-    });
-  } else {
-    tasks.run(measure);
-    for (std::int64_t image = 0; image < B; ++image) finish(image);
-    tasks.run(apply);
-  }
+  tasks.run_twice(measure, finish, apply);
   return y;
 }
 
-// What the sums over the pixels, of dz and of dz·(x - mean)·rstd, say of the parameters. Few numbers: loops take less time than calls of ATen.
-// Those of image i begin at sums + i·stride, C of each.
+// Gradients of the parameters from the sums over the pixels, of dz and of dz·(x - mean)·rstd: those
+// of image i begin at sums + i·stride, C of each. Few numbers: loops take less time than calls of
+// ATen.
 void parameter_gradients(const double* sums, std::int64_t stride, std::int64_t B, std::int64_t C,
-                         const NormInputs& inputs, const Needs& needs, NormGradients& out) {
+                         const NormInputs& inputs, const InputGrads& grads, NormGradients& out) {
   const float *weight = data_or_null(inputs.weight), *bias = data_or_null(inputs.bias),
               *scale = data_or_null(inputs.scale);
   const auto row = [](Tensor& to, bool wanted, at::IntArrayRef shape) {
     if (wanted) to = at::empty(shape, at::kFloat);
     return wanted ? to.data_ptr<float>() : nullptr;
   };
-  float *dweight = row(out.weight, needs(1), {C}), *dbias = row(out.bias, needs(2), {C});
-  float *dscale = row(out.scale, needs(3), {B, C}), *dshift = row(out.shift, needs(4), {B, C});
+  float *dweight = row(out.weight, grads(1), {C}), *dbias = row(out.bias, grads(2), {C});
+  float *dscale = row(out.scale, grads(3), {B, C}), *dshift = row(out.shift, grads(4), {B, C});
   for (std::int64_t c = 0; c < C; ++c) {
     double of_weight = 0.0, of_bias = 0.0;
     for (std::int64_t image = 0; image < B; ++image) {
@@ -163,7 +145,7 @@ void parameter_gradients(const double* sums, std::int64_t stride, std::int64_t B
 }
 
 NormGradients backward(const Tensor& x, const Tensor& dy, const Tensor& rows, const Norm& norm,
-                       const NormInputs& inputs, const Needs& needs) {
+                       const NormInputs& inputs, const InputGrads& grads) {
   const Timed timed([&] { return described("group norm backward", x, x.size(1)); });
   const auto& table = kernel_table();
   const std::int64_t B = x.size(0), C = x.size(1), pixels = x.size(2) * x.size(3), width = C / norm.groups;
@@ -181,15 +163,23 @@ NormGradients backward(const Tensor& x, const Tensor& dy, const Tensor& rows, co
     std::fill_n(out, 2 * C, 0.0);
     norm.with_factors(image, pixels, C, first, last, [&](std::int64_t begin, std::int64_t end, const float* factors) {
       const std::int64_t at = (image * pixels + begin) * C;
-      table.norm_backward(from + at, gradient + at, to + at, end - begin, C, {r + kA * C, r + kB * C, norm.silu},
-                          factors, r + kMean * C, r + kRstd * C, out, out + C);
+      table.norm_backward({.x = from + at,
+                           .dy = gradient + at,
+                           .dz = to + at,
+                           .pixels = end - begin,
+                           .C = C,
+                           .affine = {r + kA * C, r + kB * C, norm.silu},
+                           .factors = factors,
+                           .mean = r + kMean * C,
+                           .rstd = r + kRstd * C,
+                           .sums = out,
+                           .products = out + C});
     });
   };
-  // dx = a·dz - rstd·(m1 + (x - mean)·rstd·m2), m1 and m2 the group's means of u·dz and u·dz·(x - mean)·rstd, u = a/rstd.
+  // dx = a·dz - rstd·(m1 + (x - mean)·rstd·m2), m1 and m2 the group's means of u·dz and u·dz·(x -
+  // mean)·rstd, u = a/rstd.
   const auto finish = [&](std::int64_t image) {
-    double* total = sums + image * tasks.parts * 2 * C;
-    for (std::int64_t part = 1; part < tasks.parts; ++part)
-      for (std::int64_t i = 0; i < 2 * C; ++i) total[i] += total[part * 2 * C + i];
+    double* total = added_up(sums + image * tasks.parts * 2 * C, tasks.parts, 2 * C);
     const float* r = row + image * kRows * C;
     for (std::int64_t first = 0; first < C; first += width) {
       const double mean = r[kMean * C + first], rstd = r[kRstd * C + first];
@@ -211,19 +201,9 @@ NormGradients backward(const Tensor& x, const Tensor& dy, const Tensor& rows, co
     const float* p = term + image * 2 * C;
     table.norm_gradient(from + at, to + at, last - first, C, row + image * kRows * C + kA * C, p, p + C);
   };
-  if (tasks.parts == 1) {
-    tasks.run([&](std::int64_t image, std::int64_t part, std::int64_t first, std::int64_t last) {
-      measure(image, part, first, last);
-      finish(image);
-      apply(image, part, first, last);
-    });
-  } else {
-    tasks.run(measure);
-    for (std::int64_t image = 0; image < B; ++image) finish(image);
-    tasks.run(apply);
-  }
+  tasks.run_twice(measure, finish, apply);
   NormGradients out{.x = dx};
-  parameter_gradients(sums, tasks.parts * 2 * C, B, C, inputs, needs, out);
+  parameter_gradients(sums, tasks.parts * 2 * C, B, C, inputs, grads, out);
   return out;
 }
 

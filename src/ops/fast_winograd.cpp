@@ -1,5 +1,6 @@
-// Convolutions by Winograd's way on the CPU: which tiles, channels and points are worked on together, so that what one step makes is in the cache of
-// the next.
+// Convolutions by the Winograd algorithm on the CPU: which tiles, channels and points are worked on
+// together, so that each step's output is still in cache for the next.
+#include "cpu/cache_budget.h"
 #include "fast_conv.h"
 
 #include <algorithm>
@@ -11,7 +12,8 @@ namespace {
 
 std::int64_t whole(std::int64_t n, std::int64_t step) { return (n + step - 1) / step * step; }
 
-// Planes start one cache line apart modulo the page, so that stores to all of them side by side do not meet in one cache set.
+// Planes start one cache line apart modulo the page, so that stores to all of them side by side do
+// not meet in one cache set.
 std::int64_t plane_of(std::int64_t floats) { return whole(floats, 1024) + 16; }
 
 // Rows of numbers for each tile: not a whole number of 256 bytes apart, for the same reason.
@@ -20,14 +22,14 @@ std::int64_t row_of(std::int64_t channels) {
   return row % 64 == 0 ? row + 16 : row;
 }
 
-const FormShape& shape_of(Form form) { return kFormShapes[static_cast<int>(form)]; }
+const WinogradTileShape& shape_of(WinogradTile kind) { return kWinogradTiles[static_cast<int>(kind)]; }
 
-Tiles tiles_of(Form form, const Tensor& x, std::int64_t R, std::int64_t S, at::IntArrayRef padding) {
-  Tiles out{.form = form, .H = x.size(2), .W = x.size(3), .y_pad = padding[0], .x_pad = padding[1]};
+Tiles tiles_of(WinogradTile kind, const Tensor& x, std::int64_t R, std::int64_t S, at::IntArrayRef padding) {
+  Tiles out{.kind = kind, .H = x.size(2), .W = x.size(3), .y_pad = padding[0], .x_pad = padding[1]};
   out.out_H = out.H + 2 * padding[0] - R + 1;
   out.out_W = out.W + 2 * padding[1] - S + 1;
-  out.rows = (out.out_H + shape_of(form).height - 1) / shape_of(form).height;
-  out.columns = (out.out_W + shape_of(form).width - 1) / shape_of(form).width;
+  out.rows = (out.out_H + shape_of(kind).height - 1) / shape_of(kind).height;
+  out.columns = (out.out_W + shape_of(kind).width - 1) / shape_of(kind).width;
   return out;
 }
 
@@ -36,71 +38,81 @@ struct Task {
   Tiles tiles;
   std::int64_t count, points, C, K;  // tiles of all images
   const float* x;
-  TileOutput out;
+  float* y;
+  Epilogue epilogue;
   std::int64_t threads = at::get_num_threads(), panels = (K + table.panel - 1) / table.panel;
 };
 
-// Many tiles: a block of them is transformed, multiplied and transformed back by one thread, in its own cache. Packed weights are read once a block.
-void by_blocks(const Task& task, const float* packed) {
-  const auto& [table, tiles, count, points, C, K, x, out, threads, panels] = task;
-  const std::int64_t row = row_of(C), weights = plane_of(C * panels * table.panel);
-  // A block's transformed tiles should fill half of a second-level cache of 1 to 2 MB, but be high enough to use each weight often; its products
-  // are made for as many output channels at a time as a small part of that cache holds.
-  const std::int64_t most = std::max<std::int64_t>(24, std::int64_t{160'000} / (points * (C + K)) / 12 * 12);
+// Many tiles: a block of them is transformed, multiplied and transformed back by one thread, in its
+// own cache. The packed filter is read once a block.
+void tile_major(const Task& task, const float* packed) {
+  const auto& [table, tiles, count, points, C, K, x, y, epilogue, threads, panels] = task;
+  const CacheBudget& budget = cache_budget();
+  const std::int64_t row = row_of(C), filter = plane_of(C * panels * table.panel);
+  // A block should be high enough to use each weight often; its products are made for some output
+  // channels at a time.
+  const std::int64_t most = std::max<std::int64_t>(24, budget.winograd_tiles / (points * (C + K)) / 12 * 12);
   const std::int64_t rounds = (count + most - 1) / most, blocks = std::min(count, whole(rounds, threads));
   at::parallel_for(0, blocks, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t t0 = count * i / blocks, t1 = count * (i + 1) / blocks, height = t1 - t0;
+      const Range block{count * i / blocks, count * (i + 1) / blocks};
+      const std::int64_t height = block.last - block.first;
       const std::int64_t columns =
-          std::clamp<std::int64_t>(64'000 / (points * height) / table.panel, 1, panels) * table.panel;
+          std::clamp<std::int64_t>(budget.winograd_products / (points * height) / table.panel, 1, panels) * table.panel;
       const std::int64_t plane = plane_of(height * row), product = plane_of(height * columns);
       float *v = scratch(Scratch::kTiles, points * (plane + product)), *m = v + points * plane;
-      table.winograd_input(tiles, x, C, t0, t1, v, plane, row);
+      table.winograd_input(tiles, x, C, block, {v, plane, row});
       for (std::int64_t n = 0; n < K; n += columns) {
-        const std::int64_t end_n = std::min(n + columns, K);
+        const Range channels{n, std::min(n + columns, K)};
+        const GemmSize size{.m = height, .n = channels.last - n, .k = C};
         for (std::int64_t p = 0; p < points; ++p)
-          table.gemm_plane(v + p * plane, row, height, C, packed + p * weights + n * C, end_n - n, m + p * product,
-                           columns, false);
-        table.winograd_output(tiles, m, product, columns, t0, t1, n, end_n, out);
+          table.gemm_plane({v + p * plane, row}, size, packed + p * filter + n * C, {m + p * product, columns}, false);
+        table.winograd_output(tiles, {m, product, columns}, block, channels, y, K, epilogue);
       }
     }
   });
 }
 
-// Few tiles: all are transformed once, then each panel of output channels is made by one thread, which reads its weights once; or, where they are
-// not kept, transforms them itself, a part that its cache holds at a time.
-void by_panels(const Task& task, const float* packed, const FilterWeight& weight) {
-  const auto& [table, tiles, count, points, C, K, x, out, threads, panels] = task;
+// Tiles of which each thread transforms a copy of its own: that takes less time than to wait for
+// the others.
+constexpr std::int64_t kOwnTiles = 2048;  // floats of one point
+
+// Few tiles: all are transformed once, then each panel of output channels is made by one thread,
+// which reads its part of the filter once; or, where that is not cached, transforms it itself,
+// kFilterDepth input channels at a time.
+void filter_major(const Task& task, const float* packed, const FilterWeight& weight) {
+  const auto& [table, tiles, count, points, C, K, x, y, epilogue, threads, panels] = task;
   const std::int64_t row = row_of(C), plane = plane_of(count * row), panel = table.panel;
-  // Of very few tiles each thread makes its own copy, which takes less time than to wait for the others.
-  const bool own_tiles = packed != nullptr && count * C <= 2048;
+  const bool own_tiles = packed != nullptr && count * C <= kOwnTiles;
   const auto transform = [&](float* to, std::int64_t begin, std::int64_t end) {
-    table.winograd_input(tiles, x, C, begin, end, to + begin * row, plane, row);
+    table.winograd_input(tiles, x, C, {begin, end}, {to + begin * row, plane, row});
   };
   float* const shared = own_tiles ? nullptr : scratch(Scratch::kImage, points * plane);
   if (!own_tiles)
     at::parallel_for(0, count, 4, [&](std::int64_t begin, std::int64_t end) { transform(shared, begin, end); });
-  const std::int64_t depth = packed != nullptr ? C : std::min<std::int64_t>(C, 96);
-  const std::int64_t weights = packed != nullptr ? plane_of(C * panels * panel) : plane_of(depth * panel);
+  const std::int64_t depth = packed != nullptr ? C : std::min(C, kFilterDepth);
+  const std::int64_t filter = packed != nullptr ? plane_of(C * panels * panel) : plane_of(depth * panel);
   // Where threads cannot share the panels evenly, they share the tiles too.
   const std::int64_t shares = panels % threads == 0 || panels > 4 * threads ? 1 : std::min(threads, count);
   at::parallel_for(0, panels * shares, 1, [&](std::int64_t begin, std::int64_t end) {
     float* const v = own_tiles ? scratch(Scratch::kImage, points * plane) : shared;
     if (own_tiles) transform(v, 0, count);
     for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t t0 = count * (i % shares) / shares, t1 = count * (i % shares + 1) / shares, height = t1 - t0;
-      const std::int64_t n0 = i / shares * panel, n1 = std::min(n0 + panel, K), product = plane_of(height * panel);
-      float* m = scratch(Scratch::kTiles, points * (product + (packed != nullptr ? 0 : weights)));
+      const Range share{count * (i % shares) / shares, count * (i % shares + 1) / shares};
+      const Range channels{i / shares * panel, std::min(i / shares * panel + panel, K)};
+      const std::int64_t height = share.last - share.first, product = plane_of(height * panel);
+      float* m = scratch(Scratch::kTiles, points * (product + (packed != nullptr ? 0 : filter)));
       float* own = m + points * product;
       for (std::int64_t c = 0; c < C; c += depth) {
-        const std::int64_t end_c = std::min(c + depth, C);
-        if (packed == nullptr) table.winograd_weights(tiles.form, weight, c, end_c, n0, n1, own, weights, depth);
-        const float* u = packed != nullptr ? packed + n0 * C : own;
+        const Range inputs{c, std::min(c + depth, C)};
+        if (packed == nullptr) table.winograd_filter(tiles.kind, weight, inputs, channels, {own, filter, depth});
+        const float* u = packed != nullptr ? packed + channels.first * C : own;
+        const GemmSize size{.m = height, .n = channels.last - channels.first, .k = inputs.last - c};
         for (std::int64_t p = 0; p < points; ++p)
-          table.gemm_plane(v + p * plane + t0 * row + c, row, height, end_c - c, u + p * weights, n1 - n0,
-                           m + p * product, panel, c > 0);
+          table.gemm_plane({v + p * plane + share.first * row + c, row}, size, u + p * filter, {m + p * product, panel},
+                           c > 0);
       }
-      table.winograd_output(tiles, m, product, panel, t0, t1, n0, n1, out);
+      table.winograd_output(tiles, {m, product, panel}, share, channels, y, K, epilogue);
     }
   });
 }
@@ -115,8 +127,9 @@ FilterWeight view_of(const Tensor& weight, bool backward) {
           .rotated = backward};
 }
 
-// Gradient of a 3×3 weight: dU = Σ over tiles of V·(A dY Aᵀ), products of [C, tiles]·[tiles, K] for each point; then dw = Gᵀ dU G.
-constexpr std::int64_t kSquare3 = kFormShapes[static_cast<int>(Form::k3x3)].points;
+// Gradient of a 3×3 weight: dU = Σ over tiles of V·(A dY Aᵀ), products of [C, tiles]·[tiles, K] for
+// each point; then dw = Gᵀ dU G.
+constexpr std::int64_t kSquare3 = kWinogradTiles[static_cast<int>(WinogradTile::k3x3)].points;
 struct GradientTask {
   const KernelTable& table = kernel_table();
   Tiles tiles;
@@ -125,11 +138,10 @@ struct GradientTask {
   float scale, *dw;
   std::int64_t c_row = row_of(C), k_row = row_of(K);
 
-  // V and A dY Aᵀ of tiles [t0, t1).
-  void transform(std::int64_t t0, std::int64_t t1, float* v, std::int64_t v_plane, float* y,
-                 std::int64_t y_plane) const {
-    table.winograd_input(tiles, x, C, t0, t1, v, v_plane, c_row);
-    table.winograd_gradient(tiles, dy, K, t0, t1, y, y_plane, k_row);
+  // V and A dY Aᵀ of some tiles.
+  void transform(const Range& t, const Planes& v, const Planes& y) const {
+    table.winograd_input(tiles, x, C, t, v);
+    table.winograd_gradient(tiles, dy, K, t, y);
   }
 };
 
@@ -138,7 +150,7 @@ void gradient_by_blocks(const GradientTask& task) {
   const auto& [table, tiles, count, C, K, x, dy, scale, dw, c_row, k_row] = task;
   const std::int64_t threads = std::min<std::int64_t>(at::get_num_threads(), count), row = whole(K, table.panel);
   const std::int64_t plane = plane_of(C * row), own = kSquare3 * plane;
-  const std::int64_t most = std::max<std::int64_t>(24, 80'000 / (kSquare3 * (C + K)));
+  const std::int64_t most = std::max<std::int64_t>(24, kGradientTiles / (kSquare3 * (C + K)));
   const std::int64_t v_plane = plane_of(most * c_row), y_plane = plane_of(most * k_row);
   const Tensor sums = at::empty({threads * own}, at::kFloat);
   float* const first_sum = sums.data_ptr<float>();
@@ -148,12 +160,12 @@ void gradient_by_blocks(const GradientTask& task) {
       const std::int64_t rounds = (last - first + most - 1) / most;
       float *v = scratch(Scratch::kTiles, kSquare3 * (v_plane + y_plane)), *y = v + kSquare3 * v_plane;
       for (std::int64_t round = 0; round < rounds; ++round) {
-        const std::int64_t t0 = first + (last - first) * round / rounds;
-        const std::int64_t t1 = first + (last - first) * (round + 1) / rounds;
-        task.transform(t0, t1, v, v_plane, y, y_plane);
+        const Range block{first + (last - first) * round / rounds, first + (last - first) * (round + 1) / rounds};
+        task.transform(block, {v, v_plane, c_row}, {y, y_plane, k_row});
+        const GemmSize size{.m = C, .n = K, .k = block.last - block.first};
         for (std::int64_t p = 0; p < kSquare3; ++p)
-          table.gemm_transposed(v + p * v_plane, c_row, y + p * y_plane, k_row, t1 - t0, C, K,
-                                first_sum + i * own + p * plane, row, round > 0);
+          table.gemm_transposed({v + p * v_plane, c_row}, {y + p * y_plane, k_row}, size,
+                                {first_sum + i * own + p * plane, row}, round > 0);
       }
     }
   });
@@ -163,18 +175,19 @@ void gradient_by_blocks(const GradientTask& task) {
         float* sum = first_sum + p * plane;
         for (std::int64_t n = c0 * row; n < c1 * row; ++n) sum[n] += sum[i * own + n];
       }
-    table.winograd_weight_gradient(first_sum + c0 * row, plane, row, C, c0, c1, 0, K, scale, dw);
+    table.winograd_filter_gradient({first_sum + c0 * row, plane, row}, {c0, c1}, {0, K}, C, scale, dw);
   });
 }
 
-// Many channels: all tiles are transformed, in chunks that bound the memory; then each thread makes parts of dU, each of which stays in its cache from its
-// products to the transform, unless further chunks are to be added.
+// Many channels: all tiles are transformed, in chunks that bound the memory; then each thread makes
+// parts of dU, each of which stays in its cache from its products to the transform, unless further
+// chunks are to be added.
 void gradient_by_parts(const GradientTask& task) {
   const auto& [table, tiles, count, C, K, x, dy, scale, dw, c_row, k_row] = task;
-  constexpr std::int64_t kMost = 2'000'000, kPartK = 64;  // floats of a chunk; output channels of a part
+  constexpr std::int64_t kPartK = 64;  // output channels of a part
   // Large parts read the tiles less often; there should be four for each thread.
   const std::int64_t part_c = C * K >= 4 * 128 * kPartK * at::get_num_threads() ? 128 : 48;
-  const std::int64_t chunks = std::max<std::int64_t>(1, kSquare3 * (c_row + k_row) * count / kMost);
+  const std::int64_t chunks = std::max<std::int64_t>(1, kSquare3 * (c_row + k_row) * count / kGradientChunk);
   const std::int64_t chunk = (count + chunks - 1) / chunks;
   const std::int64_t v_plane = plane_of(chunk * c_row), y_plane = plane_of(chunk * k_row);
   const std::int64_t c_parts = (C + part_c - 1) / part_c, k_parts = (K + kPartK - 1) / kPartK;
@@ -185,17 +198,19 @@ void gradient_by_parts(const GradientTask& task) {
   for (std::int64_t t0 = 0; t0 < count; t0 += chunk) {
     const std::int64_t t1 = std::min(count, t0 + chunk);
     at::parallel_for(t0, t1, 4, [&](std::int64_t begin, std::int64_t end) {
-      task.transform(begin, end, v + (begin - t0) * c_row, v_plane, y + (begin - t0) * k_row, y_plane);
+      task.transform({begin, end}, {v + (begin - t0) * c_row, v_plane, c_row},
+                     {y + (begin - t0) * k_row, y_plane, k_row});
     });
     at::parallel_for(0, c_parts * k_parts, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
-        const std::int64_t k0 = i / c_parts * kPartK, k1 = std::min(k0 + kPartK, K);
-        const std::int64_t c0 = C * (i % c_parts) / c_parts, c1 = C * (i % c_parts + 1) / c_parts;
+        const Range k{i / c_parts * kPartK, std::min(i / c_parts * kPartK + kPartK, K)};
+        const Range c{C * (i % c_parts) / c_parts, C * (i % c_parts + 1) / c_parts};
+        const GemmSize size{.m = c.last - c.first, .n = k.last - k.first, .k = t1 - t0};
         float* u = kept != nullptr ? kept + i * part : scratch(Scratch::kTiles, part);
         for (std::int64_t p = 0; p < kSquare3; ++p)
-          table.gemm_transposed(v + p * v_plane + c0, c_row, y + p * y_plane + k0, k_row, t1 - t0, c1 - c0, k1 - k0,
-                                u + p * u_plane, kPartK, t0 > 0);
-        if (t1 == count) table.winograd_weight_gradient(u, u_plane, kPartK, C, c0, c1, k0, k1, scale, dw);
+          table.gemm_transposed({v + p * v_plane + c.first, c_row}, {y + p * y_plane + k.first, k_row}, size,
+                                {u + p * u_plane, kPartK}, t0 > 0);
+        if (t1 == count) table.winograd_filter_gradient({u, u_plane, kPartK}, c, k, C, scale, dw);
       }
     });
   }
@@ -203,13 +218,13 @@ void gradient_by_parts(const GradientTask& task) {
 
 }  // namespace
 
-std::optional<Form> winograd_form(std::int64_t R, std::int64_t S) {
-  if (R == 3 && S == 3) return Form::k3x3;
-  if (R == 5 && S == 5) return Form::k5x5;
-  if (R == 1 && S == 3) return Form::k1x3;
-  if (R == 3 && S == 1) return Form::k3x1;
-  if (R == 1 && S == 7) return Form::k1x7;
-  if (R == 7 && S == 1) return Form::k7x1;
+std::optional<WinogradTile> winograd_tile(std::int64_t R, std::int64_t S) {
+  if (R == 3 && S == 3) return WinogradTile::k3x3;
+  if (R == 5 && S == 5) return WinogradTile::k5x5;
+  if (R == 1 && S == 3) return WinogradTile::k1x3;
+  if (R == 3 && S == 1) return WinogradTile::k3x1;
+  if (R == 1 && S == 7) return WinogradTile::k1x7;
+  if (R == 7 && S == 1) return WinogradTile::k7x1;
   return std::nullopt;
 }
 
@@ -217,55 +232,52 @@ Tensor winograd_packed(const Tensor& weight, bool backward) {
   const auto& table = kernel_table();
   const Tensor plain = weight.contiguous();
   const FilterWeight view = view_of(plain, backward);
-  const Form form = *winograd_form(weight.size(2), weight.size(3));
+  const WinogradTile kind = *winograd_tile(weight.size(2), weight.size(3));
   const std::int64_t plane = plane_of(view.C * whole(view.K, table.panel));
-  const Tensor packed = at::empty({shape_of(form).points * plane}, at::kFloat);
+  const Tensor packed = at::empty({shape_of(kind).points * plane}, at::kFloat);
   float* to = packed.data_ptr<float>();
   at::parallel_for(0, view.C, std::max<std::int64_t>(1, 1024 / view.K), [&](std::int64_t first, std::int64_t last) {
-    table.winograd_weights(form, view, first, last, 0, view.K, to + first * table.panel, plane, view.C);
+    table.winograd_filter(kind, view, {first, last}, {0, view.K}, {to + first * table.panel, plane, view.C});
   });
   return packed;
 }
 
-Tensor winograd(const Tensor& x, const Tensor& weight, Packing packing, Use use, at::IntArrayRef padding,
-                const Tail& tail) {
+Tensor winograd(const Tensor& x, const Tensor& weight, Packing packing, Caching caching, at::IntArrayRef padding,
+                const FoldedEpilogue& epilogue) {
   const bool backward = packing == Packing::kWinogradBackward;
   const Tensor plain = weight.contiguous();
   const FilterWeight view = view_of(plain, backward);
-  const Form form = *winograd_form(weight.size(2), weight.size(3));
-  const Tiles tiles = tiles_of(form, x, weight.size(2), weight.size(3), padding);
+  const WinogradTile kind = *winograd_tile(weight.size(2), weight.size(3));
+  const Tiles tiles = tiles_of(kind, x, weight.size(2), weight.size(3), padding);
   const Tensor y = empty_image(x.size(0), view.K, tiles.out_H, tiles.out_W);
   const Task task{.tiles = tiles,
                   .count = x.size(0) * tiles.rows * tiles.columns,
-                  .points = shape_of(form).points,
+                  .points = shape_of(kind).points,
                   .C = view.C,
                   .K = view.K,
                   .x = x.const_data_ptr<float>(),
-                  .out = {.y = y.data_ptr<float>(),
-                          .add = tail.row(0),
-                          .add_stride = tail.stride(),
-                          .residual = data_or_null(tail.residual),
-                          .scale = tail.scale,
-                          .relu = tail.relu,
-                          .K = view.K}};
-  // Weights that are kept and fit into each thread's cache may as well be read by all threads, if there are tiles for all.
-  const bool small = use == Use::kKeep && task.points * task.C * task.K <= 250'000 && task.count >= 4 * task.threads;
-  const bool few = task.count < task.K && task.count <= 128 && !small;
-  if (few && use == Use::kOnce) {
-    by_panels(task, nullptr, view);
+                  .y = y.data_ptr<float>(),
+                  .epilogue = epilogue.all()};
+  // A cached filter that fits into each thread's cache may as well be read by all threads, if there
+  // are tiles for all.
+  const bool small = caching == Caching::kOn && task.points * task.C * task.K <= cache_budget().shared_filter &&
+                     task.count >= 4 * task.threads;
+  const bool few = task.count < task.K && task.count <= kFilterMajorTiles && !small;
+  if (few && caching == Caching::kOff) {
+    filter_major(task, nullptr, view);
     return y;
   }
-  const Tensor packed = packed_weight(weight, packing, use);
+  const Tensor packed = packed_weight(weight, packing, caching);
   if (few) {
-    by_panels(task, packed.const_data_ptr<float>(), view);
+    filter_major(task, packed.const_data_ptr<float>(), view);
   } else {
-    by_blocks(task, packed.const_data_ptr<float>());
+    tile_major(task, packed.const_data_ptr<float>());
   }
   return y;
 }
 
 Tensor winograd_weight_gradient(const Tensor& x, const Tensor& dy, float scale) {
-  const Tiles tiles = tiles_of(Form::k3x3, x, 3, 3, {1, 1});
+  const Tiles tiles = tiles_of(WinogradTile::k3x3, x, 3, 3, {1, 1});
   const Tensor dw = at::empty({dy.size(1), x.size(1), 3, 3}, at::kFloat);
   const GradientTask task{.tiles = tiles,
                           .count = x.size(0) * tiles.rows * tiles.columns,
@@ -275,7 +287,7 @@ Tensor winograd_weight_gradient(const Tensor& x, const Tensor& dy, float scale) 
                           .dy = dy.const_data_ptr<float>(),
                           .scale = scale,
                           .dw = dw.data_ptr<float>()};
-  if (kSquare3 * task.C * task.K <= 160'000) {
+  if (kSquare3 * task.C * task.K <= kGradientByBlocks) {
     gradient_by_blocks(task);
   } else {
     gradient_by_parts(task);

@@ -1,6 +1,6 @@
 #include "edmund/ops/ops.h"
 #include "fast.h"
-#include "words.h"
+#include "random_words.h"
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/group_norm.h>
@@ -10,18 +10,19 @@
 namespace edmund::ops {
 namespace {
 
-// 0 or 1/(1-p) for each element of x: element n of image i is kept if word n of (seed, kDropout, samples[i], layer) is at least p·2^32.
+// 0 or 1/(1-p) for each element of x: element n of image i is kept if word n of (seed, kDropout,
+// samples[i], layer) is at least p·2^32.
 Tensor dropout_factors(const Tensor& x, const GroupNorm& args) {
   const Tensor mask = at::empty(x.sizes(), at::kFloat);
   auto* data = mask.data_ptr<float>();
   const std::int64_t count = x.size(0) == 0 ? 0 : x.numel() / x.size(0);
   const auto limit = static_cast<std::uint64_t>(std::ldexp(args.dropout, 32));
-  for_each_run(args.key->seed, Stream::kDropout, args.key->samples, args.layer, count,
-               [&](std::int64_t row, std::int64_t first, std::span<const std::uint32_t> words) {
-                 float* to = data + row * count + first;
-                 const auto n = std::min<std::int64_t>(static_cast<std::int64_t>(words.size()), count - first);
-                 for (std::int64_t i = 0; i < n; ++i) to[i] = words[static_cast<std::size_t>(i)] >= limit ? 1.0F : 0.0F;
-               });
+  draw_words(args.key->seed, Stream::kDropout, args.key->samples, args.layer, count,
+             [&](std::int64_t row, std::int64_t first, std::span<const std::uint32_t> words) {
+               float* to = data + row * count + first;
+               const auto n = std::min<std::int64_t>(static_cast<std::int64_t>(words.size()), count - first);
+               for (std::int64_t i = 0; i < n; ++i) to[i] = words[static_cast<std::size_t>(i)] >= limit ? 1.0F : 0.0F;
+             });
   return mask.to(x.device(), x.scalar_type()).mul_(1.0 / (1.0 - args.dropout));
 }
 

@@ -3,11 +3,31 @@
 #include "autograd.h"
 #include "edmund/ops/ops.h"
 
-#include <torch/csrc/autograd/custom_function.h>
-#include <utility>
+#include <cmath>
+#include <cstdint>
 
 /// Autograd of group_norm_silu, the same on both devices.
 namespace edmund::ops {
+
+/// What a call is beside its tensors.
+struct NormSettings {
+  std::int64_t groups = 1;
+  double eps = 0.0;
+  bool silu = true;
+  double dropout = 0.0;
+  std::uint64_t seed = 0;
+  std::uint32_t layer = 0;
+
+  explicit NormSettings(const GroupNorm& args) : groups(args.groups), eps(args.eps), silu(args.silu) {
+    if (args.key == nullptr || args.dropout == 0.0) return;
+    dropout = args.dropout;
+    seed = args.key->seed;
+    layer = args.layer;
+  }
+  /// An element survives if its random word is at least this, and is multiplied by `kept`.
+  std::uint32_t limit() const { return static_cast<std::uint32_t>(std::ldexp(dropout, 32)); }
+  float kept() const { return static_cast<float>(1.0 / (1.0 - dropout)); }
+};
 
 /// The parameters as kernels read them: float32 and contiguous; scale and shift may be undefined.
 struct NormInputs {
@@ -17,47 +37,42 @@ struct NormInputs {
       : weight(plain(weight_)), bias(plain(bias_)), scale(plain(scale_)), shift(plain(shift_)) {}
 };
 
-/// Gradients of group_norm_silu's inputs. Those of the parameters come from sums over the pixels of each image and channel, of dz and of
-/// dz·(x - mean)/deviation, dz the gradient of what is left of x by normalization, weight, bias, scale and shift.
+/// Gradients of group_norm_silu's inputs. Those of the parameters come from sums over the pixels of
+/// each image and channel, of dz and of dz·(x - mean)/deviation, dz the gradient of what is left of
+/// x by normalization, weight, bias, scale and shift.
 struct NormGradients {
   Tensor x, weight, bias, scale, shift;
 };
 
-/// `Norm` is what a call is beside its tensors; all images are channels-last.
+/// `Norm` is a device's NormSettings; all images are channels-last.
 ///   forward(x, norm, inputs, rows) → y; rows: whatever backward needs.
-///   backward(x, dy, rows, norm, inputs, needs) → the gradients of x and of those others that `needs` says, by wanted_gradients(), are wanted.
+///   backward(x, dy, rows, norm, inputs, grads) → the gradients of x and of those others that `grads` asks for.
 template <typename Norm, auto forward_of, auto backward_of>
 class NormFunction : public torch::autograd::Function<NormFunction<Norm, forward_of, backward_of>> {
  public:
   using Context = torch::autograd::AutogradContext;
   using Maybe = std::optional<Tensor>;
 
-  struct Settings : torch::CustomClassHolder {
-    explicit Settings(Norm norm_) : norm(std::move(norm_)) {}
-    Norm norm;
-  };
-
   static Tensor forward(Context* ctx, const Maybe& input, const Maybe& weight, const Maybe& bias, const Maybe& scale,
                         const Maybe& shift, const Norm& norm) {
     const Tensor x = channels_last(*input);
     const NormInputs inputs(*weight, *bias, scale.value_or(Tensor()), shift.value_or(Tensor()));
-    ctx->saved_data["needs"] = wanted_gradients({&input, &weight, &bias, &scale, &shift});
+    ctx->saved_data["grads"] = wanted_gradients({&input, &weight, &bias, &scale, &shift});
     Tensor rows;
     Tensor y = forward_of(x, norm, inputs, rows);
     ctx->save_for_backward({x, rows, inputs.weight, inputs.bias, inputs.scale});
-    ctx->saved_data["settings"] = c10::IValue::make_capsule(c10::make_intrusive<Settings>(norm));
+    save_value(ctx, norm);
     return y;
   }
 
   static torch::autograd::variable_list backward(Context* ctx, torch::autograd::variable_list gradients) {
     const at::NoGradGuard no_grad;
     const auto saved = ctx->get_saved_variables();
-    const auto settings = c10::static_intrusive_pointer_cast<Settings>(ctx->saved_data["settings"].toCapsule());
+    const Norm norm = saved_value<Norm>(ctx);
     const Tensor& x = saved[0];
     const NormInputs inputs{saved[2], saved[3], saved[4], {}};
-    const Needs needs(ctx->saved_data["needs"].toInt());
-    NormGradients out =
-        backward_of(x, channels_last(gradients[0].to(x.scalar_type())), saved[1], settings->norm, inputs, needs);
+    const InputGrads grads(ctx->saved_data["grads"].toInt());
+    NormGradients out = backward_of(x, channels_last(gradients[0].to(x.scalar_type())), saved[1], norm, inputs, grads);
     return {out.x, out.weight, out.bias, out.scale, out.shift, {}};
   }
 };

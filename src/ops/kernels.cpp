@@ -14,9 +14,9 @@ std::atomic<Kernels>& chosen_kernels() {
   return kernels;
 }
 
-std::atomic<Conv>& chosen_conv() {
-  static std::atomic<Conv> conv = Conv::kWinograd;
-  return conv;
+std::atomic<ConvAlgorithm>& chosen_algorithm() {
+  static std::atomic<ConvAlgorithm> algorithm = ConvAlgorithm::kWinograd;
+  return algorithm;
 }
 
 const char* precision_text() {
@@ -35,14 +35,15 @@ void set_kernels(Kernels kernels) { chosen_kernels() = kernels; }
 
 Kernels kernels() { return chosen_kernels(); }
 
-void set_conv(Conv conv) { chosen_conv() = conv; }
+void set_conv_algorithm(ConvAlgorithm algorithm) { chosen_algorithm() = algorithm; }
 
-Conv conv() { return chosen_conv(); }
+ConvAlgorithm conv_algorithm() { return chosen_algorithm(); }
 
 std::string kernels_text() {
   if (kernels() == Kernels::kReference) return "reference (ATen)";
   if (device().is_cuda()) return format("fast ({}, {})", device().str(), precision_text());
-  const bool bf16 = precision() == Precision::kBf16 && cpu::has_bf16(), winograd = conv() == Conv::kWinograd;
+  const bool bf16 = precision() == Precision::kBf16 && cpu::has_bf16(),
+             winograd = conv_algorithm() == ConvAlgorithm::kWinograd;
   if (bf16 && (!winograd || cpu::has_bf16_tiles()))
     return format("fast ({}), convolutions in bf16", cpu::kernel_table().name);
   return format("fast ({}), 3x3 convolutions {}{}", cpu::kernel_table().name, winograd ? "by winograd" : "exact",

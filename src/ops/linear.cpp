@@ -8,21 +8,26 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
 #include <ATen/Parallel.h>
-#include <torch/csrc/autograd/custom_function.h>
 
 namespace edmund::ops {
 namespace {
 
-constexpr std::int64_t kFewRows = 32;  // beyond them a matrix product is the faster way
+constexpr std::int64_t kFewRows = 32;            // beyond them a matrix product is the faster way
+constexpr std::int64_t kWeightsOfTask = 65'536;  // fewer are not worth a thread's start
 
 Tensor few_rows(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const std::int64_t B = x.size(0), I = x.size(1), O = weight.size(0);
   Tensor y = at::empty({B, O}, at::kFloat);
   const Tensor rows = x.contiguous(), w = weight.contiguous();
-  const float *from = rows.const_data_ptr<float>(), *of_w = w.const_data_ptr<float>(), *add = cpu::data_or_null(bias);
-  float* to = y.data_ptr<float>();
-  at::parallel_for(0, O, std::max<std::int64_t>(4, 65'536 / I), [&](std::int64_t first, std::int64_t last) {
-    cpu::kernel_table().dot_rows(from, B, I, of_w, add, first, last, to, O);
+  const cpu::LinearTask task{.x = rows.const_data_ptr<float>(),
+                             .w = w.const_data_ptr<float>(),
+                             .bias = cpu::data_or_null(bias),
+                             .y = y.data_ptr<float>(),
+                             .B = B,
+                             .I = I,
+                             .O = O};
+  at::parallel_for(0, O, std::max<std::int64_t>(4, kWeightsOfTask / I), [&](std::int64_t first, std::int64_t last) {
+    cpu::kernel_table().dot_rows(task, {first, last});
   });
   return y;
 }
@@ -35,7 +40,8 @@ OperatorTime described(std::string_view name, const Tensor& x, const Tensor& wei
           .bytes = static_cast<double>(x.element_size()) * (B * (in + out) + in * out)};
 }
 
-// few_rows() with gradients, whose products are made of rows of x and of the weight as they lie; I is a multiple of the panel.
+// few_rows() with gradients, whose products are made of rows of x and of the weight as they lie; I
+// is a multiple of the panel.
 class Function : public torch::autograd::Function<Function> {
  public:
   using Maybe = std::optional<Tensor>;
@@ -44,7 +50,7 @@ class Function : public torch::autograd::Function<Function> {
                         const Maybe& bias) {
     const Tensor x = input->contiguous(), weight = weights->contiguous();
     ctx->save_for_backward({x, weight});
-    ctx->saved_data["needs"] = wanted_gradients({&input, &weights, &bias});
+    ctx->saved_data["grads"] = wanted_gradients({&input, &weights, &bias});
     return few_rows(x, weight, bias.value_or(Tensor()));
   }
 
@@ -53,26 +59,28 @@ class Function : public torch::autograd::Function<Function> {
     const at::NoGradGuard no_grad;
     const auto saved = ctx->get_saved_variables();
     const Tensor &x = saved[0], &weight = saved[1], dy = gradients[0].contiguous();
-    const Needs needs(ctx->saved_data["needs"].toInt());
+    const InputGrads grads(ctx->saved_data["grads"].toInt());
     const Timed timed([&] { return described("linear backward", x, weight, 2.0); });
     const std::int64_t B = x.size(0), I = x.size(1), O = weight.size(0);
     const auto& table = cpu::kernel_table();
     const float *of_dy = dy.const_data_ptr<float>(), *of_x = x.const_data_ptr<float>();
     Tensor dx, dw, db;
-    if (needs(0)) {
+    if (grads(0)) {
       dx = at::empty({B, I}, at::kFloat);
       const Tensor turned = dy.t().contiguous();  // [O, B]
-      table.gemm_transposed(turned.const_data_ptr<float>(), B, weight.const_data_ptr<float>(), I, O, B, I,
-                            dx.data_ptr<float>(), I, false);
+      table.gemm_transposed({turned.const_data_ptr<float>(), B}, {weight.const_data_ptr<float>(), I},
+                            {.m = B, .n = I, .k = O}, {dx.data_ptr<float>(), I}, false);
     }
-    if (needs(1)) {
+    if (grads(1)) {
       dw = at::empty({O, I}, at::kFloat);
       float* to = dw.data_ptr<float>();
-      at::parallel_for(0, O, std::max<std::int64_t>(12, 65'536 / I), [&](std::int64_t first, std::int64_t last) {
-        table.gemm_transposed(of_dy + first, O, of_x, I, B, last - first, I, to + first * I, I, false);
-      });
+      at::parallel_for(0, O, std::max<std::int64_t>(12, kWeightsOfTask / I),
+                       [&](std::int64_t first, std::int64_t last) {
+                         table.gemm_transposed({of_dy + first, O}, {of_x, I}, {.m = last - first, .n = I, .k = B},
+                                               {to + first * I, I}, false);
+                       });
     }
-    if (needs(2)) {
+    if (grads(2)) {
       db = at::empty({O}, at::kFloat);
       float* to = db.data_ptr<float>();
       std::copy_n(of_dy, O, to);

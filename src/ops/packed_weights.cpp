@@ -3,7 +3,7 @@
 #include "cpu/kernels.h"
 #include "edmund/ops/ops.h"
 #include "fast.h"
-#include "kept_forms.h"
+#include "packed_weight_cache.h"
 
 #include <algorithm>
 #include <array>
@@ -29,8 +29,10 @@ namespace cpu {
 namespace {
 
 using Sample = std::array<float, 16>;
+constexpr long kFloatsOfTask = 16'384;  // fewer are not worth a thread's start
 
-// Values spread over the weight: one more guard against a weight that was written through other memory without a word.
+// Values spread over the weight: one more guard against a weight that was modified without
+// notification.
 Sample sample_of(const Tensor& weight) {
   Sample out;
   const float* data = weight.const_data_ptr<float>();
@@ -40,10 +42,10 @@ Sample sample_of(const Tensor& weight) {
   return out;
 }
 
-struct Proof {
+struct Fingerprint {
   const KernelTable* table;
   Sample sample;
-  bool operator==(const Proof&) const = default;
+  bool operator==(const Fingerprint&) const = default;
 };
 
 std::atomic<std::size_t>& made() {
@@ -66,7 +68,7 @@ Tensor pack(const Tensor& weight, Packing packing) {
   const long d_stride = backward ? C : 1, n_stride = backward ? 1 : C;
   const float* from = plain.const_data_ptr<float>();
   float* to = packed.data_ptr<float>();
-  at::parallel_for(0, panels, 1 + 16'384 / (depth * table.panel), [&](std::int64_t begin, std::int64_t end) {
+  at::parallel_for(0, panels, 1 + kFloatsOfTask / (depth * table.panel), [&](std::int64_t begin, std::int64_t end) {
     const long first = begin * table.panel, last = std::min<long>(end * table.panel, columns);
     table.pack(from + first * n_stride, depth, last - first, d_stride, n_stride, to + first * depth);
   });
@@ -77,10 +79,10 @@ Tensor pack(const Tensor& weight, Packing packing) {
 
 std::size_t packed_weight_count() { return made(); }
 
-Tensor packed_weight(const Tensor& weight, Packing packing, Use use) {
-  static KeptForms<Packing, Proof> forms;
-  if (use == Use::kOnce || weight.is_inference() || !weight.is_contiguous()) return pack(weight, packing);
-  return forms.get(weight, packing, generation(), {&kernel_table(), sample_of(weight)},
+Tensor packed_weight(const Tensor& weight, Packing packing, Caching caching) {
+  static PackedWeightCache<Packing, Fingerprint> cache;
+  if (caching == Caching::kOff || weight.is_inference() || !weight.is_contiguous()) return pack(weight, packing);
+  return cache.get(weight, packing, generation(), {&kernel_table(), sample_of(weight)},
                    [&] { return pack(weight, packing); });
 }
 

@@ -2,7 +2,7 @@
 
 #include "cpu/kernels.h"
 #include "cuda/library.h"
-#include "words.h"
+#include "random_words.h"
 
 #include <algorithm>
 #include <array>
@@ -17,7 +17,8 @@ namespace {
 
 constexpr std::int64_t kRun = 1024;  // elements that one task draws at once
 
-// Rounding to float32 may reach 1: the largest number below stands for it, so that the interval stays open.
+// Rounding to float32 may reach 1: the largest number below stands for it, so that the interval
+// stays open.
 double below_one(double u, at::ScalarType dtype) { return dtype == at::kDouble ? u : std::min(u, 1.0 - 0x1p-24); }
 
 std::vector<std::int64_t> batch_shape(std::size_t rows, at::IntArrayRef shape) {
@@ -34,15 +35,15 @@ Tensor drawn_on_cpu(std::uint64_t seed, Stream stream, std::span<const std::int6
   const Tensor out = at::empty(batch_shape(samples.size(), shape), wide ? at::kDouble : at::kFloat);
   const std::int64_t count = samples.empty() ? 0 : out.numel() / static_cast<std::int64_t>(samples.size());
   const auto fill = [&](auto* data) {
-    for_each_run(seed, stream, samples, draw, count,
-                 [&](std::int64_t row, std::int64_t first, std::span<const std::uint32_t> words) {
-                   std::array<double, kRun> values;
-                   convert(words, values.data());
-                   auto* to = data + row * count + first;
-                   const auto n = std::min<std::int64_t>(static_cast<std::int64_t>(words.size()), count - first);
-                   for (std::int64_t i = 0; i < n; ++i)
-                     to[i] = static_cast<std::remove_reference_t<decltype(*to)>>(values[static_cast<std::size_t>(i)]);
-                 });
+    draw_words(seed, stream, samples, draw, count,
+               [&](std::int64_t row, std::int64_t first, std::span<const std::uint32_t> words) {
+                 std::array<double, kRun> values;
+                 convert(words, values.data());
+                 auto* to = data + row * count + first;
+                 const auto n = std::min<std::int64_t>(static_cast<std::int64_t>(words.size()), count - first);
+                 for (std::int64_t i = 0; i < n; ++i)
+                   to[i] = static_cast<std::remove_reference_t<decltype(*to)>>(values[static_cast<std::size_t>(i)]);
+               });
   };
   if (wide) {
     fill(out.data_ptr<double>());
@@ -63,28 +64,23 @@ Tensor drawn_on_gpu(const Draw& draw, cuda::Distribution distribution, at::IntAr
 
 }  // namespace
 
-void for_each_run(std::uint64_t seed, Stream stream, std::span<const std::int64_t> samples, std::uint32_t draw,
-                  std::int64_t count, const RunBody& body) {
+void draw_words(std::uint64_t seed, Stream stream, std::span<const std::int64_t> samples, std::uint32_t draw,
+                std::int64_t count, const WordConsumer& consume) {
   TORCH_CHECK(count <= (std::int64_t{1} << 34), "random numbers: more than 2^34 elements a sample");
   const std::int64_t runs = (count + kRun - 1) / kRun;
   const auto rows = static_cast<std::int64_t>(samples.size());
-  at::parallel_for(
-      0, rows * runs, std::max<std::int64_t>(1, 8192 / std::max<std::int64_t>(1, std::min(count, kRun))),
-      [&](std::int64_t begin, std::int64_t end) {
-        std::array<std::uint32_t, kRun> words;
-        for (std::int64_t task = begin; task < end; ++task) {
-          const std::int64_t row = task / runs, first = task % runs * kRun;
-          const std::int64_t size = std::min(kRun, (count - first + 3) / 4 * 4);
-          const auto sample = static_cast<std::uint64_t>(samples[static_cast<std::size_t>(row)]);
-          // The layout of RandomKey::words().
-          const std::uint32_t key[2] = {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)};
-          const std::uint32_t counter[3] = {
-              draw, static_cast<std::uint32_t>(sample),
-              static_cast<std::uint32_t>(sample >> 32) ^ (static_cast<std::uint32_t>(stream) << 24)};
-          cpu::kernel_table().philox(key, counter, static_cast<std::uint32_t>(first / 4), size / 4, words.data());
-          body(row, first, std::span(words).first(static_cast<std::size_t>(size)));
-        }
-      });
+  at::parallel_for(0, rows * runs, std::max<std::int64_t>(1, 8192 / std::max<std::int64_t>(1, std::min(count, kRun))),
+                   [&](std::int64_t begin, std::int64_t end) {
+                     std::array<std::uint32_t, kRun> words;
+                     for (std::int64_t task = begin; task < end; ++task) {
+                       const std::int64_t row = task / runs, first = task % runs * kRun;
+                       const std::int64_t size = std::min(kRun, (count - first + 3) / 4 * 4);
+                       const auto sample = static_cast<std::uint64_t>(samples[static_cast<std::size_t>(row)]);
+                       cpu::kernel_table().philox(RandomKey{seed, stream, sample, draw}.philox_key(),
+                                                  static_cast<std::uint32_t>(first / 4), size / 4, words.data());
+                       consume(row, first, std::span(words).first(static_cast<std::size_t>(size)));
+                     }
+                   });
 }
 
 Tensor normal(std::uint64_t seed, Stream stream, std::span<const std::int64_t> samples, std::uint32_t draw,

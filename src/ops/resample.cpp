@@ -16,7 +16,8 @@
 namespace edmund::ops {
 namespace {
 
-// Two equal taps: mean of 2×2 pixels down, copies up. The general filter gives the same numbers, several times slower.
+// Two equal taps: mean of 2×2 pixels down, copies up. The general filter gives the same numbers,
+// several times slower.
 Tensor box(const Tensor& x, Resample direction) {
   if (fast(x)) return cpu::resample_box(x, direction);
   if (const auto* gpu = fast_cuda(x)) return gpu->resample_box(x, direction);

@@ -10,7 +10,7 @@ namespace edmund::testing {
 namespace {
 
 TEST_CASE("an interrupted training saves, exits with 75, and goes on", "[app]") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   write_idx_data(folder.path());
   write_text(folder.path() / "config.yaml", small_config());
   const Outcome stopped = edmund_run(folder.path(),
@@ -26,7 +26,7 @@ TEST_CASE("an interrupted training saves, exits with 75, and goes on", "[app]") 
 }
 
 TEST_CASE("a damaged checkpoint is passed over, or named when asked for", "[app]") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   write_idx_data(folder.path());
   write_text(folder.path() / "config.yaml", small_config());
   REQUIRE(edmund_run(folder.path(), "train config.yaml").code == 0);

@@ -153,7 +153,7 @@ TEST_CASE("bad input gives one clear error, exit code 2, and writes nothing", "[
   const auto every_second = [&](std::size_t first) {
     for (std::size_t i = first; i < runs.size(); i += 2) {
       const BadInput& input = bad_inputs()[i];
-      const TempFolder folder;
+      const TemporaryFolder folder;
       write_inputs(folder.path());
       write_text(folder.path() / "config.yaml", replaced(small_config(), input.config));
       runs[i].before = files_below(folder.path());
@@ -176,7 +176,7 @@ TEST_CASE("bad input gives one clear error, exit code 2, and writes nothing", "[
 }
 
 TEST_CASE("all mistakes of a config are reported together, in order of place", "[app]") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   write_inputs(folder.path());
   write_text(folder.path() / "config.yaml",
              replaced(replaced(small_config(), "training: {images: many, batch_size: -1}"),

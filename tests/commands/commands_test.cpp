@@ -13,14 +13,14 @@ namespace {
 using nlohmann::json;
 
 TEST_CASE("help and version answer without a config", "[app]") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   CHECK(edmund_run(folder.path(), "--version").code == 0);
   CHECK(edmund_run(folder.path(), "--help").code == 0);
   CHECK(edmund_run(folder.path(), "train --help").code == 0);
 }
 
 TEST_CASE("What edmund answers by itself is what edmund-core answers", "[app]") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   for (const std::string arguments :
        {"--version", "--help", "-h", "help", "list", "list --json", "list samplers", ""}) {
     const Outcome ours = edmund_run(folder.path(), arguments);
@@ -33,7 +33,7 @@ TEST_CASE("What edmund answers by itself is what edmund-core answers", "[app]") 
 }
 
 TEST_CASE("edmund starts edmund-core with a heap of large pages, unless told otherwise", "[app]") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const auto program = folder.path() / "edmund";
   std::filesystem::copy_file(EDMUND_BINARY, program);
   {
@@ -51,7 +51,7 @@ TEST_CASE("edmund starts edmund-core with a heap of large pages, unless told oth
 }
 
 TEST_CASE("list shows every plugin with a line about it, as text and as JSON", "[app]") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const json all = json::parse(edmund_run(folder.path(), "list --json").output);
   for (const std::string family : {"schedules", "samplers", "grids", "preconditionings", "noise-levels", "networks",
                                    "datasets", "features", "emas", "loss-weights", "metrics"}) {
@@ -67,7 +67,7 @@ TEST_CASE("list shows every plugin with a line about it, as text and as JSON", "
 }
 
 TEST_CASE("config prints a config that means the same", "[app]") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   write_idx_data(folder.path());
   write_text(folder.path() / "config.yaml", small_config());
   const Outcome once = edmund_run(folder.path(), "config config.yaml training.images=1e2");
@@ -79,7 +79,7 @@ TEST_CASE("config prints a config that means the same", "[app]") {
 }
 
 TEST_CASE("inspect shows the noise levels and coefficients of a config", "[app]") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   write_idx_data(folder.path());
   write_text(folder.path() / "config.yaml", small_config());
   const json facts = json::parse(edmund_run(folder.path(), "inspect config.yaml --json").output);
@@ -89,7 +89,7 @@ TEST_CASE("inspect shows the noise levels and coefficients of a config", "[app]"
 }
 
 TEST_CASE("train, sample and evaluate go through on a small data set", "[app]") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   write_idx_data(folder.path());
   write_text(folder.path() / "config.yaml", small_config());
   const Outcome trained = edmund_run(folder.path(), "train config.yaml");

@@ -17,8 +17,8 @@ std::string bytes(const std::filesystem::path& file) {
 }
 
 // A run trained for a moment on two classes of 8x8 images.
-const TempFolder& trained() {
-  static const TempFolder folder;
+const TemporaryFolder& trained() {
+  static const TemporaryFolder folder;
   static const bool done = [] {
     write_idx_data(folder.path());
     write_text(folder.path() / "config.yaml", small_config());

@@ -15,7 +15,7 @@ namespace {
 using testing::contains;
 using testing::contents;
 using testing::error_of;
-using testing::Folder;
+using testing::TemporaryFolder;
 namespace fs = std::filesystem;
 
 std::size_t count_files(const fs::path& folder) {
@@ -52,7 +52,7 @@ class FileSizeLimit {
 }  // namespace
 
 TEST_CASE("a written file is read back byte for byte", "[core]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string bytes("a\0b\xff\n", 5);
   write_file(folder / "new/deep/file.bin", bytes);
   CHECK(read_file(folder / "new/deep/file.bin") == bytes);
@@ -65,8 +65,8 @@ TEST_CASE("a written file is read back byte for byte", "[core]") {
 }
 
 TEST_CASE("reading refuses what is missing, too large or no regular file", "[core]") {
-  const Folder folder;
-  const auto file = folder.put("five", "12345");
+  const TemporaryFolder folder;
+  const auto file = folder.write("five", "12345");
   CHECK(error_of([&] { read_file(folder / "none"); }) ==
         format("{}: cannot read: No such file or directory", folder / "none"));
   CHECK(contains(error_of([&] { read_file(folder.path()); }), "it is a folder"));
@@ -86,8 +86,8 @@ TEST_CASE("a file whose size the system does not tell is read to its end, within
 }
 
 TEST_CASE("writing fails with the path and the reason", "[core]") {
-  const Folder folder;
-  const auto file = folder.put("file", "old");
+  const TemporaryFolder folder;
+  const auto file = folder.write("file", "old");
   CHECK(contains(error_of([&] { write_file(file / "below", "new"); }), "file: cannot make the folder"));
   CHECK(contains(error_of([&] { write_file(folder.path(), "new"); }), "not a regular file"));
   CHECK(contains(error_of([&] { write_file("/dev/null", "new"); }), "/dev/null: cannot write: not a regular file"));
@@ -97,8 +97,8 @@ TEST_CASE("writing fails with the path and the reason", "[core]") {
 }
 
 TEST_CASE("a write that fails half-way leaves the old file and nothing else", "[core]") {
-  const Folder folder;
-  const auto file = folder.put("file", "old");
+  const TemporaryFolder folder;
+  const auto file = folder.write("file", "old");
   std::string message;
   {
     const FileSizeLimit limit(1000);
@@ -110,24 +110,24 @@ TEST_CASE("a write that fails half-way leaves the old file and nothing else", "[
 }
 
 TEST_CASE("making a folder says what is in the way", "[core]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   make_folder(folder / "a/b/c");
   make_folder(folder / "a/b/c");
   CHECK(fs::is_directory(folder / "a/b/c"));
-  const auto file = folder.put("file", "");
+  const auto file = folder.write("file", "");
   CHECK(contains(error_of([&] { make_folder(file); }), "cannot make the folder"));
   CHECK(contains(error_of([&] { make_folder(file / "below"); }), "Not a directory"));
 }
 
 TEST_CASE("a published folder appears whole or not at all", "[core]") {
-  const Folder folder;
-  folder.put("aside/weights", "w");
-  folder.put("aside/deep/state", "s");
+  const TemporaryFolder folder;
+  folder.write("aside/weights", "w");
+  folder.write("aside/deep/state", "s");
   publish_folder(folder / "aside", folder / "out/done");
   CHECK(contents(folder / "out/done/deep/state") == "s");
   CHECK_FALSE(fs::exists(folder / "aside"));
 
-  folder.put("aside/weights", "new");
+  folder.write("aside/weights", "new");
   CHECK(contains(error_of([&] { publish_folder(folder / "aside", folder / "out/done"); }), "File exists"));
   CHECK(contents(folder / "out/done/weights") == "w");
   make_folder(folder / "empty");
@@ -144,37 +144,37 @@ TEST_CASE("checksums are those of xxHash64", "[core]") {  // known answers of th
 }
 
 TEST_CASE("gzip files are read whole, plain ones as they are", "[core]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   std::string text;
   for (int i = 0; i < 100'000; ++i) text += format("{},", i * 7919 % 1009);
   write_gzip(folder / "text.gz", text);
   CHECK(read_gzip(folder / "text.gz") == text);
   CHECK(read_gzip(folder / "text.gz", text.size()) == text);
-  CHECK(read_gzip(folder.put("plain", text)) == text);
-  CHECK(read_gzip(folder.put("empty", "")).empty());
+  CHECK(read_gzip(folder.write("plain", text)) == text);
+  CHECK(read_gzip(folder.write("empty", "")).empty());
 }
 
 TEST_CASE("truncated and damaged gzip files are refused", "[core]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   std::string text;
   for (int i = 0; i < 20'000; ++i) text += format("{},", i * 7919 % 1009);
   const std::string packed = write_gzip(folder / "good.gz", text);
   for (const std::size_t size : {std::size_t{12}, packed.size() / 2, packed.size() - 8, packed.size() - 1}) {
     INFO(size);
-    CHECK(contains(error_of([&] { read_gzip(folder.put("short.gz", packed.substr(0, size))); }), "ends too early"));
+    CHECK(contains(error_of([&] { read_gzip(folder.write("short.gz", packed.substr(0, size))); }), "ends too early"));
   }
   for (const std::size_t at : {packed.size() / 2, packed.size() - 6, packed.size() - 2}) {
     INFO(at);
     std::string damaged = packed;
     damaged[at] = static_cast<char>(damaged[at] ^ 0x55);
-    CHECK(contains(error_of([&] { read_gzip(folder.put("damaged.gz", damaged)); }), "damaged.gz: "));
+    CHECK(contains(error_of([&] { read_gzip(folder.write("damaged.gz", damaged)); }), "damaged.gz: "));
   }
   CHECK(contains(error_of([&] { read_gzip(folder / "none.gz"); }), "none.gz: cannot read: No such file"));
   CHECK(contains(error_of([&] { read_gzip(folder.path()); }), "it is a folder"));
 }
 
 TEST_CASE("a gzip bomb stops at the limit", "[core]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string packed = write_gzip(folder / "bomb.gz", std::string(64 << 20, '\0'));
   CHECK(packed.size() < 100'000);
   CHECK(contains(error_of([&] { read_gzip(folder / "bomb.gz", 1 << 20); }),

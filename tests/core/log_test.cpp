@@ -4,7 +4,6 @@
 #include "support/catch.h"
 
 #include <algorithm>
-#include <fcntl.h>
 #include <sstream>
 #include <thread>
 #include <vector>
@@ -14,19 +13,7 @@ namespace {
 
 using testing::contains;
 using testing::contents;
-
-/// What `act` shows on standard error.
-template <typename Act>
-std::string shown(Act act) {
-  const testing::Folder folder;
-  const int file = ::open((folder / "stderr").c_str(), O_RDWR | O_CREAT, 0600);
-  {
-    const testing::StandardError redirected(file);
-    act();
-  }
-  ::close(file);
-  return contents(folder / "stderr");
-}
+using testing::standard_error_of;
 
 }  // namespace
 
@@ -36,23 +23,23 @@ TEST_CASE("log lines are plain, warnings and debugging say so", "[core]") {
     log::info("{} images", 3);
     log::warn("odd {}", "thing");
   };
-  CHECK(shown(all) == "3 images\nwarning: odd thing\n");
+  CHECK(standard_error_of(all) == "3 images\nwarning: odd thing\n");
   log::set_level(log::Level::kDebug);
-  CHECK(shown(all) == "debug: deep 1\n3 images\nwarning: odd thing\n");
+  CHECK(standard_error_of(all) == "debug: deep 1\n3 images\nwarning: odd thing\n");
   log::set_level(log::Level::kWarn);
-  CHECK(shown(all) == "warning: odd thing\n");
+  CHECK(standard_error_of(all) == "warning: odd thing\n");
   log::set_level(log::Level::kOff);
-  CHECK(shown(all).empty());
+  CHECK(standard_error_of(all).empty());
   log::set_level(log::Level::kInfo);
 }
 
 TEST_CASE("messages are not taken for patterns", "[core]") {
-  CHECK(shown([] { log::write(log::Level::kInfo, "{} {0:x} %v %s"); }) == "{} {0:x} %v %s\n");
+  CHECK(standard_error_of([] { log::write(log::Level::kInfo, "{} {0:x} %v %s"); }) == "{} {0:x} %v %s\n");
 }
 
 TEST_CASE("the log file has everything with its time and goes on where it ended", "[core]") {
-  const testing::Folder folder;
-  shown([&] {
+  const testing::TemporaryFolder folder;
+  standard_error_of([&] {
     log::set_level(log::Level::kOff);
     log::to_file(folder / "run/log.txt");
     log::debug("deep");
@@ -74,14 +61,14 @@ TEST_CASE("the log file has everything with its time and goes on where it ended"
 }
 
 TEST_CASE("a log file that cannot be opened is bad input", "[core]") {
-  const testing::Folder folder;
-  const auto file = folder.put("file", "");
+  const testing::TemporaryFolder folder;
+  const auto file = folder.write("file", "");
   CHECK(contains(testing::error_of([&] { log::to_file(file / "log.txt"); }), "cannot make the folder"));
   CHECK(contains(testing::error_of([&] { log::to_file(folder.path()); }), "cannot open the log file"));
 }
 
 TEST_CASE("lines of several threads stay whole", "[core]") {
-  const std::string text = shown([] {
+  const std::string text = standard_error_of([] {
     std::vector<std::jthread> threads;
     for (int t = 0; t < 4; ++t)
       threads.emplace_back([t] {

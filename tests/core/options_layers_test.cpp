@@ -7,7 +7,7 @@ namespace {
 
 using testing::contains;
 using testing::error_of;
-using testing::Folder;
+using testing::TemporaryFolder;
 using Overrides = std::vector<std::string>;
 
 Options read(std::string_view text, const Overrides& overrides = {}) {
@@ -21,11 +21,11 @@ std::string error(std::string_view text, const Overrides& overrides = {}) {
 }  // namespace
 
 TEST_CASE("a file lies over its bases, key by key", "[core]") {
-  const Folder folder;
-  folder.put("bases/one.yaml", "a: 1\nb: 1\nc: 1\ndeep: {x: 1, y: 1, list: [1, 1]}\n");
-  folder.put("bases/two.yaml", "base: sub/three.yaml\nb: 2\ndeep: {y: 2}\n");
-  folder.put("bases/sub/three.yaml", "b: 3\nd: 3\ndeep: {z: 3}\n");
-  const auto file = folder.put("run.yaml", "base: [bases/one.yaml, bases/two.yaml]\nc: 0\ndeep: {list: [0]}\nb:\n");
+  const TemporaryFolder folder;
+  folder.write("bases/one.yaml", "a: 1\nb: 1\nc: 1\ndeep: {x: 1, y: 1, list: [1, 1]}\n");
+  folder.write("bases/two.yaml", "base: sub/three.yaml\nb: 2\ndeep: {y: 2}\n");
+  folder.write("bases/sub/three.yaml", "b: 3\nd: 3\ndeep: {z: 3}\n");
+  const auto file = folder.write("run.yaml", "base: [bases/one.yaml, bases/two.yaml]\nc: 0\ndeep: {list: [0]}\nb:\n");
   Options options = Options::read_file(file);
   CHECK(options.integer("a", -1) == 1);
   CHECK(options.integer("c", -1) == 0);
@@ -42,9 +42,9 @@ TEST_CASE("a file lies over its bases, key by key", "[core]") {
 }
 
 TEST_CASE("mistakes in bases are told where they stand", "[core]") {
-  const Folder folder;
-  const auto base = folder.put("base.yaml", "a: x\nodd: 1\n");
-  const auto file = folder.put("run.yaml", "base: base.yaml\nb: y\n");
+  const TemporaryFolder folder;
+  const auto base = folder.write("base.yaml", "a: x\nodd: 1\n");
+  const auto file = folder.write("run.yaml", "base: base.yaml\nb: y\n");
   Options options = Options::read_file(file);
   options.integer("b", 0);
   options.integer("a", 0);
@@ -55,13 +55,13 @@ TEST_CASE("mistakes in bases are told where they stand", "[core]") {
 }
 
 TEST_CASE("a new type drops the keys of the old one", "[core]") {
-  const Folder folder;
-  folder.put("base.yaml",
-             "schedule: {type: vp, beta_max: 20}\ngrid: {type: karras, steps: 18, rho: 5}\nsampler: heun\n"
-             "loss: {weight: 2}\nsame: {type: a, n: 1}\n");
-  const auto file = folder.put("run.yaml",
-                               "base: base.yaml\nschedule: edm\ngrid: {type: uniform, steps: 9}\n"
-                               "sampler: {churn: 3}\nloss: {type: l1}\nsame: a\n");
+  const TemporaryFolder folder;
+  folder.write("base.yaml",
+               "schedule: {type: vp, beta_max: 20}\ngrid: {type: karras, steps: 18, rho: 5}\nsampler: heun\n"
+               "loss: {weight: 2}\nsame: {type: a, n: 1}\n");
+  const auto file = folder.write("run.yaml",
+                                 "base: base.yaml\nschedule: edm\ngrid: {type: uniform, steps: 9}\n"
+                                 "sampler: {churn: 3}\nloss: {type: l1}\nsame: a\n");
   Options options = Options::read_file(file);
   CHECK(options.child("schedule").keys() == std::vector<std::string>{"type"});
   CHECK(options.child("schedule").text("type", "") == "edm");
@@ -73,34 +73,34 @@ TEST_CASE("a new type drops the keys of the old one", "[core]") {
 }
 
 TEST_CASE("bases that are missing, circular or no paths are refused", "[core]") {
-  const Folder folder;
-  const auto missing = folder.put("missing.yaml", "a: 1\nbase: none.yaml\n");
+  const TemporaryFolder folder;
+  const auto missing = folder.write("missing.yaml", "a: 1\nbase: none.yaml\n");
   CHECK(error_of([&] { Options::read_file(missing); }) ==
         format("{}:2:7: base: no file '{}'; paths are relative to the file that names them", missing,
                folder / "none.yaml"));
-  const auto a = folder.put("a.yaml", "base: sub/../b.yaml\n");
-  folder.put("sub/x", "");
-  const auto b = folder.put("b.yaml", "base: [c.yaml]\n"), c = folder.put("c.yaml", "base: a.yaml\n");
+  const auto a = folder.write("a.yaml", "base: sub/../b.yaml\n");
+  folder.write("sub/x", "");
+  const auto b = folder.write("b.yaml", "base: [c.yaml]\n"), c = folder.write("c.yaml", "base: a.yaml\n");
   CHECK(error_of([&] { Options::read_file(a); }) ==
         format("{}: base files form a circle: {} -> {} -> {} -> {}", a, a, b, c, a));
-  const auto self = folder.put("self.yaml", "base: ./self.yaml\n");
+  const auto self = folder.write("self.yaml", "base: ./self.yaml\n");
   CHECK(contains(error_of([&] { Options::read_file(self); }), "form a circle"));
-  CHECK(contains(error_of([&] { Options::read_file(folder.put("map.yaml", "base: {a: 1}")); }),
+  CHECK(contains(error_of([&] { Options::read_file(folder.write("map.yaml", "base: {a: 1}")); }),
                  "map.yaml:1:7: base: expected the path"));
-  CHECK(contains(error_of([&] { Options::read_file(folder.put("list.yaml", "base: [[a]]")); }),
+  CHECK(contains(error_of([&] { Options::read_file(folder.write("list.yaml", "base: [[a]]")); }),
                  "list.yaml:1:8: base: expected the path"));
-  CHECK(contains(error_of([&] { Options::read_file(folder.put("folder.yaml", "base: sub")); }),
+  CHECK(contains(error_of([&] { Options::read_file(folder.write("folder.yaml", "base: sub")); }),
                  "sub: cannot read: it is a folder"));
   CHECK(contains(error_of([&] { Options::read_file(folder / "nowhere.yaml"); }),
                  "nowhere.yaml: cannot read: No such file"));
-  CHECK(contains(error_of([&] { Options::read_file(folder.put("long.yaml", "base: " + std::string(5000, 'n'))); }),
+  CHECK(contains(error_of([&] { Options::read_file(folder.write("long.yaml", "base: " + std::string(5000, 'n'))); }),
                  "base: no file"));
 }
 
 TEST_CASE("bases that fan out without end are stopped", "[core]") {
-  const Folder folder;
-  for (int i = 0; i < 30; ++i) folder.put(format("{}.yaml", i), format("base: [{}.yaml, {}.yaml]", i + 1, i + 1));
-  folder.put("30.yaml", "a: 1");
+  const TemporaryFolder folder;
+  for (int i = 0; i < 30; ++i) folder.write(format("{}.yaml", i), format("base: [{}.yaml, {}.yaml]", i + 1, i + 1));
+  folder.write("30.yaml", "a: 1");
   CHECK(contains(error_of([&] { Options::read_file(folder / "0.yaml"); }), "more than 64 base files"));
 }
 

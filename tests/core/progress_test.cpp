@@ -5,7 +5,6 @@
 #include "support/catch.h"
 
 #include <chrono>
-#include <fcntl.h>
 #include <pty.h>
 #include <thread>
 
@@ -13,19 +12,7 @@ namespace edmund {
 namespace {
 
 using testing::contains;
-
-/// What `act` shows on a standard error that is a file.
-template <typename Act>
-std::string in_file(Act act) {
-  const testing::Folder folder;
-  const int file = ::open((folder / "stderr").c_str(), O_RDWR | O_CREAT, 0600);
-  {
-    const testing::StandardError redirected(file);
-    act();
-  }
-  ::close(file);
-  return testing::contents(folder / "stderr");
-}
+using testing::standard_error_of;
 
 /// What `act` shows on a terminal of `width` columns.
 template <typename Act>
@@ -57,7 +44,7 @@ std::size_t count(std::string_view text, std::string_view part) {
 }  // namespace
 
 TEST_CASE("without a terminal progress is a plain line per interval", "[core]") {
-  const std::string text = in_file([] {
+  const std::string text = standard_error_of([] {
     Progress progress("train", "images", 100'000, 0, 0.0);
     wait(0.02);
     progress.update(12'800, "loss 0.123");
@@ -71,7 +58,7 @@ TEST_CASE("without a terminal progress is a plain line per interval", "[core]") 
 }
 
 TEST_CASE("within the interval only the end is told", "[core]") {
-  const std::string text = in_file([] {
+  const std::string text = standard_error_of([] {
     Progress progress("sample", "images", 64, 0, 100.0);
     for (int i = 1; i <= 64; ++i) progress.update(i);
   });
@@ -81,7 +68,7 @@ TEST_CASE("within the interval only the end is told", "[core]") {
 }
 
 TEST_CASE("the rate counts from where this run began", "[core]") {
-  const std::string text = in_file([] {
+  const std::string text = standard_error_of([] {
     Progress progress("train", "images", 2'000'000, 1'000'000, 0.0);
     wait(0.1);
     progress.update(1'000'010);
@@ -120,7 +107,7 @@ TEST_CASE("a live line is cut to the terminal", "[core]") {
 }
 
 TEST_CASE("nothing done is nothing told", "[core]") {
-  CHECK(in_file([] { Progress progress("train", "images", 0); }).empty());
+  CHECK(standard_error_of([] { Progress progress("train", "images", 0); }).empty());
 }
 
 }  // namespace edmund

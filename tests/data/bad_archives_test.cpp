@@ -14,7 +14,7 @@ namespace {
 const std::string kPng = png_bytes(picture(3, 8, 8));
 
 // Checks that an archive of these bytes is refused in one line with its path and this part.
-void check_refused(const Folder& folder, const std::string& bytes, std::string_view part,
+void check_refused(const TemporaryFolder& folder, const std::string& bytes, std::string_view part,
                    const std::string& more = "") {
   const auto file = folder.write("set.zip", bytes);
   const auto message = error_of([&] { dataset_of("{type: edm-zip, root: " + file + more + "}"); });
@@ -34,14 +34,14 @@ std::string with_record(std::string zip, std::size_t offset, std::string_view by
 }  // namespace
 
 TEST_CASE("files that are no zip archives are refused", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   check_refused(folder, "", "cannot be read as a zip archive");
   check_refused(folder, "not a zip archive at all, but long enough to be looked at", "cannot be read as a zip archive");
   check_refused(folder, zip_bytes(folder, {{"notes.txt", "x"}}), "no PNG or JPEG images");
 }
 
 TEST_CASE("a zip archive that ends anywhere before its end is refused", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string zip = zip_bytes(folder, {{"a.png", kPng}, {"b.png", kPng}});
   for (std::size_t length = 0; length < zip.size(); length += length + 40 < zip.size() ? 13 : 1) {
     INFO("first " << length << " bytes");
@@ -50,7 +50,7 @@ TEST_CASE("a zip archive that ends anywhere before its end is refused", "[data]"
 }
 
 TEST_CASE("zip entries with names that lead out of the archive, or twice, are refused", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   check_refused(folder, zip_bytes(folder, {{"../x.png", kPng}}), "entry '../x.png' has a name that leads out");
   check_refused(folder, zip_bytes(folder, {{"a/../../x.png", kPng}}), "leads out");
   check_refused(folder, zip_bytes(folder, {{"/x.png", kPng}}), "leads out");
@@ -60,14 +60,14 @@ TEST_CASE("zip entries with names that lead out of the archive, or twice, are re
 }
 
 TEST_CASE("a zip entry that promises too much is refused before it is read", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string zip = zip_bytes(folder, {{"bomb.png", kPng}}, true);
   check_refused(folder, with_record(zip, 24, std::string("\0\0\0\x7f", 4)),
                 "bomb.png: 2130706432 bytes uncompressed; at most");
 }
 
 TEST_CASE("zip entries whose size or data are not what the directory says are found", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string zip = zip_bytes(folder, {{"a.png", kPng}}, true);
   const auto reading = [&](const std::string& bytes) {
     const auto file = folder.write("set.zip", bytes);
@@ -87,7 +87,7 @@ TEST_CASE("zip entries whose size or data are not what the directory says are fo
 }
 
 TEST_CASE("mistakes in dataset.json are refused, naming image or place", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const auto refused = [&](const std::string& json, std::string_view part, const std::string& more = "") {
     check_refused(folder, zip_bytes(folder, {{"a.png", kPng}, {"b.png", kPng}, {"dataset.json", json}}), part, more);
   };
@@ -109,7 +109,7 @@ TEST_CASE("mistakes in dataset.json are refused, naming image or place", "[data]
 }
 
 TEST_CASE("num_classes without labels is refused", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   check_refused(folder, zip_bytes(folder, {{"a.png", kPng}}), "no labels, but `num_classes` is given",
                 ", num_classes: 3");
 }

@@ -27,7 +27,7 @@ std::string png(std::int64_t channels, std::int64_t height, std::int64_t width) 
 }  // namespace
 
 TEST_CASE("bad IDX files are refused", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const auto refused = [&](std::string_view bytes, std::string_view what) {
     const auto file = folder.write("x.idx", bytes);
     check_refused("{type: idx, images: " + file + "}", {file + ": ", what});
@@ -52,7 +52,7 @@ TEST_CASE("bad IDX files are refused", "[data]") {
 }
 
 TEST_CASE("IDX labels that do not fit the images are refused", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const auto images = folder.write("images", idx_bytes({2, 1, 1}, "12"));
   const auto config = [&](const std::string& labels) {
     return "type: idx\nimages: " + images + "\nlabels: " + labels + "\n";
@@ -67,7 +67,7 @@ TEST_CASE("IDX labels that do not fit the images are refused", "[data]") {
 }
 
 TEST_CASE("missing files, folders and options are refused", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const auto none = folder / "none";
   check_refused("{type: digits, root: " + none + "}", {none + "/digits.csv.gz", "run scripts/setup"});
   check_refused("{type: fashion-mnist, root: " + none + "}", {none, "dataset-fashion-mnist"});
@@ -86,7 +86,7 @@ TEST_CASE("missing files, folders and options are refused", "[data]") {
 }
 
 TEST_CASE("bad digits are refused with file, line and column", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   std::string row;
   for (int i = 0; i < 64; ++i) row += "16,";
   const auto refused = [&](std::string_view text, std::string_view what) {
@@ -105,7 +105,7 @@ TEST_CASE("bad digits are refused with file, line and column", "[data]") {
 }
 
 TEST_CASE("bad CIFAR-10 files are refused", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string good(3073, '\1');
   for (int i = 1; i <= 5; ++i) folder.write(format("data_batch_{}.bin", i), good);
   const auto config = "{type: cifar10, root: " + folder.path().string() + "}";
@@ -120,7 +120,7 @@ TEST_CASE("bad CIFAR-10 files are refused", "[data]") {
 }
 
 TEST_CASE("folders of mixed images are refused, naming the first that differs", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const auto config = "type: folder\nroot: " + folder.path().string() + "\n";
   folder.write("a.png", png(3, 4, 4));
   folder.write("b.png", png(3, 4, 4));
@@ -137,7 +137,7 @@ TEST_CASE("folders of mixed images are refused, naming the first that differs", 
 }
 
 TEST_CASE("damaged images of a folder are found when it is opened or read, by name", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const auto config = "{type: folder, root: " + folder.path().string() + "}";
   folder.write("a.png", png(3, 8, 8));
   const auto bad = folder.write("b.png", png(3, 8, 8).substr(0, 20));
@@ -151,7 +151,7 @@ TEST_CASE("damaged images of a folder are found when it is opened or read, by na
 }
 
 TEST_CASE("bad options are refused with their place", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const auto file = folder.write("x.idx", idx_bytes({1, 2, 2}, "1234"));
   const std::string config = "type: idx\nimages: " + file + "\n";
   check_refused(config + "split: validation", {"test.yaml:3:8: ", "validation"});

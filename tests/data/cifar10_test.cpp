@@ -17,7 +17,7 @@ std::string record(char label, char red) {
   return bytes;
 }
 
-void write_batches(const Folder& folder, const std::string& prefix = "") {
+void write_batches(const TemporaryFolder& folder, const std::string& prefix = "") {
   for (int i = 1; i <= 5; ++i)
     folder.write(prefix + format("data_batch_{}.bin", i), record(static_cast<char>(i), static_cast<char>(10 * i)));
   folder.write(prefix + "test_batch.bin", record(9, 90) + record(0, 91));
@@ -26,7 +26,7 @@ void write_batches(const Folder& folder, const std::string& prefix = "") {
 }  // namespace
 
 TEST_CASE("CIFAR-10 records are a class and three planes, in the order of the files", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   write_batches(folder);
   const auto train = dataset_of(format("{type: cifar10, root: {}}", folder.path().string()));
   CHECK(train->info().size == 5);
@@ -41,7 +41,7 @@ TEST_CASE("CIFAR-10 records are a class and three planes, in the order of the fi
 }
 
 TEST_CASE("CIFAR-10 is found in its own folder, with its class names", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   write_batches(folder, "cifar-10-batches-bin/");
   folder.write("cifar-10-batches-bin/batches.meta.txt", "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n\n");
   const auto test = dataset_of(format("{type: cifar10, split: test, root: {}}", folder.path().string()));

@@ -15,7 +15,7 @@ namespace {
 
 // Grey images [8, 6, 6], and the config of a data set of them.
 struct Eight {
-  Folder folder;
+  TemporaryFolder folder;
   Tensor images = picture(8, 6, 6);
   std::string config;
 
@@ -55,7 +55,7 @@ TEST_CASE("the size that images have anyway needs no resizing", "[data]") {
 }
 
 TEST_CASE("images of several sizes and kinds become one when that is asked for", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   folder.write("a.png", png_bytes(picture(3, 8, 8)));
   folder.write("b.png", png_bytes(picture(1, 4, 6)));
   const auto set =
@@ -93,7 +93,7 @@ TEST_CASE("max_images chooses by seed and keeps the order and the labels", "[dat
 }
 
 TEST_CASE("generic data sets split by class: every fifth is for testing", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string labels("\0\0\0\0\1\0\1\1\1\1\0\0", 12);  // the 5th of class 0 is at 5, of class 1 at 9
   const auto config = format("type: idx\nimages: {}\nlabels: {}\nsplit: ",
                              folder.write("i", idx_bytes({12, 1, 1}, std::string("\0\1\2\3\4\5\6\7\10\11\12\13", 12))),
@@ -139,7 +139,7 @@ TEST_CASE("statistics are the mean and standard deviation of pixels in [-1, 1]",
 }
 
 TEST_CASE("the standard deviation of one flat image is exactly zero", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   folder.write("x.png", png_bytes(at::full({1, 2, 2}, 255, at::kByte)));
   const auto found = statistics(*dataset_of(format("{type: folder, root: {}}", folder.path().string())));
   CHECK(found.mean == 1.0);

@@ -21,7 +21,7 @@ std::string csv(std::int64_t rows) {
 }  // namespace
 
 TEST_CASE("digits scale 0..16 to 0..255", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   folder.write("digits.csv.gz", gzipped(csv(20)));
   const auto digits = dataset_of(format("{type: digits, split: all, root: {}}", folder.path().string()));
   const auto info = digits->info();
@@ -39,7 +39,7 @@ TEST_CASE("digits scale 0..16 to 0..255", "[data]") {
 }
 
 TEST_CASE("the test digits are every fifth of each class, and train is the rest", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   folder.write("digits.csv.gz", csv(137));  // plain text under the same name is read too
   const auto part = [&](std::string_view split) {
     return dataset_of(format("{type: digits, split: {}, root: {}}", split, folder.path().string()));

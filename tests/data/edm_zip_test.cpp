@@ -22,7 +22,7 @@ const Files kFiles = {
 }  // namespace
 
 TEST_CASE("an EDM archive gives its images sorted by name, with the labels of dataset.json", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const auto deflated = GENERATE(false, true);
   const auto file = folder.write("set.zip", zip_bytes(folder, kFiles, deflated));
   const auto set = dataset_of(format("{type: edm-zip, root: {}}", file));
@@ -34,7 +34,7 @@ TEST_CASE("an EDM archive gives its images sorted by name, with the labels of da
 }
 
 TEST_CASE("the same in a folder is the same data set", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   for (const auto& [name, bytes] : kFiles)
     if (!name.ends_with('/')) folder.write(name, bytes);
   const auto set = dataset_of(format("{type: edm-zip, num_classes: 10, root: {}}", folder.path().string()));
@@ -44,7 +44,7 @@ TEST_CASE("the same in a folder is the same data set", "[data]") {
 }
 
 TEST_CASE("an archive without labels, or with null, has no classes", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string labels = GENERATE("", R"({"labels": null})", "{}");
   Files files = {{"a.png", png(0)}};
   if (!labels.empty()) files.emplace_back("dataset.json", labels);
@@ -53,7 +53,7 @@ TEST_CASE("an archive without labels, or with null, has no classes", "[data]") {
 }
 
 TEST_CASE("many threads read an archive at once", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   Files files;
   for (int i = 0; i < 40; ++i) files.emplace_back(format("{}.png", 100 + i), png(i));
   const auto set =

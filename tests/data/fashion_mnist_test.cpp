@@ -27,7 +27,7 @@ TEST_CASE("Fashion-MNIST of Debian's package has 60,000 and 10,000 images in equ
 }
 
 TEST_CASE("a Fashion-MNIST folder may hold plain files, and `all` is train and then test", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   folder.write("train-images-idx3-ubyte", idx_bytes({2, 1, 1}, "\1\2"));
   folder.write("train-labels-idx1-ubyte.gz", gzipped(idx_bytes({2}, "\3\4")));
   folder.write("t10k-images-idx3-ubyte.gz", gzipped(idx_bytes({1, 1, 1}, "\7")));

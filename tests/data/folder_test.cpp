@@ -8,7 +8,7 @@ using namespace edmund;
 using namespace edmund::testing;
 
 TEST_CASE("sub-folders are classes, images stand in the order of their names", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   folder.write("dog/2.png", png_bytes(picture(3, 4, 4, 2)));
   folder.write("dog/1.PNG", png_bytes(picture(3, 4, 4, 1)));
   folder.write("cat/deep/9.jpeg", jpeg_bytes(at::full({3, 4, 4}, 77, at::kByte)));
@@ -24,7 +24,7 @@ TEST_CASE("sub-folders are classes, images stand in the order of their names", "
 }
 
 TEST_CASE("a folder without sub-folders has no classes, and a link to one is followed", "[data]") {
-  const Folder folder, elsewhere;
+  const TemporaryFolder folder, elsewhere;
   elsewhere.write("b.png", png_bytes(picture(1, 3, 5, 1)));
   elsewhere.write("a.png", png_bytes(picture(1, 3, 5, 0)));
   std::filesystem::create_directory_symlink(elsewhere.path(), folder.path() / "linked");
@@ -38,7 +38,7 @@ TEST_CASE("a folder without sub-folders has no classes, and a link to one is fol
 }
 
 TEST_CASE("a JPEG header behind a large color profile is found", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string jpeg = jpeg_bytes(picture(3, 8, 8));
   const std::string profile = "\xff\xe2" + std::string("\xff\xff") + std::string(65533, 'x');  // APP2 of 65,535 bytes
   folder.write("x.jpg", jpeg.substr(0, 2) + profile + profile + jpeg.substr(2));
@@ -46,7 +46,7 @@ TEST_CASE("a JPEG header behind a large color profile is found", "[data]") {
 }
 
 TEST_CASE("an image that changes after the data set was opened is reported by name", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const auto file = folder.write("x.png", png_bytes(picture(1, 4, 4)));
   const auto images = dataset_of(format("{type: folder, root: {}}", folder.path().string()));
   folder.write("x.png", png_bytes(picture(1, 4, 5)));

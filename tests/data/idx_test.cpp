@@ -16,7 +16,7 @@ std::string bytes_of(const Tensor& images) {
 }  // namespace
 
 TEST_CASE("IDX files are read, plain or compressed, with and without labels", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const Tensor images = picture(3, 4, 5);  // three images of 4x5
   const std::string idx = idx_bytes({3, 4, 5}, bytes_of(images));
   const auto compressed = GENERATE(false, true);
@@ -35,7 +35,7 @@ TEST_CASE("IDX files are read, plain or compressed, with and without labels", "[
 }
 
 TEST_CASE("images read in any order, and twice, are those of their indices", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const Tensor images = picture(6, 2, 2);
   const auto idx =
       dataset_of(format("{type: idx, images: {}}", folder.write("x.idx", idx_bytes({6, 2, 2}, bytes_of(images)))));

@@ -6,9 +6,9 @@
 #include "edmund/io/tensor_file.h"
 #include "helpers.h"
 #include "support/catch.h"
+#include "support/temporary_folder.h"
 
 #include <filesystem>
-#include <unistd.h>
 
 using namespace edmund;
 using testing::MemoryDataset;
@@ -17,16 +17,6 @@ using testing::stripes;
 namespace {
 
 const ClassifierSettings kSmall{.channels = 8, .features = 16, .epochs = 6, .batch_size = 32, .seed = 3};
-
-/// A folder of its own that goes away.
-struct Folder {
-  std::filesystem::path path =
-      std::filesystem::temp_directory_path() / ("edmund_classifier_" + std::to_string(::getpid()));
-  Folder() { std::filesystem::create_directories(path); }
-  ~Folder() { std::filesystem::remove_all(path); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-};
 
 }  // namespace
 
@@ -68,41 +58,41 @@ TEST_CASE("features do not depend on the batch", "[evaluation]") {
 }
 
 TEST_CASE("a classifier comes back from its file as it was", "[evaluation]") {
-  const Folder folder;
+  const testing::TemporaryFolder folder;
   const Classifier classifier = Classifier::train(stripes(96, 8), kSmall);
-  classifier.write(folder.path / "c.safetensors");
-  const Classifier again = Classifier::read(folder.path / "c.safetensors");
+  classifier.write(folder.path() / "c.safetensors");
+  const Classifier again = Classifier::read(folder.path() / "c.safetensors");
   const Tensor images = stripes(50, 9).all().images;
   CHECK(at::equal(again.features(images), classifier.features(images)));
   CHECK(again.data_name() == "stripes");
 }
 
 TEST_CASE("a kept classifier is used again for the same data and settings only", "[evaluation]") {
-  const Folder folder;
+  const testing::TemporaryFolder folder;
   const auto files = [&] {
-    return std::distance(std::filesystem::directory_iterator(folder.path), std::filesystem::directory_iterator());
+    return std::distance(std::filesystem::directory_iterator(folder.path()), std::filesystem::directory_iterator());
   };
   ClassifierSettings settings = kSmall;
   settings.epochs = 1;
   const auto data = stripes(64, 10);
   const Tensor images = stripes(9, 11).all().images;
-  const Tensor first = Classifier::cached(data, settings, folder.path).features(images);
+  const Tensor first = Classifier::cached(data, settings, folder.path()).features(images);
   REQUIRE(files() == 1);
   // Another classifier in the file's place: proof that the file is what is used.
   const Classifier other = Classifier::train(stripes(64, 12), settings);
-  other.write(std::filesystem::directory_iterator(folder.path)->path());
-  CHECK(at::equal(Classifier::cached(data, settings, folder.path).features(images), other.features(images)));
+  other.write(std::filesystem::directory_iterator(folder.path())->path());
+  CHECK(at::equal(Classifier::cached(data, settings, folder.path()).features(images), other.features(images)));
   CHECK(files() == 1);
   settings.seed = 99;
-  Classifier::cached(data, settings, folder.path);
+  Classifier::cached(data, settings, folder.path());
   CHECK(files() == 2);
-  Classifier::cached(stripes(64, 13), settings, folder.path);
+  Classifier::cached(stripes(64, 13), settings, folder.path());
   CHECK(files() == 3);
 }
 
 TEST_CASE("classifier files with wrong content are refused", "[evaluation]") {
-  const Folder folder;
-  const auto path = folder.path / "c.safetensors";
+  const testing::TemporaryFolder folder;
+  const auto path = folder.path() / "c.safetensors";
   Classifier::train(stripes(64, 14), {.channels = 4, .features = 8, .epochs = 1}).write(path);
   const TensorFile good = read_tensors(path);
   const auto rewritten = [&](const std::map<std::string, std::string>& changes, const std::string& dropped = "") {

@@ -8,10 +8,10 @@
 #include "edmund/io/npz.h"
 #include "helpers.h"
 #include "support/catch.h"
+#include "support/temporary_folder.h"
 
 #include <cmath>
 #include <filesystem>
-#include <unistd.h>
 
 using namespace edmund;
 using testing::normal_rows;
@@ -20,15 +20,6 @@ using testing::stripes;
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A folder of its own that goes away.
-struct Folder {
-  fs::path path = fs::temp_directory_path() / ("edmund_statistics_" + std::to_string(::getpid()));
-  Folder() { fs::create_directories(path); }
-  ~Folder() { fs::remove_all(path); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-};
 
 ReferenceStatistics statistics_of(const Tensor& features) {
   Moments moments;
@@ -60,13 +51,13 @@ class Counting final : public FeatureExtractor {
 }  // namespace
 
 TEST_CASE("statistics come back from their file with every number and the whole record", "[evaluation]") {
-  const Folder folder;
+  const testing::TemporaryFolder folder;
   ReferenceStatistics written = statistics_of(normal_rows(50, 7, 1));
   written.record = {{"extractor", "pca 1234"}, {"data", "Ziffern – straße train"},
                     {"split", "train"},        {"resize", "area"},
                     {"features", "pca"},       {"edmund", ""}};
-  write_file(folder.path / "ref.npz", statistics_bytes(written));
-  const ReferenceStatistics read = read_statistics(folder.path / "ref.npz");
+  write_file(folder.path() / "ref.npz", statistics_bytes(written));
+  const ReferenceStatistics read = read_statistics(folder.path() / "ref.npz");
   CHECK(at::equal(read.mean, written.mean));
   CHECK(at::equal(read.covariance, written.covariance));
   CHECK(read.count == 50);
@@ -76,15 +67,15 @@ TEST_CASE("statistics come back from their file with every number and the whole 
 }
 
 TEST_CASE("files of other programs are read: mu and sigma alone, and ADM's with spatial ones", "[evaluation]") {
-  const Folder folder;
+  const testing::TemporaryFolder folder;
   const auto a = statistics_of(normal_rows(40, 5, 2)), b = statistics_of(normal_rows(40, 3, 3));
-  write_file(folder.path / "edm.npz", npz_bytes({{"mu", a.mean}, {"sigma", a.covariance}}));
-  write_file(folder.path / "adm.npz", npz_bytes({{"arr_0", at::zeros({4, 2, 2, 3}, at::kByte)},
-                                                 {"mu", a.mean.to(at::kFloat)},
-                                                 {"sigma", a.covariance.to(at::kFloat)},
-                                                 {"mu_s", b.mean},
-                                                 {"sigma_s", b.covariance}}));
-  const auto edm = read_statistics(folder.path / "edm.npz"), adm = read_statistics(folder.path / "adm.npz");
+  write_file(folder.path() / "edm.npz", npz_bytes({{"mu", a.mean}, {"sigma", a.covariance}}));
+  write_file(folder.path() / "adm.npz", npz_bytes({{"arr_0", at::zeros({4, 2, 2, 3}, at::kByte)},
+                                                   {"mu", a.mean.to(at::kFloat)},
+                                                   {"sigma", a.covariance.to(at::kFloat)},
+                                                   {"mu_s", b.mean},
+                                                   {"sigma_s", b.covariance}}));
+  const auto edm = read_statistics(folder.path() / "edm.npz"), adm = read_statistics(folder.path() / "adm.npz");
   CHECK(at::equal(edm.mean, a.mean));
   CHECK_FALSE(edm.count.has_value());
   CHECK(edm.record.empty());
@@ -123,11 +114,11 @@ TEST_CASE("statistics of another extractor are refused, and unnamed ones too unl
 }
 
 TEST_CASE("statistics that are none are refused", "[evaluation]") {
-  const Folder folder;
+  const testing::TemporaryFolder folder;
   const auto fine = statistics_of(normal_rows(30, 4, 7));
   const auto refused = [&](const std::vector<std::pair<std::string, Tensor>>& arrays) {
-    write_file(folder.path / "x.npz", npz_bytes(arrays));
-    CHECK_THROWS_AS(read_statistics(folder.path / "x.npz"), Error);
+    write_file(folder.path() / "x.npz", npz_bytes(arrays));
+    CHECK_THROWS_AS(read_statistics(folder.path() / "x.npz"), Error);
   };
   refused({{"mu", fine.mean}});
   refused({{"mu", fine.mean}, {"sigma", fine.covariance.narrow(0, 0, 3)}});
@@ -135,19 +126,19 @@ TEST_CASE("statistics that are none are refused", "[evaluation]") {
   refused({{"mu", fine.mean}, {"sigma", -fine.covariance}});
   refused({{"mu", fine.mean}, {"sigma", fine.covariance.triu()}});
   refused({{"mu", fine.mean}, {"sigma", fine.covariance}, {"count", at::tensor(std::int64_t{1})}});
-  write_file(folder.path / "x.npz", "no zip");
-  CHECK_THROWS_AS(read_statistics(folder.path / "x.npz"), Error);
-  CHECK_THROWS_AS(read_statistics(folder.path / "edm2.pkl"), Error);
+  write_file(folder.path() / "x.npz", "no zip");
+  CHECK_THROWS_AS(read_statistics(folder.path() / "x.npz"), Error);
+  CHECK_THROWS_AS(read_statistics(folder.path() / "edm2.pkl"), Error);
 }
 
 TEST_CASE("features of images seen before come from the cache, those of others and of damaged files do not",
           "[evaluation]") {
-  const Folder folder;
+  const testing::TemporaryFolder folder;
   const Tensor images = stripes(20, 8).all().images, others = stripes(20, 9).all().images;
   const auto cached = [&](const std::string& fingerprint, Counting*& inner) {
     auto features = std::make_unique<Counting>(fingerprint);
     inner = features.get();
-    return cached_features(std::move(features), folder.path / "cache");
+    return cached_features(std::move(features), folder.path() / "cache");
   };
   Counting* first = nullptr;
   const auto a = cached("a", first);
@@ -171,7 +162,7 @@ TEST_CASE("features of images seen before come from the cache, those of others a
   without->extract(images), without->extract(images);
   CHECK(unknown->calls == 2);
 
-  for (const auto& entry : fs::directory_iterator(folder.path / "cache")) {
+  for (const auto& entry : fs::directory_iterator(folder.path() / "cache")) {
     std::string bytes = read_file(entry.path());
     bytes[bytes.size() - 5] ^= 1;
     write_file(entry.path(), bytes.substr(0, bytes.size() - (bytes.size() % 2)));

@@ -102,7 +102,7 @@ TEST_CASE("guidance and thresholds that cannot work are refused in one line each
 }
 
 TEST_CASE("a trained run guides another one, if it draws the same images", "[app]") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   write_idx_data(folder.path());
   write_text(folder.path() / "config.yaml", small_config());
   REQUIRE(edmund_run(folder.path(), "train config.yaml training.images=32").code == 0);

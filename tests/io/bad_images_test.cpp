@@ -1,8 +1,9 @@
 // Damaged and hostile images: one line with the name, and nothing decoded.
 
-#include "data/helpers.h"
 #include "edmund/io/image_io.h"
 #include "support/catch.h"
+#include "support/errors.h"
+#include "support/file_formats.h"
 
 #include <ATen/ATen.h>
 

@@ -1,8 +1,9 @@
 #include "edmund/io/event_file.h"
 
 #include "edmund/core/files.h"
-#include "helpers.h"
 #include "support/catch.h"
+#include "support/errors.h"
+#include "support/temporary_folder.h"
 
 #include <bit>
 #include <cstring>
@@ -149,5 +150,5 @@ TEST_CASE("two event files of one folder do not disturb each other", "[training]
 TEST_CASE("a folder that cannot be made is an error that names it", "[training]") {
   const TemporaryFolder folder;
   write_file(folder.path() / "taken", "a file");
-  CHECK(contains(message_of([&] { EventFile(folder.path() / "taken"); }), "taken"));
+  CHECK(contains(error_of([&] { EventFile(folder.path() / "taken"); }), "taken"));
 }

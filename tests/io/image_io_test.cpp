@@ -1,7 +1,8 @@
 #include "edmund/io/image_io.h"
 
-#include "data/helpers.h"
 #include "support/catch.h"
+#include "support/file_formats.h"
+#include "support/temporary_folder.h"
 
 #include <ATen/ATen.h>
 
@@ -61,7 +62,7 @@ TEST_CASE("PNG bytes read back as the same pixels", "[data]") {
 }
 
 TEST_CASE("a PNG file is written and read", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const Tensor image = picture(3, 5, 9);
   write_png(folder / "deep/x.png", image.flip(2));  // not contiguous
   CHECK(read_image(folder / "deep/x.png").equal(image.flip(2)));

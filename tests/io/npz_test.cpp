@@ -1,7 +1,9 @@
 #include "edmund/io/npz.h"
 
-#include "data/helpers.h"
 #include "support/catch.h"
+#include "support/errors.h"
+#include "support/file_formats.h"
+#include "support/temporary_folder.h"
 
 #include <ATen/ATen.h>
 #include <string>
@@ -29,7 +31,7 @@ std::string of(const std::string& descr, const std::string& shape, const std::st
 }
 
 /// Message of reading `x` from an archive with this one file.
-std::string refusal(const Folder& folder, const std::string& bytes, std::uint64_t limit = 1 << 20) {
+std::string refusal(const TemporaryFolder& folder, const std::string& bytes, std::uint64_t limit = 1 << 20) {
   const auto file = folder.write("a.npz", zip_bytes(folder, {{"x.npy", bytes}}));
   return error_of([&] { NpzFile(file).array("x", limit); });
 }
@@ -37,7 +39,7 @@ std::string refusal(const Folder& folder, const std::string& bytes, std::uint64_
 }  // namespace
 
 TEST_CASE("arrays of every type come back from an npz file", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   std::vector<std::pair<std::string, Tensor>> arrays;
   for (const auto type :
        {at::kDouble, at::kFloat, at::kHalf, at::kLong, at::kInt, at::kShort, at::kChar, at::kByte, at::kBool})
@@ -62,7 +64,7 @@ TEST_CASE("arrays of every type come back from an npz file", "[data]") {
 }
 
 TEST_CASE("headers are read as NumPy writes them: versions, Fortran order, code points", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const auto read = [&](const std::string& bytes) {
     return NpzFile(folder.write("a.npz", zip_bytes(folder, {{"x.npy", bytes}}, true))).array("x");
   };
@@ -77,7 +79,7 @@ TEST_CASE("headers are read as NumPy writes them: versions, Fortran order, code 
 }
 
 TEST_CASE("pickled objects, damaged headers and sizes that do not fit are refused before memory is taken", "[data]") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const std::string data(48, '\1');
   CHECK(contains(refusal(folder, npy(of("|O", "(6,)"), data)), "pickled objects"));
   CHECK(contains(refusal(folder, npy(of(">f8", "(6,)"), data)), "type '>f8'"));

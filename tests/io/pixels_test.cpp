@@ -1,9 +1,10 @@
 #include "edmund/ops/pixels.h"
 
-#include "data/helpers.h"
 #include "edmund/data/resize.h"
 #include "edmund/io/image_io.h"
 #include "support/catch.h"
+#include "support/errors.h"
+#include "support/file_formats.h"
 
 #include <ATen/ATen.h>
 #include <cmath>

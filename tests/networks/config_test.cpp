@@ -2,7 +2,6 @@
 #include "edmund/networks/network.h"
 #include "support/catch.h"
 
-#include <ATen/ATen.h>
 #include <string>
 
 using namespace edmund;
@@ -29,20 +28,6 @@ bool says(const std::string& message, const std::string& part) {
 }
 
 }  // namespace
-
-TEST_CASE("Every network of the table is built from its defaults and keeps the shape of images", "[networks]") {
-  for (const auto& entry : network_table()) {
-    Options options = Options::read_text("{channels: 16, blocks: 1, multipliers: [1, 2], attention: [4]}", "net.yaml");
-    const auto network = entry.make(options, kDigits);
-    options.finish();
-    network->initialize(1);
-    const Tensor x = at::zeros({3, 1, 8, 8}),
-                 y = network->forward(x, at::zeros({3}), {.labels = at::tensor({1, 2, 10}, at::kLong)});
-    CHECK(y.sizes() == x.sizes());
-    CHECK(!entry.about.empty());
-    CHECK(!entry.source.empty());
-  }
-}
 
 TEST_CASE("Wrong network options are named with their reason", "[networks]") {
   CHECK(error_of("{channels: 16, multipliers: [1, 2]}").empty());

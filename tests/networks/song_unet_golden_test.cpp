@@ -126,7 +126,8 @@ class Run {
     return {network_, testing::wrapper(name), [](const Tensor&) { return Tensor(); }};
   }
 
-  // out.WRAPPER, out.WRAPPER.no_label, out.WRAPPER.no_augment, each with or without the twin's ending.
+  // out.WRAPPER, out.WRAPPER.no_label, out.WRAPPER.no_augment, each with or without the twin's
+  // ending.
   void wrapped() {
     for (const auto& name : golden_.names("out.")) {
       if (name.ends_with(".fp64") != !twin_.empty() || name.starts_with("out.inner_model")) continue;

@@ -1,6 +1,7 @@
 #include "edmund/networks/song_unet.h"
 
 #include "edmund/core/error.h"
+#include "networks/small_unet.h"
 #include "support/catch.h"
 #include "support/formula_weights.h"
 #include "support/kernels.h"
@@ -11,21 +12,9 @@
 #include <cmath>
 
 using namespace edmund;
+using edmund::testing::small_unet;
 
 namespace {
-
-SongUNet::Config small() {
-  return {.resolution = 8,
-          .in_channels = 3,
-          .out_channels = 3,
-          .num_classes = 4,
-          .augment_labels = 2,
-          .channels = 16,
-          .multipliers = {1, 2},
-          .blocks = 1,
-          .attention = {4},
-          .dropout = 0.3};
-}
 
 // All layers far from zero, so that everything matters.
 std::shared_ptr<SongUNet> build(const SongUNet::Config& config, at::ScalarType dtype = at::kDouble) {
@@ -49,7 +38,7 @@ double gap(const Tensor& a, const Tensor& b) { return (a - b).abs().max().item<d
 
 TEST_CASE("Every encoder, decoder and embedding gives images of the input's shape, and gradients to all weights",
           "[networks]") {
-  auto config = small();
+  auto config = small_unet();
   config.encoder = GENERATE(SongUNet::Encoder::kStandard, SongUNet::Encoder::kSkip, SongUNet::Encoder::kResidual);
   config.decoder = GENERATE(SongUNet::Decoder::kStandard, SongUNet::Decoder::kSkip);
   config.embedding = GENERATE(SongUNet::Noise::kPositional, SongUNet::Noise::kFourier);
@@ -67,7 +56,7 @@ TEST_CASE("Every encoder, decoder and embedding gives images of the input's shap
 
 TEST_CASE("The order of parameters is that of NVlabs/edm's state dicts", "[networks]") {
   std::vector<std::string> names;
-  for (const auto& item : build(small())->named_parameters()) names.push_back(item.key());
+  for (const auto& item : build(small_unet())->named_parameters()) names.push_back(item.key());
   const auto place = [&](const std::string& name) {
     return std::find(names.begin(), names.end(), name) - names.begin();
   };
@@ -86,7 +75,7 @@ TEST_CASE("The order of parameters is that of NVlabs/edm's state dicts", "[netwo
 }
 
 TEST_CASE("Class numbers, one-hot rows, 'no class' and missing labels agree", "[networks]") {
-  const auto network = build(small());
+  const auto network = build(small_unet());
   const Tensor x = images(3), c = levels(3);
   const Tensor numbers = network->forward(x, c, {.labels = classes({2, 4, 0})});
   Tensor rows = at::zeros({3, 4}, at::kDouble);
@@ -102,14 +91,14 @@ TEST_CASE("Class numbers, one-hot rows, 'no class' and missing labels agree", "[
 }
 
 TEST_CASE("Missing augment labels are zeros", "[networks]") {
-  const auto network = build(small());
+  const auto network = build(small_unet());
   const Tensor x = images(2), c = levels(2), none = network->forward(x, c, {});
   CHECK(none.equal(network->forward(x, c, {.augment = at::zeros({2, 2}, at::kDouble)})));
   CHECK(gap(none, network->forward(x, c, {.augment = at::ones({2, 2}, at::kDouble)})) > 1e-3);
 }
 
 TEST_CASE("An image's result does not depend on its batch, with or without dropout", "[networks]") {
-  const auto network = build(small());
+  const auto network = build(small_unet());
   const Tensor x = images(4), c = levels(4), labels = classes({0, 1, 2, 4});
   const ops::DropoutKey key{.seed = 3, .samples = {10, 11, 12, 13}};
   const Tensor plain = network->forward(x, c, {.labels = labels}),
@@ -124,35 +113,35 @@ TEST_CASE("An image's result does not depend on its batch, with or without dropo
 }
 
 TEST_CASE("One noise level serves a whole batch", "[networks]") {
-  const auto network = build(small());
+  const auto network = build(small_unet());
   const Tensor x = images(3), one = at::full({1}, 0.4, at::kDouble);
   CHECK(gap(network->forward(x, one, {}), network->forward(x, one.expand({3}), {})) < 1e-12);
 }
 
 TEST_CASE("Single and half precision stay near double precision", "[networks]") {
-  const Tensor x = images(2), c = levels(2), exact = build(small())->forward(x, c, {});
+  const Tensor x = images(2), c = levels(2), exact = build(small_unet())->forward(x, c, {});
   const double scale = exact.abs().max().item<double>();
-  const Tensor single = build(small(), at::kFloat)->forward(x.to(at::kFloat), c.to(at::kFloat), {});
+  const Tensor single = build(small_unet(), at::kFloat)->forward(x.to(at::kFloat), c.to(at::kFloat), {});
   CHECK(single.scalar_type() == at::kFloat);
   CHECK(gap(single.to(at::kDouble), exact) < 1e-4 * scale);
-  const Tensor half = build(small(), at::kBFloat16)->forward(x.to(at::kBFloat16), c.to(at::kFloat), {});
+  const Tensor half = build(small_unet(), at::kBFloat16)->forward(x.to(at::kBFloat16), c.to(at::kFloat), {});
   CHECK(half.scalar_type() == at::kBFloat16);
   CHECK(gap(half.to(at::kDouble), exact) < 0.2 * scale);  // 8 bits through some thirty layers
 }
 
 TEST_CASE("Images of another shape are refused", "[networks]") {
-  const auto network = build(small());
+  const auto network = build(small_unet());
   CHECK_THROWS(network->forward(images(2, 1), levels(2), {}));
   CHECK_THROWS(network->forward(images(2, 3, 16), levels(2), {}));
-  auto config = small();
+  auto config = small_unet();
   config.resolution = 6;
   config.multipliers = {1, 1, 1};
   CHECK_THROWS_AS(SongUNet(config), Error);
 }
 
 TEST_CASE("A whole network in float32 is near its values in double precision, whatever the kernels", "[networks]") {
-  auto config = small();
-  config.resolution = GENERATE(8, 14);  // tiles of 4×4 pixels stand over at 14 and 7
+  auto config = small_unet();
+  config.resolution = GENERATE(8, 14);  // tiles of 4×4 pixels overhang at 14 and 7
   config.attention = {config.resolution / 2};
   config.channels = GENERATE(16, 24);
   const std::int64_t B = GENERATE(1, 3);

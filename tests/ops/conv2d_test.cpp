@@ -1,4 +1,5 @@
 #include "edmund/ops/ops.h"
+#include "operation.h"
 #include "support/catch.h"
 
 #include <ATen/ATen.h>
@@ -6,15 +7,9 @@
 #include <vector>
 
 using namespace edmund;
+using testing::pattern;
 
 namespace {
-
-Tensor pattern(at::IntArrayRef shape, double phase = 0.0) {
-  std::int64_t n = 1;
-  for (const auto size : shape) n *= size;
-  const Tensor i = at::arange(n, at::kDouble);
-  return (at::sin(i * 0.71 + phase) + at::cos(i * i * 0.013 + phase)).reshape(shape);
-}
 
 // The sum that defines a convolution with stride 1, term by term.
 Tensor plain_conv(const Tensor& x, const Tensor& w, std::int64_t pad, std::int64_t x_pad = -1) {
@@ -40,7 +35,8 @@ Tensor plain_conv(const Tensor& x, const Tensor& w, std::int64_t pad, std::int64
 
 double gap(const Tensor& a, const Tensor& b) { return (a - b).abs().max().item<double>(); }
 
-// Pixels of one row after `resample`, by the definition: zeros in between (up), filter, every second value (down).
+// Pixels of one row after `resample`, by the definition: zeros in between (up), filter, every
+// second value (down).
 std::vector<double> plain_row(std::vector<double> x, bool up, std::vector<double> taps, std::int64_t pad) {
   double sum = 0;
   for (const double tap : taps) sum += tap;

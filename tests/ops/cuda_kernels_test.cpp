@@ -1,4 +1,5 @@
-// The GPU's kernels against the reference in double precision, run on the CPU (emulated_cuda.h): sizes that fill no block and no group of four pixels.
+// The GPU's kernels against the reference in double precision, run on the CPU (emulated_cuda.h):
+// sizes that fill no block and no group of four pixels.
 #include "../../src/ops/cuda/kernels.h"
 #include "edmund/ops/graph.h"
 #include "edmund/ops/random.h"
@@ -48,9 +49,9 @@ TEST_CASE("The GPU's Philox draws the CPU's words and numbers", "[ops][cuda]") {
   const std::int64_t count = GENERATE(1, 6, 1003);
   const std::vector<std::int64_t> samples{3, (std::int64_t{1} << 40) + 5, 0};
   const std::uint64_t seed = 0x123456789abcdef0;
-  const cuda::PhiloxKey key{seed, static_cast<std::uint32_t>(Stream::kLatent), 9, samples.data()};
+  const cuda::RowKeys keys{seed, Stream::kLatent, 9, samples.data()};
   std::vector<std::uint32_t> words(static_cast<std::size_t>(3 * count));
-  REQUIRE(cuda::draw_words(key, 3, count, words.data(), nullptr) == cudaSuccess);
+  REQUIRE(cuda::draw_words(keys, 3, count, words.data(), nullptr) == cudaSuccess);
   for (std::size_t row = 0; row < 3; ++row)
     for (std::int64_t n = 0; n < count; ++n) {
       const RandomKey same{seed, Stream::kLatent, static_cast<std::uint64_t>(samples[row]), 9};
@@ -61,11 +62,11 @@ TEST_CASE("The GPU's Philox draws the CPU's words and numbers", "[ops][cuda]") {
   for (const auto dtype : {at::kDouble, at::kFloat}) {
     const Tensor normal = at::empty({3, count}, dtype), uniform = at::empty({3, count}, dtype);
     if (dtype == at::kDouble) {
-      cuda::draw_normal(key, 3, count, normal.data_ptr<double>(), nullptr);
-      cuda::draw_uniform(key, 3, count, uniform.data_ptr<double>(), nullptr);
+      cuda::draw_normal(keys, 3, count, normal.data_ptr<double>(), nullptr);
+      cuda::draw_uniform(keys, 3, count, uniform.data_ptr<double>(), nullptr);
     } else {
-      cuda::draw_normal(key, 3, count, normal.data_ptr<float>(), nullptr);
-      cuda::draw_uniform(key, 3, count, uniform.data_ptr<float>(), nullptr);
+      cuda::draw_normal(keys, 3, count, normal.data_ptr<float>(), nullptr);
+      cuda::draw_uniform(keys, 3, count, uniform.data_ptr<float>(), nullptr);
     }
     CHECK(gap(normal, ops::normal(seed, Stream::kLatent, samples, 9, {count}, dtype, at::kCPU).to(at::kDouble)) < 1e-7);
     CHECK(uniform.equal(ops::uniform(seed, Stream::kLatent, samples, 9, {count}, dtype, at::kCPU)));
@@ -106,7 +107,7 @@ TEST_CASE("The GPU's normalization and its gradients equal the reference", "[ops
     if (adaptive) task.scale = rest[2].const_data_ptr<float>();
     if (adaptive) task.shift = rest[3].const_data_ptr<float>();
     if (dropout > 0.0)
-      task.dropout = {.key = {5, static_cast<std::uint32_t>(Stream::kDropout), 3, key.samples.data()},
+      task.dropout = {.keys = {5, Stream::kDropout, 3, key.samples.data()},
                       .limit = static_cast<std::uint32_t>(std::ldexp(dropout, 32)),
                       .kept = static_cast<float>(1.0 / (1.0 - dropout))};
     const Image y = x.like(), dx = x.like();
@@ -164,14 +165,7 @@ TEST_CASE("The GPU halves and doubles images as the reference does", "[ops][cuda
 TEST_CASE("The GPU's optimizer step equals the reference, its terms given or read from the device", "[ops][cuda]") {
   const bool live = GENERATE(false, true);
   const double norm = GENERATE(1.0, 8.0, std::numeric_limits<double>::infinity());
-  const ops::AdamStep args{.learning_rate = 3e-2,
-                           .beta1 = 0.8,
-                           .beta2 = 0.95,
-                           .weight_decay = 0.05,
-                           .step = 3,
-                           .zero_nonfinite = true,
-                           .gradient_scale = 0.5,
-                           .ema_beta = {0.1, 0.9}};
+  const ops::AdamStep args = testing::adam_step();
   for (const std::int64_t size : {1, 255, 20'011}) {
     std::vector<Tensor> exact, found;
     for (std::int64_t i = 0; i < 6; ++i) exact.push_back(random({size}, i));

@@ -1,4 +1,5 @@
-// The GPU's operators, gradients included, with their kernels run on the CPU, against the reference in double precision.
+// The GPU's operators, gradients included, with their kernels run on the CPU, against the reference
+// in double precision.
 #include "../../src/ops/cuda/operators.h"
 #include "edmund/ops/random.h"
 #include "operation.h"
@@ -15,7 +16,8 @@ constexpr std::int64_t kSizes[][4] = {{2, 16, 8, 8}, {1, 3, 12, 12}, {3, 20, 7, 
 
 using Inputs = std::vector<Tensor>;
 
-// Results and all gradients of a weighted sum. The weights are half of a channels-last tensor, so that the gradient has gaps in its memory.
+// Results and all gradients of a weighted sum. The weights are half of a channels-last tensor, so
+// that the gradient has gaps in its memory.
 std::vector<Tensor> run(const Operation& operation, const Inputs& inputs, at::ScalarType dtype) {
   Inputs leaves;
   for (const auto& input : inputs) leaves.push_back(input.to(dtype).detach().clone().requires_grad_());
@@ -150,7 +152,8 @@ TEST_CASE("The GPU combines images of different types and memory orders, and noi
         const Tensor found = ops::cuda::combine(terms, type, order);
         CHECK(found.scalar_type() == type);
         CHECK(found.is_contiguous(order));
-        // Sine and logarithm of the two sides differ in their last digits, and may round to another number of the draw's type.
+        // Sine and logarithm of the two sides differ in their last digits, and may round to another
+        // number of the draw's type.
         const double unit = type == at::kDouble  ? 0x1p-53
                             : type == at::kFloat ? 0x1p-24
                             : type == at::kHalf  ? 0x1p-11

@@ -1,4 +1,5 @@
-// The GPU's operators against the reference in double precision on the CPU, gradients included. Skipped where there is no GPU.
+// The GPU's operators against the reference in double precision on the CPU, gradients included.
+// Skipped where there is no GPU.
 #include "edmund/ops/combine.h"
 #include "edmund/ops/graph.h"
 #include "edmund/ops/random.h"
@@ -10,7 +11,7 @@
 #include <vector>
 
 using namespace edmund;
-using testing::gap, testing::Operation, testing::random, testing::results, testing::UseGpu;
+using testing::gap, testing::NormCase, testing::Operation, testing::random, testing::results, testing::UseGpu;
 
 namespace {
 
@@ -59,29 +60,10 @@ TEST_CASE("The GPU's normalization equals the reference, with and without what f
   const bool silu = GENERATE(true, false), adaptive = GENERATE(true, false);
   const double dropout = GENERATE(0.0, 0.3);
   for (const auto& s : kSizes) {
-    const std::int64_t B = s[0], C = s[1], H = s[2], W = s[3];
-    if (H * W == 1) continue;  // groups of few elements have no digits left
-    INFO("B " << B << " C " << C << " H " << H << " W " << W << " dropout " << dropout);
-    std::vector<Tensor> inputs{random({B, C, H, W}, 1), random({C}, 2), random({C}, 3)};
-    if (adaptive)
-      for (const Tensor& more : {random({B, C}, 4), random({B, C}, 5)}) inputs.push_back(more);
-    ops::DropoutKey key{.seed = 5};
-    for (std::int64_t i = 0; i < B; ++i) key.samples.push_back(i * (std::int64_t{1} << 35) + 7);
-    compare(
-        [&](const std::vector<Tensor>& in) {
-          return ops::group_norm_silu(in[0], {.groups = C % 4 == 0   ? C / 4
-                                                        : C % 3 == 0 ? 3
-                                                                     : 1,
-                                              .weight = in[1],
-                                              .bias = in[2],
-                                              .scale = adaptive ? in[3] : Tensor(),
-                                              .shift = adaptive ? in[4] : Tensor(),
-                                              .silu = silu,
-                                              .dropout = dropout,
-                                              .key = &key,
-                                              .layer = 3});
-        },
-        inputs, 2e-5);
+    const NormCase norm{{s[0], s[1], s[2], s[3]}, silu, adaptive, dropout};
+    if (s[2] * s[3] == 1) continue;  // groups of few elements have no digits left
+    INFO("B " << s[0] << " C " << s[1] << " H " << s[2] << " W " << s[3] << " dropout " << dropout);
+    compare(operation_of(norm), inputs_of(norm), 2e-5);
   }
 }
 

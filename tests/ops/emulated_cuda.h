@@ -12,8 +12,9 @@
 #include <ucontext.h>
 #include <vector>
 
-/// Enough of CUDA to run the kernels of src/ops/cuda on the CPU: a block's threads are fibers of one thread, which take turns at barriers; blocks run
-/// one after the other. It shows wrong indices, sizes and sums; not races, nor what the compiler for the GPU makes of the code.
+/// Enough of CUDA to run the kernels of src/ops/cuda on the CPU: a block's threads are fibers of
+/// one thread, which take turns at barriers; blocks run one after the other. It shows wrong
+/// indices, sizes and sums; not races, nor what the compiler for the GPU makes of the code.
 
 #undef __shared__
 #define __shared__ static

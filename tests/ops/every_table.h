@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../../src/ops/cpu/cache_budget.h"
 #include "../../src/ops/cpu/kernels.h"
 #include "edmund/ops/device.h"
 #include "edmund/ops/ops.h"
@@ -9,7 +10,8 @@
 #include <ATen/Parallel.h>
 #include <vector>
 
-/// What the tests of the fast CPU operators share: every instruction set that this machine has, one thread and two.
+/// What the tests of the fast CPU operators share: every instruction set that this machine has, one
+/// thread and two.
 namespace edmund::testing {
 
 /// B, C, H, W: sizes that fill no vector and no tile among them.
@@ -19,13 +21,15 @@ constexpr std::int64_t kSizes[][4] = {{2, 16, 8, 8},  {1, 3, 32, 32}, {3, 20, 7,
 /// Chooses the fast operators and restores in the end what a test switches.
 struct Switches {
   const ops::cpu::KernelTable& table = ops::cpu::kernel_table();
+  const ops::cpu::CacheBudget budget = ops::cpu::cache_budget();
   int threads = at::get_num_threads();
   Switches() { ops::set_kernels(ops::Kernels::kFast); }
   ~Switches() {
     ops::set_kernels(ops::Kernels::kReference);
-    ops::set_conv(ops::Conv::kWinograd);
+    ops::set_conv_algorithm(ops::ConvAlgorithm::kWinograd);
     ops::set_precision(ops::Precision::kFp32);
     ops::cpu::use_kernel_table(table);
+    ops::cpu::use_cache_budget(budget);
     at::set_num_threads(threads);
   }
 };
@@ -45,7 +49,8 @@ void on_every_table(const Body& body) {
     }
 }
 
-/// Result and gradients in float32 against those in double precision, in which every operator is the reference's.
+/// Result and gradients in float32 against those in double precision, in which every operator is
+/// the reference's.
 inline void compare(const Operation& operation, const std::vector<Tensor>& inputs, double tolerance) {
   const Switches switches;
   const auto exact = results(operation, inputs, at::kDouble);

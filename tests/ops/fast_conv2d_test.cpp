@@ -1,4 +1,5 @@
-// Fast convolutions and linear layers against the reference in double precision, and the forms of weights that they keep.
+// Fast convolutions and linear layers against the reference in double precision, and the packed
+// weights that they cache.
 #include "../../src/ops/packed_weights.h"
 #include "every_table.h"
 
@@ -10,7 +11,7 @@ using testing::compare, testing::gap, testing::kSizes, testing::on_every_table, 
     testing::Switches;
 
 TEST_CASE("Fast convolutions equal the reference", "[ops][fast]") {
-  const auto conv = GENERATE(ops::Conv::kWinograd, ops::Conv::kExact);
+  const auto conv = GENERATE(ops::ConvAlgorithm::kWinograd, ops::ConvAlgorithm::kDirect);
   const std::int64_t R = GENERATE(1, 3, 5);
   const bool all = GENERATE(true, false);
   for (const auto& s : kSizes) {
@@ -25,17 +26,17 @@ TEST_CASE("Fast convolutions equal the reference", "[ops][fast]") {
     // Winograd's transforms amplify rounding by about 10; the weights' gradient sums all pixels.
     compare(
         [&](const std::vector<Tensor>& in) {
-          if (in[0].scalar_type() == at::kFloat) ops::set_conv(conv);
+          if (in[0].scalar_type() == at::kFloat) ops::set_conv_algorithm(conv);
           if (!all) return ops::conv2d(in[0], {.weight = in[1]});
           return ops::conv2d(in[0],
                              {.weight = in[1], .bias = in[2], .per_sample = in[3], .residual = in[4], .scale = 0.7});
         },
-        inputs, conv == ops::Conv::kWinograd ? 2e-5 : 2e-6);
+        inputs, conv == ops::ConvAlgorithm::kWinograd ? 2e-5 : 2e-6);
   }
 }
 
 TEST_CASE("Filters of all shapes, padded or not, equal the reference", "[ops][fast]") {
-  const auto conv = GENERATE(ops::Conv::kWinograd, ops::Conv::kExact);
+  const auto conv = GENERATE(ops::ConvAlgorithm::kWinograd, ops::ConvAlgorithm::kDirect);
   const auto [R, S] = GENERATE(std::array{3, 3}, std::array{5, 5}, std::array{1, 3}, std::array{3, 1}, std::array{1, 7},
                                std::array{7, 1}, std::array{1, 1}, std::array{5, 3});
   const std::optional<std::int64_t> padding =
@@ -48,11 +49,11 @@ TEST_CASE("Filters of all shapes, padded or not, equal the reference", "[ops][fa
     const Tensor exact = ops::conv2d(x, {.weight = weight, .bias = bias, .padding = padding, .relu = true});
     CHECK(exact.min().item<double>() == 0.0);
     on_every_table([&] {
-      ops::set_conv(conv);
+      ops::set_conv_algorithm(conv);
       const Tensor found =
           ops::conv2d(x.to(at::kFloat),
                       {.weight = weight.to(at::kFloat), .bias = bias.to(at::kFloat), .padding = padding, .relu = true});
-      CHECK(gap(found, exact) < (conv == ops::Conv::kWinograd ? 2e-5 : 5e-6));  // sums of up to 5,000 products
+      CHECK(gap(found, exact) < (conv == ops::ConvAlgorithm::kWinograd ? 2e-5 : 5e-6));  // sums of up to 5,000 products
     });
   }
 }
@@ -72,7 +73,7 @@ TEST_CASE("Convolutions in bfloat16 stay within its rounding where the CPU has i
     const std::vector<Tensor> inputs{random({B, C, s[2], s[3]}, 1), random({K, C, R, R}, 2), random({K}, 3),
                                      random({B, K, s[2], s[3]}, 4)};
     const Operation conv = [](const std::vector<Tensor>& in) {
-      ops::set_conv(ops::Conv::kExact);
+      ops::set_conv_algorithm(ops::ConvAlgorithm::kDirect);
       ops::set_precision(in[0].scalar_type() == at::kFloat ? ops::Precision::kBf16 : ops::Precision::kFp32);
       return ops::conv2d(in[0], {.weight = in[1], .bias = in[2], .residual = in[3], .scale = 0.7});
     };
@@ -107,7 +108,40 @@ TEST_CASE("Fast linear layers equal the reference", "[ops][fast]") {
   compare([](const std::vector<Tensor>& in) { return ops::linear(in[0], in[1], {}); }, {x, w}, 2e-6);
 }
 
-TEST_CASE("Forms of a weight are kept until the weight changes, whatever changes it", "[ops][fast]") {
+TEST_CASE("Convolutions have the same bits whatever the size of the cache", "[ops][fast]") {
+  // Many tiles, few tiles of many channels, a filter that fits half of the largest cache; 1×1.
+  const auto [B, C, H, K, R] = GENERATE(std::array{4, 24, 32, 40, 3}, std::array{1, 96, 8, 160, 3},
+                                        std::array{16, 80, 8, 84, 3}, std::array{2, 64, 32, 96, 1});
+  const Tensor x = random({B, C, H, H}, 1).to(at::kFloat).requires_grad_(),
+               w = random({K, C, R, R}, 2).to(at::kFloat).requires_grad_();
+  const auto results = [&] {
+    x.mutable_grad() = w.mutable_grad() = Tensor();
+    ops::conv2d(x, {.weight = w}).square().sum().backward();
+    const at::NoGradGuard no_grad;
+    return std::vector{ops::conv2d(x, {.weight = w}), x.grad(), w.grad()};
+  };
+  on_every_table([&] {
+    ops::cpu::use_cache_budget(ops::cpu::budget_of(0));
+    const auto usual = results();
+    for (const std::int64_t kibibytes : {64, 256, 512, 2048, 16384}) {
+      ops::cpu::use_cache_budget(ops::cpu::budget_of(kibibytes << 10));
+      const auto found = results();
+      for (std::size_t i = 0; i < usual.size(); ++i) CHECK(found[i].equal(usual[i]));
+    }
+  });
+}
+
+TEST_CASE("The cache's share of each limit is stated", "[ops][fast]") {
+  const auto budget = ops::cpu::budget_of(2 << 20);
+  CHECK(budget.winograd_tiles == 163'840);
+  CHECK(budget.winograd_products == 65'536);
+  CHECK(budget.shared_filter == 262'144);
+  CHECK(budget.gemm_rows == 65'536);
+  CHECK(ops::cpu::budget_of(32 << 20).gemm_rows == budget.gemm_rows);                 // shared by cores
+  CHECK(ops::cpu::budget_of(0).gemm_rows == ops::cpu::budget_of(1 << 20).gemm_rows);  // unknown
+}
+
+TEST_CASE("Packed weights are cached until the weight changes, whatever changes it", "[ops][fast]") {
   const Switches switches;
   const at::NoGradGuard no_grad;
   const std::int64_t R = GENERATE(1, 3);
@@ -128,7 +162,8 @@ TEST_CASE("Forms of a weight are kept until the weight changes, whatever changes
   w.view(-1)[5] += 1.0;
   CHECK(right());
 
-  // The optimizer writes through flat memory, of which the parameter is a view that counts versions for itself.
+  // The optimizer writes through flat memory, of which the parameter is a view that counts versions
+  // for itself.
   Tensor flat = random({w.numel()}, 5).to(at::kFloat), g = at::ones_like(flat), m = at::zeros_like(flat),
          v = at::zeros_like(flat);
   w.set_data(flat.view(w.sizes()));
@@ -140,7 +175,7 @@ TEST_CASE("Forms of a weight are kept until the weight changes, whatever changes
   ops::weights_changed();
   CHECK(right());
 
-  // A weight of a training step is not kept, so that nobody need say anything.
+  // A weight of a training step is not cached: changes need no notification.
   const at::AutoGradMode grad(true);
   for (int i = 0; i < 2; ++i) {
     flat.data_ptr<float>()[8] += 1.0F;

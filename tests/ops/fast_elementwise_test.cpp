@@ -1,4 +1,5 @@
-// Fast sums, resampling, pooling, joining and the optimizer step against the reference in double precision.
+// Fast sums, resampling, pooling, joining and the optimizer step against the reference in double
+// precision.
 #include "edmund/ops/combine.h"
 #include "every_table.h"
 
@@ -94,14 +95,7 @@ TEST_CASE("Pooling passes gradients and refuses images without a window", "[ops]
 
 TEST_CASE("The fast optimizer step equals the reference", "[ops][fast]") {
   const Switches switches;
-  const ops::AdamStep args{.learning_rate = 3e-2,
-                           .beta1 = 0.8,
-                           .beta2 = 0.95,
-                           .weight_decay = 0.05,
-                           .step = 3,
-                           .zero_nonfinite = true,
-                           .gradient_scale = 0.5,
-                           .ema_beta = {0.1, 0.9}};
+  const ops::AdamStep args = testing::adam_step();
   const std::int64_t size = 20'011;
   const auto state = [&](at::ScalarType dtype) {
     std::vector<Tensor> out;

@@ -2,38 +2,17 @@
 #include "every_table.h"
 
 using namespace edmund;
-using testing::compare, testing::kSizes, testing::random, testing::Switches;
+using testing::compare, testing::kSizes, testing::NormCase, testing::random, testing::Switches;
 
 TEST_CASE("Fast normalization equals the reference, with and without what follows it", "[ops][fast]") {
   const bool silu = GENERATE(true, false), adaptive = GENERATE(true, false);
   const double dropout = GENERATE(0.0, 0.3), mean = GENERATE(0.0, 30.0);
   for (const auto& s : kSizes) {
-    const std::int64_t B = s[0], C = s[1], H = s[2], W = s[3];
-    INFO("B " << B << " C " << C << " H " << H << " W " << W << " dropout " << dropout << " mean " << mean);
-    if (H * W == 1) continue;  // groups of few elements have no digits left
-    std::vector<Tensor> inputs{random({B, C, H, W}, 1) + mean, random({C}, 2), random({C}, 3)};
-    if (adaptive) {
-      inputs.push_back(random({B, C}, 4));
-      inputs.push_back(random({B, C}, 5));
-    }
-    ops::DropoutKey key{.seed = 5};
-    for (std::int64_t i = 0; i < B; ++i) key.samples.push_back(i * (std::int64_t{1} << 35) + 7);
-    compare(
-        [&](const std::vector<Tensor>& in) {
-          return ops::group_norm_silu(in[0], {.groups = C % 4 == 0   ? C / 4
-                                                        : C % 3 == 0 ? 3
-                                                                     : 1,
-                                              .eps = 1e-5,
-                                              .weight = in[1],
-                                              .bias = in[2],
-                                              .scale = adaptive ? in[3] : Tensor(),
-                                              .shift = adaptive ? in[4] : Tensor(),
-                                              .silu = silu,
-                                              .dropout = dropout,
-                                              .key = &key,
-                                              .layer = 3});
-        },
-        inputs, mean == 0.0 ? 1e-5 : 3e-4);  // a mean of 30 takes 1.5 digits of x's own
+    const NormCase norm{{s[0], s[1], s[2], s[3]}, silu, adaptive, dropout, mean};
+    INFO("B " << s[0] << " C " << s[1] << " H " << s[2] << " W " << s[3] << " dropout " << dropout << " mean " << mean);
+    if (s[2] * s[3] == 1) continue;  // groups of few elements have no digits left
+    // A mean of 30 takes 1.5 digits of x's own.
+    compare(operation_of(norm), inputs_of(norm), mean == 0.0 ? 1e-5 : 3e-4);
   }
 }
 

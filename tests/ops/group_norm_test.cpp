@@ -1,4 +1,5 @@
 #include "edmund/ops/ops.h"
+#include "operation.h"
 #include "support/catch.h"
 
 #include <ATen/ATen.h>
@@ -6,15 +7,9 @@
 #include <vector>
 
 using namespace edmund;
+using testing::pattern;
 
 namespace {
-
-Tensor pattern(at::IntArrayRef shape, double phase = 0.0) {
-  std::int64_t n = 1;
-  for (const auto size : shape) n *= size;
-  const Tensor i = at::arange(n, at::kDouble);
-  return (at::sin(i * 0.71 + phase) + at::cos(i * i * 0.013 + phase)).reshape(shape);
-}
 
 double gap(const Tensor& a, const Tensor& b) { return (a - b).abs().max().item<double>(); }
 

@@ -1,9 +1,9 @@
 #include "edmund/diffusion/time_grid.h"
 
-#include "core/helpers.h"
 #include "edmund/core/error.h"
 #include "schedules/cases.h"
 #include "support/catch.h"
+#include "support/temporary_folder.h"
 
 #include <algorithm>
 #include <cmath>
@@ -189,9 +189,9 @@ TEST_CASE("wrong options of grids are recorded and a valid grid comes back", "[s
 }
 
 TEST_CASE("a grid file gives its noise levels on every schedule that spans them", "[schedules]") {
-  const testing::Folder folder;
+  const testing::TemporaryFolder folder;
   const std::vector<double> sigmas{60, 21.123456789012345, 6.1, 0.9, 0.05};
-  const auto file = (folder / "grid.yaml").string();
+  const auto file = folder / "grid.yaml";
   write_grid_file(file, sigmas, "first line\nsecond line");
   for (const char* yaml :
        {"{type: edm}", "{type: vp}", "{type: ve}", "{type: cosine}", "{type: flow}", "{type: ddpm}"}) {
@@ -204,12 +204,12 @@ TEST_CASE("a grid file gives its noise levels on every schedule that spans them"
 
 TEST_CASE("a grid file that is missing, damaged or out of range is named with its mistake", "[schedules]") {
   const auto edm = schedule("{type: edm}");
-  const testing::Folder folder;
+  const testing::TemporaryFolder folder;
   const auto told = [&](const std::string& content, const std::string& part, Interval network = {0.0, 1e300}) {
-    const auto file = folder.put("bad.yaml", content);
+    const auto file = folder.write("bad.yaml", content);
     INFO(content);
-    CHECK(has_message("{type: file, file: '" + file.string() + "'}", *edm, part, network));
-    CHECK(has_message("{type: file, file: '" + file.string() + "'}", *edm, "bad.yaml", network));
+    CHECK(has_message("{type: file, file: '" + file + "'}", *edm, part, network));
+    CHECK(has_message("{type: file, file: '" + file + "'}", *edm, "bad.yaml", network));
   };
   CHECK(has_message("{type: file}", *edm, "file"));
   CHECK(has_message("{type: file, file: /nowhere/grid.yaml}", *edm, "/nowhere/grid.yaml"));

@@ -13,7 +13,7 @@ using nlohmann::json;
 
 const std::string kOnce = " --rounds 1 --min-time 0 --threads 1 --json";
 
-std::vector<json> lines_of(const TempFolder& folder, const std::string& arguments) {
+std::vector<json> lines_of(const TemporaryFolder& folder, const std::string& arguments) {
   write_text(folder.path() / "config.yaml", small_config());
   const Outcome outcome = edmund_run(folder.path(), "bench config.yaml " + arguments + kOnce);
   INFO(outcome.output);
@@ -25,7 +25,7 @@ std::vector<json> lines_of(const TempFolder& folder, const std::string& argument
 }
 
 TEST_CASE("bench times each phase with each backend, one JSON line a case", "[app]") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   write_idx_data(folder.path());
   write_text(folder.path() / "config.yaml", small_config());
   const Outcome outcome = edmund_run(folder.path(),
@@ -51,7 +51,7 @@ TEST_CASE("bench times each phase with each backend, one JSON line a case", "[ap
 }
 
 TEST_CASE("bench's accuracy is the distance to float64, which Winograd adds to", "[app]") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   write_idx_data(folder.path());
   const auto lines = lines_of(folder, "network.channels=32 --phase accuracy --kernels fast,exact,reference --batch 6");
   REQUIRE(lines.size() == 3);
@@ -63,7 +63,7 @@ TEST_CASE("bench's accuracy is the distance to float64, which Winograd adds to",
 }
 
 TEST_CASE("bench times torch::optim's loops, and takes the peak memory of a process of its own", "[app]") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   write_idx_data(folder.path());
   const auto loops = lines_of(folder, "--phase loops");
   CHECK(loops.at(0)["case"] == "edmund-small:loops:fast");
@@ -74,7 +74,7 @@ TEST_CASE("bench times torch::optim's loops, and takes the peak memory of a proc
 }
 
 TEST_CASE("bench's Fréchet distance is scipy's", "[app][slow]") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   write_idx_data(folder.path());
   const auto lines = lines_of(folder, "--phase frechet,inception --batch 1");
   REQUIRE(lines.size() == 2);

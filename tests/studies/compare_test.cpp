@@ -32,7 +32,7 @@ variants:
 
 // A folder with a trained run and a comparison.
 const fs::path& trained() {
-  static const TempFolder folder;
+  static const TemporaryFolder folder;
   static const bool once = [] {
     write_idx_data(folder.path());
     write_text(folder.path() / "config.yaml", small_config());

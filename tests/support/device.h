@@ -4,8 +4,9 @@
 
 namespace edmund::testing {
 
-/// The device that EDMUND_TEST_DEVICE names (cpu, the default, or cuda), for as long as this lives: Golden::real() gives tensors there, and a GPU has its
-/// fast operators in float32. Where it cannot be had the first test of a program fails, saying why, and the others are skipped.
+/// The device that EDMUND_TEST_DEVICE names (cpu, the default, or cuda), for as long as this lives:
+/// Golden::real() gives tensors there, and a GPU has its fast operators in float32. Where it cannot
+/// be had the first test of a program fails, saying why, and the others are skipped.
 class TestDevice {
  public:
   TestDevice();

@@ -12,7 +12,8 @@
 
 namespace edmund::testing {
 
-/// One file of reference numbers: its tensors, its description, how many values were checked and which tensors were used.
+/// One file of reference numbers: its tensors, its description, how many values were checked and
+/// which tensors were used.
 class Golden {
  public:
   explicit Golden(const std::filesystem::path& path);
@@ -47,7 +48,8 @@ class Golden {
   void check_each(const std::string& tensor, const Tensor& ours, double relative, double absolute = 0.0);
   void check_each(const std::string& tensor, const std::vector<double>& ours, double relative, double absolute = 0.0);
   void check_equal(const std::string& tensor, const Tensor& ours) { check_each(tensor, ours, 0.0, 0.0); }
-  /// The same against a reference that is not stored as such (a slice, a sum); `label` is for the message.
+  /// The same against a reference that is not stored as such (a slice, a sum); `label` is for the
+  /// message.
   void check_max_of(const std::string& label, const Tensor& ours, const Tensor& reference, double tolerance);
   void check_each_of(const std::string& label, const Tensor& ours, const Tensor& reference, double relative,
                      double absolute = 0.0);
@@ -56,7 +58,8 @@ class Golden {
 
   std::int64_t checks() const { return checks_; }
   std::vector<std::string> unused() const;
-  /// Prints `golden FILE: N checks`. Fails if nothing was checked or a tensor was neither used nor matches one of `ignored` (`*` = anything).
+  /// Prints `golden FILE: N checks`. Fails if nothing was checked or a tensor was neither used nor
+  /// matches one of `ignored` (`*` = anything).
   void finish(const std::vector<std::string>& ignored = {});
 
  private:
@@ -69,14 +72,16 @@ class Golden {
 
 /// What a case's settings say: {} for "defaults", the object for "v1: {…}" or for an object.
 nlohmann::json case_settings(const nlohmann::json& value);
-/// The number that `pattern`, a regular expression with one group, finds in `text`. Throws Error if there is none.
+/// The number that `pattern`, a regular expression with one group, finds in `text`. Throws Error if
+/// there is none.
 double number_in(const std::string& text, const std::string& pattern);
 
 /// EDMUND_GOLDEN_DIR, or tests/golden of the source tree.
 std::filesystem::path golden_folder();
 
-/// Runs `body`, then finish(ignored), on each golden file whose name starts with one of `prefixes`; an Error fails the test and the next file
-/// follows. Fails if there is no such file, unless EDMUND_GOLDEN_DIR names a folder of other golden files.
+/// Runs `body`, then finish(ignored), on each golden file whose name starts with one of `prefixes`;
+/// an Error fails the test and the next file follows. Fails if there is no such file, unless
+/// EDMUND_GOLDEN_DIR names a folder of other golden files.
 void for_each_golden(const std::vector<std::string>& prefixes, const std::function<void(Golden&)>& body,
                      const std::vector<std::string>& ignored = {});
 

@@ -9,7 +9,8 @@
 
 namespace edmund::testing {
 
-/// The first GPU with the fast operators, for as long as this lives. Skips the test where there is none, saying why.
+/// The first GPU with the fast operators, for as long as this lives. Skips the test where there is
+/// none, saying why.
 class UseGpu {
  public:
   explicit UseGpu(ops::Precision precision = ops::Precision::kFp32) : device_(found()) {

@@ -9,7 +9,8 @@
 
 namespace edmund::testing {
 
-/// A network whose D is the exact denoiser of a mixture: F = (D - c_skip·z)/c_out. It is told σ by the test, and finds z = x/c_in. Double precision.
+/// A network whose D is the exact denoiser of a mixture: F = (D - c_skip·z)/c_out. It is told σ by
+/// the test, and finds z = x/c_in. Double precision.
 class Oracle : public Network {
  public:
   Oracle(Mixture mixture, Preconditioning preconditioning)

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "support/temporary_folder.h"
+
 #include <array>
 #include <cstdio>
 #include <filesystem>
@@ -30,27 +32,12 @@ inline Outcome edmund_run(const std::filesystem::path& folder, const std::string
   return outcome;
 }
 
-/// Empty folder of a test, deleted at its end.
-class TempFolder {
- public:
-  TempFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "edmund-test-XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
-  }
-  ~TempFolder() { std::filesystem::remove_all(path_); }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
 inline void write_text(const std::filesystem::path& file, const std::string& text) {
   std::ofstream(file, std::ios::binary) << text;
 }
 
-/// A data set that needs no download: 200 images 8x8 of two classes in two IDX files, images.idx and labels.idx.
+/// A data set that needs no download: 200 images 8x8 of two classes in two IDX files, images.idx
+/// and labels.idx.
 inline void write_idx_data(const std::filesystem::path& folder) {
   std::string images("\0\0\x08\x03\0\0\0\xc8\0\0\0\x08\0\0\0\x08", 16), labels("\0\0\x08\x01\0\0\0\xc8", 8);
   for (int i = 0; i < 200; ++i) {

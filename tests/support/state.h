@@ -11,8 +11,9 @@ namespace edmund::testing {
 /// Parameters and buffers by name.
 std::map<std::string, Tensor> state_of(const torch::nn::Module& module);
 
-/// Copies the tensors PREFIX… of a golden file into the module's parameters and buffers of the same names, rounded to their dtypes; checks that
-/// both have the same names and shapes, and that resample filters are what the module built. Throws Error where they do not match.
+/// Copies the tensors PREFIX… of a golden file into the module's parameters and buffers of the same
+/// names, rounded to their dtypes; checks that both have the same names and shapes, and that
+/// resample filters are what the module built. Throws Error where they do not match.
 void load_state(torch::nn::Module& module, Golden& golden, const std::string& prefix);
 
 /// Fills the module by the formula that the file's notes state, under names PREFIX….

@@ -13,7 +13,8 @@ inline Options options_of(const nlohmann::json& mapping) {
   return Options::read_text(mapping.dump(), "golden settings");
 }
 
-/// Our preconditioning for a wrapper class of NVlabs/edm with the arguments `settings`. Throws Error for others and for unknown arguments.
+/// Our preconditioning for a wrapper class of NVlabs/edm with the arguments `settings`. Throws
+/// Error for others and for unknown arguments.
 inline Preconditioning wrapper(std::string_view name, const nlohmann::json& settings = nlohmann::json::object()) {
   nlohmann::json row = settings;
   if (name == "EDMPrecond") {

@@ -165,7 +165,7 @@ TEST_CASE("every kind of damage is an error with the file, what is wrong and the
   for (const auto& damage : damages) {
     const Run run;
     damage.make(run.newer);
-    const std::string message = message_of([&] { load_checkpoint(run.newer); });
+    const std::string message = error_of([&] { load_checkpoint(run.newer); });
     INFO(damage.name << ": " << message);
     CHECK(contains(message, damage.words));
     CHECK(contains(message, run.newer.string()));
@@ -180,7 +180,7 @@ TEST_CASE("every kind of damage is an error with the file, what is wrong and the
 
 TEST_CASE("a folder that is not there is an error", "[training]") {
   const TemporaryFolder folder;
-  CHECK(contains(message_of([&] { load_checkpoint(folder.path() / "none"); }), "no such folder"));
+  CHECK(contains(error_of([&] { load_checkpoint(folder.path() / "none"); }), "no such folder"));
   CHECK_FALSE(newest_checkpoint(folder.path()).has_value());
   CHECK_FALSE(newest_checkpoint(folder.path() / "none").has_value());
 }
@@ -190,7 +190,7 @@ TEST_CASE("checkpoints of which none is whole are an error, not a run that has n
   fs::resize_file(run.newer / "ema.safetensors", 3);
   CHECK(newest_checkpoint(run.folder.path()) == run.older);
   fs::remove(run.older / "state.json");
-  const std::string message = message_of([&] { static_cast<void>(newest_checkpoint(run.folder.path())); });
+  const std::string message = error_of([&] { static_cast<void>(newest_checkpoint(run.folder.path())); });
   INFO(message);
   CHECK(contains(message, (run.folder.path() / "checkpoints").string() + ": no whole checkpoint among 2"));
   CHECK(contains(message, "ema.safetensors: 3 bytes"));
@@ -200,7 +200,7 @@ TEST_CASE("checkpoints of which none is whole are an error, not a run that has n
 TEST_CASE("the oldest checkpoint has nothing to go back to and says so", "[training]") {
   const Run run;
   fs::resize_file(run.older / "ema.safetensors", 3);
-  CHECK(contains(message_of([&] { load_weights(run.older); }), "no older checkpoint"));
+  CHECK(contains(error_of([&] { load_weights(run.older); }), "no older checkpoint"));
 }
 
 TEST_CASE("the newest checkpoint is found by its number of images", "[training]") {
@@ -239,7 +239,7 @@ TEST_CASE("a counter that is not finite is refused before anything is written", 
   const TemporaryFolder folder;
   Checkpoint checkpoint = example();
   checkpoint.counters["loss"] = std::numeric_limits<double>::quiet_NaN();
-  CHECK(contains(message_of([&] { save_checkpoint(checkpoint_folder(folder.path(), 128), checkpoint); }), "loss"));
+  CHECK(contains(error_of([&] { save_checkpoint(checkpoint_folder(folder.path(), 128), checkpoint); }), "loss"));
   CHECK_FALSE(fs::exists(folder.path() / "checkpoints"));
 }
 
@@ -248,6 +248,6 @@ TEST_CASE("a checkpoint that cannot be written leaves the one before whole", "[t
   // A file stands where the new folder's parent would be.
   const fs::path blocked = run.folder.path() / "blocked";
   write_file(blocked, "a file");
-  CHECK(contains(message_of([&] { save_checkpoint(blocked / "000000000512", example(512)); }), "blocked"));
+  CHECK(contains(error_of([&] { save_checkpoint(blocked / "000000000512", example(512)); }), "blocked"));
   CHECK(load_checkpoint(run.newer).images == 256);
 }

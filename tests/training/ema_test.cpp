@@ -103,8 +103,8 @@ TEST_CASE("every decay lies in [0, 1] all along a run", "[training]") {
 }
 
 TEST_CASE("mistakes in the options of an EMA are reported with their names", "[training]") {
-  CHECK(contains(message_of([] { ema("type: half_lief"); }), "half_life"));
-  CHECK(contains(message_of([] { ema("{type: power, sigma_rel: 0.5}"); }), "sigma_rel"));
-  CHECK(contains(message_of([] { ema("{type: warmup, min_value: 0.9, max_value: 0.5}"); }), "min_value"));
-  CHECK(contains(message_of([] { ema("{half_live: 3}"); }), "half_life"));
+  CHECK(contains(error_of([] { ema("type: half_lief"); }), "half_life"));
+  CHECK(contains(error_of([] { ema("{type: power, sigma_rel: 0.5}"); }), "sigma_rel"));
+  CHECK(contains(error_of([] { ema("{type: warmup, min_value: 0.9, max_value: 0.5}"); }), "min_value"));
+  CHECK(contains(error_of([] { ema("{half_live: 3}"); }), "half_life"));
 }

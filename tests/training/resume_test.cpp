@@ -131,7 +131,7 @@ TEST_CASE("a checkpoint of another network or optimizer is refused by name and c
     for (NamedTensors* part : {&checkpoint.network, &checkpoint.ema, &checkpoint.optimizer})
       for (auto& [name, tensor] : *part) tensor = tensor + 1;
     edit(checkpoint);
-    const std::string message = message_of([&] { trainer.restore(checkpoint); });
+    const std::string message = error_of([&] { trainer.restore(checkpoint); });
     CHECK(same_state(trainer.checkpoint(""), before));
     return message;
   };

@@ -130,7 +130,7 @@ TEST_CASE("too many skipped steps in a row stop the run and name images, noise l
   poisoned_step(trainer, 24);
   poisoned_step(trainer, 32);
   trainer.note_checkpoint("run/checkpoints/000000000024");
-  const std::string message = message_of([&] { poisoned_step(trainer, 40); });
+  const std::string message = error_of([&] { poisoned_step(trainer, 40); });
   INFO(message);
   CHECK(contains(message, "3 steps in a row"));
   CHECK(contains(message, "images 24 to 47"));
@@ -192,7 +192,7 @@ TEST_CASE("the keys of training are read, checked and refused together", "[train
   Options wrong = Options::read_text(
       "{batch_size: 0, beta1: 1, label_dropout: 2, reduction: man, micro_batch: 100, clip_nrom: 3}", "training");
   training_settings(wrong, 0);
-  const std::string message = message_of([&] { wrong.finish(); });
+  const std::string message = error_of([&] { wrong.finish(); });
   INFO(message);
   for (const char* key : {"batch_size", "beta1", "label_dropout", "reduction", "micro_batch", "clip_nrom"})
     CHECK(contains(message, key));

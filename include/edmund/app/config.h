@@ -29,7 +29,7 @@ struct Backend {
   at::Device device = at::kCPU;
   ops::Precision precision = ops::Precision::kFp32;
   ops::Kernels kernels = ops::Kernels::kFast;
-  ops::Conv conv = ops::Conv::kWinograd;
+  ops::ConvAlgorithm conv = ops::ConvAlgorithm::kWinograd;
   ops::Graphs graphs = ops::Graphs::kOn;
 };
 /// Makes these the choices of the process.

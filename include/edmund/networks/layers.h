@@ -7,10 +7,12 @@
 #include <torch/nn/module.h>
 #include <vector>
 
-/// Layers that U-Nets are made of. Parameters and buffers carry the names of NVlabs/edm's state dicts, so that weights can be exchanged.
+/// Layers that U-Nets are made of. Parameters and buffers carry the names of NVlabs/edm's state
+/// dicts, so that weights can be exchanged.
 namespace edmund {
 
-/// Draws initial weights, one stream of random numbers for each parameter, in the order of the calls.
+/// Draws initial weights, one stream of random numbers for each parameter, in the order of the
+/// calls.
 class WeightSource {
  public:
   explicit WeightSource(std::uint64_t seed) : seed_(seed) {}
@@ -23,7 +25,8 @@ class WeightSource {
   std::int64_t parameter_ = 0;
 };
 
-/// Distribution of a layer's initial weights: variance 2/(fan_in + fan_out) (Glorot & Bengio 2010) or 1/fan_in.
+/// Distribution of a layer's initial weights: variance 2/(fan_in + fan_out) (Glorot & Bengio 2010)
+/// or 1/fan_in.
 enum class Draw { kXavierUniform, kXavierNormal, kKaimingUniform, kKaimingNormal };
 struct Init {
   Draw draw = Draw::kKaimingNormal;
@@ -67,7 +70,8 @@ class Conv2d : public Layer {
     std::int64_t kernel = 3;  // 0 or odd
     bool up = false, down = false;
     std::vector<double> resample_filter = {1, 1};  // an even number of taps
-    /// Resamples and convolves with one zero padding for both (the filter comes after the convolution on the way down).
+    /// Resamples and convolves with one zero padding for both (the filter comes after the
+    /// convolution on the way down).
     bool fused_resample = false;
     bool bias = true;
     Init init = {};
@@ -81,7 +85,8 @@ class Conv2d : public Layer {
   Tensor weight_, bias_, filter_;
 };
 
-/// Group normalization in min(32, C/4) groups, with what follows it: adaptive scale and shift, SiLU, dropout (ops::GroupNorm).
+/// Group normalization in min(32, C/4) groups, with what follows it: adaptive scale and shift,
+/// SiLU, dropout (ops::GroupNorm).
 class GroupNorm : public Layer {
  public:
   GroupNorm(std::int64_t channels, double eps);
@@ -104,7 +109,8 @@ class Embedding : public Layer {
   virtual Tensor forward(const Tensor& x) const = 0;
 };
 
-/// [cos, sin] of x·10000^(-i/n) (Vaswani et al. 2017), i = 0 … channels/2 - 1; n = channels/2, less one with `endpoint`.
+/// [cos, sin] of x·10000^(-i/n) (Vaswani et al. 2017), i = 0 … channels/2 - 1; n = channels/2, less
+/// one with `endpoint`.
 class PositionalEmbedding : public Embedding {
  public:
   explicit PositionalEmbedding(std::int64_t channels, bool endpoint = false, double max_positions = 10000);
@@ -117,7 +123,8 @@ class PositionalEmbedding : public Embedding {
   double max_positions_;
 };
 
-/// [cos, sin] of 2π·x·f with fixed random frequencies f ~ N(0, scale²), a buffer (Tancik et al. 2020).
+/// [cos, sin] of 2π·x·f with fixed random frequencies f ~ N(0, scale²), a buffer (Tancik et al.
+/// 2020).
 class FourierEmbedding : public Embedding {
  public:
   explicit FourierEmbedding(std::int64_t channels, double scale = 16);

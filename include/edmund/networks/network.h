@@ -8,18 +8,23 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <torch/nn/module.h>
 
 namespace edmund {
 
-/// What a network is told beside the noise level.
+/// Inputs of a network beside image and noise level.
 struct Condition {
-  Tensor labels =
-      {};  // [B] int64, num_classes means "no class"; or float [B, num_classes], taken as it is; undefined = no class for all
+  /// [B] int64, num_classes means "no class"; or float [B, num_classes], used as given; undefined:
+  /// no class for all.
+  Tensor labels = {};
   Tensor augment = {};  // [B, A] or undefined
-  const ops::DropoutKey* dropout =
-      nullptr;  // training: where dropout takes its bits from; none in sampling and evaluation
+  /// Random bits of dropout in training; null in sampling and evaluation.
+  const ops::DropoutKey* dropout = nullptr;
 };
+/// Labels of a Condition as rows [B or 1, classes] of the dtype and device of `options`: one-hot,
+/// zeros for "no class". Throws c10::Error for labels of another shape or beyond num_classes.
+Tensor class_rows(const Tensor& labels, std::int64_t classes, std::int64_t batch, const at::TensorOptions& options);
 
 /// Images that a network takes and gives.
 struct ImageShape {
@@ -29,13 +34,14 @@ struct ImageShape {
 /// F(c_in·z, c_noise, condition).
 class Network : public torch::nn::Module {
  public:
-  /// x [B, C, H, W], c_noise [B] → [B, C, H, W] (or 2C channels, of which the first C count: learned variance).
+  /// x [B, C, H, W], c_noise [B] → [B, C, H, W] (or 2C channels, of which the first C count:
+  /// learned variance).
   virtual Tensor forward(const Tensor& x, const Tensor& c_noise, const Condition& condition) = 0;
   /// Fills all weights from (seed, index of the parameter): the same network on every machine.
   virtual void initialize(std::uint64_t seed) = 0;
 };
 
-/// What the data and the rest of the config tell a network's factory.
+/// What a network's factory gets from the data and the rest of the config.
 struct NetworkContext {
   ImageShape image;
   std::int64_t num_classes = 0;     // 0: unconditional
@@ -43,8 +49,14 @@ struct NetworkContext {
 };
 using NetworkFactory = std::shared_ptr<Network>(Options&, const NetworkContext&);
 
-std::span<const Entry<NetworkFactory>> network_table();
-/// Network that `type` names (default unet = SongUNet), weights not yet initialized.
+/// A row of the table: an Entry, and the options of a small network of its kind.
+struct NetworkEntry {
+  std::string_view name, about, source;
+  NetworkFactory* make;
+  std::string_view small;  // YAML, for images of 8×8 pixels: what the tests of all networks run on
+};
+std::span<const NetworkEntry> network_table();
+/// The network that `type` names (default unet = SongUNet), weights not yet initialized.
 std::shared_ptr<Network> make_network(Options& options, const NetworkContext& context);
 
 }  // namespace edmund

@@ -11,7 +11,8 @@
 
 namespace edmund {
 
-/// U-Net of Song et al. 2021 (DDPM++, NCSN++) as Karras et al. 2022 reformulate it (NVlabs/edm SongUNet). Square images.
+/// U-Net of Song et al. 2021 (DDPM++, NCSN++) as Karras et al. 2022 reformulate it (NVlabs/edm
+/// SongUNet). Square images.
 class SongUNet : public Network {
  public:
   enum class Noise { kPositional, kFourier };

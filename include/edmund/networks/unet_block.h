@@ -7,8 +7,9 @@
 
 namespace edmund {
 
-/// Residual block of both U-Nets of Karras et al. 2022 (DDPM++/NCSN++ and ADM): norm, convolution (with resampling), noise embedding, norm,
-/// dropout, convolution, skip connection; then attention if asked.
+/// Residual block of both U-Nets of Karras et al. 2022 (DDPM++/NCSN++ and ADM): norm, convolution
+/// (with resampling), noise embedding, norm, dropout, convolution, skip connection; then attention
+/// if asked.
 class UNetBlock : public torch::nn::Module {
  public:
   struct Config {

@@ -6,7 +6,8 @@
 #include <string>
 #include <vector>
 
-/// Times of the operators, for `edmund bench --profile`. Costs one load of a flag an operator while it is off. One thread at a time.
+/// Times of the operators, for `edmund bench --profile`. Costs one load of a flag an operator while
+/// it is off. One thread at a time.
 namespace edmund::ops {
 
 struct OperatorTime {
@@ -17,12 +18,12 @@ struct OperatorTime {
   double bytes = 0.0;  // of operands and result
 };
 
-/// Starts to keep times, forgetting earlier ones.
+/// Starts recording times; earlier ones are dropped.
 void start_profile();
-/// Stops, and answers what was kept, the longest first.
+/// Stops and returns the recorded times, the longest first.
 std::vector<OperatorTime> stop_profile();
 
-/// Lives as long as an operator runs. `describe` is called only while times are kept.
+/// Measures the time of its own life, an operator's. `describe` is called only while recording.
 class Timed {
  public:
   explicit Timed(const std::function<OperatorTime()>& describe);

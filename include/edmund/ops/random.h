@@ -10,12 +10,14 @@
 
 namespace edmund::ops {
 
-/// Standard normal draws [B, shape…]: row i is a function of (seed, stream, samples[i], draw) and of nothing else: the same integers
-/// for every batch size, thread count and device. Word pairs through Box-Muller in double precision, then cast to `dtype`.
+/// Standard normal draws [B, shape…]: row i is a function of (seed, stream, samples[i], draw) and
+/// of nothing else: the same integers for every batch size, thread count and device. Word pairs
+/// through Box-Muller in double precision, then cast to `dtype`.
 Tensor normal(std::uint64_t seed, Stream stream, std::span<const std::int64_t> samples, std::uint32_t draw,
               at::IntArrayRef shape, at::ScalarType dtype, at::Device device);
 
-/// The same draws before they are made: samples int64 [B] on the device that they are wanted on; recorded work (graph.h) reads them anew.
+/// A request for the same draws: samples int64 [B] on the device of the result. Recorded work
+/// (graph.h) reads them again at each replay.
 struct Draw {
   std::uint64_t seed = 0;
   Stream stream = Stream::kLatent;

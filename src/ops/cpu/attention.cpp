@@ -1,5 +1,7 @@
-// attention — softmax(q·kᵀ·scale)·v of one head, a block of queries at a time: all scores of a block fit the second-level cache, so that plain matrix
-// products do the work and nothing is computed twice. Backward computes the weights again from the saved logarithms (Dao et al. 2022, §3.1).
+// attention — softmax(q·kᵀ·scale)·v of one head, a block of queries at a time: all scores of a
+// block fit the second-level cache, so that plain matrix products do the work and nothing is
+// computed twice. Backward computes the weights again from the saved logarithms (Dao et al. 2022,
+// §3.1).
 #include "isa.h"
 #include "vector.h"
 
@@ -76,7 +78,8 @@ EDMUND_INLINE float dot(const float* a, const float* b, long n) {
   return out;
 }
 
-// The scratch of a task, one array behind the other. `packed_*` hold the second operand of a product.
+// The scratch of a task, one array behind the other. `packed_*` hold the second operand of a
+// product.
 struct Arrays {
   float *q, *k, *v, *packed_keys, *packed_values, *scores, *rows;
   float *slopes = nullptr, *gradient = nullptr, *dk = nullptr, *dv = nullptr,
@@ -106,15 +109,15 @@ long attention_scratch(long L, long d, bool backward) {
   return (backward ? 9 : 5) * matrix + (backward ? 2 : 1) * block;
 }
 
-void attention(const Attention& t, long first, long last, float* scratch) {
+void attention(const Attention& t, const Range& queries, float* scratch) {
   const Arrays at(t, scratch, false);
   const long width = whole_panels(t.d), line = whole_panels(t.L);
   copy_part(t, 0, at.q), copy_part(t, 1, at.k), copy_part(t, 2, at.v);
   pack_transposed(at.k, t.L, t.d, at.packed_keys);
   pack_rows(at.v, t.L, t.d, at.packed_values);
-  for (long i = first; i < last; i += kQueries) {
-    const long rows = smaller(kQueries, last - i);
-    gemm_plane(at.q + i * width, width, rows, t.d, at.packed_keys, t.L, at.scores, line);
+  for (long i = queries.first; i < queries.last; i += kQueries) {
+    const long rows = smaller(kQueries, queries.last - i);
+    gemm_plane({at.q + i * width, width}, {rows, t.L, t.d}, at.packed_keys, {at.scores, line}, false);
     float sums[kQueries];
     for (long r = 0; r < rows; ++r) {
       float* row = at.scores + r * line;
@@ -122,7 +125,7 @@ void attention(const Attention& t, long first, long last, float* scratch) {
       sums[r] = exponentials(row, t.L, t.scale, high);
       if (t.log_sums != nullptr) t.log_sums[i + r] = high + __builtin_logf(sums[r]);
     }
-    gemm_plane(at.scores, line, rows, t.L, at.packed_values, t.d, at.rows, width);
+    gemm_plane({at.scores, line}, {rows, t.d, t.L}, at.packed_values, {at.rows, width}, false);
     for (long r = 0; r < rows; ++r)
       for (long c = 0; c < t.d; c += kWidth)
         store(t.out + (i + r) * t.out_row + c, load(at.rows + r * width + c) * (1.0F / sums[r]), t.d - c);
@@ -142,8 +145,8 @@ void attention_backward(const Attention& t, const float* dout, float* dqkv, floa
   for (long i = 0; i < t.L; i += kQueries) {
     const long rows = smaller(kQueries, t.L - i);
     const float* gradient = at.gradient + i * width;
-    gemm_plane(at.q + i * width, width, rows, t.d, at.packed_keys, t.L, at.scores, line);
-    gemm_plane(gradient, width, rows, t.d, at.packed_values, t.L, at.slopes, line);
+    gemm_plane({at.q + i * width, width}, {rows, t.L, t.d}, at.packed_keys, {at.scores, line}, false);
+    gemm_plane({gradient, width}, {rows, t.L, t.d}, at.packed_values, {at.slopes, line}, false);
     for (long r = 0; r < rows; ++r) {
       float *weights = at.scores + r * line, *slopes = at.slopes + r * line;
       exponentials(weights, t.L, t.scale, t.log_sums[i + r]);
@@ -151,9 +154,10 @@ void attention_backward(const Attention& t, const float* dout, float* dqkv, floa
       for (long j = 0; j < whole_vectors(t.L); j += kWidth)
         store(slopes + j, load(weights + j) * (load(slopes + j) - mean) * t.scale);
     }
-    gemm_transposed(at.scores, line, gradient, width, rows, t.L, t.d, at.dv, width, i > 0);
-    gemm_transposed(at.slopes, line, at.q + i * width, width, rows, t.L, t.d, at.dk, width, i > 0);
-    gemm_plane(at.slopes, line, rows, t.L, at.packed_key_rows, t.d, at.rows, width);
+    const GemmSize sums_over_rows{.m = t.L, .n = t.d, .k = rows};
+    gemm_transposed({at.scores, line}, {gradient, width}, sums_over_rows, {at.dv, width}, i > 0);
+    gemm_transposed({at.slopes, line}, {at.q + i * width, width}, sums_over_rows, {at.dk, width}, i > 0);
+    gemm_plane({at.slopes, line}, {rows, t.d, t.L}, at.packed_key_rows, {at.rows, width}, false);
     for (long r = 0; r < rows; ++r)
       for (long c = 0; c < t.d; ++c) dqkv[(i + r) * t.row + 3 * c] = at.rows[r * width + c];
   }

@@ -1,11 +1,11 @@
 // Matrix products whose sums stay in registers: kRows × kPanel of them at once.
+#include "epilogue.h"
 #include "isa.h"
 #include "vector.h"
 
 namespace edmund::ops::cpu::EDMUND_ISA {
 namespace {
 
-constexpr long kCachedFloats = 64'000;
 constexpr long kAhead = 16;  // rows of the packed matrix that are asked for before they are needed
 
 struct Sums {
@@ -16,7 +16,8 @@ struct Sums {
   const float* next = nullptr;  // what is asked for meanwhile, a cache line for each step of the depth
 };
 
-// acc = A·B for R rows and N vectors of columns. The compiler unrolls all but the outermost loop, so that acc lies in registers.
+// acc = A·B for R rows and N vectors of columns. The compiler unrolls all but the outermost loop,
+// so that acc lies in registers.
 template <int R, int N, bool kNext = false>
 EDMUND_INLINE void multiply(const Sums& s, Vec (&acc)[R][N]) {
   const float *a = s.a, *b = s.b;
@@ -41,22 +42,18 @@ EDMUND_INLINE void multiply(const Sums& s, Vec (&acc)[R][N]) {
   }
 }
 
+// Blocks of y at `y`, of its residual likewise.
 template <int R, int N>
-void block_output(const Sums& s, const Output& out, long ldy, long columns) {
+void block_output(const Sums& s, const Epilogue& e, const Matrix& y, long columns) {
   Vec acc[R][N];
   multiply<R, N, true>(s, acc);
 #pragma GCC unroll 2
   for (int j = 0; j < N; ++j) {
     const long at = j * kWidth, n = columns - at;
     if (n <= 0) break;
-    const Vec add = out.add != nullptr ? load(out.add + at, n) : Vec{};
+    const Vec add = e.add != nullptr ? load(e.add + at, n) : Vec{};
 #pragma GCC unroll 16
-    for (int i = 0; i < R; ++i) {
-      Vec y = acc[i][j] * out.scale + add;
-      if (out.residual != nullptr) y += load(out.residual + i * ldy + at, n) * out.scale;
-      if (out.relu) y = y > 0.0F ? y : Vec{};
-      store(out.y + i * ldy + at, y, n);
-    }
+    for (int i = 0; i < R; ++i) store(y.data + i * y.row + at, finished(e, acc[i][j], add, i * y.row + at, n), n);
   }
 }
 
@@ -77,9 +74,9 @@ template <int N>
 struct Rows {
   // Calls the kernel for exactly `rows` rows, 1 to kRows.
   template <int R = kRows>
-  static void output(long rows, const Sums& s, const Output& out, long ldy, long columns) {
-    if (rows == R) return block_output<R, N>(s, out, ldy, columns);
-    if constexpr (R > 1) output<R - 1>(rows, s, out, ldy, columns);
+  static void output(long rows, const Sums& s, const Epilogue& e, const Matrix& y, long columns) {
+    if (rows == R) return block_output<R, N>(s, e, y, columns);
+    if constexpr (R > 1) output<R - 1>(rows, s, e, y, columns);
   }
   template <int R = kRows>
   static void plain(long rows, const Sums& s, float* c, long ldc, bool accumulate) {
@@ -120,10 +117,10 @@ void dots(const float* x, const float* w, long I, const float* bias, float* y, l
 
 }  // namespace
 
-void dot_rows(const float* x, long B, long I, const float* w, const float* bias, long first, long last, float* y,
-              long O) {
-  for (long o = first; o < last;) {
-    const bool four = o + 4 <= last;
+void dot_rows(const LinearTask& task, const Range& outputs) {
+  const auto [x, w, bias, y, B, I, O] = task;
+  for (long o = outputs.first; o < outputs.last;) {
+    const bool four = o + 4 <= outputs.last;
     for (long b = 0; b < B;) {
       const float *of_x = x + b * I, *of_w = w + o * I, *of_bias = bias != nullptr ? bias + o : nullptr;
       float* to = y + b * O + o;
@@ -139,15 +136,19 @@ void dot_rows(const float* x, long B, long I, const float* w, const float* bias,
   }
 }
 
-void pack(const float* b, long depth, long columns, long d_stride, long n_stride, float* packed) {
-  for (long n = 0; n < columns; n += kPanel)
-    for (long d = 0; d < depth; ++d)
-      for (long j = 0; j < kPanel; ++j) *packed++ = n + j < columns ? b[d * d_stride + (n + j) * n_stride] : 0.0F;
+void pack(const float* b, long k, long n, long d_stride, long n_stride, float* packed) {
+  for (long first = 0; first < n; first += kPanel)
+    for (long d = 0; d < k; ++d)
+      for (long j = 0; j < kPanel; ++j) *packed++ = first + j < n ? b[d * d_stride + (first + j) * n_stride] : 0.0F;
 }
 
-void gemm(const float* a, long lda, long rows, long depth, long columns, const float* packed, const Output& out) {
-  // Rows that stay in the second-level cache while all panels pass.
-  const long step = rows > 0 ? block_rows(rows) : 1, most = kCachedFloats / depth / step * step,
+void gemm(const ConstMatrix& a, const GemmSize& size, const float* packed, long block, float* y,
+          const Epilogue& epilogue) {
+  const auto [rows, columns, depth] = size;
+  const float *const from = a.data, *const add = epilogue.add, *const residual = epilogue.residual;
+  const long lda = a.row;
+  // All panels pass while the rows of a block stay in the second-level cache.
+  const long step = rows > 0 ? block_rows(rows) : 1, most = block / depth / step * step,
              high = most > step ? most : step;
   for (long first = 0; first < rows; first += high) {
     const long end = smaller(first + high, rows);
@@ -158,44 +159,51 @@ void gemm(const float* a, long lda, long rows, long depth, long columns, const f
         const long height = smaller(end - i, step);
         // The first panel meets each row for the first time.
         const Sums sums{
-            a + i * lda, lda, 1, panel, kPanel, depth, a + (n == 0 && i + step < rows ? i + step : i) * lda};
+            from + i * lda, lda, 1, panel, kPanel, depth, from + (n == 0 && i + step < rows ? i + step : i) * lda};
         const long at = i * columns + n;
-        const Output part{out.y + at, out.add != nullptr ? out.add + n : nullptr,
-                          out.residual != nullptr ? out.residual + at : nullptr, out.scale, out.relu};
+        const Epilogue part{add != nullptr ? add + n : nullptr, 0, residual != nullptr ? residual + at : nullptr,
+                            epilogue.scale, epilogue.relu};
+        const Matrix to{y + at, columns};
         if (width > kWidth) {
-          Rows<2>::output(height, sums, part, columns, width);
+          Rows<2>::output(height, sums, part, to, width);
         } else {
-          Rows<1>::output(height, sums, part, columns, width);
+          Rows<1>::output(height, sums, part, to, width);
         }
       }
     }
   }
 }
 
-void gemm_plane(const float* a, long lda, long rows, long depth, const float* packed, long columns, float* c, long ldc,
-                bool accumulate) {
+void gemm_plane(const ConstMatrix& a, const GemmSize& size, const float* packed, const Matrix& c, bool accumulate) {
+  const auto [rows, columns, depth] = size;
+  const auto [from, lda] = a;
+  const auto [to, ldc] = c;
   const long step = block_rows(rows);
   for (long n = 0; n < columns; n += kPanel, packed += depth * kPanel)
     for (long i = 0; i < rows; i += step) {
-      const Sums sums{a + i * lda, lda, 1, packed, kPanel, depth};
+      const Sums sums{from + i * lda, lda, 1, packed, kPanel, depth};
       if (columns - n > kWidth) {
-        Rows<2>::plain(smaller(rows - i, step), sums, c + i * ldc + n, ldc, accumulate);
+        Rows<2>::plain(smaller(rows - i, step), sums, to + i * ldc + n, ldc, accumulate);
       } else {
-        Rows<1>::plain(smaller(rows - i, step), sums, c + i * ldc + n, ldc, accumulate);
+        Rows<1>::plain(smaller(rows - i, step), sums, to + i * ldc + n, ldc, accumulate);
       }
     }
 }
 
-void gemm_transposed(const float* a, long lda, const float* b, long ldb, long depth, long m, long n, float* c, long ldc,
+void gemm_transposed(const ConstMatrix& a, const ConstMatrix& b, const GemmSize& size, const Matrix& c,
                      bool accumulate) {
+  const auto [m, n, depth] = size;
+  const auto [left, lda] = a;
+  const auto [right, ldb] = b;
+  const auto [to, ldc] = c;
   const long step = m > 0 ? block_rows(m) : 1;
   for (long j = 0; j < n; j += kPanel)
     for (long i = 0; i < m; i += step) {
-      const Sums sums{a + i, 1, lda, b + j, ldb, depth};
+      const Sums sums{left + i, 1, lda, right + j, ldb, depth};
       if (n - j > kWidth) {
-        Rows<2>::plain(smaller(m - i, step), sums, c + i * ldc + j, ldc, accumulate);
+        Rows<2>::plain(smaller(m - i, step), sums, to + i * ldc + j, ldc, accumulate);
       } else {
-        Rows<1>::plain(smaller(m - i, step), sums, c + i * ldc + j, ldc, accumulate);
+        Rows<1>::plain(smaller(m - i, step), sums, to + i * ldc + j, ldc, accumulate);
       }
     }
 }

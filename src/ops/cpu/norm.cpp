@@ -1,4 +1,5 @@
-// Group normalization, SiLU and dropout of channels-last images, each pass over memory doing all that it can.
+// Group normalization, SiLU and dropout of channels-last images, each pass over memory doing all
+// that it can.
 #include "isa.h"
 #include "vector.h"
 
@@ -14,8 +15,8 @@ EDMUND_INLINE void add_to(double* sums, Vec v, long n) {
 template <int N>
 struct Vectors {};
 
-// Calls f for the channels, four vectors at a time (memory is read in order then), then one, the last perhaps not full: (how many, first channel,
-// numbers in each).
+// Calls f for the channels, four vectors at a time (memory is read in order then), then one, the
+// last perhaps not full: (how many, first channel, numbers in each).
 template <typename Call>
 EDMUND_INLINE void by_vectors(long C, const Call& f) {
   long c = 0;
@@ -68,8 +69,8 @@ void norm_apply(const float* x, float* y, long pixels, long C, const Affine& f, 
   }
 }
 
-void norm_backward(const float* x, const float* dy, float* dz, long pixels, long C, const Affine& f,
-                   const float* factors, const float* mean, const float* rstd, double* sums, double* products) {
+void norm_backward(const AffineGradient& task) {
+  const auto [x, dy, dz, pixels, C, f, factors, mean, rstd, sums, products] = task;
   for (long begin = 0; begin < pixels; begin += kChunk) {
     const long count = smaller(kChunk, pixels - begin);
     by_vectors(C, [&]<int N>(Vectors<N>, long c, long n) {

@@ -1,5 +1,6 @@
-// Normal numbers from random words by Box and Muller's method (1958), in double precision. Logarithm, sine and cosine are the polynomials of
-// fdlibm (Sun Microsystems 1993) without its branches, each within 1 unit in the last place or little more on the ranges that occur.
+// Normal numbers from random words by Box and Muller's method (1958), in double precision.
+// Logarithm, sine and cosine are the polynomials of fdlibm (Sun Microsystems 1993) without its
+// branches, each within 1 unit in the last place or little more on the ranges that occur.
 #include "isa.h"
 #include "vector.h"
 

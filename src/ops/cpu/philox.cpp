@@ -1,4 +1,5 @@
-// Philox4x32-10 (Salmon et al. 2011) of kWidth counters side by side: the words of philox() in core/philox.h.
+// Philox4x32-10 (Salmon et al. 2011) of kWidth counters side by side: the words of philox() in
+// core/philox.h.
 #include "isa.h"
 #include "vector.h"
 
@@ -32,13 +33,13 @@ EDMUND_INLINE void multiply(Bits a, std::uint32_t m, Bits& low, Bits& high) {
 
 EDMUND_INLINE Bits same(std::uint32_t x) { return Bits{} + x; }
 
-EDMUND_INLINE Words words(const std::uint32_t* key, const std::uint32_t* counter, Bits block) {
-  Bits c0 = block, c1 = same(counter[0]), c2 = same(counter[1]), c3 = same(counter[2]);
-  std::uint32_t k0 = key[0], k1 = key[1];
-  for (int round = 0; round < 10; ++round, k0 += 0x9E3779B9, k1 += 0xBB67AE85) {
+EDMUND_INLINE Words words(const PhiloxKey& at, Bits block) {
+  Bits c0 = block, c1 = same(at.counter[0]), c2 = same(at.counter[1]), c3 = same(at.counter[2]);
+  std::uint32_t k0 = at.key[0], k1 = at.key[1];
+  for (int round = 0; round < kPhiloxRounds; ++round, k0 += kPhiloxWeyl0, k1 += kPhiloxWeyl1) {
     Bits low0, high0, low1, high1;
-    multiply(c0, 0xD2511F53, low0, high0);
-    multiply(c2, 0xCD9E8D57, low1, high1);
+    multiply(c0, kPhiloxMultiplier0, low0, high0);
+    multiply(c2, kPhiloxMultiplier1, low1, high1);
     c0 = high1 ^ c1 ^ k0;
     c1 = low1;
     c2 = high0 ^ c3 ^ k1;
@@ -57,38 +58,38 @@ EDMUND_INLINE Vec factors_of(Bits word, const DropoutBits& bits) {
   return word >= same(bits.limit) ? splat(bits.kept) : Vec{};
 }
 
-// Four neighboring pixels of one channel are the four words of one block, so that lanes are channels.
-void factors_by_four(const DropoutBits& bits, long image_pixels, long C, long first, long last, float* factors) {
+// Four neighboring pixels of one channel are the four words of one block, so that lanes are
+// channels.
+void factors_by_four(const DropoutBits& bits, long image_pixels, long C, const Range& pixels, float* factors) {
   const auto blocks = static_cast<std::uint32_t>(image_pixels / 4);
   for (long c = 0; c < C; c += kWidth) {
     const Bits channel = count_from(static_cast<std::uint32_t>(c) * blocks, blocks);
-    for (long i = first; i < last; i += 4) {
-      const Words drawn = words(bits.key, bits.counter, channel + static_cast<std::uint32_t>(i / 4));
-      for (long j = 0; j < 4 && i + j < last; ++j)
-        store(factors + (i + j - first) * C + c, factors_of(drawn.w[j], bits), C - c);
+    for (long i = pixels.first; i < pixels.last; i += 4) {
+      const Words drawn = words(bits.key, channel + static_cast<std::uint32_t>(i / 4));
+      for (long j = 0; j < 4 && i + j < pixels.last; ++j)
+        store(factors + (i + j - pixels.first) * C + c, factors_of(drawn.w[j], bits), C - c);
     }
   }
 }
 
 }  // namespace
 
-void philox(const std::uint32_t* key, const std::uint32_t* counter, std::uint32_t first, long blocks,
-            std::uint32_t* out) {
+void philox(const PhiloxKey& key, std::uint32_t first, long blocks, std::uint32_t* out) {
   for (long at = 0; at < blocks; at += kWidth, first += static_cast<std::uint32_t>(kWidth)) {
-    const Words drawn = words(key, counter, count_from(first, 1));
+    const Words drawn = words(key, count_from(first, 1));
     const long lanes = smaller(kWidth, blocks - at);
     for (long i = 0; i < lanes; ++i, out += 4)
       for (int j = 0; j < 4; ++j) out[j] = drawn.w[j][i];
   }
 }
 
-void dropout_factors(const DropoutBits& bits, long image_pixels, long C, long first, long last, float* factors) {
-  if (image_pixels % 4 == 0 && first % 4 == 0) return factors_by_four(bits, image_pixels, C, first, last, factors);
+void dropout_factors(const DropoutBits& bits, long image_pixels, long C, const Range& pixels, float* factors) {
+  if (image_pixels % 4 == 0 && pixels.first % 4 == 0) return factors_by_four(bits, image_pixels, C, pixels, factors);
   std::uint32_t run[16 * 4];
   for (long c = 0; c < C; ++c) {
-    const long begin = c * image_pixels + first, end = c * image_pixels + last;
+    const long begin = c * image_pixels + pixels.first, end = c * image_pixels + pixels.last;
     for (long block = begin / 4; block * 4 < end; block += 16) {
-      philox(bits.key, bits.counter, static_cast<std::uint32_t>(block), 16, run);
+      philox(bits.key, static_cast<std::uint32_t>(block), 16, run);
       const long stop = smaller(end, block * 4 + 64);
       for (long n = begin > block * 4 ? begin : block * 4; n < stop; ++n)
         factors[(n - begin) * C + c] = run[n - block * 4] >= bits.limit ? bits.kept : 0.0F;

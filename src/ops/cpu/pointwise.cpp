@@ -1,4 +1,5 @@
-// Passes over channels-last images that do no more than a few operations for each number, and Adam over flat memory.
+// Passes over channels-last images that do no more than a few operations for each number, and Adam
+// over flat memory.
 #include "isa.h"
 #include "vector.h"
 
@@ -45,7 +46,9 @@ void combine(const Scaled* terms, long count, long size, const Numbers& out) {
   }
 }
 
-void epilogue(float* y, long pixels, long C, const float* add, const float* residual, float scale) {
+void epilogue(float* y, long pixels, long C, const Epilogue& epilogue) {
+  const float *add = epilogue.add, *residual = epilogue.residual;
+  const float scale = epilogue.scale;
   for (long i = 0; i < pixels; ++i, y += C, residual += residual != nullptr ? C : 0)
     for (long c = 0; c < C; c += kWidth) {
       const long n = C - c;
@@ -123,12 +126,13 @@ double sum_of_squares(const float* x, long size) {
   return sum;
 }
 
-void adam(float* __restrict p, const float* __restrict g, float* __restrict m, float* __restrict v, float* const* ema,
-          const float* ema_beta, long copies, long size, const AdamTerms& terms) {
+void adam(const AdamChunk& chunk, const AdamTerms& terms) {
+  float* __restrict p = chunk.p, * __restrict m = chunk.m, * __restrict v = chunk.v;
+  const float* __restrict g = chunk.g;
   const AdamTerms t = terms;
   constexpr long kBlock = 1024;  // what the EMA copies read again is still in the first-level cache
-  for (long begin = 0; begin < size; begin += kBlock) {
-    const long end = smaller(begin + kBlock, size);
+  for (long begin = 0; begin < chunk.size; begin += kBlock) {
+    const long end = smaller(begin + kBlock, chunk.size);
 #pragma GCC ivdep
     for (long i = begin; i < end; ++i) {
       float d = g[i];
@@ -143,9 +147,9 @@ void adam(float* __restrict p, const float* __restrict g, float* __restrict m, f
       const float denominator = __builtin_sqrtf(v[i]) * t.inverse_root_correction2 + t.eps;
       p[i] = p[i] * t.decay - t.step_size * (m[i] / denominator);
     }
-    for (long copy = 0; copy < copies; ++copy) {
-      float* __restrict e = ema[copy];
-      const float beta = ema_beta[copy];
+    for (long copy = 0; copy < chunk.copies; ++copy) {
+      float* __restrict e = chunk.ema[copy];
+      const float beta = chunk.ema_beta[copy];
       if (beta < 0.5F) {
 #pragma GCC ivdep
         for (long i = begin; i < end; ++i) e[i] = p[i] + beta * (e[i] - p[i]);

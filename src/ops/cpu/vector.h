@@ -1,8 +1,9 @@
 #pragma once
 
-// Vectors of float32 of the width that the instruction set has. Only for files that are compiled once for each instruction set
-// (EDMUND_ISA): everything is inline and local to the file, and no header with inline functions of others is included, since the
-// linker would be free to use an AVX-512 copy of those everywhere.
+// Vectors of float32 of the width that the instruction set has. Only for files that are compiled
+// once for each instruction set (EDMUND_ISA): everything is inline and local to the file, and no
+// header with inline functions of others is included, since the linker would be free to use an
+// AVX-512 copy of those everywhere.
 #include <cstdint>
 
 #if defined(__AVX512F__) || defined(__AVX2__) || defined(__SSE2__)
@@ -64,7 +65,8 @@ EDMUND_INLINE long whole_panels(long n) { return (n + kPanel - 1) / kPanel * kPa
 EDMUND_INLINE Vec exponential(Vec x) {
   x = x < -87.0F ? splat(-87.0F) : x;
   x = x > 87.0F ? splat(87.0F) : x;
-  // x = n·ln 2 + r, |r| <= ln(2)/2; adding 1.5·2^23 rounds to the integer n and leaves it in the lowest bits.
+  // x = n·ln 2 + r, |r| <= ln(2)/2; adding 1.5·2^23 rounds to the integer n and leaves it in the
+  // lowest bits.
   const float magic = 12582912.0F;
   const Vec shifted = x * 1.44269504F + magic, n = shifted - magic;
   const Vec r = (x - n * 0.693359375F) + n * 2.12194440e-4F;

@@ -1,8 +1,11 @@
-// winograd — convolutions with fewer multiplications: y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A on tiles of pixels (Lavin & Gray 2016), 2.25 an element of the result
-// instead of 9 for 3×3. The sum over channels makes a matrix product for each point (gemm_plane); these are the transforms before and after.
+// winograd — convolutions with fewer multiplications: y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A on tiles of
+// pixels (Lavin & Gray 2016), 2.25 for each element of the result instead of 9 for 3×3. The sum
+// over channels is a matrix product for each point (gemm_plane); these are the transforms before
+// and after.
+#include "epilogue.h"
 #include "isa.h"
 #include "vector.h"
-#include "winograd_forms.h"
+#include "winograd_tiles.h"
 
 namespace edmund::ops::cpu::EDMUND_ISA {
 namespace {
@@ -12,16 +15,18 @@ struct Tile {
   long image, y, x;
 };
 EDMUND_INLINE Tile tile_at(const Tiles& tiles, long t) {
-  const FormShape& shape = kFormShapes[static_cast<int>(tiles.form)];
+  const WinogradTileShape& shape = kWinogradTiles[static_cast<int>(tiles.kind)];
   const long row = t / tiles.columns;
   return {row / tiles.rows, row % tiles.rows * shape.height, t % tiles.columns * shape.width};
 }
 
 template <typename A>
-void input_of(const Tiles& tiles, const float* x, long C, long t0, long t1, float* v, long plane, long row) {
+void input_of(const Tiles& tiles, const float* x, long C, const Range& ts, const Planes& planes) {
   static const float zeros[kWidth] = {};
   const long H = tiles.H, W = tiles.W;
-  for (long t = t0; t < t1; ++t, v += row) {
+  float* v = planes.data;
+  const long plane = planes.plane, row = planes.row;
+  for (long t = ts.first; t < ts.last; ++t, v += row) {
     const Tile tile = tile_at(tiles, t);
     const long top = tile.y - tiles.y_pad, left = tile.x - tiles.x_pad;
     const float* origin = x + ((tile.image * H + top) * W + left) * C;
@@ -50,34 +55,34 @@ void input_of(const Tiles& tiles, const float* x, long C, long t0, long t1, floa
 }
 
 template <typename A>
-void output_of(const Tiles& tiles, const float* m, long plane, long row, long t0, long t1, long n0, long n1,
-               const TileOutput& out) {
-  const long last = smaller(n1, out.K);
-  for (long t = t0; t < t1; ++t, m += row) {
+void output_of(const Tiles& tiles, const ConstPlanes& planes, const Range& ts, const Range& channels, float* y, long K,
+               const Epilogue& epilogue) {
+  const Epilogue e = epilogue;
+  const long last = smaller(channels.last, K), plane = planes.plane;
+  const float* m = planes.data;
+  for (long t = ts.first; t < ts.last; ++t, m += planes.row) {
     const Tile tile = tile_at(tiles, t);
     const long rows = smaller(A::kHeight, tiles.out_H - tile.y), columns = smaller(A::kWidthOut, tiles.out_W - tile.x);
-    const long line = tiles.out_W * out.K;
-    const long corner = ((tile.image * tiles.out_H + tile.y) * tiles.out_W + tile.x) * out.K;
-    const float* add = out.add != nullptr ? out.add + tile.image * out.add_stride : nullptr;
-    for (long k = n0; k < last; k += kWidth) {
+    const long line = tiles.out_W * K;
+    const long corner = ((tile.image * tiles.out_H + tile.y) * tiles.out_W + tile.x) * K;
+    const float* add = e.add != nullptr ? e.add + tile.image * e.add_stride : nullptr;
+    for (long k = channels.first; k < last; k += kWidth) {
       const long n = last - k;
-      const float* from = m + k - n0;
+      const float* from = m + k - channels.first;
       const Vec plus = add != nullptr ? load(add + k, n) : Vec{};
       A::output([&](int p) { return load(from + p * plane); },
                 [&](int i, int j, Vec sum) {
                   if (i >= rows || j >= columns) return;
-                  const long at = corner + i * line + j * out.K + k;
-                  Vec y = sum * out.scale + plus;
-                  if (out.residual != nullptr) y += load(out.residual + at, n) * out.scale;
-                  if (out.relu) y = y > 0.0F ? y : Vec{};
-                  store(out.y + at, y, n);
+                  const long at = corner + i * line + j * K + k;
+                  store(y + at, finished(e, sum, plus, at, n), n);
                 });
     }
   }
 }
 
-// Lane r of out[i] = element i of row r: `lanes` rows `stride` floats apart, `count` elements of each, both at most kWidth. Each of the log2 kWidth
-// rounds interleaves the two halves of the rows; after the last one rows and columns have changed places.
+// Lane r of out[i] = element i of row r: `lanes` rows `stride` floats apart, `count` elements of
+// each, both at most kWidth. Each of the log2 kWidth rounds interleaves the two halves of the rows;
+// after the last one rows and columns have changed places.
 EDMUND_INLINE void turned_lanes(const float* rows, long stride, long lanes, long count, Vec* out) {
   Vec a[kWidth], b[kWidth];
   for (long r = 0; r < kWidth; ++r) a[r] = r < lanes ? load(rows + r * stride, count) : Vec{};
@@ -97,14 +102,16 @@ EDMUND_INLINE void turned_lanes(const float* rows, long stride, long lanes, long
 }
 
 template <typename A>
-void weights_of(const FilterWeight& weight, long c0, long c1, long n0, long n1, float* u, long plane, long depth) {
-  // Taps of one input channel lie side by side; where those of the next follow them, several channels are turned at once.
+void filter_of(const FilterWeight& weight, const Range& c_range, const Range& n_range, const FilterPlanes& u) {
+  const long plane = u.plane;
+  // Taps of one input channel lie side by side; where those of the next follow them, several
+  // channels are turned at once.
   const long together = weight.c_stride == A::kTaps ? kWidth : 1;
-  for (long k = n0; k < whole_panels(n1); k += kWidth) {
-    float* panel = u + (k - n0) / kPanel * depth * kPanel + k % kPanel;
+  for (long k = n_range.first; k < whole_panels(n_range.last); k += kWidth) {
+    float* panel = u.data + (k - n_range.first) / kPanel * u.depth * kPanel + k % kPanel;
     const long lanes = smaller(kWidth, weight.K - k);
-    for (long c = c0; c < c1; c += together) {
-      const long taps = A::kTaps * smaller(together, c1 - c);
+    for (long c = c_range.first; c < c_range.last; c += together) {
+      const long taps = A::kTaps * smaller(together, c_range.last - c);
       const float* from = weight.w + k * weight.k_stride + c * weight.c_stride;
       if (together == 1) {  // pieces far apart, which the processor does not read ahead by itself
         const float* soon = from + 4 * weight.c_stride;
@@ -114,7 +121,7 @@ void weights_of(const FilterWeight& weight, long c0, long c1, long n0, long n1, 
       for (long i = 0; i < taps; i += kWidth)
         turned_lanes(from + i, weight.k_stride, lanes, smaller(kWidth, taps - i), turned + i);
       for (long n = 0; n < taps; n += A::kTaps) {
-        float* to = panel + (c - c0 + n / A::kTaps) * kPanel;
+        float* to = panel + (c - c_range.first + n / A::kTaps) * kPanel;
         A::weight([&](int tap) { return turned[n + (weight.rotated ? A::kTaps - 1 - tap : tap)]; },
                   [&](int p, Vec value) { store(to + p * plane, value); });
       }
@@ -124,22 +131,24 @@ void weights_of(const FilterWeight& weight, long c0, long c1, long n0, long n1, 
 
 }  // namespace
 
-void winograd_input(const Tiles& tiles, const float* x, long C, long t0, long t1, float* v, long plane, long row) {
-  with_form(tiles.form, [&]<typename A>(A) { input_of<A>(tiles, x, C, t0, t1, v, plane, row); });
+void winograd_input(const Tiles& tiles, const float* x, long C, const Range& t, const Planes& v) {
+  with_tile(tiles.kind, [&]<typename A>(A) { input_of<A>(tiles, x, C, t, v); });
 }
 
-void winograd_output(const Tiles& tiles, const float* m, long plane, long row, long t0, long t1, long n0, long n1,
-                     const TileOutput& out) {
-  with_form(tiles.form, [&]<typename A>(A) { output_of<A>(tiles, m, plane, row, t0, t1, n0, n1, out); });
+void winograd_output(const Tiles& tiles, const ConstPlanes& m, const Range& t, const Range& n, float* y, long K,
+                     const Epilogue& epilogue) {
+  with_tile(tiles.kind, [&]<typename A>(A) { output_of<A>(tiles, m, t, n, y, K, epilogue); });
 }
 
-void winograd_weights(Form form, const FilterWeight& weight, long c0, long c1, long n0, long n1, float* u, long plane,
-                      long depth) {
-  with_form(form, [&]<typename A>(A) { weights_of<A>(weight, c0, c1, n0, n1, u, plane, depth); });
+void winograd_filter(WinogradTile kind, const FilterWeight& weight, const Range& c, const Range& n,
+                     const FilterPlanes& u) {
+  with_tile(kind, [&]<typename A>(A) { filter_of<A>(weight, c, n, u); });
 }
 
-void winograd_gradient(const Tiles& tiles, const float* dy, long K, long t0, long t1, float* v, long plane, long row) {
-  for (long t = t0; t < t1; ++t, v += row) {
+void winograd_gradient(const Tiles& tiles, const float* dy, long K, const Range& ts, const Planes& planes) {
+  float* v = planes.data;
+  const long plane = planes.plane, row = planes.row;
+  for (long t = ts.first; t < ts.last; ++t, v += row) {
     const Tile tile = tile_at(tiles, t);
     const float* origin = dy + ((tile.image * tiles.out_H + tile.y) * tiles.out_W + tile.x) * K;
     const long rows = smaller(4, tiles.out_H - tile.y), columns = smaller(4, tiles.out_W - tile.x);
@@ -155,16 +164,18 @@ void winograd_gradient(const Tiles& tiles, const float* dy, long K, long t0, lon
   }
 }
 
-void winograd_weight_gradient(const float* du, long plane, long row, long C, long c0, long c1, long k0, long k1,
-                              float scale, float* dw) {
-  for (long k = k0; k < k1; k += kWidth) {
-    const long lanes = smaller(kWidth, k1 - k);
-    // Gradients of kWidth channels of the result, and of as many input channels as one turn takes: 9 taps each.
-    for (long c = c0; c < c1; c += kWidth) {
-      const long count = smaller(kWidth, c1 - c);
+void winograd_filter_gradient(const ConstPlanes& du, const Range& c_range, const Range& k_range, long C, float scale,
+                              float* dw) {
+  const long plane = du.plane;
+  for (long k = k_range.first; k < k_range.last; k += kWidth) {
+    const long lanes = smaller(kWidth, k_range.last - k);
+    // Gradients of kWidth channels of the result, and of as many input channels as one turn takes:
+    // 9 taps each.
+    for (long c = c_range.first; c < c_range.last; c += kWidth) {
+      const long count = smaller(kWidth, c_range.last - c);
       float taps[9 * kWidth][kWidth];
       for (long n = 0; n < count; ++n) {
-        const float* from = du + (c - c0 + n) * row + k - k0;
+        const float* from = du.data + (c - c_range.first + n) * du.row + k - k_range.first;
         on_square<6, 3>(
             [](const Vec(&in)[6], Vec(&out)[3]) __attribute__((always_inline)) { F4x3::weight_gradient(in, out); },
             [&](int i, int j) __attribute__((always_inline)) { return load(from + (6 * i + j) * plane); },

@@ -38,7 +38,7 @@ void adam_ema(Tensor& parameters, const std::vector<GradientPiece>& gradient, Te
 Tensor draw(const Draw& draw, Distribution distribution, std::int64_t count) {
   const Tensor samples = draw.samples.contiguous();
   const c10::cuda::CUDAGuard guard(samples.device());
-  const PhiloxKey key = philox_key(draw, samples, count);
+  const RowKeys keys = row_keys(draw, samples, count);
   const std::int64_t rows = samples.size(0);
   const auto type = distribution == Distribution::kWords ? at::kInt
                     : draw.dtype == at::kDouble          ? at::kDouble
@@ -48,15 +48,15 @@ Tensor draw(const Draw& draw, Distribution distribution, std::int64_t count) {
   const bool normal = distribution == Distribution::kNormal, wide = type == at::kDouble;
   if (type == at::kInt) {
     auto* words = reinterpret_cast<std::uint32_t*>(out.data_ptr<std::int32_t>());
-    C10_CUDA_CHECK(draw_words(key, rows, count, words, stream));
+    C10_CUDA_CHECK(draw_words(keys, rows, count, words, stream));
   } else if (normal && wide) {
-    C10_CUDA_CHECK(draw_normal(key, rows, count, out.data_ptr<double>(), stream));
+    C10_CUDA_CHECK(draw_normal(keys, rows, count, out.data_ptr<double>(), stream));
   } else if (normal) {
-    C10_CUDA_CHECK(draw_normal(key, rows, count, out.data_ptr<float>(), stream));
+    C10_CUDA_CHECK(draw_normal(keys, rows, count, out.data_ptr<float>(), stream));
   } else if (wide) {
-    C10_CUDA_CHECK(draw_uniform(key, rows, count, out.data_ptr<double>(), stream));
+    C10_CUDA_CHECK(draw_uniform(keys, rows, count, out.data_ptr<double>(), stream));
   } else {
-    C10_CUDA_CHECK(draw_uniform(key, rows, count, out.data_ptr<float>(), stream));
+    C10_CUDA_CHECK(draw_uniform(keys, rows, count, out.data_ptr<float>(), stream));
   }
   return out;
 }

@@ -1,4 +1,5 @@
-// Adam and the EMAs of the parameters over flat memory, in one launch; the arithmetic of ops/cpu/pointwise.cpp.
+// Adam and the EMAs of the parameters over flat memory, in one launch; the arithmetic of
+// ops/cpu/pointwise.cpp.
 #include "device_code.cuh"
 
 namespace edmund::ops::cuda {

@@ -1,11 +1,13 @@
-// conv2d on the GPU: cuDNN's channels-last convolution in the type of `precision`, then one pass for all that is added. Weights are cast for each
-// call; for sampling the cast form is kept until they change.
-#include "../kept_forms.h"
+// conv2d on the GPU: cuDNN's channels-last convolution in the type of `precision`, then one pass
+// for the epilogue. Weights are cast for each call; for sampling the cast weights are cached until
+// they change.
+#include "../conv2d_function.h"
+#include "../packed_weight_cache.h"
 #include "glue.h"
 
 #include <ATen/ATen.h>
-#include <torch/csrc/autograd/custom_function.h>
 #include <tuple>
+#include <variant>
 
 namespace edmund::ops::cuda {
 namespace {
@@ -20,41 +22,33 @@ Tensor cast(const Tensor& x, at::ScalarType type) {
   return x.to(x.options().dtype(type), /*non_blocking=*/false, /*copy=*/true, at::MemoryFormat::ChannelsLast);
 }
 
-struct NoProof {
-  bool operator==(const NoProof&) const = default;
-};
-
-Tensor kept_form(const Tensor& weight, at::ScalarType type, std::uint64_t weights) {
+Tensor cached_cast(const Tensor& weight, at::ScalarType type, std::uint64_t weights) {
   // Never destroyed: at the end of the process there is no driver to give memory back to.
-  static auto& forms = *new KeptForms<at::ScalarType, NoProof>;
+  static auto& cache = *new PackedWeightCache<at::ScalarType, std::monostate>;
   if (weight.is_inference()) return cast(weight, type);
-  return forms.get(weight, type, weights, {}, [&] { return cast(weight, type); });
+  return cache.get(weight, type, weights, {}, [&] { return cast(weight, type); });
 }
-
-// What follows a convolution.
-struct Tail {
-  Tensor bias, per_sample, residual;
-  double scale = 1.0;
-};
 
 // y = (y + bias + per_sample + residual)·scale in place.
-void add_tail(const Tensor& y, const Tail& tail) {
-  if (!tail.bias.defined() && !tail.per_sample.defined() && !tail.residual.defined() && tail.scale == 1.0) return;
-  const Tensor bias = plain(tail.bias), per_sample = plain(tail.per_sample),
-               residual = tail.residual.defined() ? cast(tail.residual, y.scalar_type()) : Tensor();
+void add_epilogue(const Tensor& y, const Conv2d& args) {
+  if (!args.bias.defined() && !args.per_sample.defined() && !args.residual.defined() && args.scale == 1.0) return;
+  const Tensor bias = plain(args.bias), per_sample = plain(args.per_sample),
+               residual = args.residual.defined() ? cast(args.residual, y.scalar_type()) : Tensor();
   C10_CUDA_CHECK(epilogue(image_shape(y), y.mutable_data_ptr(), floats_or_null(bias), floats_or_null(per_sample),
-                          data_or_null(residual), static_cast<float>(tail.scale), stream_of(y)));
+                          data_or_null(residual), static_cast<float>(args.scale), stream_of(y)));
 }
 
-Tensor forward(const Tensor& x, const Tensor& weight, const Tail& tail, std::int64_t padding) {
+// x and args.weight of one type, channels-last.
+Tensor forward(const Tensor& x, const Conv2d& args, std::int64_t padding) {
   const c10::cuda::CUDAGuard guard(x.device());
-  Tensor y = channels_last(at::conv2d(x, weight, std::nullopt, 1, padding));
-  add_tail(y, tail);
+  Tensor y = channels_last(at::conv2d(x, args.weight, std::nullopt, 1, padding));
+  add_epilogue(y, args);
   return y;
 }
 
-// Gradients for what was added: dy·scale, and its sums over the pixels of each image [B, K] if wanted.
-Tensor tail_gradients(const Tensor& dy, double scale, bool sums, Tensor& per_image) {
+// Gradients of what the epilogue adds: dy·scale, and its sums over the pixels of each image [B, K]
+// if wanted.
+Tensor epilogue_gradients(const Tensor& dy, double scale, bool sums, Tensor& per_image) {
   if (!sums) return scale == 1.0 ? dy : dy * scale;
   const c10::cuda::CUDAGuard guard(dy.device());
   const ImageShape shape = image_shape(dy);
@@ -67,48 +61,26 @@ Tensor tail_gradients(const Tensor& dy, double scale, bool sums, Tensor& per_ima
   return scaled;
 }
 
-class Function : public torch::autograd::Function<Function> {
- public:
-  using Context = torch::autograd::AutogradContext;
-  using Maybe = std::optional<Tensor>;
+struct Conv {
+  double scale = 1.0;
+  std::int64_t padding = 0;
+  at::ScalarType type = at::kFloat;
 
-  static Tensor forward(Context* ctx, const Maybe& input, const Maybe& weights, const Maybe& bias,
-                        const Maybe& per_sample, const Maybe& residual, double scale, std::int64_t padding,
-                        std::int64_t type) {
-    const auto dtype = static_cast<at::ScalarType>(type);
-    const Tensor x = cast(*input, dtype), weight = cast(*weights, dtype);
-    ctx->save_for_backward({x, weight});
-    ctx->saved_data["needs"] = wanted_gradients({&input, &weights, &bias, &per_sample, &residual});
-    ctx->saved_data["scale"] = scale;
-    ctx->saved_data["padding"] = padding;
-    ctx->saved_data["input"] = static_cast<std::int64_t>(input->scalar_type());
-    ctx->saved_data["residual"] =
-        static_cast<std::int64_t>(residual.has_value() ? residual->scalar_type() : input->scalar_type());
-    return cuda::forward(x, weight,
-                         {bias.value_or(Tensor()), per_sample.value_or(Tensor()), residual.value_or(Tensor()), scale},
-                         padding);
-  }
-
-  static torch::autograd::variable_list backward(Context* ctx, torch::autograd::variable_list gradients) {
-    const at::NoGradGuard no_grad;
-    const auto saved = ctx->get_saved_variables();
-    const Tensor &x = saved[0], &weight = saved[1];
-    const double scale = ctx->saved_data["scale"].toDouble();
-    const std::int64_t padding = ctx->saved_data["padding"].toInt();
-    const auto type = [&](const char* name) { return static_cast<at::ScalarType>(ctx->saved_data[name].toInt()); };
-    const Needs needs(ctx->saved_data["needs"].toInt());
+  Tensor image(const Tensor& x) const { return cast(x, type); }
+  Tensor filter(const Tensor& weight) const { return cast(weight, type); }
+  Tensor forward(const Tensor& x, const Conv2d& args) const { return cuda::forward(x, args, padding); }
+  // Autograd casts each gradient to the type of its input.
+  ConvGradients backward(const Tensor& x, const Tensor& weight, const Tensor& gradient, const InputGrads& grads) const {
     Tensor per_image;
-    const Tensor dy = tail_gradients(cast(gradients[0], x.scalar_type()), scale, needs(2) || needs(3), per_image);
-    const auto [dx, dw, none] = at::convolution_backward(dy, x, weight, std::nullopt, {1, 1}, {padding, padding},
-                                                         {1, 1}, false, {0, 0}, 1, {needs(0), needs(1), false});
-    return {needs(0) ? dx.to(type("input")) : Tensor(),
-            needs(1) ? dw.to(at::kFloat) : Tensor(),
-            needs(2) ? per_image.sum(0) : Tensor(),
-            needs(3) ? per_image : Tensor(),
-            needs(4) ? dy.to(type("residual")) : Tensor(),
-            {},
-            {},
-            {}};
+    const Tensor dy = epilogue_gradients(gradient, scale, grads(kConvBias) || grads(kConvPerSample), per_image);
+    const auto [dx, dw, none] =
+        at::convolution_backward(dy, x, weight, std::nullopt, {1, 1}, {padding, padding}, {1, 1}, false, {0, 0}, 1,
+                                 {grads(kConvX), grads(kConvWeight), false});
+    return {.x = dx,
+            .weight = dw,
+            .bias = grads(kConvBias) ? per_image.sum(0) : Tensor(),
+            .per_sample = grads(kConvPerSample) ? per_image : Tensor(),
+            .residual = grads(kConvResidual) ? dy : Tensor()};
   }
 };
 
@@ -117,11 +89,10 @@ class Function : public torch::autograd::Function<Function> {
 Tensor conv2d(const Tensor& x, const Conv2d& args, const ConvContext& context) {
   const std::int64_t padding = args.padding.value_or(args.weight.size(2) / 2);
   const at::ScalarType type = type_of(context.precision);
-  if (wants_gradient({&x, &args.weight, &args.bias, &args.per_sample, &args.residual}))
-    return Function::apply(if_defined(x), if_defined(args.weight), if_defined(args.bias), if_defined(args.per_sample),
-                           if_defined(args.residual), args.scale, padding, static_cast<std::int64_t>(type));
-  return forward(cast(x, type), kept_form(args.weight, type, context.weights),
-                 {args.bias, args.per_sample, args.residual, args.scale}, padding);
+  if (wants_gradient(x, args)) return recorded_conv2d(x, args, Conv{args.scale, padding, type});
+  Conv2d with_cast = args;
+  with_cast.weight = cached_cast(args.weight, type, context.weights);
+  return forward(cast(x, type), with_cast, padding);
 }
 
 }  // namespace edmund::ops::cuda

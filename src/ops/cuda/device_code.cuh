@@ -20,30 +20,26 @@ __device__ inline void store(__half* to, float x) { *to = __float2half(x); }
 /// Four words of one block (Salmon et al. 2011); philox() of core/philox.h.
 __device__ inline uint4 philox(uint4 c, uint2 k) {
 #pragma unroll
-  for (int round = 0; round < 10; ++round) {
-    const unsigned low0 = 0xD2511F53U * c.x, high0 = __umulhi(0xD2511F53U, c.x);
-    const unsigned low1 = 0xCD9E8D57U * c.z, high1 = __umulhi(0xCD9E8D57U, c.z);
+  for (int round = 0; round < kPhiloxRounds; ++round) {
+    const unsigned low0 = kPhiloxMultiplier0 * c.x, high0 = __umulhi(kPhiloxMultiplier0, c.x);
+    const unsigned low1 = kPhiloxMultiplier1 * c.z, high1 = __umulhi(kPhiloxMultiplier1, c.z);
     c = make_uint4(high1 ^ c.y ^ k.x, low1, high0 ^ c.w ^ k.y, low0);
-    k.x += 0x9E3779B9U;
-    k.y += 0xBB67AE85U;
+    k.x += kPhiloxWeyl0;
+    k.y += kPhiloxWeyl1;
   }
   return c;
 }
 
 /// RandomKey::words(block) of a row.
-__device__ inline uint4 words_of(const PhiloxKey& key, std::int64_t sample, std::uint32_t block) {
-  const auto s = static_cast<std::uint64_t>(sample);
-  const auto high = static_cast<std::uint32_t>(s >> 32) ^ (key.stream << 24);
-  return philox(make_uint4(block, key.draw, static_cast<std::uint32_t>(s), high),
-                make_uint2(static_cast<std::uint32_t>(key.seed), static_cast<std::uint32_t>(key.seed >> 32)));
+__device__ inline uint4 words_of(const RowKeys& keys, std::int64_t sample, std::uint32_t block) {
+  const PhiloxKey at =
+      RandomKey{keys.seed, keys.stream, static_cast<std::uint64_t>(sample), keys.draw}.philox_key();
+  return philox(make_uint4(block, at.counter[0], at.counter[1], at.counter[2]), make_uint2(at.key[0], at.key[1]));
 }
 
 __device__ inline std::uint32_t lane_of(const uint4& w, unsigned lane) {
   return lane == 0 ? w.x : lane == 1 ? w.y : lane == 2 ? w.z : w.w;
 }
-
-/// 32 random bits as a double strictly inside (0, 1).
-__device__ inline double open_unit(std::uint32_t word) { return (static_cast<double>(word) + 0.5) * 0x1p-32; }
 
 /// Two words → two normal numbers (Box & Muller 1958).
 __device__ inline double2 normal_pair(std::uint32_t first, std::uint32_t second) {
@@ -63,7 +59,8 @@ inline dim3 lanes(std::int64_t channels) {
 inline unsigned image_blocks(std::int64_t images) { return static_cast<unsigned>(images < 32768 ? images : 32768); }
 
 #ifdef __CUDACC__
-/// Starts a kernel: the one place where that is written, so that tests can run kernels where there is no GPU (tests/ops/emulated_cuda.h).
+/// Starts a kernel: the one place where that is written, so that tests can run kernels where there
+/// is no GPU (tests/ops/emulated_cuda.h).
 template <typename... Parameters, typename... Arguments>
 void launch(void (*kernel)(Parameters...), dim3 grid, dim3 threads, cudaStream_t stream, Arguments... arguments) {
   kernel<<<grid, threads, 0, stream>>>(arguments...);

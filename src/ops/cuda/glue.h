@@ -8,7 +8,8 @@
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 
-/// What the operators need to hand tensors to kernels. They run on the current stream of their input's GPU.
+/// What the operators need to hand tensors to kernels. They run on the current stream of their
+/// input's GPU.
 namespace edmund::ops::cuda {
 
 inline Element element_of(const Tensor& x) {
@@ -36,13 +37,11 @@ inline Tensor empty_floats(const Tensor& like, at::IntArrayRef shape) {
 inline const float* floats_or_null(const Tensor& x) { return x.defined() ? x.const_data_ptr<float>() : nullptr; }
 inline const void* data_or_null(const Tensor& x) { return x.defined() ? x.const_data_ptr() : nullptr; }
 
-/// The key of draws of `count` numbers a sample; `samples` are the draw's, contiguous.
-inline PhiloxKey philox_key(const Draw& draw, const Tensor& samples, std::int64_t count) {
+/// The keys of draws of `count` numbers a sample; `samples` are the draw's, contiguous.
+inline RowKeys row_keys(const Draw& draw, const Tensor& samples, std::int64_t count) {
   TORCH_CHECK(count <= (std::int64_t{1} << 34), "random numbers: more than 2^34 elements a sample");
-  return {.seed = draw.seed,
-          .stream = static_cast<std::uint32_t>(draw.stream),
-          .draw = draw.draw,
-          .samples = samples.const_data_ptr<std::int64_t>()};
+  return {
+      .seed = draw.seed, .stream = draw.stream, .draw = draw.draw, .samples = samples.const_data_ptr<std::int64_t>()};
 }
 
 inline cudaStream_t stream_of(const Tensor& x) { return c10::cuda::getCurrentCUDAStream(x.get_device()); }

@@ -3,26 +3,15 @@
 #include "glue.h"
 
 #include <ATen/ATen.h>
-#include <cmath>
 
 namespace edmund::ops::cuda {
 namespace {
 
-// What a call is, beside its tensors.
-struct Norm {
-  std::int64_t groups = 1;
-  double eps = 0.0;
-  bool silu = true;
-  double dropout = 0.0;
-  std::uint64_t seed = 0;
-  std::uint32_t layer = 0;
+struct Norm : NormSettings {
   Tensor samples = {};  // int64 [B] on the GPU; undefined: no dropout
 
-  Norm(const GroupNorm& args, at::Device device)
-      : groups(args.groups), eps(args.eps), silu(args.silu), layer(args.layer) {
-    if (args.key == nullptr || args.dropout == 0.0) return;
-    dropout = args.dropout;
-    seed = args.key->seed;
+  Norm(const GroupNorm& args, at::Device device) : NormSettings(args) {
+    if (dropout == 0.0) return;
     samples = args.key->positions.defined() ? args.key->positions
                                             : at::tensor(at::ArrayRef<std::int64_t>(args.key->samples)).to(device);
   }
@@ -31,12 +20,12 @@ struct Norm {
 NormTask task_of(const Tensor& x, const Norm& norm) {
   NormTask task{.shape = image_shape(x), .groups = norm.groups, .eps = norm.eps, .silu = norm.silu};
   if (norm.samples.defined())
-    task.dropout = {.key = {.seed = norm.seed,
-                            .stream = static_cast<std::uint32_t>(Stream::kDropout),
-                            .draw = norm.layer,
-                            .samples = norm.samples.const_data_ptr<std::int64_t>()},
-                    .limit = static_cast<std::uint32_t>(std::ldexp(norm.dropout, 32)),
-                    .kept = static_cast<float>(1.0 / (1.0 - norm.dropout))};
+    task.dropout = {.keys = {.seed = norm.seed,
+                             .stream = Stream::kDropout,
+                             .draw = norm.layer,
+                             .samples = norm.samples.const_data_ptr<std::int64_t>()},
+                    .limit = norm.limit(),
+                    .kept = norm.kept()};
   return task;
 }
 
@@ -60,7 +49,7 @@ Tensor forward(const Tensor& x, const Norm& norm, const NormInputs& inputs, Tens
 }
 
 NormGradients backward(const Tensor& x, const Tensor& dy, const Tensor& rows, const Norm& norm,
-                       const NormInputs& inputs, const Needs& needs) {
+                       const NormInputs& inputs, const InputGrads& grads) {
   const c10::cuda::CUDAGuard guard(x.device());
   const NormTask task = task_of(x, norm);
   Tensor dx = empty_image(x, x.size(1), x.size(2), x.size(3));
@@ -73,10 +62,10 @@ NormGradients backward(const Tensor& x, const Tensor& dy, const Tensor& rows, co
   const Tensor adapt = inputs.scale.defined() ? inputs.scale + 1.0 : Tensor();
   const auto over_images = [&](const Tensor& s) { return (adapt.defined() ? s * adapt : s).sum(0); };
   return {.x = dx,
-          .weight = needs(1) ? over_images(products) : Tensor(),
-          .bias = needs(2) ? over_images(sums) : Tensor(),
-          .scale = needs(3) ? products * inputs.weight + sums * inputs.bias : Tensor(),
-          .shift = needs(4) ? sums.contiguous() : Tensor()};
+          .weight = grads(1) ? over_images(products) : Tensor(),
+          .bias = grads(2) ? over_images(sums) : Tensor(),
+          .scale = grads(3) ? products * inputs.weight + sums * inputs.bias : Tensor(),
+          .shift = grads(4) ? sums.contiguous() : Tensor()};
 }
 
 }  // namespace

@@ -64,7 +64,7 @@ Tensor combine(std::span<const Term> terms, at::ScalarType dtype, at::MemoryForm
     if (const auto* draw = std::get_if<Draw>(&term.x)) {
       TORCH_CHECK(!samples.defined(), "combine: more than one draw");
       samples = draw->samples.contiguous();
-      task.noise = philox_key(*draw, samples, task.channels * task.pixels);
+      task.noise = row_keys(*draw, samples, task.channels * task.pixels);
       task.noise_type = type_of(draw->dtype);
       task.noise_factor = term.factor;
     } else {

@@ -1,10 +1,14 @@
 #pragma once
 
+#include "edmund/core/philox.h"
+
 #include <cstdint>
 #include <cuda_runtime_api.h>
 
-/// The GPU's kernels: plain pointers to its memory and a stream in, the launch's error out. They know nothing of LibTorch. All images are channels-last,
-/// [images, pixels, channels]; sizes are any, indices 64 bits wide; sums are float32 at least. A kernel computes what its twin in ops/cpu does.
+/// The GPU's kernels: plain pointers to its memory and a stream in, the launch's error out. They
+/// know nothing of LibTorch. All images are channels-last, [images, pixels, channels]; sizes are
+/// any, indices 64 bits wide; sums are float32 at least. A kernel computes what its twin in ops/cpu
+/// does.
 namespace edmund::ops::cuda {
 
 enum class Element { kFloat, kBfloat16, kHalf };
@@ -14,34 +18,38 @@ struct ImageShape {
   std::int64_t images = 0, pixels = 0, channels = 0;
 };
 
-/// How many pieces the pixels of an image are summed in: a function of the shape of one image alone, so that its sums do not depend on the batch.
+/// How many pieces the pixels of an image are summed in: a function of the shape of one image
+/// alone, so that its sums do not depend on the batch.
 std::int64_t parts_of(const ImageShape& shape);
 
 // ---- philox.cu: writes its results, reads nothing.
 
-/// Words of Philox4x32-10 under (seed, stream << 24, samples[row], draw): element n of a row is lane n%4 of block n/4.
-struct PhiloxKey {
+/// A RandomKey for each row: element n of a row is lane n%4 of block n/4.
+struct RowKeys {
   std::uint64_t seed = 0;
-  std::uint32_t stream = 0, draw = 0;
+  Stream stream = Stream::kLatent;
+  std::uint32_t draw = 0;
   const std::int64_t* samples = nullptr;  // [rows], on the GPU
 };
-cudaError_t draw_words(const PhiloxKey& key, std::int64_t rows, std::int64_t count, std::uint32_t* out,
+cudaError_t draw_words(const RowKeys& keys, std::int64_t rows, std::int64_t count, std::uint32_t* out,
                        cudaStream_t stream);
-cudaError_t draw_normal(const PhiloxKey& key, std::int64_t rows, std::int64_t count, float* out, cudaStream_t stream);
-cudaError_t draw_normal(const PhiloxKey& key, std::int64_t rows, std::int64_t count, double* out, cudaStream_t stream);
-cudaError_t draw_uniform(const PhiloxKey& key, std::int64_t rows, std::int64_t count, float* out, cudaStream_t stream);
-cudaError_t draw_uniform(const PhiloxKey& key, std::int64_t rows, std::int64_t count, double* out, cudaStream_t stream);
+cudaError_t draw_normal(const RowKeys& keys, std::int64_t rows, std::int64_t count, float* out, cudaStream_t stream);
+cudaError_t draw_normal(const RowKeys& keys, std::int64_t rows, std::int64_t count, double* out, cudaStream_t stream);
+cudaError_t draw_uniform(const RowKeys& keys, std::int64_t rows, std::int64_t count, float* out, cudaStream_t stream);
+cudaError_t draw_uniform(const RowKeys& keys, std::int64_t rows, std::int64_t count, double* out, cudaStream_t stream);
 
 // ---- norm.cu, norm_backward.cu: forward reads x twice and writes y once; backward reads x and dy twice and writes dx once.
 
-/// Element n = channel·pixels + pixel of image i is kept if word n of (seed, kDropout, samples[i], layer) is at least `limit`.
+/// Element n = channel·pixels + pixel of image i is kept if word n of (seed, kDropout, samples[i],
+/// layer) is at least `limit`.
 struct DropoutBits {
-  PhiloxKey key = {};  // samples null: no dropout
+  RowKeys keys = {};  // samples null: no dropout
   std::uint32_t limit = 0;
   float kept = 1.0F;  // what survivors are multiplied by
 };
 
-/// y = dropout(silu(x·a + b)), a and b of each channel of an image from its group's statistics and the parameters.
+/// y = dropout(silu(x·a + b)), a and b of each channel of an image from its group's statistics and
+/// the parameters.
 struct NormTask {
   ImageShape shape = {};
   std::int64_t groups = 1;
@@ -57,19 +65,23 @@ constexpr std::int64_t kWidestGroup = 512;
 /// rows [B, 4, C]: a, b, mean, 1/deviation. partial: memory for [B, parts_of(shape), 2, C].
 cudaError_t norm_forward(const NormTask& task, const void* x, void* y, float* rows, float* partial,
                          cudaStream_t stream);
-/// totals [B, 2, C]: sums over the pixels of dz and of dz·(x - mean)/deviation, dz the gradient of x·a + b. terms: memory for [B, 2, C].
+/// totals [B, 2, C]: sums over the pixels of dz and of dz·(x - mean)/deviation, dz the gradient of
+/// x·a + b. terms: memory for [B, 2, C].
 cudaError_t norm_backward(const NormTask& task, const void* x, const void* dy, const float* rows, void* dx,
                           float* totals, float* terms, float* partial, cudaStream_t stream);
 
 // ---- pointwise.cu: each operand is read or written once.
 
-/// y = (y + bias + per_sample + residual)·scale in place; bias [C], per_sample [B, C], residual as y; each may be null.
+/// y = (y + bias + per_sample + residual)·scale in place; bias [C], per_sample [B, C], residual as
+/// y; each may be null.
 cudaError_t epilogue(const ImageShape& shape, void* y, const float* bias, const float* per_sample, const void* residual,
                      float scale, cudaStream_t stream);
-/// scaled = dy·scale unless null, and partial [B, parts_of(shape), C] its sums over the pixels of each part.
+/// scaled = dy·scale unless null, and partial [B, parts_of(shape), C] its sums over the pixels of
+/// each part.
 cudaError_t scaled_sums(const ImageShape& shape, const void* dy, float scale, void* scaled, float* partial,
                         cudaStream_t stream);
-/// rows·width pixels of y: factor · (sums of 2×2 pixels) of x, which has 2·rows rows of 2·width. `shape`: images·pixels = rows·width of y.
+/// rows·width pixels of y: factor · (sums of 2×2 pixels) of x, which has 2·rows rows of 2·width.
+/// `shape`: images·pixels = rows·width of y.
 cudaError_t shrink(Element type, std::int64_t rows, std::int64_t width, std::int64_t channels, const void* x,
                    float factor, void* y, cudaStream_t stream);
 /// factor · each of rows·width pixels of x, as 2×2 pixels of y.
@@ -94,7 +106,7 @@ struct CombineTask {
   int count = 0;  // of terms
   Image terms[kMostTerms] = {};
   double noise_factor = 0.0;
-  PhiloxKey noise = {};             // samples null: no noise
+  RowKeys noise = {};               // samples null: no noise
   Type noise_type = Type::kDouble;  // what the draws are rounded to
   void* out = nullptr;
   Layout out_layout = {};

@@ -8,13 +8,15 @@ namespace edmund::ops {
 
 namespace cuda {
 
-/// libedmund_cuda.so as this process has it: its operators, or why there are none and how to mend that.
+/// libedmund_cuda.so as this process has it: its operators, or why there are none and how to mend
+/// that.
 struct Library {
   const Operators* operators = nullptr;
   std::string why, advice;
 };
 
-/// Loads it at the first call, from $EDMUND_CUDA_LIBRARY, else from the program's folder, else from where it was installed beside that.
+/// Loads it at the first call, from $EDMUND_CUDA_LIBRARY, else from the program's folder, else from
+/// where it was installed beside that.
 const Library& library();
 
 /// Whether the system shows a GPU of NVIDIA's, without loading anything.

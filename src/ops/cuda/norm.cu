@@ -1,11 +1,12 @@
-// Group normalization, SiLU and dropout of channels-last images: sums of each channel over parts of an image; statistics of each group; one pass for
-// all that follows.
+// Group normalization, SiLU and dropout of channels-last images: sums of each channel over parts of
+// an image; statistics of each group; one pass for all that follows.
 #include "norm_code.cuh"
 
 namespace edmund::ops::cuda {
 namespace {
 
-// partial [B, parts, 2, C]: Σ (x - origin), Σ (x - origin)² of each channel, the origin being the image's first pixel.
+// partial [B, parts, 2, C]: Σ (x - origin), Σ (x - origin)² of each channel, the origin being the
+// image's first pixel.
 template <typename T>
 __global__ void moments_kernel(const T* x, ImageShape shape, std::int64_t part_pixels, float* partial) {
   __shared__ float2 memory[256];
@@ -35,7 +36,8 @@ __global__ void moments_kernel(const T* x, ImageShape shape, std::int64_t part_p
   }
 }
 
-// One block for a group of an image: merges its channels' sums about their own origins (Chan et al. 1983), and these with the parameters.
+// One block for a group of an image: merges its channels' sums about their own origins (Chan et al.
+// 1983), and these with the parameters.
 template <typename T>
 __global__ void rows_kernel(NormTask task, const T* x, const float* partial, std::int64_t parts, float* rows) {
   __shared__ double2 sums[kWidestGroup];
@@ -114,7 +116,7 @@ cudaError_t norm_forward(const NormTask& task, const void* x, void* y, float* ro
     auto* out = static_cast<T*>(y);
     launch(moments_kernel<T>, sums, threads, stream, in, shape, split.pixels, partial);
     launch(rows_kernel<T>, group_grid(task), kGroupThreads, stream, task, in, partial, split.count, rows);
-    if (task.dropout.key.samples != nullptr)
+    if (task.dropout.keys.samples != nullptr)
       launch(apply_kernel<T, true>, quad_grid(shape), threads, stream, task, in, out, rows);
     else
       launch(apply_kernel<T, false>, quad_grid(shape), threads, stream, task, in, out, rows);

@@ -1,5 +1,6 @@
-// Gradients of the normalization: sums of each channel over parts of an image; means of each group; one pass that adds them up. Dropout's factors and
-// the gradient of z are computed again rather than stored.
+// Gradients of the normalization: sums of each channel over parts of an image; means of each group;
+// one pass that adds them up. Dropout's factors and the gradient of z are computed again rather
+// than stored.
 #include "norm_code.cuh"
 
 namespace edmund::ops::cuda {
@@ -54,8 +55,8 @@ __global__ void gradient_sums_kernel(NormTask task, const T* x, const T* dy, con
   }
 }
 
-// dx = a·dz - rstd·(m1 + (x - mean)·rstd·m2), m1 and m2 the group's means of u·dz and u·dz·(x - mean)·rstd, u = a/rstd: dx = a·dz + p·x + q.
-// One block for a group of an image.
+// dx = a·dz - rstd·(m1 + (x - mean)·rstd·m2), m1 and m2 the group's means of u·dz and u·dz·(x -
+// mean)·rstd, u = a/rstd: dx = a·dz + p·x + q. One block for a group of an image.
 __global__ void terms_kernel(NormTask task, const float* rows, const float* partial, std::int64_t parts, float* totals,
                              float* terms) {
   __shared__ double2 means[32];  // of each warp
@@ -120,7 +121,7 @@ cudaError_t norm_backward(const NormTask& task, const void* x, const void* dy, c
   if (shape.images == 0 || shape.pixels == 0) return cudaSuccess;
   const Parts split = parts(shape);
   const dim3 sums(static_cast<unsigned>(split.count), image_blocks(shape.images)), threads = lanes(shape.channels);
-  const bool dropout = task.dropout.key.samples != nullptr;
+  const bool dropout = task.dropout.keys.samples != nullptr;
   return with_type(shape.type, [&](auto* type) {
     using T = std::remove_pointer_t<decltype(type)>;
     const auto *in = static_cast<const T*>(x), *gradient = static_cast<const T*>(dy);

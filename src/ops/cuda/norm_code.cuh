@@ -8,7 +8,8 @@ namespace edmund::ops::cuda {
 /// Rows of a [B, kRows, C] tensor: what normalization is for each channel of an image, z = x·a + b.
 enum Row { kA, kB, kMean, kRstd, kRows };
 
-/// Adds what the threads of one column found, in the order of their rows, and hands thread row 0 the sum of two values.
+/// Adds what the threads of one column found, in the order of their rows, and hands thread row 0
+/// the sum of two values.
 __device__ inline float2 column_sum(float2 own, float2* memory) {
   memory[threadIdx.y * blockDim.x + threadIdx.x] = own;
   __syncthreads();
@@ -47,13 +48,13 @@ __device__ Factors factors_of(const DropoutBits& bits, std::int64_t sample, std:
   if (!kDropout) return out;
   const std::int64_t first = c * pixels + quad * 4;
   std::int64_t block = first / 4;
-  uint4 words = words_of(bits.key, sample, static_cast<std::uint32_t>(block));
+  uint4 words = words_of(bits.keys, sample, static_cast<std::uint32_t>(block));
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
     const std::int64_t n = first + i;
     if (n / 4 != block) {  // only where four does not divide an image's pixels
       block = n / 4;
-      words = words_of(bits.key, sample, static_cast<std::uint32_t>(block));
+      words = words_of(bits.keys, sample, static_cast<std::uint32_t>(block));
     }
     out.f[i] = lane_of(words, static_cast<unsigned>(n % 4)) >= bits.limit ? bits.kept : 0.0F;
   }
@@ -61,7 +62,7 @@ __device__ Factors factors_of(const DropoutBits& bits, std::int64_t sample, std:
 }
 
 __device__ inline std::int64_t sample_of(const DropoutBits& bits, std::int64_t image) {
-  return bits.key.samples == nullptr ? 0 : bits.key.samples[image];
+  return bits.keys.samples == nullptr ? 0 : bits.keys.samples[image];
 }
 
 constexpr unsigned kGroupThreads = 128;

@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-/// What the program and libedmund_cuda.so know of each other: a table of functions. The library uses nothing of the program but types, and the program
-/// nothing of LibTorch's CUDA libraries.
+/// What the program and libedmund_cuda.so know of each other: a table of functions. The library
+/// uses nothing of the program but types, and the program nothing of LibTorch's CUDA libraries.
 namespace edmund::ops::cuda {
 
 /// How the program asks for a convolution.
@@ -40,11 +40,13 @@ struct Operators {
   Tensor (*attention)(const Tensor& qkv, std::int64_t heads);
   Tensor (*resample_box)(const Tensor& x, Resample direction);
   Tensor (*concat)(const Tensor& a, const Tensor& b);
-  /// Tensors of one shape [B, C, H, W], contiguous or channels-last, the first term among them; a draw at most.
+  /// Tensors of one shape [B, C, H, W], contiguous or channels-last, the first term among them; a
+  /// draw at most.
   Tensor (*combine)(std::span<const Term> terms, at::ScalarType dtype, at::MemoryFormat order);
   void (*adam_ema)(Tensor& parameters, const std::vector<GradientPiece>& gradient, Tensor& first_moment,
                    Tensor& second_moment, std::vector<Tensor>& ema, const AdamStep& args, const LiveAdam& live);
-  /// Words as int32, normal and uniform numbers as float64 if draw.dtype is that, else as float32, [B, count].
+  /// Words as int32, normal and uniform numbers as float64 if draw.dtype is that, else as float32,
+  /// [B, count].
   Tensor (*draw)(const Draw& draw, Distribution distribution, std::int64_t count);
 };
 

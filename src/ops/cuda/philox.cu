@@ -1,4 +1,5 @@
-// Random numbers of many samples at once: the integers of core/philox.h, and the normal and uniform numbers that ops/random.cpp makes of them.
+// Random numbers of many samples at once: the integers of core/philox.h, and the normal and uniform
+// numbers that ops/random.cpp makes of them.
 #include "device_code.cuh"
 
 namespace edmund::ops::cuda {
@@ -35,44 +36,44 @@ struct Uniform {
 };
 
 template <typename Kind>
-__global__ void draw_kernel(PhiloxKey key, std::int64_t rows, std::int64_t count, typename Kind::Out* out) {
+__global__ void draw_kernel(RowKeys keys, std::int64_t rows, std::int64_t count, typename Kind::Out* out) {
   const std::int64_t block = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x, first = block * 4;
   if (first >= count) return;
   for (std::int64_t row = blockIdx.y; row < rows; row += gridDim.y) {
     typename Kind::Out four[4];
-    Kind::make(words_of(key, key.samples[row], static_cast<std::uint32_t>(block)), four);
+    Kind::make(words_of(keys, keys.samples[row], static_cast<std::uint32_t>(block)), four);
     for (int i = 0; i < 4 && first + i < count; ++i) out[row * count + first + i] = four[i];
   }
 }
 
 template <typename Kind>
-cudaError_t draw(const PhiloxKey& key, std::int64_t rows, std::int64_t count, typename Kind::Out* out,
+cudaError_t draw(const RowKeys& keys, std::int64_t rows, std::int64_t count, typename Kind::Out* out,
                  cudaStream_t stream) {
   if (rows == 0 || count == 0) return cudaSuccess;
   constexpr int kThreads = 128;
   const dim3 grid(static_cast<unsigned>(((count + 3) / 4 + kThreads - 1) / kThreads), image_blocks(rows));
-  launch(draw_kernel<Kind>, grid, kThreads, stream, key, rows, count, out);
+  launch(draw_kernel<Kind>, grid, kThreads, stream, keys, rows, count, out);
   return cudaGetLastError();
 }
 
 }  // namespace
 
-cudaError_t draw_words(const PhiloxKey& key, std::int64_t rows, std::int64_t count, std::uint32_t* out,
+cudaError_t draw_words(const RowKeys& keys, std::int64_t rows, std::int64_t count, std::uint32_t* out,
                        cudaStream_t stream) {
-  return draw<Words>(key, rows, count, out, stream);
+  return draw<Words>(keys, rows, count, out, stream);
 }
-cudaError_t draw_normal(const PhiloxKey& key, std::int64_t rows, std::int64_t count, float* out, cudaStream_t stream) {
-  return draw<Normal<float>>(key, rows, count, out, stream);
+cudaError_t draw_normal(const RowKeys& keys, std::int64_t rows, std::int64_t count, float* out, cudaStream_t stream) {
+  return draw<Normal<float>>(keys, rows, count, out, stream);
 }
-cudaError_t draw_normal(const PhiloxKey& key, std::int64_t rows, std::int64_t count, double* out, cudaStream_t stream) {
-  return draw<Normal<double>>(key, rows, count, out, stream);
+cudaError_t draw_normal(const RowKeys& keys, std::int64_t rows, std::int64_t count, double* out, cudaStream_t stream) {
+  return draw<Normal<double>>(keys, rows, count, out, stream);
 }
-cudaError_t draw_uniform(const PhiloxKey& key, std::int64_t rows, std::int64_t count, float* out, cudaStream_t stream) {
-  return draw<Uniform<float>>(key, rows, count, out, stream);
+cudaError_t draw_uniform(const RowKeys& keys, std::int64_t rows, std::int64_t count, float* out, cudaStream_t stream) {
+  return draw<Uniform<float>>(keys, rows, count, out, stream);
 }
-cudaError_t draw_uniform(const PhiloxKey& key, std::int64_t rows, std::int64_t count, double* out,
+cudaError_t draw_uniform(const RowKeys& keys, std::int64_t rows, std::int64_t count, double* out,
                          cudaStream_t stream) {
-  return draw<Uniform<double>>(key, rows, count, out, stream);
+  return draw<Uniform<double>>(keys, rows, count, out, stream);
 }
 
 }  // namespace edmund::ops::cuda

@@ -54,7 +54,8 @@ __global__ void scaled_sums_kernel(ImageShape shape, const T* dy, float scale, T
   }
 }
 
-// Pixel i of the smaller image [rows, width] and its 2×2 pixels of the larger one [2·rows, 2·width]: y = factor · their sum, or each of them = factor · x.
+// Pixel i of the smaller image [rows, width] and its 2×2 pixels of the larger one [2·rows,
+// 2·width]: y = factor · their sum, or each of them = factor · x.
 template <typename T, bool kDown>
 __global__ void box_kernel(std::int64_t pixels, std::int64_t width, std::int64_t C, const T* x, float factor, T* y) {
   const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.y + threadIdx.y;

@@ -28,7 +28,7 @@ void choose(const std::string& kernels) {
   require(kernels == "reference" || kernels == "fast" || kernels == "exact",
           "--kernels: expected reference, fast or exact, found '{}'", kernels);
   ops::set_kernels(kernels == "reference" ? ops::Kernels::kReference : ops::Kernels::kFast);
-  ops::set_conv(kernels == "exact" ? ops::Conv::kExact : ops::Conv::kWinograd);
+  ops::set_conv_algorithm(kernels == "exact" ? ops::ConvAlgorithm::kDirect : ops::ConvAlgorithm::kWinograd);
 }
 
 // Noise that stands for images; speed does not depend on what they show.

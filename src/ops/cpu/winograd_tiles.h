@@ -1,14 +1,15 @@
 #pragma once
 
-// Winograd's algorithms in one dimension, F(kOut, kTaps) with kPoints = kOut + kTaps - 1 products, and how one or two of them make those of an image.
+// The Winograd algorithms in one dimension, F(kOut, kTaps) with kPoints = kOut + kTaps - 1
+// products, and how one or two of them make those of an image.
 #include "kernels.h"
 #include "vector.h"
 
 namespace edmund::ops::cpu::EDMUND_ISA {
 namespace {
 
-/// Points 0, ±3/4, ±3/2, ∞. Rounding leaves half the error of 0, ±1, ±2, ∞: powers of the points, which the outputs are summed with, differ less.
-/// Everything but the divisors is exact in float32.
+/// Points 0, ±3/4, ±3/2, ∞. Rounding leaves half the error of 0, ±1, ±2, ∞: powers of the points,
+/// which the outputs are summed with, differ less. Everything but the divisors is exact in float32.
 struct SixPoints {
   static constexpr float a = 0.75F, b = 1.5F, a2 = a * a, b2 = b * b, a3 = a2 * a, b3 = b2 * b;  // exact
   // Rows of G: powers of the point, divided by its differences to the others.
@@ -93,8 +94,9 @@ struct F2x5 : SixPoints {
   }
 };
 
-/// Matrices of F(M, R) for any points (Toom and Cook's interpolation, transposed): Aᵀ evaluates at the points, G does so divided by
-/// Π (a_j - a_k), row j of Bᵀ are the coefficients of Π (x - a_k), k ≠ j. Rows of G and Bᵀ are balanced by powers of two.
+/// Matrices of F(M, R) for any points (Toom and Cook's interpolation, transposed): Aᵀ evaluates at
+/// the points, G does so divided by Π (a_j - a_k), row j of Bᵀ are the coefficients of Π (x - a_k),
+/// k ≠ j. Rows of G and Bᵀ are balanced by powers of two.
 template <int M, int R>
 struct ToomCook {
   static constexpr int N = M + R - 1;
@@ -130,7 +132,8 @@ struct ToomCook {
   static constexpr double larger(double a, double b) { return (b < 0 ? -b : b) > a ? (b < 0 ? -b : b) : a; }
 };
 
-/// Points chosen among small fractions by the least error on random data: 1.5e-6 of the result's root mean square for 192 channels.
+/// Points chosen among small fractions by the least error on random data: 1.5e-6 of the result's
+/// root mean square for 192 channels.
 struct F4x7 {
   static constexpr int kPoints = 10, kOut = 4, kTaps = 7;
   static constexpr ToomCook<4, 7> kMatrices{{0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 4.0, -0.25}};
@@ -150,7 +153,8 @@ struct F4x7 {
   static EDMUND_INLINE void weight(const Vec (&g)[7], Vec (&u)[10]) { multiply(kMatrices.g, g, u); }
 };
 
-/// A transform of In numbers to Out on both dimensions of a square: load(i, j) gives, put(i, j, v) takes.
+/// A transform of In numbers to Out on both dimensions of a square: load(i, j) gives, put(i, j, v)
+/// takes.
 template <int In, int Out, typename Transform, typename Load, typename Put>
 EDMUND_INLINE void on_square(const Transform& transform, const Load& load_at, const Put& put) {
   Vec half[Out][In];
@@ -240,16 +244,16 @@ struct Line {
   }
 };
 
-/// Calls f with an object of the form's type.
+/// Calls f with an object of the tile's algorithm.
 template <typename Call>
-EDMUND_INLINE void with_form(Form form, const Call& f) {
-  switch (form) {
-    case Form::k3x3: return f(Square<F4x3>());
-    case Form::k5x5: return f(Square<F2x5>());
-    case Form::k1x3: return f(Line<F4x3, false>());
-    case Form::k3x1: return f(Line<F4x3, true>());
-    case Form::k1x7: return f(Line<F4x7, false>());
-    case Form::k7x1: return f(Line<F4x7, true>());
+EDMUND_INLINE void with_tile(WinogradTile kind, const Call& f) {
+  switch (kind) {
+    case WinogradTile::k3x3: return f(Square<F4x3>());
+    case WinogradTile::k5x5: return f(Square<F2x5>());
+    case WinogradTile::k1x3: return f(Line<F4x3, false>());
+    case WinogradTile::k3x1: return f(Line<F4x3, true>());
+    case WinogradTile::k1x7: return f(Line<F4x7, false>());
+    case WinogradTile::k7x1: return f(Line<F4x7, true>());
   }
 }
 

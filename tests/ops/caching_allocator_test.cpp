@@ -1,4 +1,4 @@
-#include "edmund/ops/memory.h"
+#include "edmund/ops/caching_allocator.h"
 
 #include "support/catch.h"
 
@@ -10,7 +10,7 @@
 #include <vector>
 
 using Catch::Matchers::ContainsSubstring;
-using edmund::ops::KeptMemory;
+using edmund::ops::CachingAllocator;
 
 namespace {
 
@@ -19,7 +19,7 @@ constexpr std::size_t kMegabyte = 1 << 20;
 }  // namespace
 
 TEST_CASE("Memory of a dead tensor is given to the next of its size alone", "[ops][memory]") {
-  KeptMemory memory;
+  CachingAllocator memory;
   const void* first = nullptr;
   {
     const auto a = memory.allocate(kMegabyte);
@@ -38,7 +38,7 @@ TEST_CASE("Memory of a dead tensor is given to the next of its size alone", "[op
 }
 
 TEST_CASE("Idle memory goes back before the total exceeds the most that was used by a sixteenth", "[ops][memory]") {
-  KeptMemory memory;
+  CachingAllocator memory;
   { const auto a = memory.allocate(16 * kMegabyte); }
   for (std::size_t size = 1; size <= 12; ++size) {
     const auto b = memory.allocate(size * kMegabyte);
@@ -53,7 +53,7 @@ TEST_CASE("Idle memory goes back before the total exceeds the most that was used
 }
 
 TEST_CASE("Kept memory refuses what the system does not have, and takes nothing for nothing", "[ops][memory]") {
-  KeptMemory memory;
+  CachingAllocator memory;
   CHECK(memory.allocate(0).get() == nullptr);
   { const auto a = memory.allocate(kMegabyte); }
   CHECK_THROWS_WITH(memory.allocate(std::size_t{1} << 60), ContainsSubstring("out of memory"));
@@ -66,7 +66,7 @@ TEST_CASE("Kept memory refuses what the system does not have, and takes nothing 
 }
 
 TEST_CASE("Threads share kept memory, each block for one of them at a time", "[ops][memory]") {
-  KeptMemory memory;
+  CachingAllocator memory;
   std::vector<int> wrong(4, 0);
   std::vector<std::thread> threads;
   for (int id = 0; id < 4; ++id)
