@@ -1,9 +1,9 @@
 #include "churn.h"
 
-#include "edmund/ops/combine.h"
+#include "edmund/ops/sum.h"
+#include "edmund/samplers/velocity.h"
 
 #include <algorithm>
-#include <ATen/TensorOperators.h>
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -18,17 +18,25 @@ Churn read_churn(Options& options) {
           .noise = options.real("S_noise", 1.0, between(0, 10))};
 }
 
-Churned churned(const Churn& churn, const NoiseSchedule& path, Tensor x, double t, std::size_t N, NoiseSource& noise) {
+Churned churned(const Churn& churn, const NoiseSchedule& schedule, Tensor x, double t, std::size_t N,
+                NoiseSource& noise) {
   if (churn.amount == 0.0) return {std::move(x), t};
-  const double sigma = path.sigma(t), s = path.scale(t);
+  const double sigma = schedule.sigma(t), s = schedule.scale(t);
   const bool inside = sigma >= churn.min && sigma <= churn.max;
   const double gamma = inside ? std::min(churn.amount / static_cast<double>(N), std::numbers::sqrt2 - 1) : 0.0;
-  const double t_hat = path.time(std::min(sigma + gamma * sigma, path.sigma(path.domain().high)));
-  const double s_hat = path.scale(t_hat), sigma_hat = path.sigma(t_hat);
+  const double t_hat = schedule.time(std::min(sigma + gamma * sigma, schedule.sigma(schedule.domain().high)));
+  const double s_hat = schedule.scale(t_hat), sigma_hat = schedule.sigma(t_hat);
   const double added = std::sqrt(std::max(sigma_hat * sigma_hat - sigma * sigma, 0.0));
-  const ops::Term n = noise.scaled(s_hat * added * churn.noise, x.sizes().slice(1));
+  const ops::Sum n = noise.draw(x);
   if (gamma == 0.0) return {std::move(x), t};
-  return {ops::combine({{s_hat / s, x}, n}), t_hat};
+  return {s_hat / s * ops::Sum(x) + s_hat * added * churn.noise * n, t_hat};
+}
+
+Tensor finish(const Denoiser& D, const NoiseSchedule& schedule, const Tensor& x, double t, Final final,
+              const Churn& churn, std::size_t N, NoiseSource& noise) {
+  if (final == Final::kNone) return x;
+  const auto [x_hat, t_hat] = churned(churn, schedule, x, t, N, noise);
+  return finish(D, schedule, x_hat, t_hat, final);
 }
 
 }  // namespace edmund

@@ -30,12 +30,12 @@ Corrector read_corrector(Options& options) {
           .batch_norms = options.choice("norms", "image", {"image", "batch"}) == "batch"};
 }
 
-Tensor corrected(const Corrector& corrector, const Denoiser& D, const NoiseSchedule& path, Tensor x, double t,
+Tensor corrected(const Corrector& corrector, const Denoiser& D, const NoiseSchedule& schedule, Tensor x, double t,
                  double next_scale, NoiseSource& noise) {
   if (corrector.kind == Corrector::Kind::kNone) return x;
-  const double spread = path.scale(t) * path.sigma(t), keep = path.scale(t) / next_scale;
+  const double spread = schedule.scale(t) * schedule.sigma(t), keep = schedule.scale(t) / next_scale;
   for (std::int64_t k = 0; k < corrector.steps; ++k) {
-    const Tensor gradient = score(D, path, x, t), n = noise.normal(x.sizes().slice(1)).to(x.dtype());
+    const Tensor gradient = score(D, schedule, x, t), n = noise.normal(x.sizes().slice(1)).to(x.dtype());
     const Tensor length =
         corrector.kind == Corrector::Kind::kAnnealed
             ? at::full({}, corrector.snr * spread, x.options())

@@ -9,15 +9,15 @@
 
 namespace edmund {
 
-/// Langevin steps at one time (Song et al. 2021, algorithms 4 and 5): x' = x + ε·score + √(2ε)·n, with
-/// ε = 2α·(snr·‖n‖/‖score‖)² (langevin) or 2α·(snr·sσ)² (ald); α = (s(t)/s(u))², the share of the signal that
-/// the step from t to u keeps: 1 - β on vp and ddpm, 1 on edm and ve.
+/// Langevin steps at one time (Song et al. 2021, algorithms 4 and 5): x' = x + ε·score + √(2ε)·n,
+/// with ε = 2α·(snr·‖n‖/‖score‖)² (langevin) or 2α·(snr·sσ)² (ald); α = (s(t)/s(u))², the share of
+/// the signal that the step from t to u keeps: 1 - β on vp and ddpm, 1 on edm and ve.
 ///
 ///   corrector        langevin   or ald (annealed Langevin dynamics), none
 ///   snr              0.16       signal-to-noise ratio of a step
 ///   corrector_steps  1          a grid time
-///   norms            image      ‖·‖ of each image; or batch: their mean over the batch, as score_sde has it, with which an image depends on the
-///                               others of its batch
+///   norms            image      ‖·‖ of each image; or batch: their mean over the batch, as
+///                               score_sde has it: an image then depends on its batch
 struct Corrector {
   enum class Kind { kNone, kLangevin, kAnnealed };
   Kind kind = Kind::kLangevin;
@@ -28,7 +28,7 @@ struct Corrector {
 Corrector read_corrector(Options& options);
 
 /// x at t after the corrector's steps; `next_scale`: s(u) of the step that follows.
-Tensor corrected(const Corrector& corrector, const Denoiser& D, const NoiseSchedule& path, Tensor x, double t,
+Tensor corrected(const Corrector& corrector, const Denoiser& D, const NoiseSchedule& schedule, Tensor x, double t,
                  double next_scale, NoiseSource& noise);
 
 }  // namespace edmund

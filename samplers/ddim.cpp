@@ -1,15 +1,18 @@
-// ddim, euler_ancestral — DDIM (Song et al. 2021, eq. 12) on any schedule; it uses s and σ at the grid times only.
+// ddim, euler_ancestral — DDIM (Song et al. 2021, eq. 12) on any schedule; it uses s and σ at the
+// grid times only.
 //
-//   z' = D + (√(σ'² - v²)/σ)·(z - D) + v·S_noise·n,  v = η·√(σ'²(σ² - σ'²)/σ²), the posterior's deviation between grid times
-//   N evaluations. euler_ancestral is k-diffusion's name: an Euler step in σ to √(σ'² - v²), then noise.
+//   z' = D + (√(σ'² - v²)/σ)·(z - D) + v·S_noise·n,  v = η·√(σ'²(σ² - σ'²)/σ²);  N evaluations
+//   v is the posterior's deviation between grid times. euler_ancestral is k-diffusion's name: an
+//   Euler step in σ to √(σ'² - v²), then noise.
 //
-//   eta      0         0 deterministic … 1 ancestral; no draws at 0; 1 for euler_ancestral
-//   S_noise  1         factor on the standard deviation of the noise
-//   clip     []        [low, high]: cuts D but not the direction (z - D)/σ, as some codes do; a clipped denoiser changes both
-//   renoise  false     z' = D + σ'·n: all noise is drawn anew (Song et al. 2023, algorithm 1, for consistency models; diffusers'
-//                      stochastic flow matching). With the D of a diffusion model the samples are too alike: D is a mean
-//   final    denoise   or euler, none
-#include "edmund/ops/combine.h"
+//   eta      0        0 deterministic … 1 ancestral; no draws at 0; 1 for euler_ancestral
+//   S_noise  1        factor on the standard deviation of the noise
+//   clip     []       [low, high]: cuts D but not the direction (z - D)/σ, as some codes do; a
+//                     clipped denoiser changes both
+//   renoise  false    z' = D + σ'·n: all noise is drawn anew (Song et al. 2023, algorithm 1, for
+//                     consistency models; diffusers' stochastic flow matching). With the D of a
+//                     diffusion model the samples are too alike: D is a mean
+//   final    denoise  or euler, none
 #include "edmund/samplers/posterior.h"
 #include "edmund/samplers/sampler.h"
 #include "edmund/samplers/velocity.h"
@@ -23,24 +26,23 @@ Sampler ddim(Options& options, double usual_eta) {
   const double eta = options.real("eta", usual_eta, between(0, 1));
   const double S_noise = options.real("S_noise", 1.0, between(0, 10));
   const std::vector<double> clip = options.reals("clip", {});
-  const bool ordered = clip.size() == 2 && clip[0] < clip[1];
-  options.check(clip.empty() || ordered, "clip", "expected [low, high] with low < high");
+  const bool cut = clip.size() == 2 && clip[0] < clip[1];
+  options.check(clip.empty() || cut, "clip", "expected [low, high] with low < high");
   const bool renoise = options.flag("renoise", false);
   options.check(!renoise || !options.has("eta"), "renoise",
                 "eta has no meaning where all noise is drawn anew; give one");
   const Final final = final_step(options);
-  return [=](const Denoiser& D, const NoiseSchedule& path, const TimeGrid& grid, Tensor x, NoiseSource& noise) {
+  return [=](const Denoiser& D, const NoiseSchedule& schedule, const TimeGrid& grid, Tensor x, NoiseSource& noise) {
     for (const auto& [t, u] : steps(grid)) {
-      const double sigma = path.sigma(t), s_u = path.scale(u);
-      const auto [down, up] = renoise ? AncestralStep{0.0, path.sigma(u)} : ancestral_step(sigma, path.sigma(u), eta);
-      const double kept = s_u * down / sigma;  // of the noise
-      const Tensor D_t = denoised(D, path, x, t);
-      x = ops::combine({{kept / path.scale(t), x},
-                        {ordered ? -kept : s_u - kept, D_t},
-                        {s_u, ordered ? D_t.clamp(clip[0], clip[1]) : Tensor()},
-                        up > 0 ? noise.scaled(s_u * up * S_noise, x.sizes().slice(1)) : ops::Term{}});
+      const double sigma = schedule.sigma(t);
+      const auto [down, up] =
+          renoise ? AncestralStep{0.0, schedule.sigma(u)} : ancestral_step(sigma, schedule.sigma(u), eta);
+      const ops::Sum z = ops::Sum(x) / schedule.scale(t), D_t = denoised(D, schedule, x, t);
+      const ops::Sum D_cut = cut ? ops::Sum(Tensor(D_t).clamp(clip[0], clip[1])) : D_t;
+      const ops::Sum n = up > 0 ? noise.draw(x) : ops::Sum();
+      x = schedule.scale(u) * (down / sigma * (z - D_t) + D_cut + up * S_noise * n);
     }
-    return finish(ordered ? clipped(D, {clip[0], clip[1]}) : D, path, x, grid.t.back(), final);
+    return finish(cut ? clipped(D, {clip[0], clip[1]}) : D, schedule, x, grid.t.back(), final);
   };
 }
 

@@ -1,7 +1,9 @@
-// The embedded Runge-Kutta pair 5(4) of Dormand & Prince 1980 with the step control of Hairer, Nørsett & Wanner 1993.
+// The embedded Runge-Kutta pair 5(4) of Dormand & Prince 1980 with the step control of Hairer,
+// Nørsett & Wanner 1993.
 #include "edmund/samplers/dormand_prince.h"
 
 #include "edmund/core/error.h"
+#include "edmund/ops/sum.h"
 
 #include <algorithm>
 #include <array>
@@ -14,7 +16,8 @@
 namespace edmund {
 namespace {
 
-// Dormand & Prince 1980, table 2. The last row of a is the fifth-order solution; its slope is the first of the next step.
+// Dormand & Prince 1980, table 2. The last row of a is the fifth-order solution; its slope is the
+// first of the next step.
 constexpr std::array<double, 6> kC = {1.0 / 5, 3.0 / 10, 4.0 / 5, 8.0 / 9, 1.0, 1.0};
 constexpr std::array<std::array<double, 6>, 6> kA = {{
     {1.0 / 5},
@@ -33,7 +36,8 @@ double worst_row(const Tensor& values, const Tensor& scale) {
   return (values / scale).square().mean(1).max().sqrt().item<double>();
 }
 
-// |h| of the first step (Hairer, Nørsett & Wanner 1993, II.4): an Euler step's look at the second derivative.
+// |h| of the first step (Hairer, Nørsett & Wanner 1993, II.4): an Euler step's look at the second
+// derivative.
 double first_step(const Slope& slope, const Tensor& y, const Tensor& k, double from, double to,
                   const Tolerance& tolerance) {
   const double length = std::abs(to - from), sign = to > from ? 1.0 : -1.0;
@@ -51,15 +55,17 @@ double first_step(const Slope& slope, const Tensor& y, const Tensor& k, double f
 DormandPrinceStep dormand_prince_step(const Slope& slope, double t, double h, const Tensor& y,
                                       const Tensor& slope_at_t) {
   std::array<Tensor, 7> k{slope_at_t};
-  Tensor next, error = kError[0] * slope_at_t;
+  Tensor stage;
+  ops::Sum error = h * kError[0] * ops::Sum(slope_at_t);
   for (std::size_t i = 0; i < kA.size(); ++i) {
-    next = y;
+    ops::Sum sum = y;
     for (std::size_t j = 0; j <= i; ++j)
-      if (kA[i][j] != 0) next = next + (h * kA[i][j]) * k[j];
-    k[i + 1] = slope(t + kC[i] * h, next);
-    if (kError[i + 1] != 0) error = error + kError[i + 1] * k[i + 1];
+      if (kA[i][j] != 0) sum += h * kA[i][j] * ops::Sum(k[j]);
+    stage = sum;
+    k[i + 1] = slope(t + kC[i] * h, stage);
+    if (kError[i + 1] != 0) error += h * kError[i + 1] * ops::Sum(k[i + 1]);
   }
-  return {next, h * error, k[6]};  // the last stage is the step
+  return {stage, error, k[6]};  // the last stage is the step
 }
 
 Solution dormand_prince(const Slope& slope, Tensor y, double from, double to, const Tolerance& tolerance) {

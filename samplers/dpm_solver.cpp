@@ -1,15 +1,15 @@
-// dpm_solver, dpm_2, dpm_2_ancestral — singlestep DPM-Solver (Lu et al. 2022) in z = x/s, with σ as the variable on every
-// schedule.
+// dpm_solver, dpm_2, dpm_2_ancestral — singlestep DPM-Solver (Lu et al. 2022) in z = x/s, with σ as
+// the variable on every schedule.
 //
-//   σ_d² + up² = σ'²;  z' = [step of dpm_step.h from σ to σ_d](z) + up·S_noise·n;  `order` evaluations a step
-//   dpm_2 and dpm_2_ancestral are order 2, where z' = z + (σ_d - σ)·ε(z_m; m), z_m = z + (m - σ)·ε, m = √(σσ_d): DPM-Solver-2
-//   as Karras et al. 2022 write it, and k-diffusion's. dpm_solver on the log_snr grid of ⌊n/3⌋ + 2 times, with final: none and
-//   `ending` [2, 1] where 3 divides n, else [n mod 3], is DPM-Solver-fast of n evaluations (k-diffusion's dpm_fast).
+//   σ_d² + up² = σ'²;  z' = [dpm_step.h from σ to σ_d](z) + up·S_noise·n;  `order` evaluations
+//   dpm_2*: order 2, z' = z + (σ_d - σ)·ε(z_m; m), z_m = z + (m - σ)·ε, m = √(σσ_d): DPM-Solver-2
+//   as Karras et al. 2022 write it. On the log_snr grid of ⌊n/3⌋ + 2 times, with final: none and
+//   `ending` [2, 1] where 3 divides n, else [n mod 3], dpm_solver is k-diffusion's dpm_fast.
 //
 //   order   3         of dpm_solver: 1, 2 or 3
 //   ending  []        of dpm_solver: orders of the last steps
 //   eta     0         share of fresh noise as in `ddim`; 1 for dpm_2_ancestral. No draws at 0
-//   floor   none      or grid, of dpm_solver with eta > 0 the default: σ_d is not below the last grid time's σ (dpm_fast)
+//   floor   none      or grid (default of dpm_solver): with noise σ_d is not below the last grid σ
 //   S_churn, S_min, S_max, S_noise   see churn.h
 //   final   denoise   or euler, none
 #include "churn.h"
@@ -19,7 +19,6 @@
 #include "edmund/samplers/velocity.h"
 
 #include <algorithm>
-#include <ATen/TensorOperators.h>
 #include <cmath>
 
 namespace edmund::samplers {
@@ -31,22 +30,21 @@ Sampler singlestep(Options& options, std::int64_t order, std::vector<std::int64_
   const bool floor = options.choice("floor", usual_floor, {"none", "grid"}) == "grid";
   const Churn churn = read_churn(options);
   const Final final = final_step(options);
-  return [=](const Denoiser& D, const NoiseSchedule& path, const TimeGrid& grid, Tensor x, NoiseSource& noise) {
+  return [=](const Denoiser& D, const NoiseSchedule& schedule, const TimeGrid& grid, Tensor x, NoiseSource& noise) {
     const std::size_t N = grid.t.size();
-    const double last = path.sigma(grid.t.back());
+    const double last = schedule.sigma(grid.t.back());
     for (std::size_t i = 0; i + 1 < N; ++i) {
       const std::size_t left = N - 1 - i;
-      const auto [x_hat, t_hat] = churned(churn, path, x, grid.t[i], N, noise);
-      const double sigma = path.sigma(t_hat), next = path.sigma(grid.t[i + 1]), s = path.scale(grid.t[i + 1]);
+      const auto [x_hat, t_hat] = churned(churn, schedule, x, grid.t[i], N, noise);
+      const double sigma = schedule.sigma(t_hat), next = schedule.sigma(grid.t[i + 1]),
+                   s = schedule.scale(grid.t[i + 1]);
       auto [down, up] = ancestral_step(sigma, next, eta);
       if (floor && down < last) down = last, up = std::sqrt((next - down) * (next + down));
       const std::int64_t now = left <= ending.size() ? ending[ending.size() - left] : order;
-      x = s * dpm_step(now, D, x_hat / path.scale(t_hat), sigma, down).z;
-      if (eta > 0) x = x + (s * up * churn.noise) * noise.normal(x.sizes().slice(1)).to(x.dtype());
+      const ops::Sum n = eta > 0 ? noise.draw(x) : ops::Sum();
+      x = s * (dpm_step(now, D, unscaled(schedule, x_hat, t_hat), sigma, down).z + up * churn.noise * n);
     }
-    if (final == Final::kNone) return x;
-    const auto [x_hat, t_hat] = churned(churn, path, x, grid.t.back(), N, noise);
-    return finish(D, path, x_hat, t_hat, final);
+    return finish(D, schedule, x, grid.t.back(), final, churn, N, noise);
   };
 }
 

@@ -2,6 +2,7 @@
 
 #include "edmund/core/tensor.h"
 #include "edmund/diffusion/denoiser.h"
+#include "edmund/ops/sum.h"
 
 #include <cstdint>
 
@@ -9,10 +10,11 @@ namespace edmund {
 
 /// A step and the one of the order below that its evaluations give for nothing (order 0: z itself).
 struct DpmStep {
-  Tensor z, lower;
+  ops::Sum z, lower;
 };
-/// Step of DPM-Solver-1, -2 or -3 (Lu et al. 2022, algorithms 1 and 2; r1 = 1/2, or r1 = 1/3 and r2 = 2/3) on the ODE
-/// dz/dσ = ε(z; σ) = (z - D)/σ from z at σ to `next`, 0 < next < σ, with h = ln(σ/next) and σ_r = σe^{-rh}:
+/// Step of DPM-Solver-1, -2 or -3 (Lu et al. 2022, algorithms 1 and 2; r1 = 1/2, or r1 = 1/3 and r2
+/// = 2/3) on the ODE dz/dσ = ε(z; σ) = (z - D)/σ from z at σ to `next`, 0 < next < σ, with h =
+/// ln(σ/next) and σ_r = σe^{-rh}:
 ///
 ///   z1 = z - (σ - next)·ε
 ///   z2 = z1 - (σ - next)/(2 r1) · b1,     b1 = ε(z - (σ - σ_r1)·ε; σ_r1) - ε

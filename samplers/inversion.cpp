@@ -1,6 +1,7 @@
 #include "edmund/samplers/inversion.h"
 
 #include "edmund/core/error.h"
+#include "edmund/diffusion/forbidden_noise.h"
 
 #include <algorithm>
 #include <ATen/ops/isfinite.h>
@@ -9,31 +10,26 @@
 namespace edmund {
 namespace {
 
-class RefusedNoise : public NoiseSource {
- public:
-  Tensor normal(at::IntArrayRef) override {
-    fail(
-        "inversion: this sampler draws noise; choose one that follows the ODE (euler or heun without churn, ddim with "
-        "eta 0)");
-  }
-};
+constexpr const char* kOdeOnly =
+    "inversion: this sampler draws noise; choose one that follows the ODE (euler or heun without churn, ddim with eta "
+    "0)";
 
 }  // namespace
 
-Tensor inverted(const Denoiser& D, const NoiseSchedule& path, const TimeGrid& grid, const Sampler& sampler,
+Tensor inverted(const Denoiser& D, const NoiseSchedule& schedule, const TimeGrid& grid, const Sampler& sampler,
                 const Tensor& image) {
   TimeGrid backwards = grid;
   std::reverse(backwards.t.begin(), backwards.t.end());
-  RefusedNoise none;
-  const Tensor x = sampler(D, path, backwards, path.scale(grid.t.back()) * image, none);
+  ForbiddenNoise none(kOdeOnly);
+  const Tensor x = sampler(D, schedule, backwards, schedule.scale(grid.t.back()) * image, none);
   require(at::isfinite(x).all().item<bool>(), "inversion: this sampler cannot run its grid backwards");
   return x;
 }
 
-Tensor reconstructed(const Denoiser& D, const NoiseSchedule& path, const TimeGrid& grid, const Sampler& sampler,
+Tensor reconstructed(const Denoiser& D, const NoiseSchedule& schedule, const TimeGrid& grid, const Sampler& sampler,
                      const Tensor& x) {
-  RefusedNoise none;
-  return sampler(D, path, grid, x, none) / path.scale(grid.t.back());
+  ForbiddenNoise none(kOdeOnly);
+  return sampler(D, schedule, grid, x, none) / schedule.scale(grid.t.back());
 }
 
 }  // namespace edmund

@@ -71,7 +71,7 @@ Solution heun(const Slope& slope, Tensor y, const TimeGrid& grid) {
 
 }  // namespace
 
-Likelihood log_likelihood(const Denoiser& D, const NoiseSchedule& path, const TimeGrid& grid, const Tensor& x0,
+Likelihood log_likelihood(const Denoiser& D, const NoiseSchedule& schedule, const TimeGrid& grid, const Tensor& x0,
                           NoiseSource& noise, const LikelihoodSettings& settings) {
   require(!c10::InferenceMode::is_enabled(), "likelihood: it needs gradients, which inference mode does not have");
   require(settings.trace == Trace::kExact || settings.probes > 0, "likelihood: expected at least one probe, found {}",
@@ -90,19 +90,20 @@ Likelihood log_likelihood(const Denoiser& D, const NoiseSchedule& path, const Ti
       traces = probes.empty() ? exact_trace(denoised, leaf) : probed(denoised, leaf, probes);
       return denoised.detach();
     };
-    const Tensor v = velocity(traced, path, y.narrow(1, 0, n).reshape(x0.sizes()), t);
-    const double growth = path.sigma_rate(t) / path.sigma(t), scaling = path.scale_rate(t) / path.scale(t);
+    const Tensor v = velocity(traced, schedule, y.narrow(1, 0, n).reshape(x0.sizes()), t);
+    const double growth = schedule.sigma_rate(t) / schedule.sigma(t),
+                 scaling = schedule.scale_rate(t) / schedule.scale(t);
     return at::cat({v.flatten(1), static_cast<double>(n) * (scaling + growth) - growth * traces}, 1);
   };
 
   const at::NoGradGuard no_grad;
-  const double start = grid.t.back(), end = grid.t.front(), s = path.scale(start);
+  const double start = grid.t.back(), end = grid.t.front(), s = schedule.scale(start);
   const Tensor y0 = at::cat({s * x0.flatten(1), at::zeros({B, K}, x0.options())}, 1);
   const Solution solution =
       settings.adaptive ? dormand_prince(slope, y0, start, end, *settings.adaptive) : heun(slope, y0, grid);
 
   const Tensor latent = solution.y.narrow(1, 0, n), integrals = solution.y.narrow(1, n, K);
-  const double std = settings.prior_std.value_or(path.scale(end) * path.sigma(end));
+  const double std = settings.prior_std.value_or(schedule.scale(end) * schedule.sigma(end));
   const auto dims = static_cast<double>(n);
   const Tensor prior =
       -0.5 * latent.square().sum(1) / (std * std) - 0.5 * dims * std::log(2 * std::numbers::pi * std * std);

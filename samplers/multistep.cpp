@@ -1,81 +1,46 @@
 #include "multistep.h"
 
+#include "edmund/samplers/velocity.h"
+#include "quadrature.h"
+
 #include <algorithm>
-#include <array>
-#include <ATen/TensorOperators.h>
 #include <cmath>
 #include <utility>
 
 namespace edmund {
 
-void remember(History& past, Past newest, std::size_t keep) {
-  past.push_front(std::move(newest));
+void remember(History& past, const Past& newest, std::size_t keep) {
+  past.push_front({newest.at, Tensor(newest.value)});
   if (past.size() > keep) past.pop_back();
 }
 
-double phi(int k, double x) {
-  double factorial = 1.0;  // (k-1)! on the way up, k! at the end
-  if (std::abs(x) < 1) {
-    // Σ x^j/(j+k)!: the recursion would cancel here.
-    for (int j = 2; j <= k; ++j) factorial *= j;
-    double term = 1 / factorial, sum = 0.0;
-    for (int j = 1; j <= 20; ++j) sum += term, term *= x / (j + k);
-    return sum;
+ops::Sum lagrange_integral(const History& m, std::size_t order, double length,
+                           const std::function<double(int)>& moment) {
+  std::vector<double> nodes, moments;
+  for (std::size_t j = 0; j < order; ++j) {
+    nodes.push_back((m[j].at - m[0].at) / length);
+    moments.push_back(moment(static_cast<int>(j)));
   }
-  double value = std::exp(x);
-  for (int j = 1; j <= k; ++j) {
-    value = (value - 1 / factorial) / x;
-    factorial *= j;
-  }
-  return value;
+  const std::vector<double> C = quadrature_weights(nodes, moments);
+  ops::Sum sum;
+  for (std::size_t j = 0; j < order; ++j) sum += C[j] * m[j].value;
+  return sum;
 }
 
-std::vector<double> quadrature_weights(const std::vector<double>& nodes, std::vector<double> moments) {
-  // Björck & Pereyra 1970, algorithm for the primal Vandermonde system.
-  const std::size_t n = nodes.size();
-  if (n == 0) return moments;
-  for (std::size_t k = 0; k + 1 < n; ++k)
-    for (std::size_t i = n - 1; i > k; --i) moments[i] -= nodes[k] * moments[i - 1];
-  for (std::size_t k = n - 1; k-- > 0;) {
-    for (std::size_t i = k + 1; i < n; ++i) moments[i] /= nodes[i] - nodes[i - k - 1];
-    for (std::size_t i = k; i + 1 < n; ++i) moments[i] -= moments[i + 1];
-  }
-  return moments;
+std::vector<ops::Sum> divided_differences(const History& m, std::size_t order, double length) {
+  std::vector<ops::Sum> d;
+  for (std::size_t j = 0; j < order; ++j) d.push_back(m[j].value);
+  for (std::size_t k = 1; k < order; ++k)
+    for (std::size_t j = order - 1; j >= k; --j) d[j] = (d[j - 1] - d[j]) / ((m[j - k].at - m[j].at) / length);
+  return d;
 }
 
-namespace {
-
-double gauss(const std::function<double(double)>& f, double a, double b) {
-  constexpr std::array<std::pair<double, double>, 5> kNodes{{{0.1488743389816312, 0.2955242247147529},
-                                                             {0.4333953941292472, 0.2692667193099964},
-                                                             {0.6794095682990244, 0.2190863625159820},
-                                                             {0.8650633666889845, 0.1494513491505806},
-                                                             {0.9739065285171717, 0.0666713443086881}}};
-  const double half = 0.5 * (b - a), middle = 0.5 * (a + b);
-  double sum = 0.0;
-  for (const auto& [x, w] : kNodes) sum += w * (f(middle - half * x) + f(middle + half * x));
-  return half * sum;
-}
-
-double bisected(const std::function<double(double)>& f, double a, double b, double whole, double allowed, int depth) {
-  const double middle = 0.5 * (a + b), left = gauss(f, a, middle), right = gauss(f, middle, b);
-  if (depth == 0 || std::abs(left + right - whole) <= allowed) return left + right;
-  return bisected(f, a, middle, left, allowed, depth - 1) + bisected(f, middle, b, right, allowed, depth - 1);
-}
-
-}  // namespace
-
-double integral(const std::function<double(double)>& f, double a, double b) {
-  const double whole = gauss(f, a, b);
-  return bisected(f, a, b, whole, 1e-14 * std::abs(whole), 40);
-}
-
-Tensor runge_kutta_step(const Denoiser& D, const Tensor& z, double sigma, double next, const Tensor& denoised) {
-  const double h = std::log(next / sigma), middle = std::sqrt(sigma * next);
-  const auto slope = [&](const Tensor& at, double level) { return at - D(at, level); };
-  const Tensor k1 = z - denoised, k2 = slope(z + 0.5 * h * k1, middle);
-  const Tensor k3 = slope(z + 0.5 * h * k2, middle), k4 = slope(z + h * k3, next);
-  return z + (h / 6) * (k1 + 2 * k2 + 2 * k3 + k4);
+ops::Sum runge_kutta_step(const Denoiser& D, const MultistepStep& step) {
+  const double h = std::log(step.next / step.sigma), middle = std::sqrt(step.sigma * step.next);
+  const auto slope = [&](const Tensor& z, double sigma) { return z - ops::Sum(D(z, sigma)); };
+  const ops::Sum k1 = step.z - step.D, k2 = slope(step.z + 0.5 * h * k1, middle);
+  const ops::Sum k3 = slope(step.z + 0.5 * h * k2, middle), k4 = slope(step.z + h * k3, step.next);
+  return step.z + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4);
 }
 
 std::size_t OrderPolicy::at(std::size_t i, std::size_t gaps) const {
@@ -99,6 +64,28 @@ OrderPolicy read_order_policy(Options& options, std::int64_t order, std::string_
                                        : Lower::kNever;
   policy.final = final_step(options);
   return policy;
+}
+
+Sampler multistep(MultistepMethod method) {
+  return [method = std::move(method)](const Denoiser& D, const NoiseSchedule& schedule, const TimeGrid& grid,
+                                      const Tensor& x, NoiseSource& noise) -> Tensor {
+    const OrderPolicy& orders = method.orders;
+    const std::size_t N = grid.t.size(), count = method.to_zero ? N : N - 1;
+    Tensor z = unscaled(schedule, x, grid.t.front());
+    MultistepStep step;
+    History past;
+    for (std::size_t i = 0; i < count; ++i) {
+      const MultistepStep before = std::exchange(step, {.schedule = &schedule, .t = grid.t[i], .z = z});
+      step.sigma = schedule.sigma(step.t), step.D = D(z, step.sigma), step.order = orders.at(i, N - 1);
+      if (i + 1 < N) step.u = grid.t[i + 1], step.next = schedule.sigma(step.u);
+      const Past now = method.value(step);
+      if (method.correct && i > 0 && !orders.starts(i - 1)) step.z = Tensor(method.correct(before, past, now));
+      remember(past, now, orders.order);
+      z = orders.starts(i) && step.next > 0 ? runge_kutta_step(D, step) : method.update(step, past, noise);
+    }
+    if (method.to_zero) return z;
+    return finish(D, schedule, schedule.scale(grid.t.back()) * ops::Sum(z), grid.t.back(), orders.final);
+  };
 }
 
 }  // namespace edmund

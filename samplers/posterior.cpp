@@ -10,9 +10,9 @@ AncestralStep ancestral_step(double sigma, double next, double eta) {
   return {std::sqrt((next - up) * (next + up)), up};
 }
 
-double transition_std(const NoiseSchedule& path, double t, double sigma_u) {
-  const double sigma = path.sigma(t);
-  return path.scale(t) * std::sqrt((sigma - sigma_u) * (sigma + sigma_u));
+double transition_std(const NoiseSchedule& schedule, double t, double sigma_u) {
+  const double sigma = schedule.sigma(t);
+  return schedule.scale(t) * std::sqrt((sigma - sigma_u) * (sigma + sigma_u));
 }
 
 }  // namespace edmund

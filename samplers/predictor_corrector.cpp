@@ -1,15 +1,12 @@
-// predictor_corrector — at each grid time Langevin steps, then a step of the reverse SDE (Song et al. 2021, algorithms
-// 1 to 3).
+// predictor_corrector — at each grid time Langevin steps, then a step of the reverse SDE (Song et
+// al. 2021, algorithms 1 to 3).
 //
 //   N(1 + corrector_steps) evaluations; no noise in the final step.
 //
-//   predictor         reverse_diffusion   or euler_maruyama, ancestral, none: see reverse_step.h
-//   probability_flow  false               true: of the ODE, without noise
-//   variance          posterior           of ancestral; or beta
-//   corrector         langevin            or ald, none: see corrector.h
-//   snr, corrector_steps, norms           see corrector.h
-//   final             denoise             or euler, none, predictor: the mean of one more predictor step, to σ = 0
-//                                         (score_sde's `denoise`)
+//   predictor, probability_flow, variance       see reverse_step.h
+//   corrector, snr, corrector_steps, norms      see corrector.h
+//   final  denoise   or euler, none, predictor: the mean of one more predictor step, to σ = 0
+//                    (score_sde's `denoise`)
 #include "corrector.h"
 #include "edmund/samplers/sampler.h"
 #include "edmund/samplers/velocity.h"
@@ -18,22 +15,21 @@
 namespace edmund::samplers {
 
 Sampler make_predictor_corrector(Options& options) {
-  const Predictor predictor = read_predictor(options);
+  const Predictor predicted = read_predictor(options);
   const Corrector corrector = read_corrector(options);
   const std::string last = options.choice("final", "denoise", {"denoise", "euler", "none", "predictor"});
-  return [=](const Denoiser& D, const NoiseSchedule& path, const TimeGrid& grid, Tensor x, NoiseSource& noise) {
+  return [=](const Denoiser& D, const NoiseSchedule& schedule, const TimeGrid& grid, Tensor x,
+             NoiseSource& noise) -> Tensor {
     for (const auto& [t, u] : steps(grid)) {
-      const StepEnd end = step_end(path, u);
-      x = corrected(corrector, D, path, x, t, end.scale, noise);
-      const ReverseStep step = reverse_step(predictor, path, t, end);
-      x = stepped(step, D, path, x, t, step.std > 0 ? noise.scaled(step.std, x.sizes().slice(1)) : ops::Term{});
+      const StepEnd end = step_end(schedule, u);
+      x = corrected(corrector, D, schedule, x, t, end.scale, noise);
+      x = drawn(predicted(D, schedule, x, t, end), x, noise);
     }
     if (last == "none") return x;
     const double t = grid.t.back();
-    x = corrected(corrector, D, path, x, t, 1.0, noise);
-    if (last == "predictor")
-      return stepped(reverse_step(predictor, path, t, clean_end(predictor, path)), D, path, x, t, {});
-    return finish(D, path, x, t, last == "euler" ? Final::kEuler : Final::kDenoise);
+    x = corrected(corrector, D, schedule, x, t, 1.0, noise);
+    if (last != "predictor") return finish(D, schedule, x, t, last == "euler" ? Final::kEuler : Final::kDenoise);
+    return predicted(D, schedule, x, t, {schedule.clean_time(), 1.0, 0.0}).mean;
   };
 }
 

@@ -4,61 +4,42 @@
 #include "edmund/samplers/posterior.h"
 #include "edmund/samplers/velocity.h"
 
-#include <ATen/TensorOperators.h>
-#include <cmath>
-
 namespace edmund {
 
-Tensor score(const Denoiser& D, const NoiseSchedule& path, const Tensor& x, double t) {
-  const double s = path.scale(t), sigma = path.sigma(t);
-  const Tensor z = x / s;
-  return (D(z, sigma) - z) / (s * sigma * sigma);
+Tensor drawn(const ReverseStep& step, const Tensor& x, NoiseSource& noise) {
+  return step.std > 0 ? step.mean + step.std * noise.draw(x) : step.mean;
+}
+
+StepEnd step_end(const NoiseSchedule& schedule, double t) { return {t, schedule.scale(t), schedule.sigma(t)}; }
+
+ReverseStep reverse_diffusion_step(const Denoiser& D, const NoiseSchedule& schedule, const Tensor& x, double t,
+                                   const StepEnd& end, bool probability_flow) {
+  const double std = transition_std(schedule, t, end.sigma), V = std * std;
+  return {.mean = (2 - schedule.scale(t) / end.scale) * ops::Sum(x) +
+                  (probability_flow ? V / 2 : V) * score(D, schedule, x, t),
+          .std = probability_flow ? 0.0 : std};
 }
 
 Predictor read_predictor(Options& options) {
   const std::string kind =
       options.choice("predictor", "reverse_diffusion", {"reverse_diffusion", "euler_maruyama", "ancestral", "none"});
-  return {.kind = kind == "none"             ? Predictor::Kind::kNone
-                  : kind == "ancestral"      ? Predictor::Kind::kAncestral
-                  : kind == "euler_maruyama" ? Predictor::Kind::kEulerMaruyama
-                                             : Predictor::Kind::kReverseDiffusion,
-          .probability_flow = options.flag("probability_flow", false),
-          .beta = options.choice("variance", "posterior", {"posterior", "beta"}) == "beta"};
+  const bool flow = options.flag("probability_flow", false);
+  const bool beta = options.choice("variance", "posterior", {"posterior", "beta"}) == "beta";
+  return [=](const Denoiser& D, const NoiseSchedule& schedule, const Tensor& x, double t, const StepEnd& end) {
+    if (kind == "none") return ReverseStep{.mean = x};
+    if (kind == "ancestral") return posterior_step(D, schedule, x, t, end, beta);
+    if (kind == "reverse_diffusion") return reverse_diffusion_step(D, schedule, x, t, end, flow);
+    require(end.t.has_value(),
+            "sampler: final: predictor with euler_maruyama needs a time at which σ = 0, which this schedule does not "
+            "have; use final: denoise");
+    return euler_maruyama_step(D, schedule, x, t, *end.t, flow ? 0.0 : 1.0);
+  };
 }
 
-StepEnd clean_end(const Predictor& predictor, const NoiseSchedule& path) {
-  const auto t = path.clean_time();
-  require(t.has_value() || predictor.kind != Predictor::Kind::kEulerMaruyama,
-          "sampler: final: predictor with euler_maruyama needs a time at which σ = 0, which this schedule does not "
-          "have; use final: denoise");
-  return {t.value_or(0.0), 1.0, 0.0};
-}
-
-ReverseStep reverse_step(const Predictor& predictor, const NoiseSchedule& path, double t, const StepEnd& end) {
-  const bool flow = predictor.probability_flow;
-  const double s = path.scale(t), sigma = path.sigma(t);
-  switch (predictor.kind) {
-    case Predictor::Kind::kNone: return {};
-    case Predictor::Kind::kEulerMaruyama: {
-      const Drift v = drift(path, t, flow ? 0.0 : 1.0);
-      const double h = end.t - t;
-      return {1 + h * v.x, h * v.D, flow ? 0.0 : diffusion(path, t) * std::sqrt(-h)};
-    }
-    case Predictor::Kind::kReverseDiffusion: {
-      const double std = transition_std(path, t, end.sigma), moved = (flow ? 0.5 : 1.0) * std * std;
-      const double on_score = moved / (s * sigma * sigma);  // score = (D - x/s)/(sσ²)
-      return {2 - s / end.scale - on_score / s, on_score, flow ? 0.0 : std};
-    }
-    case Predictor::Kind::kAncestral: break;
-  }
-  const double ratio = end.sigma / sigma, kept = ratio * ratio;  // of the noise
-  return {end.scale * kept / s, end.scale * (1 - kept),
-          predictor.beta ? transition_std(path, t, end.sigma) : end.scale * ancestral_step(sigma, end.sigma, 1.0).up};
-}
-
-Tensor stepped(const ReverseStep& step, const Denoiser& D, const NoiseSchedule& path, const Tensor& x, double t,
-               const ops::Term& noise) {
-  return ops::combine({{step.x, x}, {step.D, step.D == 0.0 ? Tensor() : denoised(D, path, x, t)}, noise});
+ops::Sum score(const Denoiser& D, const NoiseSchedule& schedule, const Tensor& x, double t) {
+  const double s = schedule.scale(t), sigma = schedule.sigma(t);
+  const ops::Sum z = ops::Sum(x) / s, D_t = denoised(D, schedule, x, t);
+  return (D_t - z) / (s * sigma * sigma);
 }
 
 }  // namespace edmund

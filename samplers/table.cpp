@@ -1,7 +1,5 @@
 #include "edmund/samplers/sampler.h"
 
-#include <ATen/TensorOperators.h>
-
 namespace edmund {
 namespace samplers {
 
@@ -61,26 +59,5 @@ constexpr SamplerEntry kSamplers[] = {
 }  // namespace
 
 std::span<const SamplerEntry> sampler_table() { return kSamplers; }
-
-std::string stated_order(int order, std::string_view with) {
-  const std::string more = with.empty() ? "" : format(" ({})", with);
-  if (order == SamplerEntry::kStochastic) return "stochastic" + more;
-  if (order == SamplerEntry::kTolerance) return "to its tolerance" + more;
-  return (order == 0 ? "order not stated" : format("order {}", order)) + more;
-}
-
-const SamplerEntry& chosen_sampler(Options& options) { return chosen(sampler_table(), options, "heun"); }
-
-Sampler make_sampler(Options& options) { return chosen_sampler(options).make(options); }
-
-Final final_step(Options& options, std::string_view fallback) {
-  const std::string name = options.choice("final", fallback, {"denoise", "euler", "none"});
-  return name == "euler" ? Final::kEuler : name == "none" ? Final::kNone : Final::kDenoise;
-}
-
-Tensor initial_state(const NoiseSchedule& path, const TimeGrid& grid, NoiseSource& noise, at::IntArrayRef image_shape) {
-  const double t = grid.t.front();
-  return (path.scale(t) * path.sigma(t)) * noise.normal(image_shape);
-}
 
 }  // namespace edmund

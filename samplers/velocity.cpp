@@ -1,41 +1,38 @@
 #include "edmund/samplers/velocity.h"
 
 #include "edmund/core/error.h"
-#include "edmund/ops/combine.h"
 
 #include <ATen/TensorOperators.h>
 #include <cmath>
 
 namespace edmund {
 
-Drift drift(const NoiseSchedule& path, double t, double lambda) {
-  const double s = path.scale(t), growth = (1 + lambda * lambda) * path.sigma_rate(t) / path.sigma(t);
-  return {.x = path.scale_rate(t) / s + growth, .D = -(growth * s)};
+Tensor unscaled(const NoiseSchedule& schedule, const Tensor& x, double t) {
+  const double s = schedule.scale(t);
+  return s == 1.0 ? x : x / s;
 }
 
-Tensor denoised(const Denoiser& D, const NoiseSchedule& path, const Tensor& x, double t) {
-  const double s = path.scale(t);
-  return D(s == 1.0 ? x : x / s, path.sigma(t));
+Tensor denoised(const Denoiser& D, const NoiseSchedule& schedule, const Tensor& x, double t) {
+  return D(unscaled(schedule, x, t), schedule.sigma(t));
 }
 
-Tensor velocity(const Denoiser& D, const NoiseSchedule& path, const Tensor& x, double t, double lambda) {
-  const Drift v = drift(path, t, lambda);
-  return ops::combine({{v.x, x}, {v.D, denoised(D, path, x, t)}});
+ops::Sum velocity(const Denoiser& D, const NoiseSchedule& schedule, const Tensor& x, double t, double lambda) {
+  const double s = schedule.scale(t), growth = (1 + lambda * lambda) * schedule.sigma_rate(t) / schedule.sigma(t);
+  const ops::Sum D_t = denoised(D, schedule, x, t);
+  return (schedule.scale_rate(t) / s + growth) * ops::Sum(x) - growth * s * D_t;
 }
 
-double diffusion(const NoiseSchedule& path, double t) {
-  return path.scale(t) * std::sqrt(2 * path.sigma(t) * path.sigma_rate(t));
+double diffusion(const NoiseSchedule& schedule, double t) {
+  return schedule.scale(t) * std::sqrt(2 * schedule.sigma(t) * schedule.sigma_rate(t));
 }
 
-Tensor finish(const Denoiser& D, const NoiseSchedule& path, const Tensor& x, double t, Final final) {
+Tensor finish(const Denoiser& D, const NoiseSchedule& schedule, const Tensor& x, double t, Final final) {
   if (final == Final::kNone) return x;
-  if (final == Final::kDenoise) return denoised(D, path, x, t);
-  const auto clean = path.clean_time();
+  if (final == Final::kDenoise) return denoised(D, schedule, x, t);
+  const auto clean = schedule.clean_time();
   require(clean.has_value(),
           "sampler: final: euler needs a time at which σ = 0, which this schedule does not have; use final: denoise");
-  const Drift v = drift(path, t);
-  const double h = *clean - t;
-  return ops::combine({{1 + h * v.x, x}, {h * v.D, denoised(D, path, x, t)}});
+  return x + (*clean - t) * velocity(D, schedule, x, t);
 }
 
 }  // namespace edmund

@@ -1,7 +1,7 @@
 #include "edmund/diffusion/model.h"
 
 #include "edmund/core/error.h"
-#include "edmund/ops/combine.h"
+#include "edmund/ops/sum.h"
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
@@ -53,7 +53,7 @@ Tensor denoised_at(const DenoisingModel& model, const Tensor& z, double sigma, c
   const Tensor noise = at::full({1}, number(c.noise), z.options().dtype(dtype));
   const Tensor input = ops::network_input(number(c.in), z, dtype_of(model.network()));
   const Tensor F = evaluate(model.network(), input, noise, condition);
-  return ops::combine({{number(c.skip), z}, {number(c.out), F}});
+  return number(c.skip) * ops::Sum(z) + number(c.out) * ops::Sum(F);
 }
 
 }  // namespace

@@ -18,10 +18,10 @@ Tensor PhiloxNoise::normal(at::IntArrayRef image_shape) {
   return n;
 }
 
-ops::Term PhiloxNoise::scaled(double std, at::IntArrayRef) {
+ops::Sum PhiloxNoise::draw(const Tensor&) {
   const ops::Draw draw = next_;
   ++next_.draw;
-  return {std, draw};
+  return ops::Sum(draw);
 }
 
 }  // namespace edmund

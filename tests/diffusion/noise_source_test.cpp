@@ -60,7 +60,7 @@ TEST_CASE("A draw for a sum has the numbers of the draw in its turn, for image n
     PhiloxNoise drawn(5, images, dtype, at::kCPU), summed(5, at::tensor(images), dtype);
     for (std::uint32_t k = 0; k < 3; ++k) {
       const Tensor x = at::full({2, 3, 5, 5}, 0.25, at::kDouble);
-      const Tensor sum = ops::combine({{0.5, x}, summed.scaled(2.0, {3, 5, 5})});
+      const Tensor sum = 0.5 * ops::Sum(x) + 2.0 * summed.draw(x);
       CHECK(at::allclose(sum, 0.5 * x + 2.0 * drawn.normal({3, 5, 5}).to(at::kDouble), 1e-14, 1e-14));
       CHECK(summed.draws() == k + 1);
     }

@@ -1,8 +1,8 @@
 // The GPU's operators against the reference in double precision on the CPU, gradients included.
 // Skipped where there is no GPU.
-#include "edmund/ops/combine.h"
 #include "edmund/ops/graph.h"
 #include "edmund/ops/random.h"
+#include "edmund/ops/sum.h"
 #include "operation.h"
 #include "support/catch.h"
 #include "support/gpu.h"
@@ -92,8 +92,9 @@ TEST_CASE("The GPU combines images of different types and memory orders, and noi
   for (const auto other : {at::kDouble, at::kFloat, at::kBFloat16, at::kHalf}) {
     const Tensor rounded = y.to(other).contiguous(at::MemoryFormat::ChannelsLast), moved = rounded.to(gpu.device());
     const Tensor exact = 0.3 * x - 1.7 * rounded.to(at::kDouble);
-    CHECK(gap(ops::combine({{0.3, x.to(gpu.device())}, {-1.7, moved}}), exact) < 1e-15);
-    CHECK(gap(ops::combine({{0.3, x.to(gpu.device())}, {-1.7, moved}, {2.0, on_gpu}}), exact + 2 * n) < 1e-14);
+    CHECK(gap(0.3 * ops::Sum(x.to(gpu.device())) - 1.7 * ops::Sum(moved), exact) < 1e-15);
+    CHECK(gap(0.3 * ops::Sum(x.to(gpu.device())) - 1.7 * ops::Sum(moved) + 2.0 * ops::Sum(on_gpu), exact + 2 * n) <
+          1e-14);
     const Tensor input = ops::network_input(0.5, moved, at::kFloat);
     CHECK(input.is_contiguous(at::MemoryFormat::ChannelsLast));
     CHECK(gap(input, 0.5 * rounded.to(at::kDouble)) < 1e-7);

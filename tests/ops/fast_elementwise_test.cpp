@@ -1,6 +1,6 @@
 // Fast sums, resampling, pooling, joining and the optimizer step against the reference in double
 // precision.
-#include "edmund/ops/combine.h"
+#include "edmund/ops/sum.h"
 #include "every_table.h"
 
 #include <array>
@@ -29,9 +29,9 @@ TEST_CASE("Combining images of any types and memory orders equals the reference 
     const Tensor x = image(1, type).contiguous(order), y = image(2, at::kFloat), z = image(3, at::kDouble),
                  last = image(4, at::kBFloat16).contiguous(at::MemoryFormat::ChannelsLast);
     const auto sums = [&] {
-      return std::vector<Tensor>{ops::combine({{1.25, x}}), ops::combine({{1.25, x}, {-0.3, y}}),
-                                 ops::combine({{1.25, x}, {0.5, z.transpose(2, 3)}, {2.0, draw}}),
-                                 ops::combine({{1.25, x}, {}, {-0.3, y}, {0.5, z}, {-2.0, last}}),
+      return std::vector<Tensor>{1.25 * ops::Sum(x), 1.25 * ops::Sum(x) - 0.3 * ops::Sum(y),
+                                 1.25 * ops::Sum(x) + 0.5 * ops::Sum(z.transpose(2, 3)) + 2.0 * ops::Sum(draw),
+                                 1.25 * ops::Sum(x) - 0.3 * ops::Sum(y) + 0.5 * ops::Sum(z) - 2.0 * ops::Sum(last),
                                  ops::network_input(0.7, x, at::kFloat)};
     };
     ops::set_kernels(ops::Kernels::kReference);
@@ -51,11 +51,30 @@ TEST_CASE("Combining images of any types and memory orders equals the reference 
   }
 }
 
-TEST_CASE("Gradients pass through a combination", "[ops][fast]") {
+TEST_CASE("A sum is linear, joins the terms of one tensor and is a lone tensor itself", "[ops][fast]") {
+  const Switches switches;
+  const Tensor x = random({2, 3, 4, 4}, 1), y = random({2, 3, 4, 4}, 2).to(at::kFloat);
+  const ops::Draw draw{7, Stream::kLatent, at::tensor({std::int64_t{3}, std::int64_t{8}}), 9};
+  const ops::Sum n(draw), slope = (ops::Sum(y) - x) / 4.0;
+  for (const auto kernels : {ops::Kernels::kReference, ops::Kernels::kFast}) {
+    ops::set_kernels(kernels);
+    const Tensor wide = y.to(at::kDouble);
+    const Tensor found = x + 0.5 * (slope + 2 * slope) - (n + 3 * n) + ops::Sum();
+    CHECK(found.scalar_type() == at::kDouble);
+    CHECK(gap(found, x + 0.375 * (wide - x) - 4 * ops::normal(draw, {3, 4, 4})) < 1e-15);
+    CHECK(Tensor(ops::Sum(x)).is_same(x));
+    CHECK(Tensor(x + 2 * (slope - slope) - 0.0 * ops::Sum(y)).equal(x));
+    CHECK(Tensor(ops::Sum(y) + 0.0 * ops::Sum(x)).scalar_type() == at::kFloat);  // of the first term
+  }
+  CHECK_THROWS(Tensor(ops::Sum()));
+  CHECK_THROWS(Tensor(n + x));
+}
+
+TEST_CASE("Gradients pass through a sum", "[ops][fast]") {
   const Switches switches;
   const Tensor x = random({2, 3, 4, 4}, 1).requires_grad_(),
                y = random({2, 3, 4, 4}, 2).to(at::kFloat).requires_grad_();
-  ops::combine({{1.25, x}, {-0.3, y}}).sum().backward();
+  Tensor(1.25 * ops::Sum(x) - 0.3 * ops::Sum(y)).sum().backward();
   CHECK((x.grad() == 1.25).all().item<bool>());
   CHECK(gap(y.grad(), at::full_like(x, -0.3).detach()) < 1e-7);
 }

@@ -37,7 +37,7 @@ void check_pairs(Golden& golden) {
     const double s = path->scale(t), sigma = path->sigma(t), s_rate = path->scale_rate(t);
     x.push_back(s * (x0[i] + sigma * eps[i]));
     target.push_back(s_rate * x0[i] + (s_rate * sigma + s * path->sigma_rate(t)) * eps[i]);  // d/dt of the line above
-    exact.push_back(velocity(D, *path, x_t.slice(0, i, i + 1), t)[0]);
+    exact.push_back(Tensor(velocity(D, *path, x_t.slice(0, i, i + 1), t))[0]);
     ++i;
   }
   golden.check_max("pair.x_t", at::stack(x), 1e-9);

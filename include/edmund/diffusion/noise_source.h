@@ -2,8 +2,8 @@
 
 #include "edmund/core/philox.h"
 #include "edmund/core/tensor.h"
-#include "edmund/ops/combine.h"
 #include "edmund/ops/random.h"
+#include "edmund/ops/sum.h"
 
 #include <c10/core/ScalarType.h>
 #include <c10/util/ArrayRef.h>
@@ -18,20 +18,21 @@ class NoiseSource {
   virtual ~NoiseSource() = default;
   /// Next standard normal draw, [B, image_shape…].
   virtual Tensor normal(at::IntArrayRef image_shape) = 0;
-  /// std · the next draw for ops::combine(), which need not hold it in memory.
-  virtual ops::Term scaled(double std, at::IntArrayRef image_shape) { return {std, normal(image_shape)}; }
+  /// The next draw in the shape of x [B, …], as a term of a sum, which need not hold it in memory.
+  virtual ops::Sum draw(const Tensor& x) { return normal(x.sizes().slice(1)); }
 };
 
-/// The k-th call gives image i the draw (seed, stream, i, k) of a counter-based generator: the same numbers whatever the batch size, thread
-/// count or device.
+/// The k-th call gives image i the draw (seed, stream, i, k) of a counter-based generator: the same
+/// numbers whatever the batch size, thread count or device.
 class PhiloxNoise : public NoiseSource {
  public:
   PhiloxNoise(std::uint64_t seed, const std::vector<std::int64_t>& images, at::ScalarType dtype, at::Device device,
               Stream stream = Stream::kLatent);
-  /// Of images whose numbers, int64 [B], lie on the device that the draws are wanted on; recorded work reads them anew.
+  /// Of images whose numbers, int64 [B], lie on the device that the draws are wanted on; recorded
+  /// work reads them anew.
   PhiloxNoise(std::uint64_t seed, Tensor images, at::ScalarType dtype, Stream stream = Stream::kLatent);
   Tensor normal(at::IntArrayRef image_shape) override;
-  ops::Term scaled(double std, at::IntArrayRef image_shape) override;
+  ops::Sum draw(const Tensor& x) override;
   /// How many draws were asked for.
   std::uint32_t draws() const { return next_.draw; }
 

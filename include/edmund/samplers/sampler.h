@@ -18,30 +18,34 @@ namespace edmund {
 /// How a sampler goes from the last grid time to σ = 0.
 enum class Final {
   kDenoise,  // x = D(x/s; σ)
-  kEuler,    // an Euler step in t to the schedule's own clean time (NVlabs/edm); equal to kDenoise on edm and flow
+  kEuler,    // an Euler step in t to the schedule's clean time (NVlabs/edm); kDenoise on edm, flow
   kNone,     // stays at the last grid time: x as it is there
 };
 
 /// From x at t_0 (std s·σ) to an image, on the device and in the dtype of x.
-using Sampler = std::function<Tensor(const Denoiser& D, const NoiseSchedule& path, const TimeGrid& grid, Tensor x,
+using Sampler = std::function<Tensor(const Denoiser& D, const NoiseSchedule& schedule, const TimeGrid& grid, Tensor x,
                                      NoiseSource& noise)>;
 using SamplerFactory = Sampler(Options&);
 
-/// A row of the sampler table: an Entry, and what the sampler's error does, which `edmund matrix` holds it to.
+/// A row of the sampler table: an Entry, and what the sampler's error does as its steps get small.
+/// The tests of order, moments, batches and dtypes and `edmund matrix` hold every row to it; a row
+/// that states nothing fails.
 struct SamplerEntry {
-  static constexpr int kStochastic = -1;  // draws noise: right in mean and covariance
-  static constexpr int kTolerance = -2;   // chooses its own steps, so that its error is what its tolerance says
+  static constexpr int kStochastic = -1;  // draws noise: tends to the right mean and covariance
+  static constexpr int kTolerance = -2;   // chooses its own steps to keep its tolerance
 
   std::string_view name, about, source;
   SamplerFactory* make;
-  /// Order of convergence to the probability-flow ODE in the step of a smooth grid, or one of the above; 0: not stated.
+  /// Order of convergence to the probability-flow ODE in the step of a smooth grid, or one of the
+  /// above.
   int order = 0;
   /// Options with which that holds, as in a config ("warm_up: runge_kutta"); empty: the defaults.
   std::string_view with = "";
 };
 
 std::span<const SamplerEntry> sampler_table();
-/// What a row states, in words: "order 2", "order 4 (warm_up: runge_kutta)", "stochastic", "to its tolerance", "order not stated".
+/// What a row states, in words: "order 2", "order 4 (warm_up: runge_kutta)", "stochastic", "to its
+/// tolerance", "order not stated".
 std::string stated_order(int order, std::string_view with);
 /// Row of the sampler that `type` names (default heun).
 const SamplerEntry& chosen_sampler(Options& options);
@@ -52,6 +56,7 @@ Sampler make_sampler(Options& options);
 Final final_step(Options& options, std::string_view fallback = "denoise");
 
 /// Initial state at t_0 of the grid: x = s(t_0)·σ(t_0)·ε, ε the first draw of `noise`.
-Tensor initial_state(const NoiseSchedule& path, const TimeGrid& grid, NoiseSource& noise, at::IntArrayRef image_shape);
+Tensor initial_state(const NoiseSchedule& schedule, const TimeGrid& grid, NoiseSource& noise,
+                     at::IntArrayRef image_shape);
 
 }  // namespace edmund

@@ -90,7 +90,7 @@ cudaError_t grow(Element type, std::int64_t rows, std::int64_t width, std::int64
 
 // ---- combine.cu: each operand is read or written once; noise is drawn in registers.
 
-constexpr int kMostTerms = 4;
+constexpr int kMostTerms = 8;
 struct CombineTask {
   enum class Type { kFloat, kDouble, kBfloat16, kHalf };
   struct Layout {

@@ -1,12 +1,13 @@
 #pragma once
 
-#include "edmund/ops/combine.h"
 #include "edmund/ops/device.h"
 #include "edmund/ops/graph.h"
 #include "edmund/ops/ops.h"
 #include "edmund/ops/random.h"
+#include "edmund/ops/sum.h"
 
 #include <c10/core/MemoryFormat.h>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -22,6 +23,9 @@ struct ConvContext {
   Precision precision = Precision::kFp32;
   std::uint64_t weights = 0;  // counts weights_changed()
 };
+
+/// Images that combine() takes; a draw may come with them.
+constexpr std::size_t kMostImages = 8;
 
 enum class Distribution { kWords, kNormal, kUniform };
 
@@ -40,8 +44,8 @@ struct Operators {
   Tensor (*attention)(const Tensor& qkv, std::int64_t heads);
   Tensor (*resample_box)(const Tensor& x, Resample direction);
   Tensor (*concat)(const Tensor& a, const Tensor& b);
-  /// Tensors of one shape [B, C, H, W], contiguous or channels-last, the first term among them; a
-  /// draw at most.
+  /// Sum of at most kMostImages tensors of one shape [B, C, H, W], contiguous or channels-last, the
+  /// first term among them, and at most one draw.
   Tensor (*combine)(std::span<const Term> terms, at::ScalarType dtype, at::MemoryFormat order);
   void (*adam_ema)(Tensor& parameters, const std::vector<GradientPiece>& gradient, Tensor& first_moment,
                    Tensor& second_moment, std::vector<Tensor>& ema, const AdamStep& args, const LiveAdam& live);

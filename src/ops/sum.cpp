@@ -1,4 +1,4 @@
-#include "edmund/ops/combine.h"
+#include "edmund/ops/sum.h"
 
 #include "cpu/kernels.h"
 #include "fast.h"
@@ -9,7 +9,6 @@
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <cstddef>
-#include <iterator>
 #include <span>
 #include <vector>
 
@@ -18,6 +17,14 @@ namespace {
 
 const Tensor* tensor_of(const Term& term) { return std::get_if<Tensor>(&term.x); }
 const Tensor& first_of(std::span<const Term> terms) { return std::get<Tensor>(terms[0].x); }
+
+bool alike(const Term& a, const Term& b) {
+  const Tensor *x = tensor_of(a), *y = tensor_of(b);
+  if (x != nullptr || y != nullptr) return x != nullptr && y != nullptr && x->is_same(*y);
+  const Draw &m = std::get<Draw>(a.x), &n = std::get<Draw>(b.x);
+  return m.seed == n.seed && m.stream == n.stream && m.draw == n.draw && m.dtype == n.dtype &&
+         m.samples.is_same(n.samples);
+}
 
 Tensor drawn(const Term& term, const Tensor& like) {
   const Tensor* x = tensor_of(term);
@@ -79,11 +86,21 @@ Tensor on_cpu(std::span<const Term> terms, at::ScalarType dtype, at::MemoryForma
   return out.to(dtype);
 }
 
+// The kernel takes so many images and one draw: of more, the rest is added to the sum of the first.
 Tensor on_gpu(std::span<const Term> terms, at::ScalarType dtype, at::MemoryFormat order) {
-  std::vector<Term> images(terms.begin(), terms.end());
-  for (Term& term : images)
-    if (auto* x = std::get_if<Tensor>(&term.x)) *x = dense(*x);
-  return cuda_operators().combine(images, dtype, order);
+  std::vector<Term> part;
+  std::size_t images = 0, draws = 0;
+  for (std::size_t i = 0; i < terms.size(); ++i) {
+    if (images == cuda::kMostImages || (draws == 1 && tensor_of(terms[i]) == nullptr)) {
+      const Tensor sum = cuda_operators().combine(part, at::kDouble, order);
+      part = {{1.0, sum}};
+      images = 1, draws = 0;
+    }
+    const Tensor* x = tensor_of(terms[i]);
+    part.push_back(x == nullptr ? terms[i] : Term{terms[i].factor, dense(*x)});
+    ++(x == nullptr ? draws : images);
+  }
+  return cuda_operators().combine(part, dtype, order);
 }
 
 Tensor fast_sum(std::span<const Term> terms, at::ScalarType dtype, at::MemoryFormat order) {
@@ -92,15 +109,34 @@ Tensor fast_sum(std::span<const Term> terms, at::ScalarType dtype, at::MemoryFor
 
 }  // namespace
 
-Tensor combine(std::initializer_list<Term> terms) {
-  std::vector<Term> given;
-  std::copy_if(terms.begin(), terms.end(), std::back_inserter(given),
-               [](const Term& term) { return tensor_of(term) == nullptr || tensor_of(term)->defined(); });
-  TORCH_CHECK(!given.empty() && tensor_of(given[0]) != nullptr, "combine: the first term must be a tensor");
-  const Tensor& first = first_of(given);
-  if (!fits(given)) return reference(given, first.scalar_type());
-  return fast_sum(given, first.scalar_type(),
+Sum::operator Tensor() const {
+  TORCH_CHECK(!terms_.empty() && tensor_of(terms_[0]) != nullptr, "sum: the first term must be a tensor");
+  const Tensor& first = first_of(terms_);
+  if (terms_.size() == 1 && terms_[0].factor == 1.0) return first;
+  if (!fits(terms_)) return reference(terms_, first.scalar_type());
+  return fast_sum(terms_, first.scalar_type(),
                   is_channels_last(first) ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous);
+}
+
+Sum& Sum::operator+=(const Sum& other) {
+  for (const Term& term : other.terms_) {
+    const auto own = std::find_if(terms_.begin(), terms_.end(), [&](const Term& t) { return alike(t, term); });
+    if (own == terms_.end())
+      terms_.push_back(term);
+    else
+      own->factor += term.factor;
+  }
+  return *this;
+}
+
+Sum operator*(double factor, Sum sum) {
+  for (Term& term : sum.terms_) term.factor *= factor;
+  return sum;
+}
+
+Sum operator/(Sum sum, double divisor) {
+  for (Term& term : sum.terms_) term.factor /= divisor;
+  return sum;
 }
 
 Tensor network_input(double factor, const Tensor& z, at::ScalarType dtype) {
