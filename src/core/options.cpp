@@ -138,6 +138,13 @@ std::vector<double> Options::reals(std::string_view key, std::vector<double> fal
   return Reader{*document_, *node_, key}.list(number_in(range), "numbers", std::move(fallback), yaml);
 }
 
+std::optional<Interval> Options::interval(std::string_view key) {
+  const std::vector<double> ends = reals(key, {});
+  const bool is_interval = ends.size() == 2 && ends[0] < ends[1];
+  check(ends.empty() || is_interval, key, "expected [low, high] with low < high");
+  return is_interval ? std::optional<Interval>({ends[0], ends[1]}) : std::nullopt;
+}
+
 std::vector<std::int64_t> Options::integers(std::string_view key, std::vector<std::int64_t> fallback, Range range) {
   const std::string yaml = yaml_within(fallback, range);
   return Reader{*document_, *node_, key}.list(integer_in(range), "integers", std::move(fallback), yaml);

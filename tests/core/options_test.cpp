@@ -126,6 +126,25 @@ TEST_CASE("ranges hold at their ends as they say", "[core]") {
   CHECK(errors(list) == "run.yaml:1:11: x[2]: expected an integer at least 1, found 0");
 }
 
+TEST_CASE("an interval is two numbers in order, or nothing", "[core]") {
+  Options good = read("clip: [-1, 1]\nhalf: [0.5, .inf]\nempty: []");
+  CHECK(good.interval("clip")->low == -1);
+  CHECK(good.interval("clip")->high == 1);
+  CHECK(good.interval("half")->high == std::numeric_limits<double>::infinity());
+  CHECK_FALSE(good.interval("empty"));
+  CHECK_FALSE(good.interval("missing"));
+  CHECK(errors(good).empty());
+  for (const char* text : {"clip: [1]", "clip: [1, 1]", "clip: [2, 1]", "clip: [1, 2, 3]"}) {
+    Options bad = read(text);
+    INFO(text);
+    CHECK_FALSE(bad.interval("clip"));
+    CHECK(errors(bad) == "run.yaml:1:7: clip: expected [low, high] with low < high");
+  }
+  Options word = read("clip: both");
+  CHECK_FALSE(word.interval("clip"));
+  CHECK(errors(word) == "run.yaml:1:7: clip: expected a list of numbers in [ ], found 'both'");
+}
+
 TEST_CASE("unknown choices name the nearest one, else all", "[core]") {
   Options options = read("sampling: {schedule: {type: vpp}, sampler: banana}");
   Options sampling = options.child("sampling");

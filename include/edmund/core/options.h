@@ -1,12 +1,14 @@
 #pragma once
 
 #include "edmund/core/format.h"
+#include "edmund/core/interval.h"
 
 #include <cstdint>
 #include <filesystem>
 #include <limits>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -56,6 +58,8 @@ class Options {
   std::string choice(std::string_view key, std::string_view fallback, std::span<const std::string_view> names);
   std::string choice(std::string_view key, std::string_view fallback, std::initializer_list<std::string_view> names);
   std::vector<double> reals(std::string_view key, std::vector<double> fallback, Range = {});
+  /// `[low, high]`, low < high; nothing if the key is missing or `[]`.
+  std::optional<Interval> interval(std::string_view key);
   std::vector<std::int64_t> integers(std::string_view key, std::vector<std::int64_t> fallback, Range = {});
   std::vector<std::string> texts(std::string_view key, std::vector<std::string> fallback);
 
