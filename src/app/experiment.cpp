@@ -2,6 +2,7 @@
 #include "edmund/app/guide.h"
 #include "edmund/core/error.h"
 #include "edmund/generation/guidance.h"
+#include "edmund/networks/network.h"
 
 #include <utility>
 

@@ -1,6 +1,7 @@
 #include "edmund/app/guide.h"
 
 #include "edmund/app/run.h"
+#include "edmund/networks/network.h"
 #include "edmund/networks/state_dict.h"
 #include "edmund/ops/device.h"
 #include "edmund/training/checkpoint.h"

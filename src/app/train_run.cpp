@@ -9,6 +9,7 @@
 #include "edmund/generation/trajectory.h"
 #include "edmund/io/event_file.h"
 #include "edmund/io/image_io.h"
+#include "edmund/networks/network.h"
 #include "edmund/ops/ops.h"
 #include "edmund/training/metrics_log.h"
 

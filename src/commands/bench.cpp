@@ -18,6 +18,7 @@
 
 #include "edmund/commands/command.h"
 #include "edmund/core/stopwatch.h"
+#include "edmund/networks/network.h"
 #include "edmund/ops/device.h"
 #include "edmund/ops/profile.h"
 #include "edmund/studies/bench_cases.h"

@@ -1,6 +1,7 @@
 #include "edmund/diffusion/model.h"
 
 #include "edmund/core/error.h"
+#include "edmund/networks/network.h"
 #include "edmund/ops/sum.h"
 
 #include <ATen/core/grad_mode.h>

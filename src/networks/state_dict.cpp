@@ -1,6 +1,7 @@
 #include "edmund/networks/state_dict.h"
 
 #include "edmund/core/error.h"
+#include "edmund/networks/network.h"
 
 #include <ATen/core/grad_mode.h>
 #include <map>

@@ -1,6 +1,7 @@
 #include "edmund/training/trainer.h"
 
 #include "edmund/core/error.h"
+#include "edmund/networks/network.h"
 #include "edmund/networks/state_dict.h"
 #include "edmund/ops/ops.h"
 #include "edmund/ops/pixels.h"

@@ -1,6 +1,7 @@
 // One network under two conditions in one batch, and D with gradients.
 #include "edmund/core/error.h"
 #include "edmund/diffusion/model.h"
+#include "edmund/networks/network.h"
 #include "support/catch.h"
 
 #include <ATen/ATen.h>

@@ -2,6 +2,7 @@
 
 #include "edmund/app/config.h"
 #include "edmund/generation/image_generator.h"
+#include "edmund/networks/network.h"
 
 #include <string>
 #include <utility>

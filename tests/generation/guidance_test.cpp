@@ -2,6 +2,7 @@
 
 #include "edmund/core/error.h"
 #include "edmund/generation/image_generator.h"
+#include "edmund/networks/network.h"
 #include "edmund/ops/random.h"
 #include "generation/experiment.h"
 #include "support/catch.h"

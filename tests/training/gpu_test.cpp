@@ -1,6 +1,7 @@
 // Training on a GPU. Skipped where there is none.
 #include "support/gpu.h"
 
+#include "edmund/networks/network.h"
 #include "edmund/training/trainer.h"
 #include "support/catch.h"
 #include "tiny_model.h"

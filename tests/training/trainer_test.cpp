@@ -1,5 +1,6 @@
 #include "edmund/training/trainer.h"
 
+#include "edmund/networks/network.h"
 #include "edmund/networks/state_dict.h"
 #include "helpers.h"
 #include "support/catch.h"

@@ -1,5 +1,6 @@
 #include "uncertainty.h"
 
+#include "edmund/networks/network.h"
 #include "helpers.h"
 #include "support/catch.h"
 #include "tiny_model.h"

@@ -4,7 +4,7 @@
 #include "edmund/diffusion/denoiser.h"
 #include "edmund/diffusion/loss_weight.h"
 #include "edmund/diffusion/preconditioning.h"
-#include "edmund/networks/network.h"
+#include "edmund/networks/condition.h"
 
 #include <memory>
 

@@ -6,7 +6,7 @@
 #include "edmund/diffusion/model.h"
 #include "edmund/diffusion/noise_source.h"
 #include "edmund/diffusion/time_grid.h"
-#include "edmund/networks/network.h"
+#include "edmund/networks/condition.h"
 #include "edmund/samplers/sampler.h"
 #include "edmund/schedules/noise_schedule.h"
 

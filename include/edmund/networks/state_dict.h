@@ -1,7 +1,7 @@
 #pragma once
 
 #include "edmund/core/tensor.h"
-#include "edmund/networks/network.h"
+#include "edmund/networks/condition.h"
 
 #include <cstdint>
 #include <string>

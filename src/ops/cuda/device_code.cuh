@@ -32,8 +32,7 @@ __device__ inline uint4 philox(uint4 c, uint2 k) {
 
 /// RandomKey::words(block) of a row.
 __device__ inline uint4 words_of(const RowKeys& keys, std::int64_t sample, std::uint32_t block) {
-  const PhiloxKey at =
-      RandomKey{keys.seed, keys.stream, static_cast<std::uint64_t>(sample), keys.draw}.philox_key();
+  const PhiloxKey at = RandomKey{keys.seed, keys.stream, static_cast<std::uint64_t>(sample), keys.draw}.philox_key();
   return philox(make_uint4(block, at.counter[0], at.counter[1], at.counter[2]), make_uint2(at.key[0], at.key[1]));
 }
 

@@ -71,8 +71,7 @@ cudaError_t draw_normal(const RowKeys& keys, std::int64_t rows, std::int64_t cou
 cudaError_t draw_uniform(const RowKeys& keys, std::int64_t rows, std::int64_t count, float* out, cudaStream_t stream) {
   return draw<Uniform<float>>(keys, rows, count, out, stream);
 }
-cudaError_t draw_uniform(const RowKeys& keys, std::int64_t rows, std::int64_t count, double* out,
-                         cudaStream_t stream) {
+cudaError_t draw_uniform(const RowKeys& keys, std::int64_t rows, std::int64_t count, double* out, cudaStream_t stream) {
   return draw<Uniform<double>>(keys, rows, count, out, stream);
 }
 

@@ -7,6 +7,7 @@
 #include "edmund/data/loader.h"
 #include "edmund/evaluation/features.h"
 #include "edmund/generation/image_generator.h"
+#include "edmund/networks/network.h"
 #include "edmund/ops/device.h"
 #include "edmund/ops/graph.h"
 #include "edmund/ops/random.h"

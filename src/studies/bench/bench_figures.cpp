@@ -5,6 +5,7 @@
 #include "edmund/evaluation/inception.h"
 #include "edmund/evaluation/resize.h"
 #include "edmund/generation/image_generator.h"
+#include "edmund/networks/network.h"
 #include "edmund/ops/random.h"
 
 #include <array>

@@ -3,6 +3,7 @@
 #include "edmund/core/consecutive.h"
 #include "edmund/core/error.h"
 #include "edmund/diffusion/noise_source.h"
+#include "edmund/networks/network.h"
 
 #include <algorithm>
 #include <ATen/Functions.h>
