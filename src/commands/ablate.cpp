@@ -8,7 +8,6 @@
 #include "edmund/commands/command.h"
 
 #include <memory>
-#include <nlohmann/json.hpp>
 
 namespace edmund {
 namespace {
@@ -24,7 +23,7 @@ ExitCode ablate(const CompareFlags& flags) {
     return ExitCode::kDone;
   }
   Comparison comparison(write_comparison(plan, flags.target.path, flags.target.overrides, out), {}, out);
-  return compared(comparison, shard, shards, flags.json, [&](Page& page, const nlohmann::ordered_json& table) {
+  return compared(comparison, shard, shards, flags.json, [&](Page& page, const ComparisonTable& table) {
     add_ablation(page, plan, out, table);
     write_arms(plan, out, table);
   });

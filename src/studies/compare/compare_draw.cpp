@@ -27,11 +27,10 @@ bool Comparison::drawn(const CompareCell& cell) const { return fs::exists(block_
 
 void Comparison::draw(const CompareCell& cell) {
   const c10::InferenceMode inference;
-  const bool solution = cell.variant == plan_.variants.size();
   const Sampling sampling = sampling_of(cell);
   const Experiment& experiment = loaded(cell.model).trained.experiment;
   const ImageShape& image = experiment.shape.image;
-  const std::int64_t total = solution ? plan_.distance_images : plan_.images;
+  const std::int64_t total = cell.kind == CellKind::kSolution ? plan_.distance_images : plan_.images;
   for (std::int64_t begin = 0; begin < total; begin += plan_.block) {
     const fs::path file = block_file(cell, begin);
     if (fs::exists(file)) continue;
