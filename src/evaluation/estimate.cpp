@@ -3,6 +3,7 @@
 #include "edmund/core/error.h"
 
 #include <ATen/Functions.h>
+#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 
 namespace edmund {
@@ -22,6 +23,10 @@ Estimate mean_estimate(std::span<const double> values) {
   for (const double value : values) squares += (value - out.value) * (value - out.value);
   if (n > 1) out.error = std::sqrt(squares / (n - 1) / n);
   return out;
+}
+
+double student_quantile(double probability, double freedom) {
+  return boost::math::quantile(boost::math::students_t(freedom), probability);
 }
 
 }  // namespace edmund

@@ -14,7 +14,8 @@ using Catch::Matchers::WithinRel;
 // A cell with a Fréchet distance, or without.
 CellResult cell(const std::string& model, const std::string& variant, std::int64_t nfe, std::optional<double> frechet,
                 std::optional<double> distance = {}) {
-  CellResult out{.model = model, .variant = variant, .budget = nfe, .steps = 2, .nfe = nfe, .images = 10, .seconds = 0.5};
+  CellResult out{
+      .model = model, .variant = variant, .budget = nfe, .steps = 2, .nfe = nfe, .images = 10, .seconds = 0.5};
   if (frechet) out.scores = {{.metric = "frechet", .name = "Fréchet distance", .measured = {.value = *frechet}}};
   if (distance) out.distance = {.value = *distance};
   return out;
@@ -24,12 +25,13 @@ CellResult cell(const std::string& model, const std::string& variant, std::int64
 CellResult full_cell() {
   CellResult out = cell("a \"b\"", "heun, ρ = 7", 5, {}, 1.0 / 3);
   out.stochastic = true;
-  out.scores = {{.metric = "frechet",
-                 .name = "Fréchet distance (pca, 4-d)",
-                 .measured = {.value = 0.1, .error = 0.2, .low = -0.3, .high = 0.4, .of_the_sets = 0.5},
-                 .difference = Measured{.value = 1e-300, .error = 0.0, .low = -1.0, .high = 1.0, .of_the_sets = 2.0},
-                 .resampled = {0.7, 1.0 / 7}},
-                {.metric = "nearest", .name = "nearest", .measured = {.value = 3, .error = 4}, .floor = 5, .ceiling = 6}};
+  out.scores = {
+      {.metric = "frechet",
+       .name = "Fréchet distance (pca, 4-d)",
+       .measured = {.value = 0.1, .error = 0.2, .low = -0.3, .high = 0.4, .of_the_sets = 0.5},
+       .difference = Measured{.value = 1e-300, .error = 0.0, .low = -1.0, .high = 1.0, .of_the_sets = 2.0},
+       .resampled = {0.7, 1.0 / 7}},
+      {.metric = "nearest", .name = "nearest", .measured = {.value = 3, .error = 4}, .floor = 5, .ceiling = 6}};
   out.sampling = "sampler: {type: heun}\n";
   out.pareto = false;
   out.order = 1.9;
@@ -73,7 +75,8 @@ TEST_CASE("damaged results are refused in one line that names the file", "[studi
   }
 }
 
-TEST_CASE("a cell is on the Pareto front unless another of its model is as good in both and better in one", "[studies]") {
+TEST_CASE("a cell is on the Pareto front unless another of its model is as good in both and better in one",
+          "[studies]") {
   std::vector<CellResult> cells = {cell("m", "a", 3, 9.0), cell("m", "a", 5, 4.0),  cell("m", "b", 5, 4.0),
                                    cell("m", "b", 7, 4.5), cell("n", "a", 9, 10.0), cell("m", "c", 1, {})};
   mark_pareto(cells);

@@ -11,9 +11,9 @@ namespace edmund {
 /// A number with what is known of its uncertainty.
 struct Measured {
   double value = 0.0;
-  std::optional<double> error = {};            // standard error
-  std::optional<double> low = {}, high = {};   // ends of the bootstrap's interval, together or not at all
-  std::optional<double> of_the_sets = {};      // the value before the bias of finite sets is taken away
+  std::optional<double> error = {};           // standard error
+  std::optional<double> low = {}, high = {};  // ends of the bootstrap's interval, together or not at all
+  std::optional<double> of_the_sets = {};     // the value before the bias of finite sets is taken away
 };
 
 /// One metric of a cell.
@@ -37,7 +37,7 @@ struct CellResult {
   std::vector<CellScore> scores = {};
   std::optional<Measured> distance = {};  // RMS to the solution of the ODE from the same noise, values in [-1, 1]
   std::string sampling = {};              // YAML
-  std::optional<bool> pareto = {};  // whether no other cell of the model beats it in evaluations and Fréchet distance
+  std::optional<bool> pareto = {};   // whether no other cell of the model beats it in evaluations and Fréchet distance
   std::optional<double> order = {};  // of convergence, from the budget before: -d ln distance / d ln NFE
 
   /// The score of this key, null if there is none.
@@ -51,7 +51,7 @@ struct ModelFacts {
   std::int64_t trained_images = 0;
   std::string weights;  // checksum
   std::string features, features_from;
-  std::string baseline = {};  // model that its differences are taken to; "": the comparison's
+  std::string baseline = {};                          // model that its differences are taken to; "": the comparison's
   std::optional<double> frechet_of_real_images = {};  // of as many real images to the others
 };
 

@@ -8,14 +8,6 @@
 namespace edmund {
 namespace {
 
-// 97.5 % quantile of Student's t; beyond ten degrees of freedom by its expansion about the normal one (Abramowitz & Stegun 26.7.5), right to 1e-3.
-double student_quantile(std::int64_t freedom) {
-  static constexpr double kFew[] = {12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228};
-  if (freedom <= std::ssize(kFew)) return kFew[std::max<std::int64_t>(freedom, 1) - 1];
-  const double z = 1.959964, n = static_cast<double>(freedom);
-  return z + (z * z * z + z) / (4 * n) + (5 * std::pow(z, 5) + 16 * z * z * z + 3 * z) / (96 * n * n);
-}
-
 std::vector<std::string> levels_of(const std::vector<ArmSummary>& arms, std::size_t axis) {
   std::vector<std::string> out;
   for (const auto& arm : arms)
@@ -25,9 +17,7 @@ std::vector<std::string> levels_of(const std::vector<ArmSummary>& arms, std::siz
 
 }  // namespace
 
-std::string AblationArm::set_text() const {
-  return join(std::vector<std::string_view>(set.begin(), set.end()), ", ");
-}
+std::string AblationArm::set_text() const { return join(std::vector<std::string_view>(set.begin(), set.end()), ", "); }
 
 bool AblationPlan::several_seeds() const {
   return std::ranges::any_of(arms, [](const AblationArm& training) { return training.name != training.arm; });
@@ -103,9 +93,9 @@ std::vector<MainEffect> main_effects(const AblationPlan& plan, const ComparisonT
       }
       const double effect = sum / own - mean;
       // The level's trainings are part of all trainings.
-      const double error =
-          freedom > 0 ? student_quantile(std::llround(freedom)) * std::sqrt(variance * (1 / own - 1 / count) / seeds)
-                      : 1.96 * std::sqrt(sampling) / own;
+      const double error = freedom > 0
+                               ? student_quantile(0.975, freedom) * std::sqrt(variance * (1 / own - 1 / count) / seeds)
+                               : 1.96 * std::sqrt(sampling) / own;
       out.push_back({plan.axes[axis], level, std::exp(effect), std::exp(effect - error), std::exp(effect + error)});
     }
   return out;

@@ -73,9 +73,9 @@ auto parsed(const std::string& text, const std::string& place, const Read& read)
 }
 
 ordered_json json_of(const ModelFacts& model) {
-  ordered_json out = {{"name", model.name},         {"checkpoint", model.checkpoint},
-                      {"trained_images", model.trained_images}, {"weights", model.weights},
-                      {"features", model.features}, {"features_from", model.features_from}};
+  ordered_json out = {
+      {"name", model.name},       {"checkpoint", model.checkpoint}, {"trained_images", model.trained_images},
+      {"weights", model.weights}, {"features", model.features},     {"features_from", model.features_from}};
   if (!model.baseline.empty()) out["baseline"] = model.baseline;
   put(out, "frechet_of_real_images", model.frechet_of_real_images);
   return out;
@@ -117,8 +117,8 @@ ordered_json json_of(const CellScore& score) {
 }
 
 ordered_json json_of(const CellResult& cell) {
-  ordered_json out = {{"model", cell.model}, {"variant", cell.variant},       {"budget", cell.budget},
-                      {"steps", cell.steps}, {"nfe", cell.nfe},               {"stochastic", cell.stochastic},
+  ordered_json out = {{"model", cell.model},   {"variant", cell.variant}, {"budget", cell.budget},
+                      {"steps", cell.steps},   {"nfe", cell.nfe},         {"stochastic", cell.stochastic},
                       {"images", cell.images}, {"seconds", cell.seconds}};
   for (const CellScore& score : cell.scores) out["scores"][score.metric] = json_of(score);
   if (cell.distance) out["distance"] = json_of(*cell.distance);
@@ -129,17 +129,15 @@ ordered_json json_of(const CellResult& cell) {
 }
 
 ordered_json json_of(const ComparisonTable& table) {
-  ordered_json out = {{"name", table.name},   {"images", table.images},       {"seed", table.seed},
-                      {"level", table.level}, {"resamples", table.resamples}, {"baseline", table.baseline},
+  ordered_json out = {{"name", table.name},   {"images", table.images},        {"seed", table.seed},
+                      {"level", table.level}, {"resamples", table.resamples},  {"baseline", table.baseline},
                       {"real", table.real},   {"cells", ordered_json::array()}};
   for (const CellResult& cell : table.cells) out["cells"].push_back(json_of(cell));
   for (const ModelFacts& model : table.models) out["models"].push_back(json_of(model));
   return out;
 }
 
-Measured read_measured(const std::string& json, const std::string& place) {
-  return parsed(json, place, measured_from);
-}
+Measured read_measured(const std::string& json, const std::string& place) { return parsed(json, place, measured_from); }
 
 CellResult read_cell(const std::string& json, const std::string& place) { return parsed(json, place, cell_from); }
 
@@ -148,8 +146,7 @@ std::string csv_of(const ComparisonTable& table) {
       "model,variant,budget,steps,nfe,stochastic,images,seconds,metric,value,error,low,high,difference,"
       "difference_low,difference_high,pareto,order\n";
   for (const CellResult& cell : table.cells) {
-    for (const CellScore& score : cell.scores)
-      out += csv_of(cell, score.metric, score.measured, score.difference, {});
+    for (const CellScore& score : cell.scores) out += csv_of(cell, score.metric, score.measured, score.difference, {});
     if (cell.distance) out += csv_of(cell, "distance", *cell.distance, {}, cell.order);
   }
   return out;
