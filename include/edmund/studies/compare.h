@@ -107,6 +107,7 @@ class Comparison {
   Loaded& loaded(std::size_t model);
   CellResult scored(const CompareCell& cell);
   CellResult kept(const CompareCell& cell) const;
+  void name(CellResult& result, const CompareCell& cell) const;
   std::vector<CellScore> scores_of(const CompareCell& cell);
   CellScore frechet_score(const Loaded& model, const Tensor& generated) const;
   CellScore kernel_score(const Loaded& model, const Tensor& generated) const;

@@ -115,11 +115,8 @@ Measured Comparison::distance_of(const CompareCell& cell) const {
 }
 
 CellResult Comparison::scored(const CompareCell& cell) {
-  CellResult out{.model = plan_.models[cell.model].name,
-                 .variant = plan_.variants[cell.variant],
-                 .budget = cell.nfe,
-                 .steps = cell.steps,
-                 .images = plan_.images};
+  CellResult out{.images = plan_.images};
+  name(out, cell);
   for (std::int64_t begin = 0; begin < plan_.images; begin += plan_.block) {
     const auto facts = read_tensors(block_file(cell, begin)).metadata;
     out.seconds += parse_real(facts.at("seconds")).value_or(NAN);
@@ -131,9 +128,19 @@ CellResult Comparison::scored(const CompareCell& cell) {
   return out;
 }
 
+// What the plan calls the cell. Kept results are those of a key: of the same images, whatever they are called now.
+void Comparison::name(CellResult& result, const CompareCell& cell) const {
+  result.model = plan_.models[cell.model].name;
+  result.variant = plan_.variants[cell.variant];
+  result.budget = cell.nfe;
+  result.steps = cell.steps;
+}
+
 CellResult Comparison::kept(const CompareCell& cell) const {
   const fs::path file = scores_file(cell);
-  return read_cell(read_file(file), file.string());
+  CellResult out = read_cell(read_file(file), file.string());
+  name(out, cell);
+  return out;
 }
 
 // The cell's Fréchet distances as the scorer's features see them: kept with its own scores, if those are of the same set.
