@@ -10,10 +10,11 @@
 //   num_classes  0         number of classes; 0: largest label + 1
 //   split        all       train | test | all; "test" is every fifth image of each class
 
+#include "edmund/io/npz.h"
+
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
 #include "edmund/data/image_source.h"
-#include "edmund/io/npz.h"
 #include "example.h"
 #include "factories.h"
 
