@@ -7,9 +7,17 @@ find_package(yaml-cpp REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
+find_package(Boost CONFIG REQUIRED)  # Boost.Math, headers alone
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(libzip REQUIRED IMPORTED_TARGET libzip)
+
+# Headers alone.
+if(NOT TARGET edmund_utfcpp)
+  find_path(EDMUND_UTFCPP_INCLUDE utf8/checked.h PATH_SUFFIXES utf8cpp REQUIRED)
+  add_library(edmund_utfcpp INTERFACE IMPORTED)
+  target_include_directories(edmund_utfcpp SYSTEM INTERFACE ${EDMUND_UTFCPP_INCLUDE})
+endif()
 
 # OpenCV: two modules only, which Debian packages one by one (its CMake config asks for all of them). Not imgcodecs: with it come GDAL and 120 libraries.
 if(NOT TARGET edmund_opencv)

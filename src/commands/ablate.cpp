@@ -9,7 +9,6 @@
 #include "edmund/commands/command.h"
 
 #include <memory>
-#include <nlohmann/json.hpp>
 
 namespace edmund {
 namespace {
@@ -25,7 +24,7 @@ ExitCode ablate(const CompareFlags& flags) {
     return ExitCode::kDone;
   }
   Comparison comparison(write_comparison(plan, flags.target.path, flags.target.overrides, out), {}, out);
-  return compared(comparison, shard, shards, flags.json, [&](Page& page, const nlohmann::ordered_json& table) {
+  return compared(comparison, shard, shards, flags.json, [&](Page& page, const ComparisonTable& table) {
     add_ablation(page, plan, out, table);
     write_arms(plan, out, table);
   });

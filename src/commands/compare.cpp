@@ -7,6 +7,7 @@
 #include "edmund/core/files.h"
 #include "edmund/core/text.h"
 #include "edmund/report/svg.h"
+#include "edmund/studies/comparison_files.h"
 
 #include <iomanip>
 #include <iostream>
@@ -16,25 +17,20 @@
 namespace edmund {
 namespace {
 
-using nlohmann::ordered_json;
-
-// What tells the row from others.
-std::string name_of(const ordered_json& row, const ComparePlan& plan) {
-  const std::string model = row["model"], variant = row["variant"];
-  if (plan.models.size() == 1) return variant;
-  return plan.variants.size() == 1 ? model : model + ", " + variant;
+// What tells the cell from others.
+std::string name_of(const CellResult& cell, const ComparePlan& plan) {
+  if (plan.models.size() == 1) return cell.variant;
+  return plan.variants.size() == 1 ? cell.model : cell.model + ", " + cell.variant;
 }
 
-void print(const ordered_json& row, const ComparePlan& plan) {
-  std::cout << std::left << std::setw(28) << name_of(row, plan) << std::right << std::setw(5)
-            << row["nfe"].get<std::int64_t>() << " NFE";
-  for (const auto& [metric, score] : row["scores"].items()) {
-    std::cout << "   " << metric << ' ' << short_number(score["value"].get<double>());
-    if (score.contains("low"))
-      std::cout << " [" << short_number(score["low"].get<double>()) << ", " << short_number(score["high"].get<double>())
-                << ']';
+void print(const CellResult& cell, const ComparePlan& plan) {
+  std::cout << std::left << std::setw(28) << name_of(cell, plan) << std::right << std::setw(5) << cell.nfe << " NFE";
+  for (const auto& score : cell.scores) {
+    const Measured& found = score.measured;
+    std::cout << "   " << score.metric << ' ' << short_number(found.value);
+    if (found.low) std::cout << " [" << short_number(*found.low) << ", " << short_number(*found.high) << ']';
   }
-  if (row.contains("distance")) std::cout << "   distance " << short_number(row["distance"]["value"].get<double>());
+  if (cell.distance) std::cout << "   distance " << short_number(cell.distance->value);
   std::cout << std::endl;
 }
 
@@ -57,23 +53,24 @@ std::pair<std::int64_t, std::int64_t> parse_shard(const std::string& text) {
 }
 
 ExitCode compared(Comparison& comparison, std::int64_t shard, std::int64_t shards, bool json,
-                  const std::function<void(Page&, const ordered_json&)>& more) {
+                  const std::function<void(Page&, const ComparisonTable&)>& more) {
   log::info("{} cells in {}", comparison.cells().size(), comparison.out().string());
-  comparison.run(shard, shards, [&](const CompareCell&, const std::string& scores) {
-    if (!json) print(ordered_json::parse(scores), comparison.plan());
+  comparison.run(shard, shards, [&](const CellResult& cell) {
+    if (!json) print(cell, comparison.plan());
   });
   if (!comparison.complete()) {
     log::info("this shard is done; the table comes once all are: run it again then");
     return ExitCode::kDone;
   }
-  const ordered_json table = comparison.table();
-  write_file(comparison.out() / "results.json", table.dump(1) + "\n");
-  write_file(comparison.out() / "results.csv", compare_csv(table));
+  const ComparisonTable table = comparison.table();
+  const std::string text = json_of(table).dump(1) + "\n";
+  write_file(comparison.out() / "results.json", text);
+  write_file(comparison.out() / "results.csv", csv_of(table));
   write_file(comparison.out() / "report.html", compare_page(comparison, table, [&](Page& page) {
                if (more) more(page, table);
              }));
   if (json)
-    std::cout << table.dump(1) << '\n';
+    std::cout << text;
   else
     std::cout << "report: " << std::filesystem::absolute(comparison.out() / "report.html").string() << '\n';
   return ExitCode::kDone;

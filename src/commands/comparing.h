@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <utility>
 
@@ -26,6 +25,6 @@ std::pair<std::int64_t, std::int64_t> parse_shard(const std::string& text);
 /// Runs the shard's cells, printing each, and once all are done writes report.html, results.csv and
 /// results.json.
 ExitCode compared(Comparison& comparison, std::int64_t shard, std::int64_t shards, bool json,
-                  const std::function<void(Page&, const nlohmann::ordered_json&)>& more = nullptr);
+                  const std::function<void(Page&, const ComparisonTable&)>& more = nullptr);
 
 }  // namespace edmund

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 #include <limits>
+#include <utf8/checked.h>
 #include <vector>
 
 namespace edmund {
@@ -195,22 +196,7 @@ std::string in_quotes(std::string_view text) {
   return out + "'";
 }
 
-bool is_utf8(std::string_view bytes) {
-  for (std::size_t at = 0; at < bytes.size();) {
-    const auto first = static_cast<unsigned char>(bytes[at++]);
-    if (first < 0x80) continue;
-    const int more = first >= 0xF0 ? 3 : first >= 0xE0 ? 2 : 1;
-    if (first < 0xC2 || first > 0xF4) return false;
-    std::uint32_t point = first & (0x3Fu >> more);
-    for (int i = 0; i < more; ++i, ++at) {
-      if (at == bytes.size() || (static_cast<unsigned char>(bytes[at]) & 0xC0) != 0x80) return false;
-      point = point << 6 | (static_cast<unsigned char>(bytes[at]) & 0x3Fu);
-    }
-    const bool overlong = (more == 2 && point < 0x800) || (more == 3 && point < 0x10000);
-    if (overlong || point > 0x10FFFF || (point >= 0xD800 && point < 0xE000)) return false;
-  }
-  return true;
-}
+bool is_utf8(std::string_view bytes) { return utf8::is_valid(bytes.begin(), bytes.end()); }
 
 std::string human_count(double value) {
   constexpr const char* kUnits[] = {"", " k", " M", " G", " T"};

@@ -11,6 +11,7 @@
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
 #include "edmund/data/image_source.h"
+#include "example.h"
 #include "factories.h"
 
 #include <algorithm>
@@ -80,6 +81,15 @@ ImageSource make_cifar10(Options& options) {
   source.class_names = class_names(root);
   source.labels = std::move(labels);
   return source;
+}
+
+// An image a file.
+std::string cifar10_example(const std::filesystem::path& folder) {
+  const auto [images, labels] = example_images(kChannels, kSide);
+  const std::vector<std::string> files = file_names("all");
+  for (std::size_t i = 0; i < files.size(); ++i)
+    write_file(folder / files[i], static_cast<char>(labels[i]) + bytes_of(images[static_cast<std::int64_t>(i)]));
+  return format("{type: cifar10, split: all, root: {}}", folder.string());
 }
 
 }  // namespace edmund

@@ -12,6 +12,7 @@
 #include "edmund/core/files.h"
 #include "edmund/core/text.h"
 #include "edmund/data/image_source.h"
+#include "example.h"
 #include "factories.h"
 
 #include <ATen/ATen.h>
@@ -89,6 +90,19 @@ ImageSource make_digits(Options& options) {
   ImageSource source = split_by_class(read_digits(path), split);
   source.name += " " + split;
   return source;
+}
+
+// The file may also be plain.
+std::string digits_example(const std::filesystem::path& folder) {
+  const auto [images, labels] = example_images(1, kSide);
+  const Tensor values = images.remainder(kWhite + 1).to(at::kLong).flatten(1);
+  std::string text;
+  for (std::int64_t i = 0; i < values.size(0); ++i) {
+    for (std::int64_t k = 0; k < kPixels; ++k) text += format("{},", values[i][k].item<std::int64_t>());
+    text += format("{}\n", labels[static_cast<std::size_t>(i)]);
+  }
+  write_file(folder / "digits.csv.gz", text);
+  return format("{type: digits, split: all, root: {}}", folder.string());
 }
 
 }  // namespace edmund

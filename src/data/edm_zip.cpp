@@ -13,11 +13,14 @@
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/data/image_source.h"
+#include "edmund/io/image_io.h"
 #include "edmund/io/zip_archive.h"
 #include "encoded.h"
+#include "example.h"
 #include "factories.h"
 
 #include <algorithm>
+#include <ATen/ATen.h>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -125,6 +128,18 @@ ImageSource make_edm_zip(Options& options) {
   source = split_by_class(std::move(source), split);
   if (split != "all") source.name += " " + split;
   return source;
+}
+
+std::string edm_zip_example(const std::filesystem::path& folder) {
+  const auto [images, labels] = example_images(3, 8);
+  Json list = Json::array();
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    const std::string name = format("00000/img0000000{}.png", i);
+    write_png(folder / name, images[static_cast<std::int64_t>(i)]);
+    list.push_back({name, labels[i]});
+  }
+  write_file(folder / kLabelFile, Json{{"labels", list}}.dump());
+  return format("{type: edm-zip, root: {}}", folder.string());
 }
 
 }  // namespace edmund

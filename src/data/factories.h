@@ -9,8 +9,6 @@
 
 namespace edmund {
 
-DatasetFactory make_cifar10, make_digits, make_edm_zip, make_fashion_mnist, make_folder, make_idx;
-
 /// Whether there is a file or folder; names that the system cannot take are not there either.
 bool is_there(const std::filesystem::path& path);
 

@@ -7,8 +7,10 @@
 //   split  train                               train | test | all
 
 #include "edmund/core/error.h"
+#include "edmund/core/files.h"
 #include "edmund/data/image_source.h"
 #include "edmund/io/idx_file.h"
+#include "example.h"
 #include "factories.h"
 
 #include <ATen/ATen.h>
@@ -54,6 +56,17 @@ ImageSource make_fashion_mnist(Options& options) {
                         "sandal",      "shirt",   "sneaker",  "bag",   "ankle boot"};
   source.labels = std::move(labels);
   return source;
+}
+
+std::string fashion_mnist_example(const std::filesystem::path& folder) {
+  const auto [images, labels] = example_images(1, 28);
+  const Tensor classes = at::tensor(labels, at::kLong).to(at::kByte);
+  for (const std::string_view prefix : {"train", "t10k"}) {
+    const std::int64_t first = prefix == "train" ? 0 : 3;
+    write_file(folder / format("{}-images-idx3-ubyte", prefix), idx_bytes(images.narrow(0, first, 3).squeeze(1)));
+    write_file(folder / format("{}-labels-idx1-ubyte", prefix), idx_bytes(classes.narrow(0, first, 3)));
+  }
+  return format("{type: fashion-mnist, split: all, root: {}}", folder.string());
 }
 
 }  // namespace edmund

@@ -6,10 +6,13 @@
 
 #include "edmund/core/error.h"
 #include "edmund/data/image_source.h"
+#include "edmund/io/image_io.h"
 #include "encoded.h"
+#include "example.h"
 #include "factories.h"
 
 #include <algorithm>
+#include <ATen/ATen.h>
 
 namespace edmund {
 
@@ -42,6 +45,13 @@ ImageSource make_folder(Options& options) {
   source = split_by_class(std::move(source), split);
   if (split != "all") source.name += " " + split;
   return source;
+}
+
+std::string folder_example(const std::filesystem::path& folder) {
+  const auto [images, labels] = example_images(3, 8);
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    write_png(folder / (labels[i] == 0 ? "cats" : "dogs") / format("{}.png", i), images[static_cast<std::int64_t>(i)]);
+  return format("{type: folder, root: {}}", folder.string());
 }
 
 }  // namespace edmund

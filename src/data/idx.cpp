@@ -7,9 +7,13 @@
 //   split        all       train | test | all; "test" is every fifth image of each class
 
 #include "edmund/core/error.h"
+#include "edmund/core/files.h"
 #include "edmund/data/image_source.h"
 #include "edmund/io/idx_file.h"
+#include "example.h"
 #include "factories.h"
+
+#include <ATen/ATen.h>
 
 namespace edmund {
 
@@ -30,6 +34,14 @@ ImageSource make_idx(Options& options) {
   source = split_by_class(std::move(source), split);
   if (split != "all") source.name += " " + split;
   return source;
+}
+
+std::string idx_example(const std::filesystem::path& folder) {
+  const auto [images, labels] = example_images(1, 8);
+  const auto image_file = folder / "images.idx", label_file = folder / "labels.idx";
+  write_file(image_file, idx_bytes(images.squeeze(1)));
+  write_file(label_file, idx_bytes(at::tensor(labels, at::kLong).to(at::kByte)));
+  return format("{type: idx, images: {}, labels: {}}", image_file.string(), label_file.string());
 }
 
 }  // namespace edmund

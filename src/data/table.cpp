@@ -8,20 +8,28 @@
 #include <utility>
 
 namespace edmund {
+
+DatasetFactory make_cifar10, make_digits, make_edm_zip, make_fashion_mnist, make_folder, make_idx, make_npz;
+DatasetExample cifar10_example, digits_example, edm_zip_example, fashion_mnist_example, folder_example, idx_example,
+    npz_example;
+
 namespace {
 
-constexpr Entry<DatasetFactory> kDatasets[] = {
-    {"cifar10", "CIFAR-10, 32x32 RGB, 10 classes, binary version", "Krizhevsky 2009", make_cifar10},
-    {"digits", "UCI handwritten digits, 8x8 grey, 10 classes", "Alpaydin and Kaynak 1998", make_digits},
+constexpr DatasetEntry kDatasets[] = {
+    {"cifar10", "CIFAR-10, 32x32 RGB, 10 classes, binary version", "Krizhevsky 2009", make_cifar10, cifar10_example},
+    {"digits", "UCI handwritten digits, 8x8 grey, 10 classes", "Alpaydin and Kaynak 1998", make_digits, digits_example},
     {"edm-zip", "zip or folder of PNG with dataset.json, as NVlabs/edm has it", "Karras et al. 2022, dataset_tool",
-     make_edm_zip},
-    {"fashion-mnist", "Fashion-MNIST, 28x28 grey, 10 classes", "Xiao et al. 2017", make_fashion_mnist},
-    {"folder", "PNG and JPEG images in a folder; sub-folders are classes", "-", make_folder},
-    {"idx", "images (and labels) in IDX files, plain or .gz", "LeCun et al. 1998, MNIST", make_idx},
+     make_edm_zip, edm_zip_example},
+    {"fashion-mnist", "Fashion-MNIST, 28x28 grey, 10 classes", "Xiao et al. 2017", make_fashion_mnist,
+     fashion_mnist_example},
+    {"folder", "PNG and JPEG images in a folder; sub-folders are classes", "-", make_folder, folder_example},
+    {"idx", "images (and labels) in IDX files, plain or .gz", "LeCun et al. 1998, MNIST", make_idx, idx_example},
+    {"npz", "images (and labels) as arrays of an .npz file, as samples are published", "Dhariwal and Nichol 2021",
+     make_npz, npz_example},
 };
 
 // Without its type nothing can be said about the other keys: they are left alone.
-const Entry<DatasetFactory>& known_entry(Options& options) {
+const DatasetEntry& known_entry(Options& options) {
   const auto type = options.text("type", "digits");
   for (const auto& entry : kDatasets)
     if (entry.name == type) return entry;
@@ -31,7 +39,7 @@ const Entry<DatasetFactory>& known_entry(Options& options) {
 
 }  // namespace
 
-std::span<const Entry<DatasetFactory>> dataset_table() { return kDatasets; }
+std::span<const DatasetEntry> dataset_table() { return kDatasets; }
 
 bool is_there(const std::filesystem::path& path) {
   std::error_code code;

@@ -3,6 +3,7 @@
 #include "edmund/core/format.h"
 #include "edmund/core/log.h"
 #include "edmund/evaluation/frechet.h"
+#include "edmund/evaluation/kernel_distance.h"
 #include "edmund/evaluation/metrics.h"
 
 #include <algorithm>

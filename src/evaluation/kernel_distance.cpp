@@ -1,8 +1,9 @@
 // Kernel distance: unbiased squared MMD with the kernel k(x, y) = (x·y/D + 1)³ (Bińkowski et al. 2018, sec. 4; Gretton et al. 2012, eq. 3).
 
+#include "edmund/evaluation/kernel_distance.h"
+
 #include "edmund/core/error.h"
 #include "edmund/core/philox.h"
-#include "edmund/evaluation/frechet.h"
 
 #include <algorithm>
 #include <ATen/ATen.h>
@@ -86,9 +87,7 @@ Estimate kernel_distance(const Tensor& a, const Tensor& b, std::int64_t subsets,
                               other_sums(q).sum().item<double>(), n, n));
   }
   const Tensor all = at::tensor(values, at::kDouble);
-  Estimate out{.value = all.mean().item<double>()};
-  if (subsets > 1) out.error = all.std().item<double>() / std::sqrt(static_cast<double>(subsets));
-  return out;
+  return subsets > 1 ? mean_estimate(all) : Estimate{.value = values.front()};
 }
 
 }  // namespace edmund

@@ -3,26 +3,57 @@
 #include "edmund/core/philox.h"
 
 #include <algorithm>
-#include <array>
 #include <ATen/ATen.h>
 #include <utility>
 
 namespace edmund {
+
+MetricFunction class_scores, density_coverage_scores, energy_scores, frechet_infinity_scores, frechet_scores,
+    kernel_scores, nearest_scores, precision_recall_scores;
+
 namespace {
 
-constexpr std::array<Entry<MetricFunction>, 7> kMetrics = {{
-    {"density_coverage", "share of the data that is covered, and how densely", "Naeem et al. 2020",
-     density_coverage_scores},
-    {"frechet", "Fréchet distance of the features; FID with Inception-v3's", "Heusel et al. 2017", frechet_scores},
-    {"frechet_infinity", "Fréchet distance, continued to infinitely many images", "Chong & Forsyth 2020",
-     frechet_infinity_scores},
-    {"inception_score", "how sure a classifier is of each image and how many classes it sees", "Salimans et al. 2016",
-     class_scores},
-    {"kid", "kernel distance of the features; KID with Inception-v3's", "Bińkowski et al. 2018", kernel_scores},
-    {"nearest", "how near the images come to real ones: whether they are copies", "Alaa et al. 2022", nearest_scores},
-    {"precision_recall", "share of images that look real, and of real ones that are met", "Kynkäänniemi et al. 2019",
-     precision_recall_scores},
-}};
+constexpr MetricEntry kMetrics[] = {
+    {.name = "density_coverage",
+     .about = "share of the data that is covered, and how densely",
+     .source = "Naeem et al. 2020",
+     .make = density_coverage_scores,
+     .degree = 0},
+    {.name = "energy",
+     .about = "energy distance of the features: 0 for equal distributions alone",
+     .source = "Székely & Rizzo 2013",
+     .make = energy_scores,
+     .symmetric = true,
+     .degree = 1},
+    {.name = "frechet",
+     .about = "Fréchet distance of the features; FID with Inception-v3's",
+     .source = "Heusel et al. 2017",
+     .make = frechet_scores,
+     .degree = 2},
+    {.name = "frechet_infinity",
+     .about = "Fréchet distance, continued to infinitely many images",
+     .source = "Chong & Forsyth 2020",
+     .make = frechet_infinity_scores,
+     .degree = 2},
+    {.name = "inception_score",
+     .about = "how sure a classifier is of each image and how many classes it sees",
+     .source = "Salimans et al. 2016",
+     .make = class_scores},
+    {.name = "kid",
+     .about = "kernel distance of the features; KID with Inception-v3's",
+     .source = "Bińkowski et al. 2018",
+     .make = kernel_scores,
+     .symmetric = true},
+    {.name = "nearest",
+     .about = "how near the images come to real ones: whether they are copies",
+     .source = "Alaa et al. 2022",
+     .make = nearest_scores},
+    {.name = "precision_recall",
+     .about = "share of images that look real, and of real ones that are met",
+     .source = "Kynkäänniemi et al. 2019",
+     .make = precision_recall_scores,
+     .degree = 0},
+};
 
 /// The indices 0 … size-1 in an order drawn by (seed, draw), [size].
 Tensor shuffled(std::int64_t size, std::uint64_t seed, std::uint64_t draw) {
@@ -36,7 +67,7 @@ Tensor shuffled(std::int64_t size, std::uint64_t seed, std::uint64_t draw) {
 
 }  // namespace
 
-std::span<const Entry<MetricFunction>> metric_table() { return kMetrics; }
+std::span<const MetricEntry> metric_table() { return kMetrics; }
 
 std::pair<Tensor, Tensor> halves(const MetricInput& input, std::uint64_t round) {
   const std::int64_t half = input.real.size(0) / 2;

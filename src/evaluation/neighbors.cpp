@@ -141,11 +141,4 @@ Tensor paired_distances(const Tensor& a, const Tensor& b) {
   return out.empty() ? at::empty({0}, at::kDouble) : at::cat(out);
 }
 
-Estimate mean_estimate(const Tensor& values) {
-  require(values.numel() > 1, "a mean with its error needs at least 2 values, found {}", values.numel());
-  const Tensor x = values.to(at::kDouble);
-  return {.value = x.mean().item<double>(),
-          .error = x.std().item<double>() / std::sqrt(static_cast<double>(x.numel()))};
-}
-
 }  // namespace edmund

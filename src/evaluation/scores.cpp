@@ -19,7 +19,7 @@ Tensor noise_images(std::int64_t count, at::IntArrayRef shape, std::uint64_t see
   return (u * 256).floor_().clamp_(0, 255).to(at::kByte);
 }
 
-const Entry<MetricFunction>& metric_named(std::string_view name) {
+const MetricEntry& metric_named(std::string_view name) {
   for (const auto& entry : metric_table())
     if (entry.name == name) return entry;
   fail("unknown metric '{}'{}", name, suggestion(name, names(metric_table())));

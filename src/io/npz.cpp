@@ -9,6 +9,8 @@
 #include <ATen/ATen.h>
 #include <bit>
 #include <cstring>
+#include <iterator>
+#include <utf8/checked.h>
 
 namespace edmund {
 namespace {
@@ -37,25 +39,16 @@ std::string_view descr_of(at::ScalarType type) {
 }
 
 /// UTF-8 of little-endian code points.
-std::string utf8(std::string_view words, const std::string& place) {
-  std::string out;
-  for (std::size_t i = 0; i + 4 <= words.size(); i += 4) {
-    std::uint32_t c = 0;
-    std::memcpy(&c, words.data() + i, 4);
-    require(c < 0x110000, "{}: the text is damaged", place);
-    if (c < 0x80) {
-      out += static_cast<char>(c);
-    } else if (c < 0x800) {
-      out += {static_cast<char>(0xc0 | c >> 6), static_cast<char>(0x80 | (c & 0x3f))};
-    } else if (c < 0x10000) {
-      out += {static_cast<char>(0xe0 | c >> 12), static_cast<char>(0x80 | (c >> 6 & 0x3f)),
-              static_cast<char>(0x80 | (c & 0x3f))};
-    } else {
-      out += {static_cast<char>(0xf0 | c >> 18), static_cast<char>(0x80 | (c >> 12 & 0x3f)),
-              static_cast<char>(0x80 | (c >> 6 & 0x3f)), static_cast<char>(0x80 | (c & 0x3f))};
-    }
+std::string utf8_of(std::string_view words, const std::string& place) {
+  std::u32string points(words.size() / 4, U'\0');
+  std::memcpy(points.data(), words.data(), 4 * points.size());
+  try {
+    std::string out;
+    utf8::utf32to8(points.begin(), points.end(), std::back_inserter(out));
+    return out;
+  } catch (const utf8::invalid_code_point&) {
+    fail("{}: the text is damaged", place);
   }
-  return out;
 }
 
 const ZipArchive::Entry* find(const ZipArchive& archive, std::string_view name) {
@@ -117,7 +110,7 @@ std::string NpzFile::text(std::string_view name) const {
               element_count(about, place) == 1,
           "{}: not a single text but '{}'", place, about.descr);
   const std::string raw = data(name, about, static_cast<std::uint64_t>(*length) * (points ? 4 : 1), kLongestText * 4);
-  std::string out = points ? utf8(raw, place) : raw;
+  std::string out = points ? utf8_of(raw, place) : raw;
   return out.substr(0, out.find_last_not_of('\0') + 1);  // NumPy pads with zeros
 }
 

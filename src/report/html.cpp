@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cctype>
 #include <cstddef>
+#include <utf8/checked.h>
+#include <utf8/unchecked.h>
 
 namespace edmund {
 namespace {
@@ -70,25 +72,21 @@ for (const plot of document.querySelectorAll('figure svg')) {
 }
 )";
 
-/// Length of the UTF-8 character at `at`, 0 if the bytes there are none (overlong forms and surrogates included).
-std::size_t character(std::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
-  const auto follows = [&](std::size_t i) { return (byte(i) & 0xC0u) == 0x80u; };
-  const unsigned first = byte(at);
-  if (first < 0x80) return 1;
-  if (first >= 0xC2 && first < 0xE0) return follows(at + 1) ? 2 : 0;
-  if (first >= 0xE0 && first < 0xF0) {
-    const bool overlong = first == 0xE0 && byte(at + 1) < 0xA0;
-    const bool surrogate = first == 0xED && byte(at + 1) >= 0xA0;
-    const bool noncharacter =
-        first == 0xEF && byte(at + 1) == 0xBF && byte(at + 2) >= 0xBE;  // U+FFFE, U+FFFF: not in XML
-    return follows(at + 1) && follows(at + 2) && !overlong && !surrogate && !noncharacter ? 3 : 0;
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
+
+/// Whether XML may hold the character.
+bool in_xml(char32_t c) { return c >= 0x20 ? c != 0xFFFE && c != 0xFFFF : c == '\n' || c == '\t' || c == '\r'; }
+
+/// What stands for a character that means something in markup; empty for all others.
+std::string_view entity(char32_t c) {
+  switch (c) {
+    case '&': return "&amp;";
+    case '<': return "&lt;";
+    case '>': return "&gt;";
+    case '"': return "&quot;";
+    case '\'': return "&#39;";
+    default: return "";
   }
-  if (first >= 0xF0 && first < 0xF5) {
-    const bool outside = (first == 0xF0 && byte(at + 1) < 0x90) || (first == 0xF4 && byte(at + 1) >= 0x90);
-    return follows(at + 1) && follows(at + 2) && follows(at + 3) && !outside ? 4 : 0;
-  }
-  return 0;
 }
 
 /// Whether a table sets the cell to the right: it starts like a number.
@@ -110,25 +108,22 @@ std::string row(const std::vector<std::string>& cells, std::string_view tag, con
 std::string escaped(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size();) {
-    const char c = text[i];
-    const std::size_t length = character(text, i);
-    const bool control = static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t' && c != '\r';
-    if (length == 0 || control)
-      out += "\xEF\xBF\xBD";
-    else if (c == '&')
-      out += "&amp;";
-    else if (c == '<')
-      out += "&lt;";
-    else if (c == '>')
-      out += "&gt;";
-    else if (c == '"')
-      out += "&quot;";
-    else if (c == '\'')
-      out += "&#39;";
-    else
-      out += text.substr(i, length);
-    i += length == 0 ? 1 : length;
+  auto invalid = utf8::find_invalid(text.begin(), text.end());
+  for (auto at = text.begin(); at != text.end();) {
+    if (at == invalid) {
+      out += kReplacement;
+      invalid = utf8::find_invalid(++at, text.end());
+      continue;
+    }
+    auto begin = at;
+    const char32_t c = utf8::unchecked::next(at);
+    if (!in_xml(c)) {
+      for (; begin != at; ++begin) out += kReplacement;
+    } else if (const std::string_view safe = entity(c); !safe.empty()) {
+      out += safe;
+    } else {
+      out.append(begin, at);
+    }
   }
   return out;
 }

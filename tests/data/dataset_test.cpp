@@ -29,16 +29,6 @@ struct Eight {
 
 }  // namespace
 
-TEST_CASE("every data set of the table has a description and a source", "[data]") {
-  std::set<std::string_view> names;
-  for (const auto& entry : dataset_table()) {
-    names.insert(entry.name);
-    CHECK(!entry.about.empty());
-    CHECK(!entry.source.empty());
-  }
-  CHECK(names == std::set<std::string_view>{"cifar10", "digits", "edm-zip", "fashion-mnist", "folder", "idx"});
-}
-
 TEST_CASE("images are resized by the method that is asked for", "[data]") {
   const Eight set;
   const std::string method = GENERATE(as<std::string>{}, "area", "bilinear", "bicubic", "pad", "crop");

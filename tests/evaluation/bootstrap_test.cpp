@@ -2,6 +2,7 @@
 
 #include "edmund/core/error.h"
 #include "edmund/evaluation/frechet.h"
+#include "edmund/evaluation/kernel_distance.h"
 #include "helpers.h"
 #include "support/catch.h"
 

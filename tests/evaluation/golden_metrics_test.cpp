@@ -1,6 +1,7 @@
 #include "edmund/core/error.h"
 #include "edmund/evaluation/frechet.h"
 #include "edmund/evaluation/inception_score.h"
+#include "edmund/evaluation/kernel_distance.h"
 #include "edmund/evaluation/neighbors.h"
 #include "support/catch.h"
 #include "support/golden.h"

@@ -1,5 +1,6 @@
+#include "edmund/evaluation/kernel_distance.h"
+
 #include "edmund/core/error.h"
-#include "edmund/evaluation/frechet.h"
 #include "helpers.h"
 #include "support/catch.h"
 

@@ -35,7 +35,7 @@ TEST_CASE("every metric puts real images at its floor and noise at its ceiling",
   const auto features = features_of("{type: classifier, channels: 8, features: 12, epochs: 6}", data);
   const Reference reference(*features, data.all().images, 0, {.metrics = all_metrics()});
   const auto scores = reference.scores(fresh.all().images);
-  CHECK(scores.size() == 10);
+  CHECK(scores.size() >= metric_table().size());
   for (const Score& score : scores) {
     INFO(score.name << " " << score.value << " ± " << score.error << ", floor " << score.floor << ", ceiling "
                     << score.ceiling);

@@ -2,6 +2,7 @@
 #include "edmund/core/text.h"
 #include "edmund/evaluation/frechet.h"
 #include "edmund/evaluation/inception_score.h"
+#include "edmund/evaluation/kernel_distance.h"
 #include "edmund/evaluation/neighbors.h"
 #include "edmund/io/tensor_file.h"
 

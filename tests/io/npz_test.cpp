@@ -76,6 +76,11 @@ TEST_CASE("headers are read as NumPy writes them: versions, Fortran order, code 
   const std::string words("a\0\0\0\xdf\0\0\0\x00\xf6\x01\0\0\0\0\0", 16);  // aß😀 and a filling zero
   const NpzFile text(folder.write("t.npz", zip_bytes(folder, {{"x.npy", npy(of("<U4", "()"), words)}})));
   CHECK(text.text("x") == "aß😀");
+  for (const std::string& damaged :
+       {std::string("\0\xd8\0\0", 4), std::string("\0\0\x11\0", 4)}) {  // a surrogate; beyond all
+    const NpzFile bad(folder.write("b.npz", zip_bytes(folder, {{"x.npy", npy(of("<U1", "()"), damaged)}})));
+    CHECK(contains(error_of([&] { bad.text("x"); }), "the text is damaged"));
+  }
 }
 
 TEST_CASE("pickled objects, damaged headers and sizes that do not fit are refused before memory is taken", "[data]") {

@@ -122,6 +122,28 @@ TEST_CASE("compare pairs every cell with the baseline, with intervals, distances
   CHECK(changed(before, times_of(trained() / "whole/cells")) == "");
 }
 
+TEST_CASE("cells that are taken up again are called as the comparison calls them now", "[app]") {
+  const auto compared = [](const std::string& yaml) {
+    write_text(trained() / "names.yaml", yaml);
+    const Outcome outcome = edmund_run(trained(), "compare names.yaml --out names --quiet");
+    INFO(outcome.output);
+    REQUIRE(outcome.code == 0);
+    return table_of(trained() / "names")["cells"];
+  };
+  const std::string rest = "\nimages: 8\nmetrics: [kid]\nresamples: 4\ndistance: {images: 0}\nvariants: [{name: ";
+  const json before = compared("models: [{name: small, run: runs/small}]" + rest + "a, sampling: {}}]\n");
+  REQUIRE(before.size() == 1);
+  const auto files = times_of(trained() / "names/cells");
+  const json after =
+      compared("models: [{name: one, run: runs/small}, {name: two, run: runs/small}]" + rest + "b, sampling: {}}]\n");
+  CHECK(changed(files, times_of(trained() / "names/cells")) == "");
+  REQUIRE(after.size() == 2);
+  CHECK(after[0]["model"] == "one");
+  CHECK(after[1]["model"] == "two");
+  CHECK(after[1]["variant"] == "b");
+  CHECK(after[1]["scores"] == before[0]["scores"]);
+}
+
 TEST_CASE("compare refuses what it cannot do in one message, before it draws", "[app]") {
   const auto refused = [&](const std::string& from, const std::string& to, const std::vector<std::string>& says,
                            const std::string& more = "") {

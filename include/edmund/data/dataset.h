@@ -5,9 +5,11 @@
 #include "edmund/core/tensor.h"
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace edmund {
@@ -36,9 +38,17 @@ class Dataset {
 
 struct ImageSource;
 using DatasetFactory = ImageSource(Options&);
+/// Writes a handful of images as the data set's files into an empty folder and returns the options that read them, as
+/// YAML: what tests read, and what files of one's own have to look like.
+using DatasetExample = std::string(const std::filesystem::path& folder);
 
-/// digits, fashion-mnist, idx, cifar10, folder, edm-zip.
-std::span<const Entry<DatasetFactory>> dataset_table();
+/// A data set plugin.
+struct DatasetEntry {
+  std::string_view name, about, source;  // as in Entry
+  DatasetFactory* make;
+  DatasetExample* example;
+};
+std::span<const DatasetEntry> dataset_table();
 
 /// Data set that `type` names, resized as asked. Files are checked here: Error names file, place and mend.
 ///

@@ -2,7 +2,7 @@
 
 #include "edmund/core/tensor.h"
 #include "edmund/data/dataset.h"
-#include "edmund/evaluation/frechet.h"
+#include "edmund/evaluation/estimate.h"
 
 #include <cstdint>
 #include <filesystem>

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "edmund/core/tensor.h"
+#include "edmund/evaluation/estimate.h"
 
 #include <cstdint>
 #include <vector>
@@ -29,10 +30,6 @@ double frechet_distance(const Moments& a, const Moments& b);
 double frechet_distance(const Tensor& mean_a, const Tensor& covariance_a, const Tensor& mean_b,
                         const Tensor& covariance_b);
 
-struct Estimate {
-  double value = 0.0, error = 0.0;  // standard error
-};
-
 /// Fréchet distance of two sets of features [N, D], [M, D] and its standard error from the choice of both sets, by the delta method: the
 /// slope of the distance is 2(μ₁-μ₂) in μ₁ and I - T in Σ₁, T the optimal map between the Gaussians. The value is that of the sets as they
 /// are: it overestimates the distribution's by a bias of order 1/N. For N, M > D; the error is 0 otherwise.
@@ -56,11 +53,5 @@ struct Extrapolation {
 /// the bias of `features` [N, D], not that of the reference. The line holds for N above D.
 Extrapolation frechet_infinity(const Tensor& features, const Tensor& mean, const Tensor& covariance,
                                const ExtrapolationSettings& settings = {});
-
-/// Squared maximum mean discrepancy, unbiased, with the cubic kernel (x·y/D + 1)³ (Bińkowski et al. 2018, sec. 4) of features [N, D], [M, D]:
-/// of the whole sets with the jackknife's standard error (subsets = 0), or the mean over `subsets` random subsets of `subset_size` rows and the
-/// standard error of that mean. Called KID only with Inception-v3 features.
-Estimate kernel_distance(const Tensor& a, const Tensor& b, std::int64_t subsets = 0, std::int64_t subset_size = 0,
-                         std::uint64_t seed = 0);
 
 }  // namespace edmund

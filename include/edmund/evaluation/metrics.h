@@ -7,7 +7,9 @@
 #include "edmund/evaluation/statistics_file.h"
 
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -32,10 +34,15 @@ struct EqualSets {
 EqualSets equal_sets(const MetricInput& input, std::uint64_t draw);
 
 using MetricFunction = std::vector<Score>(const MetricInput&);
-MetricFunction frechet_scores, kernel_scores, precision_recall_scores, density_coverage_scores, class_scores,
-    frechet_infinity_scores, nearest_scores;
 
-/// density_coverage, frechet, frechet_infinity, inception_score, kid, nearest, precision_recall.
-std::span<const Entry<MetricFunction>> metric_table();
+/// A metric plugin.
+struct MetricEntry {
+  std::string_view name, about, source;  // as in Entry
+  MetricFunction* make;
+  // What is known of its values beyond doubt, for tests.
+  bool symmetric = false;             // real and generated features may change places
+  std::optional<double> degree = {};  // features times c give scores times c^degree
+};
+std::span<const MetricEntry> metric_table();
 
 }  // namespace edmund

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "edmund/core/tensor.h"
-#include "edmund/evaluation/frechet.h"
+#include "edmund/evaluation/estimate.h"
 
 #include <cstdint>
 
@@ -43,7 +43,5 @@ Nearest nearest_other(const Tensor& real);
 /// Root mean square difference of each pair of images uint8 [N, C, H, W], as values in [-1, 1]: float64 [N]. Of images drawn from the same seeds by two
 /// samplers, it says how far apart their trajectories end, with no need of a reference.
 Tensor paired_distances(const Tensor& a, const Tensor& b);
-/// Mean of independent values [N] and its standard error. N ≥ 2.
-Estimate mean_estimate(const Tensor& values);
 
 }  // namespace edmund

@@ -27,12 +27,16 @@ struct AblationArm {
   std::vector<std::string> set;     // overrides, in order
   std::vector<std::string> levels;  // of each axis; empty without axes
   std::int64_t seed = 0;
+
+  std::string set_text() const;  // the overrides, joined by commas
 };
 struct AblationPlan {
   std::string name;
   std::filesystem::path config;
   std::vector<std::string> axes;
   std::vector<AblationArm> arms;
+
+  bool several_seeds() const;
 };
 
 /// Reads the plan, builds every arm's config and lays every variant over it, so that all mistakes come before the first training.
@@ -51,6 +55,9 @@ bool trained(const AblationPlan& plan, const std::filesystem::path& out);
 std::filesystem::path write_comparison(const AblationPlan& plan, const std::filesystem::path& file,
                                        std::span<const std::string> overrides, const std::filesystem::path& out);
 
+/// The Fréchet distance that a training is judged by: of the first variant at the largest budget. Null if there is none.
+const CellScore* main_score(const ComparisonTable& table, std::string_view training);
+
 /// The trainings of one arm, one a seed, taken together: Fréchet distances of the first variant at the largest budget.
 struct ArmSummary {
   std::string arm, set;             // overrides, as text
@@ -66,7 +73,7 @@ struct ArmSummary {
   double times_error = 0.0;
 };
 /// In the plan's order. Empty where a distance or its interval is missing, or one is not positive, since ratios are compared.
-std::vector<ArmSummary> arm_summaries(const AblationPlan& plan, const nlohmann::ordered_json& table);
+std::vector<ArmSummary> arm_summaries(const AblationPlan& plan, const ComparisonTable& table);
 
 /// Effect of one level of an axis: the mean over all trainings that have it of the logarithm of the Fréchet distance (the first variant, the largest
 /// budget), less the mean over all, as a factor with a 95 % interval: by the spread over seeds within arms where there are several seeds (Student's t),
@@ -75,12 +82,11 @@ struct MainEffect {
   std::string axis, level;
   double factor = 1.0, low = 1.0, high = 1.0;
 };
-std::vector<MainEffect> main_effects(const AblationPlan& plan, const nlohmann::ordered_json& table);
+std::vector<MainEffect> main_effects(const AblationPlan& plan, const ComparisonTable& table);
 
 /// Arms and effects, for the page.
-void add_ablation(Page& page, const AblationPlan& plan, const std::filesystem::path& out,
-                  const nlohmann::ordered_json& table);
+void add_ablation(Page& page, const AblationPlan& plan, const std::filesystem::path& out, const ComparisonTable& table);
 /// The same as files: OUT/arms.csv, a line a training and, where there are several seeds, one an arm (seed "all"), and OUT/arms.json with the effects.
-void write_arms(const AblationPlan& plan, const std::filesystem::path& out, const nlohmann::ordered_json& table);
+void write_arms(const AblationPlan& plan, const std::filesystem::path& out, const ComparisonTable& table);
 
 }  // namespace edmund

@@ -1,12 +1,13 @@
 #pragma once
 
 #include "edmund/app/run.h"
+#include "edmund/studies/comparison_table.h"
 
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,9 +60,13 @@ Sampling variant_sampling(Options& sampling, std::int64_t steps, const Experimen
 /// Records what is wrong in any variant for this experiment.
 void check_variants(Options& comparison, const ComparePlan& plan, const Experiment& experiment);
 
-/// One cell of the table: a model, a variant, a budget (0: none).
+/// What a cell is drawn for: a row of the table, or the solution of the ODE, which rows are measured against.
+enum class CellKind { kVariant, kSolution };
+
+/// What is drawn together: a model, a variant, a budget (0: none).
 struct CompareCell {
-  std::size_t model = 0, variant = 0;  // variant: plan.variants.size() is the solution of the ODE
+  CellKind kind = CellKind::kVariant;
+  std::size_t model = 0, variant = 0;  // variant: of kVariant
   std::int64_t nfe = 0, steps = 0;
   std::string sampling;  // YAML, everything that its images depend on
   std::string key;       // checksum of all that the cell's images depend on
@@ -77,15 +82,14 @@ class Comparison {
   const std::vector<CompareCell>& cells() const { return cells_; }
   const std::filesystem::path& out() const { return out_; }
 
-  /// Draws and scores the cells with index % count == index of the shard; what lies in `out` already is taken from there. `told` hears of each.
-  void run(std::int64_t shard, std::int64_t shards,
-           const std::function<void(const CompareCell&, const std::string&)>& told);
+  /// Draws and scores the cells with index % count == index of the shard; what lies in `out` already is taken from there. Calls `done` with each.
+  void run(std::int64_t shard, std::int64_t shards, const std::function<void(const CellResult&)>& done);
   /// Whether images of the cell lie in `out`.
   bool drawn(const CompareCell& cell) const;
   /// Whether every cell is done.
   bool complete() const;
-  /// Facts of all finished cells, with differences to the baseline.
-  nlohmann::ordered_json table();
+  /// Results of all finished cells, with differences to the baseline.
+  ComparisonTable table();
   /// Images 0 … count - 1 of a finished cell, uint8 [count, C, H, W].
   Tensor images_of(const CompareCell& cell, std::int64_t count) const;
 
@@ -101,22 +105,30 @@ class Comparison {
   void draw(const CompareCell& cell);
   Tensor values_of(const CompareCell& cell) const;
   Loaded& loaded(std::size_t model);
-  nlohmann::ordered_json scored(const CompareCell& cell);
-  nlohmann::ordered_json distances_of(const CompareCell& cell);
-  nlohmann::ordered_json difference_of(const CompareCell& cell);
+  CellResult scored(const CompareCell& cell);
+  CellResult kept(const CompareCell& cell) const;
+  void name(CellResult& result, const CompareCell& cell) const;
+  std::vector<CellScore> scores_of(const CompareCell& cell);
+  CellScore frechet_score(const Loaded& model, const Tensor& generated) const;
+  CellScore kernel_score(const Loaded& model, const Tensor& generated) const;
+  std::optional<CellScore> class_score(const Loaded& model, const Tensor& images) const;
+  Measured distance_of(const CompareCell& cell) const;
+  const CompareCell* baseline_of(const CompareCell& cell) const;
+  std::optional<Measured> difference_of(const CompareCell& cell);
+  ModelFacts facts_of(std::size_t model);
   Resampled resampled_of(const CompareCell& cell, const Loaded& scorer);
   BootstrapSettings bootstrap() const;
 
   std::filesystem::path out_;
   ComparePlan plan_;
-  std::vector<std::string> variants_;  // `sampling:` of each, YAML, and at last of the solution
+  std::vector<std::string> variants_;  // `sampling:` of each, YAML
+  std::string solution_;               // and of the solution
   std::vector<CompareCell> cells_;
   std::vector<std::shared_ptr<Loaded>> loaded_;
 };
 
-/// Page with plots, table and images, `more` before them; CSV of the table.
-std::string compare_page(Comparison& comparison, const nlohmann::ordered_json& table,
+/// Page with plots, table and images, `more` before them.
+std::string compare_page(Comparison& comparison, const ComparisonTable& table,
                          const std::function<void(Page&)>& more = nullptr);
-std::string compare_csv(const nlohmann::ordered_json& table);
 
 }  // namespace edmund

@@ -19,11 +19,10 @@ fs::path Comparison::block_file(const CompareCell& cell, std::int64_t first) con
 bool Comparison::drawn(const CompareCell& cell) const { return fs::exists(block_file(cell, 0)); }
 
 void Comparison::draw(const CompareCell& cell) {
-  const bool solution = cell.variant == plan_.variants.size();
   const Experiment& experiment = loaded(cell.model).trained.experiment;
   apply_backend(experiment.config.backend);  // the models may have been loaded in any order
   ImageGenerator generator(experiment.model, sampling_of(cell), experiment.shape);
-  const std::int64_t total = solution ? plan_.distance_images : plan_.images;
+  const std::int64_t total = cell.kind == CellKind::kSolution ? plan_.distance_images : plan_.images;
   for (std::int64_t begin = 0; begin < total; begin += plan_.block) {
     const fs::path file = block_file(cell, begin);
     if (fs::exists(file)) continue;

@@ -8,60 +8,69 @@
 #include <algorithm>
 #include <ATen/Functions.h>
 #include <cmath>
-#include <nlohmann/json.hpp>
+#include <optional>
 
 namespace edmund {
 namespace {
 
-using nlohmann::ordered_json;
-
 constexpr std::int64_t kShown = 4;  // images of a cell
 
-std::string number(const ordered_json& value) { return value.is_number() ? short_number(value.get<double>()) : "–"; }
+std::string number(double value) { return std::isfinite(value) ? short_number(value) : "–"; }
 
-std::string with_interval(const ordered_json& score) {
-  std::string out = number(score["value"]);
-  if (score.contains("low")) return format("{} [{}, {}]", out, number(score["low"]), number(score["high"]));
-  if (score.contains("error")) return format("{} ± {}", out, number(score["error"]));
+std::string with_interval(const Measured& found) {
+  const std::string value = number(found.value);
+  if (found.low) return format("{} [{}, {}]", value, number(*found.low), number(*found.high));
+  if (found.error) return format("{} ± {}", value, number(*found.error));
+  return value;
+}
+
+std::string difference_text(const std::optional<Measured>& difference) {
+  if (!difference) return "–";
+  const bool leaves_out_zero = *difference->low > 0 || *difference->high < 0;
+  return with_interval(*difference) + (leaves_out_zero ? " *" : "");
+}
+
+// Keys of the scores of any cell, in the order in which they come.
+std::vector<std::string> metrics_of(const std::vector<CellResult>& cells) {
+  std::vector<std::string> out;
+  for (const CellResult& cell : cells)
+    for (const CellScore& score : cell.scores)
+      if (std::ranges::find(out, score.metric) == out.end()) out.push_back(score.metric);
   return out;
 }
 
-std::string difference(const ordered_json& score) {
-  if (!score.contains("difference")) return "–";
-  const ordered_json& d = score["difference"];
-  const bool told = d["low"].get<double>() > 0 || d["high"].get<double>() < 0;
-  return with_interval(d) + (told ? " *" : "");
+std::string baseline_of(const ComparisonTable& table, const std::string& model) {
+  const auto facts = std::ranges::find(table.models, model, &ModelFacts::name);
+  return facts == table.models.end() || facts->baseline.empty() ? table.baseline : facts->baseline;
 }
 
-void add_table(Page& page, const ordered_json& table, const std::string& model) {
-  std::string baseline = table["baseline"];
-  for (const auto& entry : table["models"])
-    if (entry["name"] == model) baseline = entry.value("baseline", baseline);
-  std::vector<std::vector<std::string>> lines;
-  std::vector<std::string> metrics;
-  const auto rows = rows_of(table, model);
-  for (const auto& row : rows)
-    for (const auto& [key, score] : row["scores"].items())
-      if (std::find(metrics.begin(), metrics.end(), key) == metrics.end()) metrics.push_back(key);
+std::vector<std::string> table_line(const CellResult& cell, const std::vector<std::string>& metrics) {
+  std::vector<std::string> out{cell.variant, cell.steps == 0 ? "–" : number(static_cast<double>(cell.steps)),
+                               number(static_cast<double>(cell.nfe))};
+  for (const auto& metric : metrics) {
+    const CellScore* score = cell.score(metric);
+    out.push_back(score != nullptr ? with_interval(score->measured) : "–");
+    if (metric == "frechet") out.push_back(score != nullptr ? difference_text(score->difference) : "–");
+  }
+  out.push_back(cell.distance ? with_interval(*cell.distance) : "–");
+  out.push_back(number(cell.order.value_or(NAN)));
+  out.push_back(short_number(cell.milliseconds()));
+  out.push_back(cell.pareto.value_or(false) ? "yes" : "");
+  return out;
+}
+
+void add_table(Page& page, const ComparisonTable& table, const std::string& model) {
+  const std::vector<CellResult> cells = table.cells_of(model);
+  const std::vector<std::string> metrics = metrics_of(cells);
   std::vector<std::string> head{"variant", "steps", "NFE"};
   for (const auto& metric : metrics) {
-    head.push_back(rows[0]["scores"][metric].value("name", metric));
-    if (metric == "frechet") head.push_back("less " + baseline);
+    const CellScore* score = cells.front().score(metric);
+    head.push_back(score != nullptr ? score->name : metric);
+    if (metric == "frechet") head.push_back("less " + baseline_of(table, model));
   }
   for (const char* more : {"distance to the ODE", "order", "ms an image", "Pareto"}) head.emplace_back(more);
-  for (const auto& row : rows) {
-    std::vector<std::string> line{row["variant"], row["steps"] == 0 ? "–" : number(row["steps"]), number(row["nfe"])};
-    for (const auto& metric : metrics) {
-      const bool there = row["scores"].contains(metric);
-      line.push_back(there ? with_interval(row["scores"][metric]) : "–");
-      if (metric == "frechet") line.push_back(there ? difference(row["scores"][metric]) : "–");
-    }
-    line.push_back(row.contains("distance") ? with_interval(row["distance"]) : "–");
-    line.push_back(number(row.value("order", ordered_json())));
-    line.push_back(short_number(1000 * row["seconds"].get<double>() / row["images"].get<double>()));
-    line.push_back(row.value("pareto", false) ? "yes" : "");
-    lines.push_back(std::move(line));
-  }
+  std::vector<std::vector<std::string>> lines;
+  for (const CellResult& cell : cells) lines.push_back(table_line(cell, metrics));
   page.table(head, lines);
 }
 
@@ -77,7 +86,8 @@ void add_images(Page& page, Comparison& comparison, std::size_t model) {
     for (const std::int64_t budget : budgets) {
       Tensor images;
       for (const CompareCell& cell : comparison.cells())
-        if (cell.model == model && cell.variant == v && cell.nfe == budget && comparison.drawn(cell))
+        if (cell.kind == CellKind::kVariant && cell.model == model && cell.variant == v && cell.nfe == budget &&
+            comparison.drawn(cell))
           images = comparison.images_of(cell, kShown);
       any = any || images.defined();
       if (images.defined() && !blank.defined()) blank = at::full_like(images, 255);
@@ -102,7 +112,7 @@ void add_images(Page& page, Comparison& comparison, std::size_t model) {
 
 }  // namespace
 
-std::string compare_page(Comparison& comparison, const ordered_json& table, const std::function<void(Page&)>& more) {
+std::string compare_page(Comparison& comparison, const ComparisonTable& table, const std::function<void(Page&)>& more) {
   const ComparePlan& plan = comparison.plan();
   Page page("edmund compare: " + plan.name, format("{} images a cell from seed {}, paired", plan.images, plan.seed));
   page.interactive();
@@ -110,26 +120,24 @@ std::string compare_page(Comparison& comparison, const ordered_json& table, cons
   const bool own_baselines =
       std::any_of(plan.models.begin(), plan.models.end(), [](const auto& model) { return !model.baseline.empty(); });
   std::vector<std::pair<std::string, std::string>> facts{
-      {"cells", std::to_string(table["cells"].size())},
+      {"cells", std::to_string(table.cells.size())},
       {"intervals", format("{} %, bootstrap of {} resamples of generated and real images, less its bias",
                            short_number(100 * plan.level), plan.resamples)},
       {"differences",
        format("to {} at the same budget, row by row of the same seeds; * where the interval leaves out 0",
               own_baselines ? "the model that each names as its baseline" : plan.baseline_name())}};
-  for (const auto& model : table["models"])
-    facts.push_back(
-        {model["name"], format("{}, {} images; features: {} {}", model["checkpoint"].get<std::string>(),
-                               human_count(model["trained_images"].get<double>()), model["features"].get<std::string>(),
-                               model["features_from"].get<std::string>())});
+  for (const ModelFacts& model : table.models)
+    facts.push_back({model.name, format("{}, {} images; features: {} {}", model.checkpoint,
+                                        human_count(static_cast<double>(model.trained_images)), model.features,
+                                        model.features_from)});
   page.facts(facts);
   page.paragraph(
       "A key of a plot hides its curve, with Shift it hides all others; Ctrl and the wheel zoom; a double click takes "
-      "all "
-      "back.");
+      "all back.");
   if (more) more(page);
   for (std::size_t m = 0; m < plan.models.size(); ++m) {
     const std::string& model = plan.models[m].name;
-    if (rows_of(table, model).empty()) continue;
+    if (table.cells_of(model).empty()) continue;
     page.section(model);
     add_plots(page, table, model);
     page.section(model + ": images");
@@ -138,34 +146,6 @@ std::string compare_page(Comparison& comparison, const ordered_json& table, cons
     add_table(page, table, model);
   }
   return page.html();
-}
-
-std::string compare_csv(const ordered_json& table) {
-  std::string out =
-      "model,variant,budget,steps,nfe,stochastic,images,seconds,metric,value,error,low,high,difference,"
-      "difference_low,difference_high,pareto,order\n";
-  const auto text = [](const ordered_json& from, const char* key) {
-    return from.contains(key) && from[key].is_number() ? number_text(from[key].get<double>()) : std::string();
-  };
-  const auto quoted = [](const std::string& name) {
-    std::string safe;
-    for (const char c : name) safe += c == '"' ? "\"\"" : std::string(1, c);
-    return "\"" + safe + "\"";
-  };
-  for (const auto& row : table["cells"]) {
-    ordered_json scores = row["scores"];
-    if (row.contains("distance")) scores["distance"] = row["distance"];
-    for (const auto& [metric, score] : scores.items()) {
-      const ordered_json d = score.value("difference", ordered_json::object());
-      out += format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", quoted(row["model"]),
-                    quoted(row["variant"]), text(row, "budget"), text(row, "steps"), text(row, "nfe"),
-                    row["stochastic"].get<bool>(), text(row, "images"), text(row, "seconds"), quoted(metric),
-                    text(score, "value"), text(score, "error"), text(score, "low"), text(score, "high"),
-                    text(d, "value"), text(d, "low"), text(d, "high"), row.value("pareto", false),
-                    metric == "distance" ? text(row, "order") : "");
-    }
-  }
-  return out;
 }
 
 }  // namespace edmund

@@ -64,12 +64,12 @@ std::string text_of(Options mapping) {
 template <typename Fits>
 std::int64_t last_that_fits(std::int64_t most, const Fits& fits) {
   std::int64_t last = 0;
-  for (std::int64_t low = 1, high = most; low <= high;) {
-    const std::int64_t middle = (low + high) / 2;
+  while (last < most) {
+    const std::int64_t middle = last + (most - last + 1) / 2;
     if (fits(middle))
-      last = middle, low = middle + 1;
+      last = middle;
     else
-      high = middle - 1;
+      most = middle - 1;
   }
   return last;
 }
@@ -130,8 +130,7 @@ Comparison::Comparison(const fs::path& file, const std::vector<std::string>& ove
     variants_.push_back(text_of(Options(variant).child("sampling")));
   }
   root.finish();
-  variants_.push_back(
-      format("{sampler: {type: rk45, rtol: {}, atol: {}, final: denoise}}", plan_.tolerance, plan_.tolerance));
+  solution_ = format("{sampler: {type: rk45, rtol: {}, atol: {}, final: denoise}}", plan_.tolerance, plan_.tolerance);
   if (out_.empty()) out_ = fs::path("runs") / plan_.name;
   loaded_.resize(plan_.models.size());
   for (std::size_t m = 0; m < plan_.models.size(); ++m) {
@@ -151,7 +150,7 @@ void Comparison::add_cells(std::size_t model) {
                                plan_.block, plan_.distance_images));
     cells_.push_back(std::move(cell));
   };
-  if (plan_.distance_images > 0) add({.variant = plan_.variants.size()});
+  if (plan_.distance_images > 0) add({.kind = CellKind::kSolution});
   for (std::size_t v = 0; v < plan_.variants.size(); ++v) {
     if (plan_.nfe.empty()) add({.variant = v});
     std::int64_t before = 0;
@@ -173,9 +172,10 @@ void Comparison::add_cells(std::size_t model) {
 }
 
 Sampling Comparison::sampling_of(const CompareCell& cell, std::string* resolved) {
-  const bool solution = cell.variant == plan_.variants.size();
-  Options sampling = Options::read_text(variants_[cell.variant],
-                                        solution ? "distance" : format("variant '{}'", plan_.variants[cell.variant]));
+  Options sampling =
+      cell.kind == CellKind::kSolution
+          ? Options::read_text(solution_, "distance")
+          : Options::read_text(variants_[cell.variant], format("variant '{}'", plan_.variants[cell.variant]));
   Sampling out =
       variant_sampling(sampling, cell.steps, loaded(cell.model).trained.experiment, loaded(cell.model).sampling);
   sampling.finish();

@@ -7,73 +7,67 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 namespace edmund {
 
-using nlohmann::ordered_json;
-
-std::vector<ordered_json> rows_of(const ordered_json& table, const std::string& model, const std::string& variant) {
-  std::vector<ordered_json> out;
-  for (const auto& row : table["cells"])
-    if (row["model"] == model && (variant.empty() || row["variant"] == variant)) out.push_back(row);
-  return out;
-}
-
 namespace {
 
-std::vector<std::string> variants_of(const ordered_json& table) {
+std::vector<std::string> variants_of(const ComparisonTable& table) {
   std::vector<std::string> out;
-  for (const auto& row : table["cells"])
-    if (const std::string name = row["variant"]; std::find(out.begin(), out.end(), name) == out.end())
-      out.push_back(name);
+  for (const CellResult& cell : table.cells)
+    if (std::ranges::find(out, cell.variant) == out.end()) out.push_back(cell.variant);
   return out;
 }
 
-// One curve a variant: what `value` takes from a row (null: left out) against `x`.
+// One curve a variant: what `value` takes from a cell (null: left out) against `x`.
 template <typename X, typename Value>
-std::vector<Series> curves(const ordered_json& table, const std::string& model, const X& x, const Value& value,
+std::vector<Series> curves(const ComparisonTable& table, const std::string& model, const X& x, const Value& value,
                            bool bars = true) {
   std::vector<Series> out;
   for (const auto& variant : variants_of(table)) {
     Series series{.label = variant};
-    for (const auto& row : rows_of(table, model, variant)) {
-      const ordered_json found = value(row);
-      if (!found.is_object() || !found["value"].is_number()) continue;
-      series.x.push_back(x(row));
-      series.y.push_back(found["value"]);
-      series.error.push_back(bars && found.contains("error") ? found["error"].get<double>() : 0.0);
+    for (const CellResult& cell : table.cells_of(model, variant)) {
+      const std::optional<Measured> found = value(cell);
+      if (!found || !std::isfinite(found->value)) continue;
+      series.x.push_back(x(cell));
+      series.y.push_back(found->value);
+      const double error = found->error.value_or(0.0);
+      series.error.push_back(bars && std::isfinite(error) ? error : 0.0);
     }
     out.push_back(std::move(series));
   }
   return out;
 }
 
-double nfe_of(const ordered_json& row) { return row["nfe"]; }
-double milliseconds_of(const ordered_json& row) {
-  return 1000 * row["seconds"].get<double>() / row["images"].get<double>();
-}
+double nfe_of(const CellResult& cell) { return static_cast<double>(cell.nfe); }
+double milliseconds_of(const CellResult& cell) { return cell.milliseconds(); }
 
 // The distance of the sets as they are: less its bias one may lie below 0, where a logarithm cannot follow.
-ordered_json frechet_of(const ordered_json& row) {
-  if (!row["scores"].contains("frechet")) return {};
-  ordered_json score = row["scores"]["frechet"];
-  if (score.contains("of_the_sets")) score["value"] = score["of_the_sets"];
-  return score;
+std::optional<Measured> frechet_of(const CellResult& cell) {
+  const CellScore* score = cell.score("frechet");
+  if (score == nullptr) return std::nullopt;
+  Measured out = score->measured;
+  out.value = out.of_the_sets.value_or(out.value);
+  return out;
 }
 
 // The cells that no other beats in both cost and distance, as the table marks them.
 template <typename Cost>
-Series pareto_front(std::vector<ordered_json> rows, const Cost& cost) {
+Series pareto_front(std::vector<CellResult> cells, const Cost& cost) {
   Series out{.label = "Pareto front", .reference = true};
-  std::erase_if(rows, [](const ordered_json& row) { return frechet_of(row).is_null(); });
-  std::stable_sort(rows.begin(), rows.end(), [&](const auto& a, const auto& b) { return cost(a) < cost(b); });
+  std::erase_if(cells, [](const CellResult& cell) { return cell.score("frechet") == nullptr; });
+  std::ranges::stable_sort(cells, {}, cost);
   double least = INFINITY;
-  for (const auto& row : rows) {
-    const double value = row["scores"]["frechet"]["value"];
+  for (const CellResult& cell : cells) {
+    const double value = cell.score("frechet")->measured.value;
     if (!(value < least)) continue;
-    if (!out.x.empty() && out.x.back() == cost(row)) out.x.pop_back(), out.y.pop_back();
-    out.x.push_back(cost(row));
-    out.y.push_back(frechet_of(row)["value"]);
+    if (!out.x.empty() && out.x.back() == cost(cell)) {
+      out.x.pop_back();
+      out.y.pop_back();
+    }
+    out.x.push_back(cost(cell));
+    out.y.push_back(frechet_of(cell)->value);
     least = value;
   }
   return out;
@@ -105,27 +99,25 @@ std::vector<Series> order_lines(const std::vector<Series>& curves) {
 }
 
 // Order between neighbouring budgets, at their geometric mean.
-std::vector<Series> local_orders(const ordered_json& table, const std::string& model) {
+std::vector<Series> local_orders(const ComparisonTable& table, const std::string& model) {
   std::vector<Series> out;
   for (const auto& variant : variants_of(table)) {
     Series series{.label = variant};
     double before = 0;
-    for (const auto& row : rows_of(table, model, variant)) {
-      if (row.contains("order")) {
-        series.x.push_back(std::sqrt(before * nfe_of(row)));
-        series.y.push_back(row["order"]);
+    for (const CellResult& cell : table.cells_of(model, variant)) {
+      if (cell.order) {
+        series.x.push_back(std::sqrt(before * nfe_of(cell)));
+        series.y.push_back(*cell.order);
       }
-      if (row.contains("distance")) before = nfe_of(row);
+      if (cell.distance) before = nfe_of(cell);
     }
     if (!series.x.empty()) out.push_back(std::move(series));
   }
   return out;
 }
 
-void add_distances(Page& page, const ordered_json& table, const std::string& model) {
-  const auto distance = [](const ordered_json& row) {
-    return row.contains("distance") ? row["distance"] : ordered_json();
-  };
+void add_distances(Page& page, const ComparisonTable& table, const std::string& model) {
+  const auto distance = [](const CellResult& cell) { return cell.distance; };
   std::vector<Series> distances = curves(table, model, nfe_of, distance);
   std::erase_if(distances, [](const Series& series) { return series.x.empty(); });
   if (distances.empty()) return;
@@ -155,34 +147,33 @@ void add_distances(Page& page, const ordered_json& table, const std::string& mod
 
 }  // namespace
 
-void add_plots(Page& page, const ordered_json& table, const std::string& model) {
-  const auto rows = rows_of(table, model);
-  const ordered_json first = rows.empty() ? ordered_json() : frechet_of(rows[0]);
+void add_plots(Page& page, const ComparisonTable& table, const std::string& model) {
+  const std::vector<CellResult> cells = table.cells_of(model);
+  const CellScore* first = cells.empty() ? nullptr : cells.front().score("frechet");
   std::vector<Guide> guides;
-  for (const auto& entry : table["models"])
-    if (entry["name"] == model && entry.contains("frechet_of_real_images"))
-      guides.push_back({"as many real images", entry["frechet_of_real_images"]});
+  for (const ModelFacts& facts : table.models)
+    if (facts.name == model && facts.frechet_of_real_images)
+      guides.push_back({"as many real images", *facts.frechet_of_real_images});
   const auto plot = [&](const std::string& against, const std::string& label, const auto& cost, bool bars) {
-    const std::string called = first["name"];
-    Plot out{.title = called + " against " + against,
+    Plot out{.title = first->name + " against " + against,
              .x_label = label,
-             .y_label = called,
+             .y_label = first->name,
              .series = curves(table, model, cost, frechet_of, bars),
              .log_x = true,
              .log_y = true,
              .width = 1100,
              .height = 520,
              .guides = guides};
-    out.series.push_back(pareto_front(rows, cost));
+    out.series.push_back(pareto_front(cells, cost));
     return svg(out);
   };
-  if (!first.is_null())
+  if (first != nullptr)
     page.figure(plot("evaluations", "network evaluations an image (NFE)", nfe_of, true),
                 format("Of the sets as they are, {} images: finite sets add what the line shows. The table has them "
                        "less that bias. Bars: standard errors. The wide line: the cells that no other beats in both.",
-                       table["images"].get<std::int64_t>()));
+                       table.images));
   add_distances(page, table, model);
-  if (!first.is_null()) page.figure(plot("time", "milliseconds an image", milliseconds_of, false));
+  if (first != nullptr) page.figure(plot("time", "milliseconds an image", milliseconds_of, false));
 }
 
 }  // namespace edmund

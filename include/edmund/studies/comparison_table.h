@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace edmund {
+
+/// A number with what is known of its uncertainty.
+struct Measured {
+  double value = 0.0;
+  std::optional<double> error = {};           // standard error
+  std::optional<double> low = {}, high = {};  // ends of the bootstrap's interval, together or not at all
+  std::optional<double> of_the_sets = {};     // the value before the bias of finite sets is taken away
+};
+
+/// One metric of a cell.
+struct CellScore {
+  std::string metric;  // key of the results: "frechet", "kid", "agreement", else the name
+  std::string name;    // what reports print: "Fréchet distance (classifier, 64-d)"
+  Measured measured = {};
+  std::optional<double> floor = {}, ceiling = {};  // what real images get, and noise
+  std::optional<Measured> difference = {};         // to the baseline, paired by seeds
+  std::vector<double> resampled = {};              // the bootstrap's values, kept for differences and not shown
+};
+
+/// What is known of a cell: a model sampled in one way. Kept beside its images without the last three.
+struct CellResult {
+  std::string model, variant;
+  std::int64_t budget = 0, steps = 0;  // 0: none, and as the variant's config says
+  std::int64_t nfe = 0;                // network evaluations an image
+  bool stochastic = false;             // draws noise beside that of the start
+  std::int64_t images = 0;
+  double seconds = 0.0;  // that drawing all of them took
+  std::vector<CellScore> scores = {};
+  std::optional<Measured> distance = {};  // RMS to the solution of the ODE from the same noise, values in [-1, 1]
+  std::string sampling = {};              // YAML
+  std::optional<bool> pareto = {};   // whether no other cell of the model beats it in evaluations and Fréchet distance
+  std::optional<double> order = {};  // of convergence, from the budget before: -d ln distance / d ln NFE
+
+  /// The score of this key, null if there is none.
+  const CellScore* score(std::string_view metric) const;
+  double milliseconds() const { return 1000 * seconds / static_cast<double>(images); }  // an image
+};
+
+/// Which model was compared, and with what its images were scored.
+struct ModelFacts {
+  std::string name, checkpoint;
+  std::int64_t trained_images = 0;
+  std::string weights;  // checksum
+  std::string features, features_from;
+  std::string baseline = {};                          // model that its differences are taken to; "": the comparison's
+  std::optional<double> frechet_of_real_images = {};  // of as many real images to the others
+};
+
+/// All results of a comparison.
+struct ComparisonTable {
+  std::string name;
+  std::int64_t images = 0;
+  std::uint64_t seed = 0;
+  double level = 0.0;
+  std::int64_t resamples = 0;
+  std::string baseline;
+  std::int64_t real = 0;
+  std::vector<CellResult> cells = {};
+  std::vector<ModelFacts> models = {};
+
+  /// Cells of a model, and of a variant if one is named.
+  std::vector<CellResult> cells_of(std::string_view model, std::string_view variant = "") const;
+};
+
+/// Sets `pareto` of the cells that have a Fréchet distance, and `order` where the cell before has a distance to the ODE
+/// of the same model and variant at fewer evaluations.
+void mark_pareto(std::vector<CellResult>& cells);
+void add_orders(std::vector<CellResult>& cells);
+
+}  // namespace edmund
