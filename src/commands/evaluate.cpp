@@ -64,61 +64,78 @@ void print(const ordered_json& result) {
                         number_text(std::round(score["ceiling"].get<double>() * 1e2) / 1e2));
 }
 
+// Those of a folder, or drawn.
+Generated images_to_score(const EvaluateFlags& flags, const Experiment& experiment, ImageGenerator& generator) {
+  if (!flags.folder.empty()) return images_in(flags.folder, experiment.shape);
+  const EvaluationSettings& settings = experiment.config.evaluation;
+  const auto numbers = consecutive(0, settings.images);
+  Progress progress("sampling", "images", settings.images);
+  Generated drawn = generator.draw(numbers, balanced_labels(experiment.shape, numbers), settings.seed,
+                                   {.progress = [&](std::int64_t done) { progress.update(done); }});
+  progress.finish();
+  return drawn;
+}
+
+ordered_json facts_of(const EvaluateFlags& flags, const TrainedModel& trained, const Generated& drawn,
+                      const FeatureExtractor& features) {
+  const Experiment& experiment = trained.experiment;
+  const std::string& sampling = experiment.sampling.name;
+  const bool own = flags.folder.empty();
+  return {{"name", !flags.name.empty() ? flags.name
+                   : own               ? sampling
+                                       : flags.folder},
+          {"sampling", own ? sampling : "images in " + flags.folder},
+          {"weights", flags.raw ? "raw" : "ema"},
+          {"trained_images", trained.images},
+          {"images", drawn.images.size(0)},
+          {"seed", experiment.config.evaluation.seed},
+          {"evaluations_per_image", drawn.evaluations},
+          {"seconds", drawn.seconds},
+          {"data", experiment.data->info().name},
+          {"features", features.name()},
+          {"features_from", features.provenance()}};
+}
+
+void add_agreement(ordered_json& result, const Generated& drawn, const FeatureExtractor& features) {
+  const Classifier* classifier = features.classifier();
+  if (!drawn.labels.defined() || !classifier) return;
+  const Estimate agreement = classifier->accuracy(drawn.images, drawn.labels);
+  result["class_agreement"] = agreement.value;
+  result["class_agreement_error"] = agreement.error;
+}
+
+// Beside the run's other scores, in place of one of the same name.
+void keep(const ordered_json& result, const std::filesystem::path& file) {
+  ordered_json all =
+      std::filesystem::exists(file) ? ordered_json::parse(read_file(file), nullptr, false) : ordered_json::array();
+  require(all.is_array(), "{}: damaged; delete it to start anew", file.string());
+  std::erase_if(all.get_ref<ordered_json::array_t&>(),
+                [&](const ordered_json& old) { return old.value("name", "") == result["name"]; });
+  all.push_back(result);
+  write_file(file, all.dump(2) + "\n");
+}
+
 ExitCode evaluate(const EvaluateFlags& flags) {
   TrainedModel trained =
       load_model(flags.target.path, flags.target.overrides, Needs::kData, flags.raw ? Weights::kRaw : Weights::kEma);
-  Experiment& experiment = trained.experiment;
+  const Experiment& experiment = trained.experiment;
+  const EvaluationSettings& evaluation = experiment.config.evaluation;
   const auto features = evaluation_features(experiment, trained.run.path / "cache");
-  ScoreSettings settings{.metrics = experiment.config.evaluation.metrics};
-  if (!experiment.config.evaluation.reference.empty())
-    settings.statistics = read_statistics(experiment.config.evaluation.reference);
+  ScoreSettings settings{.metrics = evaluation.metrics};
+  if (!evaluation.reference.empty()) settings.statistics = read_statistics(evaluation.reference);
   log::info("features: {} {}", features->name(), features->provenance());
 
   // Before anything is drawn: statistics of other features are refused at once.
-  const Reference reference(*features, read_all(*experiment.data).images, experiment.config.evaluation.seed, settings);
+  const Reference reference(*features, read_all(*experiment.data).images, evaluation.seed, settings);
 
   ImageGenerator generator(experiment.model, experiment.sampling, experiment.shape);
-  Generated drawn;
-  if (!flags.folder.empty()) {
-    drawn = images_in(flags.folder, experiment.shape);
-  } else {
-    const auto numbers = consecutive(0, experiment.config.evaluation.images);
-    Progress progress("sampling", "images", experiment.config.evaluation.images);
-    drawn = generator.draw(numbers, balanced_labels(experiment.shape, numbers), experiment.config.evaluation.seed,
-                           {.progress = [&](std::int64_t done) { progress.update(done); }});
-    progress.finish();
-  }
-  const std::string name = !flags.name.empty()     ? flags.name
-                           : !flags.folder.empty() ? flags.folder
-                                                   : experiment.sampling.name;
-  ordered_json result = {{"name", name},
-                         {"sampling", flags.folder.empty() ? experiment.sampling.name : "images in " + flags.folder},
-                         {"weights", flags.raw ? "raw" : "ema"},
-                         {"trained_images", trained.images},
-                         {"images", drawn.images.size(0)},
-                         {"seed", experiment.config.evaluation.seed},
-                         {"evaluations_per_image", drawn.evaluations},
-                         {"seconds", drawn.seconds},
-                         {"data", experiment.data->info().name},
-                         {"features", features->name()},
-                         {"features_from", features->provenance()}};
+  const Generated drawn = images_to_score(flags, experiment, generator);
+  ordered_json result = facts_of(flags, trained, drawn, *features);
   if (settings.statistics) result["reference"] = as_json(*settings.statistics);
   for (const Score& score : reference.scores(drawn.images)) result["scores"].push_back(as_json(score));
-  if (drawn.labels.defined())
-    if (const Classifier* classifier = features->classifier()) {
-      const Estimate agreement = classifier->accuracy(drawn.images, drawn.labels);
-      result["class_agreement"] = agreement.value;
-      result["class_agreement_error"] = agreement.error;
-    }
+  add_agreement(result, drawn, *features);
 
-  ordered_json all = std::filesystem::exists(trained.run.scores())
-                         ? ordered_json::parse(read_file(trained.run.scores()), nullptr, false)
-                         : ordered_json::array();
-  require(all.is_array(), "{}: damaged; delete it to start anew", trained.run.scores().string());
-  std::erase_if(all.get_ref<ordered_json::array_t&>(),
-                [&](const ordered_json& old) { return old.value("name", "") == name; });
-  all.push_back(result);
-  write_file(trained.run.scores(), all.dump(2) + "\n");
+  keep(result, trained.run.scores());
   if (!std::filesystem::exists(curvature_file(trained.run)))  // runs that an older version trained have none
     write_curvature(trained.run, generator, 4, experiment.config.seed);
   write_report(trained.run, parameter_count(experiment.model.network()));

@@ -117,56 +117,94 @@ void print(const std::vector<Judged>& rows, const Judged& optimized) {
   }
 }
 
-ExitCode optimize(const Flags& flags) {
+void check(const Flags& flags) {
   require(flags.steps >= 1 && flags.steps <= 100, "--steps: expected a number of grid points from 1 to 100, found {}",
           flags.steps);
   for (const auto& [name, value] :
        {std::pair{"--images", flags.images}, {"--held-out", flags.held_out}, {"--iterations", flags.iterations}})
     require(value >= 2 && value <= 1'000'000, "{}: expected 2 to 1000000, found {}", name, value);
+}
+
+GridTask task_of(const Experiment& experiment) {
+  const auto& schedule = experiment.sampling.schedule;
+  const TimeGrid& grid = experiment.sampling.grid;
+  return {.schedule = schedule,
+          .sampler = experiment.sampling.sampler,
+          .stepper = stepper(experiment),
+          .sigmas = {schedule->sigma(grid.t.back()), schedule->sigma(grid.t.front())}};
+}
+
+// What was found on the images of the search, and what it is worth on the held-out ones.
+struct Outcome {
+  FoundGrid found;
+  Judged optimized;
+  std::vector<Judged> standard;  // best first
+  double nearer = 0.0;           // share of the images that are nearer than with the best standard grid
+  double uncertainty = 0.0;      // of the converged ODE
+  double seconds = 0.0;
+  double gain() const { return standard.front().distance.value / optimized.distance.value; }
+};
+
+Outcome outcome_of(const Flags& flags, const Experiment& experiment, const GridTask& task) {
   const Stopwatch watch;
-  const TrainedModel trained = load_model(flags.target.path, flags.target.overrides, Needs::kModel);
-  const Experiment& experiment = trained.experiment;
-  const Sampling& sampling = experiment.sampling;
-  const GridTask task{
-      .schedule = sampling.schedule,
-      .sampler = sampling.sampler,
-      .stepper = stepper(experiment),
-      .sigmas = {sampling.schedule->sigma(sampling.grid.t.back()), sampling.schedule->sigma(sampling.grid.t.front())}};
   const auto standard = standard_grids(*task.schedule, task.sigmas, flags.steps);
   require(!standard.empty(), "--steps: no grid of {} different times on this schedule and network", flags.steps);
-
-  log::info("{} steps in place of {}: {} images to search with", flags.steps, sampling.name, flags.images);
-  const ConvergedImages search(task, drawn(experiment, flags.images, experiment.config.seed + 1));
-  const FoundGrid found = searched(search, flags, standard);
+  log::info("{} steps in place of {}: {} images to search with", flags.steps, experiment.sampling.name, flags.images);
+  const std::uint64_t seed = experiment.config.seed;
+  const ConvergedImages search(task, drawn(experiment, flags.images, seed + 1));
+  Outcome out{.found = searched(search, flags, standard)};
   log::info("comparing on {} other images", flags.held_out);
-  const ConvergedImages held_out(task, drawn(experiment, flags.held_out, experiment.config.seed));
-  const Judged optimized{{"optimized", found.sigmas}, held_out.distance(found.sigmas)};
-  const std::vector<Judged> rows = judged(held_out, standard);
-  const double nearer = (optimized.distance.each < rows.front().distance.each).to(at::kDouble).mean().item<double>();
-  const double seconds = watch.seconds();
+  const ConvergedImages held_out(task, drawn(experiment, flags.held_out, seed));
+  out.optimized = {{"optimized", out.found.sigmas}, held_out.distance(out.found.sigmas)};
+  out.standard = judged(held_out, standard);
+  const auto& best = out.standard.front().distance.each;
+  out.nearer = (out.optimized.distance.each < best).to(at::kDouble).mean().item<double>();
+  out.uncertainty = held_out.uncertainty();
+  out.seconds = watch.seconds();
+  return out;
+}
 
-  const std::filesystem::path out =
-      flags.out.empty() ? trained.run.path / format("grid-{}.yaml", flags.steps) : std::filesystem::path(flags.out);
+// The grid as a file that `sampling.grid={type: file}` takes, with its origin on top.
+void write_grid(const std::filesystem::path& file, const Outcome& outcome, const Flags& flags,
+                const TrainedModel& trained) {
+  const Judged& best = outcome.standard.front();
   const std::string about = format(
       "edmund optimize-grid: {} steps in place of {}, for {}\nMean distance to the converged ODE on {} held-out "
       "images: {} (best standard grid: {}, {})",
-      flags.steps, sampling.name, trained.checkpoint.string(), flags.held_out, optimized.distance.value,
-      rows.front().distance.value, rows.front().grid.name);
-  write_grid_file(out, found.sigmas, about);
+      flags.steps, trained.experiment.sampling.name, trained.checkpoint.string(), flags.held_out,
+      outcome.optimized.distance.value, best.distance.value, best.grid.name);
+  write_grid_file(file, outcome.found.sigmas, about);
+}
+
+ordered_json facts_of(const Outcome& outcome, const Flags& flags, const TrainedModel& trained, Interval sigmas) {
+  const FoundGrid& found = outcome.found;
   ordered_json facts = {{"checkpoint", trained.checkpoint.string()},
-                        {"sampling", sampling.name},
+                        {"sampling", trained.experiment.sampling.name},
                         {"steps", flags.steps},
-                        {"evaluations", optimized.distance.evaluations},
-                        {"sigma_range", {task.sigmas.low, task.sigmas.high}},
+                        {"evaluations", outcome.optimized.distance.evaluations},
+                        {"sigma_range", {sigmas.low, sigmas.high}},
                         {"images", {{"search", flags.images}, {"held_out", flags.held_out}}},
-                        {"reference_uncertainty", held_out.uncertainty()},
+                        {"reference_uncertainty", outcome.uncertainty},
                         {"search", {{"distance", found.distance}, {"sweeps", found.sweeps}, {"trials", found.trials}}},
-                        {"gain", rows.front().distance.value / optimized.distance.value},
-                        {"images_nearer_than_best_standard", nearer},
-                        {"seconds", seconds},
-                        {"grid_file", out.string()},
-                        {"optimized", facts_of(optimized)}};
-  for (const auto& row : rows) facts["standard"].push_back(facts_of(row));
+                        {"gain", outcome.gain()},
+                        {"images_nearer_than_best_standard", outcome.nearer},
+                        {"seconds", outcome.seconds}};
+  return facts;
+}
+
+ExitCode optimize(const Flags& flags) {
+  check(flags);
+  const TrainedModel trained = load_model(flags.target.path, flags.target.overrides, Needs::kModel);
+  const GridTask task = task_of(trained.experiment);
+  const Outcome outcome = outcome_of(flags, trained.experiment, task);
+
+  const std::filesystem::path out =
+      flags.out.empty() ? trained.run.path / format("grid-{}.yaml", flags.steps) : std::filesystem::path(flags.out);
+  write_grid(out, outcome, flags, trained);
+  ordered_json facts = facts_of(outcome, flags, trained, task.sigmas);
+  facts["grid_file"] = out.string();
+  facts["optimized"] = facts_of(outcome.optimized);
+  for (const auto& row : outcome.standard) facts["standard"].push_back(facts_of(row));
   std::filesystem::path json_file = out;
   write_file(json_file.replace_extension(".json"), facts.dump(2) + "\n");
   if (flags.json) {
@@ -175,12 +213,12 @@ ExitCode optimize(const Flags& flags) {
   }
   std::cout << format(
       "Mean distance to the converged ODE (itself known to {}), {} held-out images, {} evaluations each:\n",
-      held_out.uncertainty(), flags.held_out, optimized.distance.evaluations);
-  print(rows, optimized);
+      outcome.uncertainty, flags.held_out, outcome.optimized.distance.evaluations);
+  print(outcome.standard, outcome.optimized);
   std::cout << format(
       "nearer than the best standard grid: {} % of the images\ngrid: {}; use it with 'sampling.grid={type: file, file: "
       "{}}'\n",
-      std::round(100 * nearer), out.string(), out.string());
+      std::round(100 * outcome.nearer), out.string(), out.string());
   return ExitCode::kDone;
 }
 

@@ -6,6 +6,7 @@
 #include "edmund/samplers/sampler.h"
 #include "edmund/schedules/noise_schedule.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -66,6 +67,10 @@ class ConvergedImages {
   struct State {
     std::vector<Tensor> z;  // of each batch
   };
+  /// Root mean square of the error of the step between two levels of the trajectory, from the true
+  /// z; infinite where they are no two times.
+  double step_error(std::size_t from, std::size_t to) const;
+
   GridTask task_;
   std::vector<GridImages> images_;
   std::vector<double> levels_;  // of the trajectory, decreasing

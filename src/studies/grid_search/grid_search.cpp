@@ -69,6 +69,40 @@ TimeGrid grid_of(const NoiseSchedule& path, const std::vector<double>& sigmas) {
   return grid;
 }
 
+// What it costs to begin at a node, to go from one to a later one, and to end at one.
+struct PathCosts {
+  std::vector<double> first;              // [K]
+  std::vector<std::vector<double>> step;  // [K][K]
+  std::vector<double> last;               // [K]
+};
+
+// The N nodes, ascending, of least cost in all; none if every path is infinitely dear. Dynamic
+// programming over paths by their number of nodes and their last one.
+std::vector<std::size_t> cheapest_path(const PathCosts& costs, std::size_t N) {
+  const std::size_t K = costs.first.size();
+  std::vector<std::vector<double>> best(N, std::vector<double>(K, kInfinite));    // [n][j]: of n + 1 nodes up to j
+  std::vector<std::vector<std::size_t>> from(N, std::vector<std::size_t>(K, 0));  // the node before j on it
+  best[0] = costs.first;
+  for (std::size_t n = 1; n < N; ++n)
+    for (std::size_t i = 0; i < K; ++i)
+      for (std::size_t j = i + 1; j < K; ++j)
+        if (const double sum = best[n - 1][i] + costs.step[i][j]; sum < best[n][j]) {
+          best[n][j] = sum;
+          from[n][j] = i;
+        }
+  std::size_t at = 0;
+  double least = kInfinite;
+  for (std::size_t j = N - 1; j < K; ++j)
+    if (const double sum = best[N - 1][j] + costs.last[j]; sum < least) {
+      least = sum;
+      at = j;
+    }
+  if (!std::isfinite(least)) return {};
+  std::vector<std::size_t> out(N);
+  for (std::size_t n = N; n-- > 0; at = from[n][at]) out[n] = at;
+  return out;
+}
+
 }  // namespace
 
 ConvergedImages::ConvergedImages(GridTask task, std::vector<GridImages> images, std::int64_t steps)
@@ -126,52 +160,33 @@ std::vector<double> ConvergedImages::least_local_errors(std::int64_t steps, std:
   const double variance = deviation * deviation, end = task_.sigmas.low;
   const auto carried = [&](double sigma) { return std::sqrt((variance + end * end) / (variance + sigma * sigma)); };
 
-  // best[n][j]: least error of n + 1 levels of which candidate j is the last; from[n][j]: the one
-  // before it.
-  std::vector<std::vector<double>> best(N, std::vector<double>(K, kInfinite));
-  std::vector<std::vector<std::size_t>> from(N, std::vector<std::size_t>(K, 0));
-  for (std::size_t j = 0; j < K; ++j) {
-    const double sigma = levels_[nodes[j]];
-    best[0][j] =
-        carried(sigma) * rms(batches, [&](std::size_t b) { return sigma * images_[b].noise - states_[nodes[j]].z[b]; });
+  PathCosts costs{.first = {}, .step = std::vector(K, std::vector(K, kInfinite)), .last = {}};
+  for (const std::size_t node : nodes) {
+    const double sigma = levels_[node];
+    const auto to_start = [&](std::size_t b) { return sigma * images_[b].noise - states_[node].z[b]; };
+    const auto to_end = [&](std::size_t b) { return images_[b].denoiser(states_[node].z[b], sigma) - clean_.z[b]; };
+    costs.first.push_back(carried(sigma) * rms(batches, to_start));
+    costs.last.push_back(rms(batches, to_end));
   }
-  std::vector<std::vector<double>> step(K, std::vector<double>(K, kInfinite));
   for (std::size_t i = 0; i < K; ++i)
-    for (std::size_t j = i + 1; j < K; ++j) {
-      const TimeGrid pair = grid_of(*task_.schedule, {levels_[nodes[i]], levels_[nodes[j]]});
-      if (pair.t.empty()) continue;
-      const double s = task_.schedule->scale(pair.t[0]), s_next = task_.schedule->scale(pair.t[1]);
-      step[i][j] = carried(levels_[nodes[j]]) * rms(batches, [&](std::size_t b) {
-                     ForbiddenNoise none(kNoNoise);
-                     const Tensor x =
-                         task_.stepper(images_[b].denoiser, *task_.schedule, pair, s * states_[nodes[i]].z[b], none);
-                     return x / s_next - states_[nodes[j]].z[b];
-                   });
-    }
-  for (std::size_t n = 1; n < N; ++n)
-    for (std::size_t i = 0; i < K; ++i)
-      for (std::size_t j = i + 1; j < K; ++j)
-        if (const double sum = best[n - 1][i] + step[i][j]; sum < best[n][j]) {
-          best[n][j] = sum;
-          from[n][j] = i;
-        }
-  std::size_t at = 0;
-  double least = kInfinite;
-  for (std::size_t j = N - 1; j < K; ++j) {
-    const double sigma = levels_[nodes[j]];
-    const double sum = best[N - 1][j] + rms(batches, [&](std::size_t b) {
-                         return images_[b].denoiser(states_[nodes[j]].z[b], sigma) - clean_.z[b];
-                       });
-    if (sum < least) {
-      least = sum;
-      at = j;
-    }
-  }
-  require(std::isfinite(least), "no grid of {} steps between the noise levels {} and {}", steps, task_.sigmas.low,
+    for (std::size_t j = i + 1; j < K; ++j)
+      costs.step[i][j] = carried(levels_[nodes[j]]) * step_error(nodes[i], nodes[j]);
+  std::vector<double> out;
+  for (const std::size_t at : cheapest_path(costs, N)) out.push_back(levels_[nodes[at]]);
+  require(!out.empty(), "no grid of {} steps between the noise levels {} and {}", steps, task_.sigmas.low,
           task_.sigmas.high);
-  std::vector<double> out(N);
-  for (std::size_t n = N; n-- > 0; at = from[n][at]) out[n] = levels_[nodes[at]];
   return out;
+}
+
+double ConvergedImages::step_error(std::size_t from, std::size_t to) const {
+  const TimeGrid pair = grid_of(*task_.schedule, {levels_[from], levels_[to]});
+  if (pair.t.empty()) return kInfinite;
+  const double s = task_.schedule->scale(pair.t[0]), s_next = task_.schedule->scale(pair.t[1]);
+  return rms(images_.size(), [&](std::size_t b) {
+    ForbiddenNoise none(kNoNoise);
+    const Tensor x = task_.stepper(images_[b].denoiser, *task_.schedule, pair, s * states_[from].z[b], none);
+    return x / s_next - states_[to].z[b];
+  });
 }
 
 }  // namespace edmund
