@@ -6,6 +6,7 @@
 #include "edmund/core/progress.h"
 #include "edmund/core/stop.h"
 #include "edmund/core/stopwatch.h"
+#include "edmund/core/text.h"
 #include "edmund/generation/trajectory.h"
 #include "edmund/io/event_file.h"
 #include "edmund/io/image_io.h"
@@ -89,14 +90,14 @@ class Recorder {
 
 void warn_of_sigma_data(const Experiment& experiment) {
   Options preconditioning = Options(experiment.config.options).child("preconditioning");
-  if (preconditioning.text("type", "edm") != "edm") return;  // reading sigma_data would make it a key of the config
-  const double assumed = preconditioning.real("sigma_data", 0.5);
+  const auto assumed = parse_real(preconditioning.value("sigma_data"));  // as construct() read it
+  if (!assumed) return;
   const double measured = statistics(*experiment.data, 2000).std;
-  if (std::abs(assumed / measured - 1) > 0.2)
+  if (std::abs(*assumed / measured - 1) > 0.2)
     log::warn(
         "preconditioning.sigma_data is {}, but the images' standard deviation is {}; results suffer when they are far "
         "apart",
-        assumed, std::round(measured * 1000) / 1000);
+        *assumed, std::round(measured * 1000) / 1000);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
-// What users run. It answers at once what needs no LibTorch, whose loading alone takes a third of a
-// second, and becomes edmund-core, which lies beside it, for everything else. The answers are
-// edmund-core's own, taken down when it was built.
+// What users run: prints --help, --version and list without loading LibTorch, which takes a third of
+// a second, and execs edmund-core, the program beside it, for everything else. What it prints is
+// edmund-core's own output, recorded when that was built.
 
 #include "answers.h"
 
@@ -80,8 +80,8 @@ void find_libraries(const std::string& folder) {
 }
 
 // A large network reads hundreds of megabytes of transformed weights at each evaluation; in pages
-// of 4 KiB, finding those costs up to a sixth of it. glibc is told only by the environment that its
-// heap shall ask for large ones (Linux' default is to give them to whoever asks).
+// of 4 KiB, finding those costs up to a sixth of it. Only the environment makes glibc's heap
+// ask for large ones, which Linux by default gives to those who ask.
 void ask_for_large_pages() {
   const char* before = std::getenv("GLIBC_TUNABLES");
   std::string tunables = before != nullptr ? before : "";

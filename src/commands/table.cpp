@@ -3,7 +3,7 @@
 namespace edmund {
 
 CommandFactory make_train, make_sample, make_evaluate, make_likelihood, make_list, make_inspect, make_config,
-    make_doctor, make_bench, make_matrix, make_optimize_grid, make_stats, make_compare, make_ablate;
+    make_doctor, make_bench, make_matrix, make_optimize_grid, make_stats, make_compare, make_ablate, make_print_grid;
 
 namespace {
 constexpr Command kCommands[] = {
@@ -21,6 +21,7 @@ constexpr Command kCommands[] = {
     {"stats", "reference statistics of a data set's features, for evaluations", make_stats},
     {"list", "every schedule, sampler, network … that a config can name", make_list},
     {"inspect", "what a config or a trained model is: sizes, noise levels, coefficients", make_inspect},
+    {"grid", "the noise levels that a config's grid visits, as numbers or as a grid file", make_print_grid},
     {"config", "the config as it is understood, defaults and overrides included", make_config},
     {"bench", "how fast a config's network, training, sampling run here", make_bench},
     {"doctor", "whether this machine has what edmund needs", make_doctor},

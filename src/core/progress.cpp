@@ -15,10 +15,6 @@ namespace {
 
 constexpr double kRedraw = 0.1;  // seconds between two states of a live line
 
-double seconds_since(std::chrono::steady_clock::time_point then) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - then).count();
-}
-
 /// Cut to the width of the terminal: a live line that wraps cannot be erased. Bytes, of which UTF-8 has at least one a column.
 std::string fitting(std::string line) {
   winsize size = {};
@@ -46,32 +42,30 @@ Progress::Progress(std::string_view task, std::string_view unit, std::int64_t to
       total_(total),
       start_(start),
       done_(start),
-      told_(start),
+      shown_(start),
       interval_(interval),
-      terminal_(::isatty(STDERR_FILENO) == 1),
-      began_(std::chrono::steady_clock::now()),
-      shown_(began_) {}
+      terminal_(::isatty(STDERR_FILENO) == 1) {}
 
 Progress::~Progress() { finish(); }
 
 void Progress::update(std::int64_t done, std::string_view note) {
   done_ = done;
   note_ = note;
-  const bool due = seconds_since(shown_) >= (terminal_ ? kRedraw : interval_);
+  const bool due = since_shown_.seconds() >= (terminal_ ? kRedraw : interval_);
   if (finished_ || !due) return;
   show();
 }
 
 void Progress::finish() {
   if (finished_) return;
-  if (done_ != told_) show();
+  if (done_ != shown_) show();
   if (terminal_) log::end_live_line();
   finished_ = true;
 }
 
 void Progress::show() {
-  shown_ = std::chrono::steady_clock::now();
-  told_ = done_;
+  since_shown_ = {};
+  shown_ = done_;
   if (terminal_) {
     log::set_live_line(fitting(line()));
   } else {
@@ -80,7 +74,7 @@ void Progress::show() {
 }
 
 std::string Progress::line() const {
-  const double rate = static_cast<double>(done_ - start_) / std::max(seconds_since(began_), 1e-9);
+  const double rate = static_cast<double>(done_ - start_) / std::max(since_start_.seconds(), 1e-9);
   std::string out = format("{}  {}", task_, grouped(done_));
   if (total_ > 0) out += format("/{}", grouped(total_));
   out += format(" {}", unit_);
@@ -88,7 +82,7 @@ std::string Progress::line() const {
   out += format("  {} {}/s", rate_text(rate), unit_);
   if (total_ > done_ && rate > 0)
     out += format("  ETA {}", human_time(std::ceil(static_cast<double>(total_ - done_) / rate)));
-  if (done_ >= total_) out += format("  in {}", human_time(seconds_since(began_)));
+  if (done_ >= total_) out += format("  in {}", human_time(since_start_.seconds()));
   if (!note_.empty()) out += format("  {}", note_);
   return out;
 }

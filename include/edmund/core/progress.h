@@ -1,6 +1,7 @@
 #pragma once
 
-#include <chrono>
+#include "edmund/core/stopwatch.h"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -25,10 +26,10 @@ class Progress {
   void show();
   std::string line() const;
   std::string task_, unit_, note_;
-  std::int64_t total_, start_, done_, told_;
+  std::int64_t total_, start_, done_, shown_;
   double interval_;
   bool terminal_, finished_ = false;
-  std::chrono::steady_clock::time_point began_, shown_;
+  Stopwatch since_start_, since_shown_;
 };
 
 }  // namespace edmund

@@ -88,9 +88,9 @@ struct FoundGrid {
 
 /// Moves the levels of a grid, one at a time along ln σ with steps that grow and shrink, then all
 /// together along the way of the last sweep (Hooke & Jeeves 1961), until a sweep gains less than
-/// 0.1 % or `sweeps` are done. Order and range are kept. `heard` hears of each sweep.
+/// 0.1 % or `sweeps` are done. Order and range are kept. `swept` is called after each.
 FoundGrid refined_grid(const ConvergedImages& images, std::vector<double> start, std::int64_t sweeps,
-                       const std::function<void(std::int64_t sweep, double distance)>& heard = nullptr);
+                       const std::function<void(std::int64_t sweep, double distance)>& swept = nullptr);
 
 /// A grid that a config can name.
 struct StandardGrid {

@@ -123,14 +123,14 @@ std::vector<double> named(const NoiseSchedule& path, const std::string& yaml) {
 }  // namespace
 
 FoundGrid refined_grid(const ConvergedImages& images, std::vector<double> start, std::int64_t sweeps,
-                       const std::function<void(std::int64_t, double)>& heard) {
+                       const std::function<void(std::int64_t, double)>& swept) {
   Search search(images, start);
   FoundGrid found{.start = search.value()};
   while (found.sweeps < sweeps && !search.still()) {
     const double before = search.value();
     search.sweep();
     ++found.sweeps;
-    if (heard) heard(found.sweeps, search.value());
+    if (swept) swept(found.sweeps, search.value());
     // The first sweeps find the size of the steps, gain or not.
     if (found.sweeps > 3 && search.value() > (1 - kLeastGain) * before) break;
   }

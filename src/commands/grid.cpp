@@ -1,0 +1,38 @@
+// grid: the noise levels that a config's grid visits, one a line and to the last digit, for other
+// programs, or as a grid file.
+//
+//   edmund grid CONFIG|RUN [sampling.grid.steps=10 …] [--out FILE.yaml] [--json]
+
+#include "edmund/app/config.h"
+#include "edmund/commands/command.h"
+#include "edmund/core/format.h"
+
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+namespace edmund {
+
+Action make_print_grid(CLI::App& arguments) {
+  const auto target = std::make_shared<Target>();
+  const auto out = std::make_shared<std::string>();
+  const auto json = std::make_shared<bool>(false);
+  add_target(arguments, *target, "CONFIG.yaml or RUN");
+  arguments.add_option("--out", *out, "also writes a file that 'sampling.grid={type: file, file: FILE}' reads");
+  arguments.add_flag("--json", *json, "sigma, t and s of each level, as JSON");
+  return [=] {
+    const Sampling sampling = construct(parse(options_of(*target)), Needs::kSettings).sampling;
+    std::vector<double> sigmas;
+    nlohmann::ordered_json levels = nlohmann::ordered_json::array();
+    for (const double t : sampling.grid.t) {
+      sigmas.push_back(sampling.schedule->sigma(t));
+      levels.push_back({{"sigma", sigmas.back()}, {"t", t}, {"s", sampling.schedule->scale(t)}});
+      if (!*json) std::cout << number_text(sigmas.back()) << '\n';
+    }
+    if (*json) std::cout << nlohmann::ordered_json{{"sampling", sampling.name}, {"levels", levels}}.dump(2) << '\n';
+    if (!out->empty()) write_grid_file(*out, sigmas, "edmund grid: " + sampling.name);
+    return ExitCode::kDone;
+  };
+}
+
+}  // namespace edmund
