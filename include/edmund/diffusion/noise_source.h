@@ -22,13 +22,14 @@ class NoiseSource {
   virtual ops::Term scaled(double std, at::IntArrayRef image_shape) { return {std, normal(image_shape)}; }
 };
 
-/// The k-th call gives image i the draw (seed, stream, i, k) of a counter-based generator: the same numbers whatever the batch size, thread
-/// count or device.
+/// The k-th call gives image i the draw (seed, stream, i, k) of a counter-based generator: the same
+/// numbers whatever the batch size, thread count or device.
 class PhiloxNoise : public NoiseSource {
  public:
   PhiloxNoise(std::uint64_t seed, const std::vector<std::int64_t>& images, at::ScalarType dtype, at::Device device,
               Stream stream = Stream::kLatent);
-  /// Of images whose numbers, int64 [B], lie on the device that the draws are wanted on; recorded work reads them anew.
+  /// Of images whose numbers, int64 [B], lie on the device that the draws are wanted on; recorded
+  /// work reads them anew.
   PhiloxNoise(std::uint64_t seed, Tensor images, at::ScalarType dtype, Stream stream = Stream::kLatent);
   Tensor normal(at::IntArrayRef image_shape) override;
   ops::Term scaled(double std, at::IntArrayRef image_shape) override;
