@@ -1,4 +1,4 @@
-// cosine — trigonometric path (Nichol & Dhariwal 2021, eq. 17, without its offset of 0.008).
+// cosine — trigonometric schedule (Nichol & Dhariwal 2021, eq. 17, without its offset of 0.008).
 //
 //   s(t) = cos(πt/2),  σ(t) = tan(πt/2),  t in [t_min, t_max]
 //
@@ -16,22 +16,18 @@ constexpr double kQuarter = std::numbers::pi / 2;
 
 class CosineSchedule : public NoiseSchedule {
  public:
-  explicit CosineSchedule(Interval times) : times_(times) {}
-
-  Interval times() const override { return times_; }
-  Interval domain() const override { return {times_.low, 0.5 * (times_.high + 1)}; }
-  double scale(double t) const override { return std::cos(kQuarter * inside(t)); }
-  double sigma(double t) const override { return std::tan(kQuarter * inside(t)); }
-  double scale_rate(double t) const override { return -kQuarter * std::sin(kQuarter * inside(t)); }
-  double sigma_rate(double t) const override {
-    const double sigma = this->sigma(t);
-    return kQuarter * (1 + sigma * sigma);
-  }
-  double time(double sigma) const override { return inside(std::atan(sigma) / kQuarter); }
-  std::optional<double> clean_time() const override { return 0.0; }
+  explicit CosineSchedule(Interval times)
+      : NoiseSchedule({.times = times, .reach = 0.5 * (times.high + 1), .clean_time = 0.0}) {}
 
  private:
-  Interval times_;
+  double s(double t) const override { return std::cos(kQuarter * t); }
+  double sigma_of(double t) const override { return std::tan(kQuarter * t); }
+  double s_dot(double t) const override { return -kQuarter * std::sin(kQuarter * t); }
+  double sigma_dot(double t) const override {
+    const double sigma = sigma_of(t);
+    return kQuarter * (1 + sigma * sigma);
+  }
+  double time_of(double sigma) const override { return std::atan(sigma) / kQuarter; }
 };
 
 }  // namespace

@@ -28,44 +28,47 @@ struct Line {
 class DdpmSchedule : public NoiseSchedule {
  public:
   // log_alpha_bar: ln ᾱ_t, strictly decreasing.
-  DdpmSchedule(const std::vector<double>& log_alpha_bar, bool log_sigma_linear) : log_sigma_linear_(log_sigma_linear) {
-    for (const double value : log_alpha_bar) {
-      levels_.push_back(std::sqrt(std::expm1(-value)));
-      knots_.push_back(log_sigma_linear ? std::log(levels_.back()) : 0.5 * value);
-    }
+  DdpmSchedule(const std::vector<double>& log_alpha_bar, bool log_sigma_linear)
+      : NoiseSchedule({.times = {1.0, static_cast<double>(log_alpha_bar.size())}, .levels = sigmas_of(log_alpha_bar)}),
+        log_sigma_linear_(log_sigma_linear) {
+    for (std::size_t i = 0; i < log_alpha_bar.size(); ++i)
+      knots_.push_back(log_sigma_linear ? std::log(levels()[i]) : 0.5 * log_alpha_bar[i]);
   }
 
-  Interval times() const override { return {1.0, static_cast<double>(levels_.size())}; }
-  double scale(double t) const override {
+ private:
+  double s(double t) const override {
     if (!log_sigma_linear_) return std::exp(line(t).value);
-    const double sigma = this->sigma(t);
+    const double sigma = sigma_of(t);
     return 1 / std::sqrt(1 + sigma * sigma);
   }
-  double sigma(double t) const override {
+  double sigma_of(double t) const override {
     const double value = line(t).value;
     return log_sigma_linear_ ? std::exp(value) : std::sqrt(std::expm1(-2 * value));
   }
-  double sigma_rate(double t) const override {
-    const double sigma = this->sigma(t), slope = line(t).slope;
+  double sigma_dot(double t) const override {
+    const double sigma = sigma_of(t), slope = line(t).slope;
     return log_sigma_linear_ ? sigma * slope : -slope * (sigma + 1 / sigma);
   }
-  double scale_rate(double t) const override {
-    const double s = scale(t);
-    return -sigma(t) * sigma_rate(t) * s * s * s;
+  double s_dot(double t) const override {
+    const double s = this->s(t);
+    return -sigma_of(t) * sigma_dot(t) * s * s * s;
   }
-  double time(double sigma) const override {
-    const auto above = std::upper_bound(levels_.begin(), levels_.end(), sigma);
+  double time_of(double sigma) const override {
+    const std::vector<double>& table = levels();
+    const auto above = std::upper_bound(table.begin(), table.end(), sigma);
     const auto i =
-        static_cast<std::size_t>(std::clamp<std::ptrdiff_t>(above - levels_.begin(), 1, std::ssize(levels_) - 1));
-    if (sigma == levels_[i - 1]) return static_cast<double>(i);
+        static_cast<std::size_t>(std::clamp<std::ptrdiff_t>(above - table.begin(), 1, std::ssize(table) - 1));
+    if (sigma == table[i - 1]) return static_cast<double>(i);
     const double value = log_sigma_linear_ ? std::log(sigma) : -0.5 * std::log1p(sigma * sigma);
-    return inside(static_cast<double>(i) + (value - knots_[i - 1]) / (knots_[i] - knots_[i - 1]));
+    return static_cast<double>(i) + (value - knots_[i - 1]) / (knots_[i] - knots_[i - 1]);
   }
-  std::vector<double> levels() const override { return levels_; }
 
- private:
+  static std::vector<double> sigmas_of(const std::vector<double>& log_alpha_bar) {
+    std::vector<double> out;
+    for (const double value : log_alpha_bar) out.push_back(std::sqrt(std::expm1(-value)));
+    return out;
+  }
   Line line(double t) const {
-    t = inside(t);
     const auto i =
         static_cast<std::size_t>(std::max(std::ceil(t), 2.0)) - 1;  // between entries i - 1 and i, counted from 0
     const double slope = knots_[i] - knots_[i - 1];
@@ -73,7 +76,7 @@ class DdpmSchedule : public NoiseSchedule {
   }
 
   bool log_sigma_linear_;
-  std::vector<double> levels_, knots_;
+  std::vector<double> knots_;  // ln σ or ln s of each entry
 };
 
 std::vector<double> log_alpha_bars(std::vector<double> betas, bool zero_terminal_snr) {

@@ -1,4 +1,5 @@
-// edm — noise level as time, no scaling: straight trajectories (Karras et al. 2022, table 1, "ours").
+// edm — noise level as time, no scaling: straight trajectories (Karras et al. 2022, table 1,
+// "ours").
 //
 //   s(t) = 1,  σ(t) = t,  t in [sigma_min, sigma_max]
 //
@@ -11,19 +12,14 @@ namespace {
 
 class EdmSchedule : public NoiseSchedule {
  public:
-  explicit EdmSchedule(Interval times) : times_(times) {}
-
-  Interval times() const override { return times_; }
-  Interval domain() const override { return {times_.low, 1e100}; }
-  double scale(double t) const override { return inside(t), 1.0; }
-  double sigma(double t) const override { return inside(t); }
-  double scale_rate(double t) const override { return inside(t), 0.0; }
-  double sigma_rate(double t) const override { return inside(t), 1.0; }
-  double time(double sigma) const override { return inside(sigma); }
-  std::optional<double> clean_time() const override { return 0.0; }
+  explicit EdmSchedule(Interval times) : NoiseSchedule({.times = times, .reach = 1e100, .clean_time = 0.0}) {}
 
  private:
-  Interval times_;
+  double s(double) const override { return 1.0; }
+  double sigma_of(double t) const override { return t; }
+  double s_dot(double) const override { return 0.0; }
+  double sigma_dot(double) const override { return 1.0; }
+  double time_of(double sigma) const override { return sigma; }
 };
 
 }  // namespace

@@ -9,30 +9,21 @@
 //   t_max  1 - 1e-3   largest time, < 1
 #include "edmund/schedules/noise_schedule.h"
 
-#include <algorithm>
-
 namespace edmund::schedules {
 namespace {
 
 class FlowSchedule : public NoiseSchedule {
  public:
-  explicit FlowSchedule(Interval times) : times_(times) {}
-
-  Interval times() const override { return times_; }
-  Interval domain() const override { return {times_.low, 0.5 * (times_.high + 1)}; }
-  double scale(double t) const override { return 1 - inside(t); }
-  double sigma(double t) const override { return inside(t) / (1 - inside(t)); }
-  double scale_rate(double t) const override { return inside(t), -1.0; }
-  double sigma_rate(double t) const override {
-    const double s = scale(t);
-    return 1 / (s * s);
-  }
-  double time(double sigma) const override { return inside(sigma / (1 + sigma)); }
-  std::optional<double> clean_time() const override { return 0.0; }
-  Interval sampling_sigmas() const override { return {std::max(0.002, sigmas().low), std::min(80.0, sigmas().high)}; }
+  explicit FlowSchedule(Interval times)
+      : NoiseSchedule(
+            {.times = times, .reach = 0.5 * (times.high + 1), .clean_time = 0.0, .usual_sigmas = {0.002, 80.0}}) {}
 
  private:
-  Interval times_;
+  double s(double t) const override { return 1 - t; }
+  double sigma_of(double t) const override { return t / (1 - t); }
+  double s_dot(double) const override { return -1.0; }
+  double sigma_dot(double t) const override { return 1 / ((1 - t) * (1 - t)); }
+  double time_of(double sigma) const override { return sigma / (1 + sigma); }
 };
 
 }  // namespace

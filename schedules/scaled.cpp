@@ -1,33 +1,37 @@
-#include "wrapped.h"
+#include "edmund/schedules/wrapped_schedule.h"
 
 #include <cmath>
 
 namespace edmund {
 namespace {
 
-class UnitScale : public Wrapped {
+class UnitScale : public WrappedSchedule {
  public:
-  using Wrapped::Wrapped;
-  double scale(double t) const override { return inside(t), 1.0; }
-  double scale_rate(double t) const override { return inside(t), 0.0; }
+  using WrappedSchedule::WrappedSchedule;
+
+ private:
+  double s(double) const override { return 1.0; }
+  double s_dot(double) const override { return 0.0; }
 };
 
-class VariancePreservingScale : public Wrapped {
+class VariancePreservingScale : public WrappedSchedule {
  public:
-  using Wrapped::Wrapped;
-  double scale(double t) const override { return 1 / std::hypot(1.0, sigma(t)); }
-  double scale_rate(double t) const override {
-    const double s = scale(t);
-    return -sigma(t) * sigma_rate(t) * s * s * s;
+  using WrappedSchedule::WrappedSchedule;
+
+ private:
+  double s(double t) const override { return 1 / std::hypot(1.0, inner().sigma(t)); }
+  double s_dot(double t) const override {
+    const double s = this->s(t);
+    return -inner().sigma(t) * inner().sigma_rate(t) * s * s * s;
   }
 };
 
 }  // namespace
 
-std::unique_ptr<NoiseSchedule> scaled(std::unique_ptr<NoiseSchedule> path, Scale scale) {
-  if (scale == Scale::kUnit) return std::make_unique<UnitScale>(std::move(path));
-  if (scale == Scale::kVariancePreserving) return std::make_unique<VariancePreservingScale>(std::move(path));
-  return path;
+std::unique_ptr<NoiseSchedule> scaled(std::unique_ptr<NoiseSchedule> schedule, Scale scale) {
+  if (scale == Scale::kUnit) return std::make_unique<UnitScale>(std::move(schedule));
+  if (scale == Scale::kVariancePreserving) return std::make_unique<VariancePreservingScale>(std::move(schedule));
+  return schedule;
 }
 
 }  // namespace edmund

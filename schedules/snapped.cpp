@@ -1,37 +1,34 @@
 #include "edmund/core/error.h"
-#include "wrapped.h"
+#include "edmund/schedules/nearest_level.h"
+#include "edmund/schedules/wrapped_schedule.h"
 
-#include <algorithm>
+#include <utility>
 
 namespace edmund {
 namespace {
 
-class Snapped : public Wrapped {
- public:
-  Snapped(std::unique_ptr<NoiseSchedule> path, std::vector<double> levels)
-      : Wrapped(std::move(path)), levels_(std::move(levels)) {}
+Clock with_levels(Clock clock, std::vector<double> levels) {
+  clock.levels = std::move(levels);
+  clock.levels_only = true;
+  return clock;
+}
 
-  double time(double sigma) const override {
-    const auto above = std::lower_bound(levels_.begin(), levels_.end(), sigma);
-    if (above == levels_.end()) return path().time(levels_.back());
-    if (above == levels_.begin()) return path().time(*above);
-    const double below = *(above - 1);
-    return path().time(sigma - below < *above - sigma ? below : *above);
-  }
-  double snap(double t) const override { return time(sigma(t)); }
-  std::vector<double> levels() const override { return levels_; }
+class Snapped : public WrappedSchedule {
+ public:
+  Snapped(std::shared_ptr<const NoiseSchedule> schedule, std::vector<double> levels)
+      : WrappedSchedule(schedule, with_levels(schedule->clock(), std::move(levels))) {}
 
  private:
-  std::vector<double> levels_;
+  double time_of(double sigma) const override { return inner().time(nearest_level(levels(), sigma)); }
 };
 
 }  // namespace
 
-std::unique_ptr<NoiseSchedule> snapped(std::unique_ptr<NoiseSchedule> path, std::vector<double> levels) {
-  const double low = path->sigma(path->domain().low), high = path->sigma(path->domain().high);
+std::unique_ptr<NoiseSchedule> snapped(std::unique_ptr<NoiseSchedule> schedule, std::vector<double> levels) {
+  const double low = schedule->sigma(schedule->domain().low), high = schedule->sigma(schedule->domain().high);
   std::erase_if(levels, [&](double level) { return level < low || level > high; });
   require(!levels.empty(), "schedule: none of the noise levels that the network knows lies in [{}, {}]", low, high);
-  return std::make_unique<Snapped>(std::move(path), std::move(levels));
+  return std::make_unique<Snapped>(std::move(schedule), std::move(levels));
 }
 
 }  // namespace edmund

@@ -1,8 +1,4 @@
-#include "edmund/core/error.h"
 #include "edmund/schedules/noise_schedule.h"
-
-#include <algorithm>
-#include <cmath>
 
 namespace edmund {
 namespace schedules {
@@ -12,36 +8,34 @@ ScheduleFactory make_cosine, make_ddpm, make_edm, make_flow, make_sub_vp, make_v
 }  // namespace schedules
 namespace {
 
-constexpr Entry<ScheduleFactory> kSchedules[] = {
-    {"edm", "σ = t, s = 1", "Karras et al. 2022, table 1", schedules::make_edm},
-    {"vp", "variance-preserving SDE, linear β", "Song et al. 2021, eq. 11", schedules::make_vp},
-    {"ve", "variance-exploding SDE: σ geometric in t, or √t", "Song et al. 2021, eq. 9", schedules::make_ve},
-    {"sub_vp", "sub-VP SDE, linear β", "Song et al. 2021, eq. 12", schedules::make_sub_vp},
-    {"cosine", "s = cos, σ = tan", "Nichol & Dhariwal 2021, eq. 17", schedules::make_cosine},
-    {"flow", "straight lines, s = 1 - t", "Liu et al. 2023; Lipman et al. 2023", schedules::make_flow},
-    {"ddpm", "table of N discrete betas", "Ho et al. 2020", schedules::make_ddpm},
+constexpr std::string_view kEdm[] = {"sigma_min: 1e-5, sigma_max: 1e4"};
+constexpr std::string_view kVp[] = {"t_min: 1e-5", "sigma_min: 1e-3, sigma_max: 1e4",
+                                    "t_min: 0.05, sigma_min: 0.1, sigma_max: 5", "beta_min: 20, beta_max: 0.1",
+                                    "beta_min: 0, beta_max: 20"};
+constexpr std::string_view kVe[] = {"clock: sqrt", "clock: sqrt, scale: variance_preserving",
+                                    "sigma_min: 1e-3, sigma_max: 1e4"};
+constexpr std::string_view kSubVp[] = {"t_min: 1e-5"};
+constexpr std::string_view kNearlyAll[] = {"t_min: 1e-6, t_max: 0.999999"};
+constexpr std::string_view kDdpm[] = {"betas: cosine",
+                                      "betas: scaled_linear",
+                                      "betas: sigmoid",
+                                      "interpolation: linear_log_alpha",
+                                      "betas: scaled_linear, zero_terminal_snr: true",
+                                      "betas: cosine, N: 50, interpolation: linear_log_alpha",
+                                      "N: 2, beta_start: 0.1, beta_end: 0.9"};
+
+constexpr ScheduleEntry kSchedules[] = {
+    {"edm", "σ = t, s = 1", "Karras et al. 2022, table 1", schedules::make_edm, kEdm},
+    {"vp", "variance-preserving SDE, linear β", "Song et al. 2021, eq. 11", schedules::make_vp, kVp},
+    {"ve", "variance-exploding SDE: σ geometric in t, or √t", "Song et al. 2021, eq. 9", schedules::make_ve, kVe},
+    {"sub_vp", "sub-VP SDE, linear β", "Song et al. 2021, eq. 12", schedules::make_sub_vp, kSubVp},
+    {"cosine", "s = cos, σ = tan", "Nichol & Dhariwal 2021, eq. 17", schedules::make_cosine, kNearlyAll},
+    {"flow", "straight lines, s = 1 - t", "Liu et al. 2023; Lipman et al. 2023", schedules::make_flow, kNearlyAll},
+    {"ddpm", "table of N discrete betas", "Ho et al. 2020", schedules::make_ddpm, kDdpm},
 };
 
 }  // namespace
 
-std::span<const Entry<ScheduleFactory>> schedule_table() { return kSchedules; }
-
-std::unique_ptr<NoiseSchedule> make_schedule(Options& options) {
-  auto path = chosen(schedule_table(), options, "edm").make(options);
-  const std::string scale = options.choice("scale", "own", {"own", "unit", "variance_preserving"});
-  return scaled(std::move(path), scale == "unit"  ? Scale::kUnit
-                                 : scale == "own" ? Scale::kOwn
-                                                  : Scale::kVariancePreserving);
-}
-
-double NoiseSchedule::inside(double t) const {
-  const Interval domain = this->domain();
-  if (domain.contains(t)) return t;
-  const double near = std::clamp(t, domain.low, domain.high);
-  // The slack is rounding of t where it comes from σ or from t + h: relative to t, absolute where t is 0.
-  require(std::abs(t - near) <= 1e-9 * std::max(std::abs(near), 1e-3), "time {} lies outside the schedule's [{}, {}]",
-          t, domain.low, domain.high);
-  return near;
-}
+std::span<const ScheduleEntry> schedule_table() { return kSchedules; }
 
 }  // namespace edmund

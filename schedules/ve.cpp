@@ -15,35 +15,33 @@ namespace {
 
 class GeometricVe : public NoiseSchedule {
  public:
-  explicit GeometricVe(Interval sigmas) : low_(sigmas.low), log_ratio_(std::log(sigmas.high / sigmas.low)) {}
-
-  Interval times() const override { return {0.0, 1.0}; }
-  Interval domain() const override { return {0.0, 2.0}; }
-  double scale(double t) const override { return inside(t), 1.0; }
-  double sigma(double t) const override { return low_ * std::exp(log_ratio_ * inside(t)); }
-  double scale_rate(double t) const override { return inside(t), 0.0; }
-  double sigma_rate(double t) const override { return log_ratio_ * sigma(t); }
-  double time(double sigma) const override { return inside(std::log(sigma / low_) / log_ratio_); }
+  explicit GeometricVe(Interval sigmas)
+      : NoiseSchedule({.times = {0.0, 1.0}, .reach = 2.0}),
+        low_(sigmas.low),
+        log_ratio_(std::log(sigmas.high / sigmas.low)) {}
 
  private:
+  double s(double) const override { return 1.0; }
+  double sigma_of(double t) const override { return low_ * std::exp(log_ratio_ * t); }
+  double s_dot(double) const override { return 0.0; }
+  double sigma_dot(double t) const override { return log_ratio_ * sigma_of(t); }
+  double time_of(double sigma) const override { return std::log(sigma / low_) / log_ratio_; }
+
   double low_, log_ratio_;
 };
 
 class SqrtVe : public NoiseSchedule {
  public:
-  explicit SqrtVe(Interval sigmas) : times_{sigmas.low * sigmas.low, sigmas.high * sigmas.high} {}
-
-  Interval times() const override { return times_; }
-  Interval domain() const override { return {times_.low, 1e100}; }
-  double scale(double t) const override { return inside(t), 1.0; }
-  double sigma(double t) const override { return std::sqrt(inside(t)); }
-  double scale_rate(double t) const override { return inside(t), 0.0; }
-  double sigma_rate(double t) const override { return 0.5 / std::sqrt(inside(t)); }
-  double time(double sigma) const override { return inside(sigma * std::abs(sigma)); }
-  std::optional<double> clean_time() const override { return 0.0; }
+  explicit SqrtVe(Interval sigmas)
+      : NoiseSchedule(
+            {.times = {sigmas.low * sigmas.low, sigmas.high * sigmas.high}, .reach = 1e100, .clean_time = 0.0}) {}
 
  private:
-  Interval times_;
+  double s(double) const override { return 1.0; }
+  double sigma_of(double t) const override { return std::sqrt(t); }
+  double s_dot(double) const override { return 0.0; }
+  double sigma_dot(double t) const override { return 0.5 / std::sqrt(t); }
+  double time_of(double sigma) const override { return sigma * sigma; }
 };
 
 }  // namespace

@@ -3,7 +3,7 @@
 //
 //   edmund matrix [--out DIR] [--quick] [--threads N] [--json]      DIR (default matrix): matrix.json, matrix.html
 //
-// Exit code 1 if a cell breaks its sampler's promise.
+// Exit code 1 if a schedule breaks its contract, a cell its sampler's promise, or a config is refused without need.
 #include "edmund/studies/matrix.h"
 
 #include "edmund/commands/command.h"
@@ -43,22 +43,14 @@ ExitCode measure(const Flags& flags) {
   write_file(out / "matrix.json", json);
   write_file(out / "matrix.html", matrix_page(matrix));
 
-  std::int64_t refused = 0, broken = 0;
-  for (const auto& cell : matrix.cells) {
-    if (!cell.refusal.empty()) ++refused;
-    const std::string found = complaint(cell);
-    if (found.empty()) continue;
-    ++broken;
-    log::warn("{} on {}, {}: {}", cell.sampler, cell.schedule, cell.preconditioning, found);
-  }
+  const std::vector<std::string> broken = complaints(matrix);
+  for (const auto& line : broken) log::warn("{}", line);
   if (flags.json)
     std::cout << json;
   else
-    std::cout << format("{} cells in {} s: {} as stated, {} refused by their configs, {} not as stated; {}\n",
-                        matrix.cells.size(), static_cast<std::int64_t>(matrix.seconds + 0.5),
-                        std::ssize(matrix.cells) - refused - broken, refused, broken,
+    std::cout << format("{}, in {} s; {}\n", summary(matrix), static_cast<std::int64_t>(matrix.seconds + 0.5),
                         std::filesystem::absolute(out / "matrix.html").string());
-  return broken == 0 ? ExitCode::kDone : ExitCode::kFailure;
+  return broken.empty() ? ExitCode::kDone : ExitCode::kFailure;
 }
 
 }  // namespace

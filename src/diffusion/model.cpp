@@ -14,7 +14,8 @@
 namespace edmund {
 namespace {
 
-// Options of the first parameter that is found; looking at all of them would cost as much as a small layer.
+// Options of the first parameter that is found; looking at all of them would cost as much as a
+// small layer.
 std::optional<at::TensorOptions> first_options(const torch::nn::Module& module) {
   const auto own = module.parameters(/*recurse=*/false);
   if (!own.empty()) return own.front().options();
@@ -41,8 +42,9 @@ void check_batch(const Tensor& z, const Tensor& sigma) {
               z.sizes(), ", sigma ", sigma.sizes(), "; expected [B, C, H, W] and [B]");
 }
 
-// D at one noise level for the whole batch: denoise() up to rounding. The coefficients are numbers of the host, so that one pass makes the network's
-// input and another one D. Images that lie elsewhere visit the network's device.
+// D at one noise level for the whole batch: denoise() up to rounding. The coefficients are numbers
+// of the host, so that one pass makes the network's input and another one D. Images that lie
+// elsewhere visit the network's device.
 Tensor denoised_at(const DenoisingModel& model, const Tensor& z, double sigma, const Condition& condition) {
   const at::Device device = device_of(model.network());
   if (device != z.device()) return denoised_at(model, z.to(device), sigma, condition).to(z.device());
@@ -98,7 +100,7 @@ Denoiser conditioned(const DenoisingModel& model, Condition condition) {
 
 Denoiser differentiable(const DenoisingModel& model, Condition condition) {
   return [model, condition = std::move(condition)](const Tensor& z, double sigma) {
-    require(!c10::InferenceMode::is_enabled(), "model: gradients of D cannot be had in inference mode");
+    require(!c10::InferenceMode::is_enabled(), "model: D has no gradients in inference mode");
     const at::AutoGradMode gradients(true);
     return denoised_at(model, z, sigma, condition);
   };

@@ -14,13 +14,16 @@
 
 #include "edmund/diffusion/preconditioning.h"
 #include "edmund/diffusion/time_grid.h"
+#include "edmund/schedules/linear_beta.h"
+#include "edmund/schedules/nearest_level.h"
 #include "edmund/schedules/noise_schedule.h"
 
 #include <algorithm>
 #include <ATen/ops/log1p.h>
 #include <ATen/ops/searchsorted.h>
+#include <ATen/ops/sqrt.h>
 #include <ATen/ops/tensor.h>
-#include <cmath>
+#include <ATen/TensorOperators.h>
 #include <memory>
 #include <utility>
 
@@ -32,16 +35,14 @@ NoiseInput make_log(Options&) {
 }
 
 NoiseInput make_vp(Options& options) {
-  const double beta_d = options.real("beta_d", 19.9, at_least(0)), beta_min = options.real("beta_min", 0.1, above(0));
+  const LinearBeta usual;
+  const double beta_d = options.real("beta_d", usual.slope, at_least(0)),
+               beta_min = options.real("beta_min", usual.min, above(0));
+  const LinearBeta beta{beta_min, beta_d};
   const double M = static_cast<double>(options.integer("M", 1000, between(2, 1'000'000))),
                epsilon_t = options.real("epsilon_t", 1e-5, inside(0, 1));
-  const auto sigma_at = [=](double t) { return std::sqrt(std::expm1(t * (beta_min + 0.5 * beta_d * t))); };
-  // t solves β_d t²/2 + β_min t = ln(1 + σ²); in this form nothing cancels at small σ.
-  const auto noise = [=](const Tensor& sigma) {
-    const Tensor B = at::log1p(sigma.square());
-    return 2 * (M - 1) * B / (beta_min + (beta_min * beta_min + 2 * beta_d * B).sqrt());
-  };
-  return {.noise = noise, .sigmas = {sigma_at(epsilon_t), sigma_at(1.0)}};
+  return {.noise = [=](const Tensor& sigma) { return beta.time(at::log1p(sigma.square()), M - 1); },
+          .sigmas = {beta.vp_sigma(epsilon_t), beta.vp_sigma(1.0)}};
 }
 
 NoiseInput make_ve(Options& options) {
@@ -98,10 +99,8 @@ std::span<const Description> noise_input_table() {
 
 Tensor nearest_index(const Tensor& sigma, const Tensor& known) {
   const Tensor wanted = sigma.to(at::kDouble);
-  const Tensor above = at::searchsorted(known, wanted).clamp(1, known.numel() - 1),
-               below = above - 1;  // known[below] < σ ≤ known[above] inside
-  const Tensor lower = (wanted - known.take(below)).abs() < (known.take(above) - wanted).abs();
-  return above - lower.to(above.scalar_type());
+  const Tensor above = at::searchsorted(known, wanted).clamp(1, known.numel() - 1), below = above - 1;
+  return above - nearer_below(known.take(below), wanted, known.take(above)).to(above.scalar_type());
 }
 
 }  // namespace edmund

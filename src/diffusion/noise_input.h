@@ -22,7 +22,8 @@ using NoiseInputFactory = NoiseInput(Options&);
 
 std::span<const Entry<NoiseInputFactory>> noise_inputs();
 
-/// Index of the nearest of `known` (ascending float64 [levels], where σ lies) for each σ; ties to the larger.
+/// Index of the nearest of `known` (ascending float64 [levels], where σ lies) for each σ; ties to
+/// the larger.
 Tensor nearest_index(const Tensor& sigma, const Tensor& known);
 
 }  // namespace edmund

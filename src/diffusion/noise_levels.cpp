@@ -17,7 +17,8 @@ NoiseLevels make_lognormal(Options& options) {
   return [=](double u) { return std::exp(mean + std * normal_quantile(u)); };
 }
 
-// log_uniform: ln σ uniform on [sigma_min, sigma_max]; the defaults are the VE loss of Karras et al. 2022.
+// log_uniform: ln σ uniform on [sigma_min, sigma_max]; the defaults are the VE loss of Karras et
+// al. 2022.
 NoiseLevels make_log_uniform(Options& options) {
   double low = options.real("sigma_min", 0.02, between(1e-10, 1e10)),
          high = options.real("sigma_max", 100.0, between(1e-10, 1e10));
@@ -28,23 +29,23 @@ NoiseLevels make_log_uniform(Options& options) {
   return [low, ratio = std::log(high / low)](double u) { return low * std::exp(ratio * u); };
 }
 
-// schedule: t uniform on [t_min, t_max] of the child `schedule` (default: all of it). vp with its t_min at 1e-5 is the
-// loss of Song et al. 2021.
+// schedule: t uniform on [t_min, t_max] of the child `schedule` (default: all of it). vp with its
+// t_min at 1e-5 is the loss of Song et al. 2021.
 NoiseLevels make_scheduled(Options& options) {
   Options child = options.child("schedule");
-  const std::shared_ptr<const NoiseSchedule> path = make_schedule(child);
-  const Interval all = path->times();
+  const std::shared_ptr<const NoiseSchedule> schedule = make_schedule(child);
+  const Interval all = schedule->times();
   Interval times{options.real("t_min", all.low, between(all.low, all.high)),
                  options.real("t_max", all.high, between(all.low, all.high))};
   if (times.low >= times.high) {
     options.reject("t_max", format("must be greater than t_min = {}, found {}", times.low, times.high));
     times = all;
   }
-  return [=](double u) { return path->sigma(std::lerp(times.low, times.high, u)); };
+  return [=](double u) { return schedule->sigma(std::lerp(times.low, times.high, u)); };
 }
 
-// logit_normal: flow time t with logit(t) ~ N(mean, std²) (Esser et al. 2024, eq. 19). σ = t/(1 - t) = exp(logit(t)), so
-// this is `lognormal` in the variable that flow models are written in.
+// logit_normal: flow time t with logit(t) ~ N(mean, std²) (Esser et al. 2024, eq. 19).
+// σ = t/(1 - t) = exp(logit(t)), so this is `lognormal` in the variable of flow models.
 NoiseLevels make_logit_normal(Options& options) {
   const double mean = options.real("mean", 0.0, between(-20, 20)), std = options.real("std", 1.0, between(1e-6, 10));
   return [=](double u) {

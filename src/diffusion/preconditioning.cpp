@@ -11,9 +11,9 @@
 //   noise_input   log     how the network is told σ (noise_input.cpp), a word or a mapping with its options
 #include "edmund/diffusion/preconditioning.h"
 
+#include "edmund/schedules/nearest_level.h"
 #include "noise_input.h"
 
-#include <algorithm>
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/zeros_like.h>
 #include <cmath>
@@ -100,14 +100,7 @@ EdmCoefficients Preconditioning::edm(const Tensor& sigma) const {
   return {.skip = -b / divisor, .out = wide / divisor, .in = in, .noise = noise};
 }
 
-double Preconditioning::round(double sigma) const {
-  if (rounding.empty()) return sigma;
-  const auto above = std::lower_bound(rounding.begin(), rounding.end(), sigma);
-  if (above == rounding.end()) return rounding.back();
-  if (above == rounding.begin()) return rounding.front();
-  const double high = *above, low = *(above - 1);
-  return sigma - low < high - sigma ? low : high;
-}
+double Preconditioning::round(double sigma) const { return rounding.empty() ? sigma : nearest_level(rounding, sigma); }
 
 std::span<const Entry<PreconditioningFactory>> preconditioning_table() { return kPreconditionings; }
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "edmund/ops/graph.h"
 #include "edmund/networks/network.h"
+#include "edmund/ops/graph.h"
 #include "edmund/training/trainer.h"
 #include "flat_memory.h"
 #include "uncertainty.h"

@@ -54,7 +54,7 @@ struct Run {
 
   // Steps from entry to entry of the discretization, with the score of the continuous path at the times of the reference.
   void discrete() const {
-    const auto path = sde.discrete(N), continuous = sde.path(1e-6);
+    const auto path = sde.discrete(N), continuous = sde.continuous(1e-6);
     const Mixture mixture = Mixture::from(golden);
     std::int64_t calls = 0;
     const Denoiser D = [&](const Tensor& z, double sigma) {
@@ -80,7 +80,7 @@ struct Run {
   // t = 0, which reverse_sde does not notice.
   void euler_maruyama() const {
     require(corrector == "none", "golden {}: {} is not served", golden.name(), name);
-    const auto path = sde.path(1e-6);
+    const auto path = sde.continuous(1e-6);
     const auto calls = std::make_shared<std::int64_t>(0);
     const Denoiser D = counted(Mixture::from(golden).denoiser(), calls);
     const Tensor draws = golden.real(name + ".noise");
@@ -100,7 +100,7 @@ struct Run {
 void check_ode(Golden& golden, const std::string& key) {
   const Sde sde(golden, key);
   const double eps = number_in(golden.settings().at("ode").get<std::string>(), R"(eps ([0-9][-+.e0-9]*))");
-  const auto path = sde.path(0.5 * eps);
+  const auto path = sde.continuous(0.5 * eps);
   const Tensor x =
       integrated(Mixture::from(golden).denoiser(), *path, golden.real(key + ".ode_rk45.z"), {eps, 1.0}, 300);
   golden.check_max(key + ".ode_exact.out", x, 1e-6);

@@ -39,7 +39,7 @@ struct Update {
   }
 
   void euler_maruyama(const std::string& name, double lambda) const {
-    const auto path = sde.path(1e-6);
+    const auto path = sde.continuous(1e-6);
     const TimeGrid grid{{t, t - 1 / static_cast<double>(N)}};
     const std::string sampler = "{type: reverse_sde, final: none, lambda: " + number_text(lambda) + "}";
     check(name, run(sampler, *path, grid, true), run(sampler, *path, grid, false));
@@ -82,7 +82,7 @@ struct Update {
     std::smatch m;
     require(sde.name != "subvp" && std::regex_match(name, m, std::regex(R"((langevin|ald)_snr([0-9.]+)_n([0-9]+))")),
             "golden {}: unknown corrector {} of {}", golden.name(), name, sde.name);
-    const auto path = sde.path(1e-6);
+    const auto path = sde.continuous(1e-6);
     // The step that follows keeps 1 - β of the signal's square: to the time at which s is that much larger.
     const double s = path->scale(t), s_u = s / std::sqrt(1 - sde.beta(table_index(t, N), N));
     const double u = sde.name == "ve" ? 0.5 * t : path->time(std::sqrt(1 / (s_u * s_u) - 1));
@@ -103,7 +103,7 @@ struct Update {
   }
 
   void check_score() const {
-    const auto path = sde.path(1e-6);
+    const auto path = sde.continuous(1e-6);
     const double s = path->scale(t), sigma = path->sigma(t);
     // The states of all times are one draw, as wide as data of variance ½ is there.
     golden.check_max(prefix + "x", s * std::sqrt(0.5 + sigma * sigma) * golden.real("x"), 2e-5);

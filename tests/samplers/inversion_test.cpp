@@ -32,15 +32,16 @@ double round_trip(const Denoiser& D, const NoiseSchedule& path, const Sampler& s
 }  // namespace
 
 TEST_CASE("the error of a round trip falls at the order of the sampler", "[samplers]") {
-  for (const char* yaml : {"edm", "vp", "flow", "ve", "cosine"}) {
-    const auto path = schedule("{type: " + std::string(yaml) + "}");
+  for (const auto& entry : schedule_table()) {
+    const auto path = schedule("{type: " + std::string(entry.name) + "}");
+    if (!path->levels().empty()) continue;  // the slope of a table jumps at its entries
     for (const auto& [sampler, order] :
          {std::pair{"{type: euler, final: none}", 1.0}, std::pair{"{type: ddim, final: none}", 1.0},
           std::pair{"{type: heun, final: none}", 2.0}}) {
       const Sampler made_sampler = made(make_sampler, sampler);
       const Denoiser D = two_modes().denoiser();
       const double coarse = round_trip(D, *path, made_sampler, 200), fine = round_trip(D, *path, made_sampler, 400);
-      INFO(sampler << " on " << yaml << ": " << coarse << ", " << fine);
+      INFO(sampler << " on " << entry.name << ": " << coarse << ", " << fine);
       CHECK(fine < coarse);
       // Errors of the two ways cancel in part, so that a round trip may converge faster, but not more slowly.
       CHECK(std::log2(coarse / fine) > order - 0.15);

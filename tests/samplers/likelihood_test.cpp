@@ -18,15 +18,8 @@ using Catch::Matchers::WithinAbs;
 
 namespace {
 
-// Schedules that span σ from 1e-3 to 1e4: little bias at the low end, little of the data left at the high end.
-const std::vector<std::string>& wide_schedules() {
-  static const std::vector<std::string> out = {
-      "{type: edm, sigma_min: 1e-3, sigma_max: 1e4}", "{type: ve, sigma_min: 1e-3, sigma_max: 1e4}",
-      "{type: vp, sigma_min: 1e-3, sigma_max: 1e4}",  "{type: flow, t_min: 1e-5, t_max: 0.99999}",
-      "{type: cosine, t_min: 1e-5, t_max: 0.99999}",
-  };
-  return out;
-}
+// Little bias at the low end, little of the data left at the high end.
+std::vector<std::string> wide_schedules() { return schedules_that_span({1e-3, 1e4}); }
 
 TimeGrid ends(const NoiseSchedule& path) { return {{path.time(1e4), path.time(1e-3)}}; }
 

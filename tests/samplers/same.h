@@ -28,11 +28,6 @@ inline void check_close(const Tensor& a, const Tensor& b, double relative) {
 }
 
 /// Schedules that span σ from 0.05 to 40.
-inline std::vector<std::string> wide_schedules() {
-  std::vector<std::string> out;
-  for (const auto& yaml : schedule_cases())
-    if (const Interval sigmas = schedule(yaml)->sigmas(); sigmas.low <= 0.05 && sigmas.high >= 40) out.push_back(yaml);
-  return out;
-}
+inline std::vector<std::string> wide_schedules() { return schedules_that_span({0.05, 40}); }
 
 }  // namespace edmund::testing

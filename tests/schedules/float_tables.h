@@ -19,8 +19,9 @@ inline void check_within(Golden& golden, const std::string& name, const std::vec
   golden.check_each_of(name, at::tensor(ours) / scale, golden.real(name) / scale, 0.0, 1.0);
 }
 
-/// What float32 leaves uncertain of each entry of a reference's table, relative to 1 - β and to ᾱ: β next to 1 is rounded by 2^-24, and
-/// zero terminal SNR subtracts √ᾱ_N from √ᾱ_t, both rounded. `betas`: before the rescaling.
+/// What float32 leaves uncertain of each entry of a reference's table, relative to 1 - β and to ᾱ:
+/// β next to 1 is rounded by 2^-24, and zero terminal SNR subtracts √ᾱ_N from √ᾱ_t, both rounded.
+/// `betas`: before the rescaling.
 inline std::vector<double> float_uncertainty(const std::vector<double>& betas, bool zero_snr) {
   const double ulp = std::ldexp(1.0, -24);
   const auto alpha_bar = alphas_cumprod(betas);
@@ -33,7 +34,8 @@ inline std::vector<double> float_uncertainty(const std::vector<double>& betas, b
   return out;
 }
 
-/// The betas of a file, made in float32 from `betas`, within 1e-7 and what float32 leaves uncertain.
+/// The betas of a file, made in float32 from `betas`, within 1e-7 and what float32 leaves
+/// uncertain.
 inline void check_betas(Golden& golden, const std::string& name, const std::vector<double>& betas, bool zero_snr) {
   const auto uncertain = float_uncertainty(betas, zero_snr);
   const auto ours = zero_snr ? with_zero_terminal_snr(betas) : betas;

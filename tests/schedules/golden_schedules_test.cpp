@@ -33,7 +33,7 @@ std::string beta_options(const std::string& range) {
 }
 
 struct Table {
-  std::unique_ptr<NoiseSchedule> path;
+  std::unique_ptr<NoiseSchedule> schedule;
   std::vector<double> betas;  // before they are rescaled
 };
 
@@ -59,7 +59,7 @@ void check_table(Golden& golden, const std::string& name, const std::string& kin
                   zero_snr, 1e-5);
   std::vector<double> squares;
   for (std::size_t t = 1; t <= ours.betas.size(); ++t)
-    squares.push_back(std::pow(ours.path->scale(static_cast<double>(t)), 2));
+    squares.push_back(std::pow(ours.schedule->scale(static_cast<double>(t)), 2));
   check_alpha_bar(golden, name, squares, ours.betas, zero_snr, 1e-5);
 }
 
@@ -68,14 +68,14 @@ void check_variances(Golden& golden, const std::string& name, const std::string&
                      const std::string& type) {
   const Table ours = table(golden, kind, false);
   const TimeGrid grid =
-      made(make_grid, "{type: native, spacing: leading, steps: " + count + "}", *ours.path, Interval{0, 1e300});
+      made(make_grid, "{type: native, spacing: leading, steps: " + count + "}", *ours.schedule, Interval{0, 1e300});
   std::vector<double> variances;
   for (std::size_t i = 0; i < grid.t.size(); ++i) {
-    const NoiseSchedule& path = *ours.path;
+    const NoiseSchedule& schedule = *ours.schedule;
     const bool last = i + 1 == grid.t.size();
-    const double sigma = path.sigma(grid.t[i]), next = last ? 0.0 : path.sigma(grid.t[i + 1]),
-                 s_next = last ? 1.0 : path.scale(grid.t[i + 1]);
-    const double beta = std::pow(transition_std(path, grid.t[i], next), 2),
+    const double sigma = schedule.sigma(grid.t[i]), next = last ? 0.0 : schedule.sigma(grid.t[i + 1]),
+                 s_next = last ? 1.0 : schedule.scale(grid.t[i + 1]);
+    const double beta = std::pow(transition_std(schedule, grid.t[i], next), 2),
                  posterior = std::pow(s_next * ancestral_step(sigma, next, 1.0).up, 2);
     const double floored = std::max(posterior, 1e-20);  // of the reference
     require(type == "fixed_small" || type == "fixed_small_log" || type == "fixed_large",
@@ -88,10 +88,10 @@ void check_variances(Golden& golden, const std::string& name, const std::string&
 void check_timesteps(Golden& golden, const std::string& name, const std::string& spacing, const std::string& steps,
                      const std::string& offset) {
   const std::string N = noted(golden, "timesteps[^\n]*num_train_timesteps (\\d+)");
-  const auto path = schedule("{type: ddpm, N: " + N + "}");
+  const auto schedule = testing::schedule("{type: ddpm, N: " + N + "}");
   const TimeGrid grid =
-      made(make_grid, "{type: native, spacing: " + spacing + ", steps: " + steps + ", offset: " + offset + "}", *path,
-           Interval{0, 1e300});
+      made(make_grid, "{type: native, spacing: " + spacing + ", steps: " + steps + ", offset: " + offset + "}",
+           *schedule, Interval{0, 1e300});
   std::vector<double> ours;
   for (const double t : grid.t) ours.push_back(t - 1);  // the reference counts from 0
   golden.check_each(name, ours, 0.0);
@@ -99,11 +99,13 @@ void check_timesteps(Golden& golden, const std::string& name, const std::string&
 
 void check_forward(Golden& golden) {
   const std::string range = noted(golden, "forward[^\n]*linear betas ([-+.e0-9]+\\.\\.[-+.e0-9]+)");
-  const auto path = schedule("{type: ddpm, betas: linear, N: " + noted(golden, "forward[^\n]* (\\d+) train steps") +
-                             beta_options(range) + "}");
+  const auto schedule =
+      testing::schedule("{type: ddpm, betas: linear, N: " + noted(golden, "forward[^\n]* (\\d+) train steps") +
+                        beta_options(range) + "}");
   const Tensor x0 = golden.real("forward.x0"), eps = golden.real("forward.eps");
   std::vector<double> s, sigma;
-  for (const double t : golden.reals("forward.t")) s.push_back(path->scale(t + 1)), sigma.push_back(path->sigma(t + 1));
+  for (const double t : golden.reals("forward.t"))
+    s.push_back(schedule->scale(t + 1)), sigma.push_back(schedule->sigma(t + 1));
   const Tensor scale = at::tensor(s).view({-1, 1, 1, 1}), noise = at::tensor(sigma).view({-1, 1, 1, 1});
   golden.check_max("forward.x_t", scale * (x0 + noise * eps), 1e-5);
   golden.check_max("forward.velocity", scale * (eps - noise * x0), 1e-5);
@@ -145,19 +147,19 @@ TEST_CASE("grids are those of k-diffusion", "[golden][schedules]") {
       const std::string kind = name.substr(0, name.find('.'));
       const auto args = settings.at("args").get<std::vector<double>>();
       const auto text = [&](std::size_t i) { return number_text(args.at(i)); };
-      std::unique_ptr<NoiseSchedule> path;
+      std::unique_ptr<NoiseSchedule> schedule;
       std::string grid = "steps: " + text(0) + ", type: ";
       if (kind == "vp") {
         const auto setting = [&](const char* key, std::size_t i, double usual) {
           return args.size() > i ? args[i] : settings.value(key, usual);
         };
         const double beta_d = setting("beta_d", 1, 19.9), beta_min = setting("beta_min", 2, 0.1);
-        path =
-            schedule("{type: vp, beta_min: " + number_text(beta_min) + ", beta_max: " + number_text(beta_min + beta_d) +
-                     ", t_min: " + number_text(setting("eps_s", 3, 1e-3)) + "}");
+        schedule = testing::schedule("{type: vp, beta_min: " + number_text(beta_min) +
+                                     ", beta_max: " + number_text(beta_min + beta_d) +
+                                     ", t_min: " + number_text(setting("eps_s", 3, 1e-3)) + "}");
         grid += "uniform";
       } else {
-        path = schedule("{type: edm, sigma_min: " + text(1) + ", sigma_max: " + text(2) + "}");
+        schedule = testing::schedule("{type: edm, sigma_min: " + text(1) + ", sigma_max: " + text(2) + "}");
         grid += (kind == "karras"                                     ? "karras"
                  : kind == "exponential" || kind == "polyexponential" ? "log_snr"
                                                                       : kind) +
@@ -165,8 +167,8 @@ TEST_CASE("grids are those of k-diffusion", "[golden][schedules]") {
                 (settings.contains("rho") ? ", rho: " + number_text(settings.at("rho").get<double>()) : "");
       }
       std::vector<double> sigmas;
-      for (const double t : made(make_grid, "{" + grid + "}", *path, Interval{0, 1e300}).t)
-        sigmas.push_back(path->sigma(t));
+      for (const double t : made(make_grid, "{" + grid + "}", *schedule, Interval{0, 1e300}).t)
+        sigmas.push_back(schedule->sigma(t));
       sigmas.push_back(0.0);
       golden.check_each(name + ".fp64", sigmas, 1e-12);
       golden.check_max(name + ".fp32", at::tensor(sigmas), 1e-5);

@@ -42,14 +42,14 @@ Tensor log_normal_density(const Tensor& z, double std) {
 void check_continuous(Golden& golden, const Sde& sde) {
   const auto times = golden.reals("t");
   require(std::is_sorted(times.begin(), times.end()), "golden {}: times are not ascending", golden.name());
-  const auto path = sde.path(times.front());
+  const auto schedule = sde.continuous(times.front());
   const auto column = [&](const std::function<double(double)>& f) { return over(times, f).view({-1, 1, 1, 1}); };
-  const Tensor s = column([&](double t) { return path->scale(t); });
-  const Tensor rate = column([&](double t) { return path->scale_rate(t); });
+  const Tensor s = column([&](double t) { return schedule->scale(t); });
+  const Tensor rate = column([&](double t) { return schedule->scale_rate(t); });
   const std::pair<const char*, Tensor> columns[] = {
       {"mean_coeff", s.flatten()},
-      {"std", over(times, [&](double t) { return path->scale(t) * path->sigma(t); })},
-      {"diffusion", over(times, [&](double t) { return diffusion(*path, t); })},
+      {"std", over(times, [&](double t) { return schedule->scale(t) * schedule->sigma(t); })},
+      {"diffusion", over(times, [&](double t) { return diffusion(*schedule, t); })},
       {"drift", rate / s * golden.real("x")},
       {"prior_logp", log_normal_density(golden.real("z"), sde.prior_std())},
   };
@@ -65,16 +65,16 @@ void check_discretized(Golden& golden, const Sde& sde, const std::string& count)
   const std::string prefix = sde.name + ".N" + count + ".";
   const auto times = golden.reals("t");
   const Tensor x = golden.real("x");
-  const auto path = sde.path(times.front());
+  const auto schedule = sde.continuous(times.front());
   const auto f = [&](const std::function<double(double)>& factor) {
     return over(times, factor).view({-1, 1, 1, 1}) * x;
   };
   if (sde.name == "subvp") {  // Euler-Maruyama
     const double n = static_cast<double>(N);
-    golden.check_max(prefix + "discretize_f", f([&](double t) { return path->scale_rate(t) / path->scale(t) / n; }),
-                     1e-5);
-    golden.check_max(prefix + "discretize_G", over(times, [&](double t) { return diffusion(*path, t) / std::sqrt(n); }),
-                     1e-5);
+    golden.check_max(prefix + "discretize_f",
+                     f([&](double t) { return schedule->scale_rate(t) / schedule->scale(t) / n; }), 1e-5);
+    golden.check_max(prefix + "discretize_G",
+                     over(times, [&](double t) { return diffusion(*schedule, t) / std::sqrt(n); }), 1e-5);
   } else if (sde.name == "vp") {
     const auto ddpm = sde.table(N);
     const auto step = [&](double t) { return static_cast<double>(table_index(t, N)); };  // from entry step to step + 1
@@ -94,13 +94,13 @@ void check_discretized(Golden& golden, const Sde& sde, const std::string& count)
     const auto entry = [&](std::int64_t k) { return static_cast<double>(k) / static_cast<double>(N - 1); };
     const auto G = [&](double t) {
       const std::int64_t k = table_index(t, N);
-      return transition_std(*path, entry(k), k > 0 ? path->sigma(entry(k - 1)) : 0.0);
+      return transition_std(*schedule, entry(k), k > 0 ? schedule->sigma(entry(k - 1)) : 0.0);
     };
     golden.check_max(prefix + "discretize_f", at::zeros_like(x), 1e-5);
     golden.check_max(prefix + "discretize_G", over(times, G), 1e-5);
     if (golden.has(prefix + "discrete_sigmas")) {
       std::vector<double> sigmas;
-      for (std::int64_t k = 0; k < N; ++k) sigmas.push_back(path->sigma(entry(k)));
+      for (std::int64_t k = 0; k < N; ++k) sigmas.push_back(schedule->sigma(entry(k)));
       golden.check_max(prefix + "discrete_sigmas", at::tensor(sigmas), 1e-5);
     }
   }

@@ -12,7 +12,8 @@
 
 namespace edmund::testing {
 
-/// An SDE of score_sde as the settings of a golden file describe it: "beta_min 0.1, beta_max 20" or "sigma_min 0.01, sigma_max 50".
+/// An SDE of score_sde as the settings of a golden file describe it: "beta_min 0.1, beta_max 20" or
+/// "sigma_min 0.01, sigma_max 50".
 struct Sde {
   std::string name;  // vp, subvp or ve
   double low, high;  // β or σ at t = 0 and 1
@@ -27,7 +28,7 @@ struct Sde {
   }
 
   /// Valid from t_min on.
-  std::unique_ptr<NoiseSchedule> path(double t_min) const {
+  std::unique_ptr<NoiseSchedule> continuous(double t_min) const {
     const std::string ends = number_text(low) + (name == "ve" ? ", sigma_max: " : ", beta_max: ") + number_text(high);
     if (name == "ve") return schedule("{type: ve, sigma_min: " + ends + "}");
     return schedule(std::string("{type: ") + (name == "vp" ? "vp" : "sub_vp") + ", t_min: " + number_text(t_min) +
@@ -41,8 +42,9 @@ struct Sde {
                     ", beta_end: " + number_text(high / static_cast<double>(N)) + "}");
   }
 
-  /// Where the N-step discretization walks: the VP table, or the continuous path at the times entry(k).
-  std::unique_ptr<NoiseSchedule> discrete(std::int64_t N) const { return name == "vp" ? table(N) : path(0.0); }
+  /// Where the N-step discretization walks: the VP table, or the continuous schedule at the times
+  /// entry(k).
+  std::unique_ptr<NoiseSchedule> discrete(std::int64_t N) const { return name == "vp" ? table(N) : continuous(0.0); }
   /// Time of entry k, counted from 0, of discrete(N).
   double entry(std::int64_t k, std::int64_t N) const {
     return static_cast<double>(name == "vp" ? k + 1 : k) / static_cast<double>(name == "vp" ? 1 : N - 1);

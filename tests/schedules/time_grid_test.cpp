@@ -15,16 +15,16 @@ using Catch::Matchers::WithinRel;
 
 namespace {
 
-TimeGrid grid(std::string_view yaml, const NoiseSchedule& path, Interval network = {0.0, 1e300}) {
-  return made(make_grid, yaml, path, network);
+TimeGrid grid(std::string_view yaml, const NoiseSchedule& schedule, Interval network = {0.0, 1e300}) {
+  return made(make_grid, yaml, schedule, network);
 }
 
-bool has_message(std::string_view yaml, const NoiseSchedule& path, const std::string& part,
+bool has_message(std::string_view yaml, const NoiseSchedule& schedule, const std::string& part,
                  Interval network = {0.0, 1e300}) {
   Options all = options(yaml);
-  const TimeGrid result = make_grid(all, path, network);
+  const TimeGrid result = make_grid(all, schedule, network);
   CHECK(!result.t.empty());
-  for (const double t : result.t) CHECK(path.times().contains(t));
+  for (const double t : result.t) CHECK(schedule.times().contains(t));
   try {
     all.finish();
   } catch (const Error& error) {
@@ -39,28 +39,29 @@ bool has_message(std::string_view yaml, const NoiseSchedule& path, const std::st
 
 TEST_CASE("every grid falls strictly inside every schedule", "[schedules]") {
   for (const auto& yaml : schedule_cases()) {
-    const auto path = schedule(yaml);
+    const auto schedule = testing::schedule(yaml);
     for (const auto& entry : grid_table()) {
       for (const char* steps : {"1", "2", "37"}) {
         std::string text = "{type: " + std::string(entry.name) + ", steps: " + steps + "}";
         if (entry.name == "explicit")
-          text = "{type: explicit, times: [" + number_text(path->times().high) + ", " + number_text(path->times().low) +
-                 "]}";
+          text = "{type: explicit, times: [" + number_text(schedule->times().high) + ", " +
+                 number_text(schedule->times().low) + "]}";
         if (entry.name == "file") continue;  // it has a test of its own
-        if (entry.name == "native" && std::ssize(path->levels()) < 37) continue;
-        if (entry.name == "edm_iddpm" && path->sigmas().high < 4) continue;
+        if (entry.name == "native" && std::ssize(schedule->levels()) < 37) continue;
+        if (entry.name == "edm_iddpm" && schedule->sigmas().high < 4) continue;
         INFO(yaml << " " << text);
-        // σ = 0.1 so near to t = 0 takes a great β there, which would have to fall below 0 to reach no more than this at t = 1.
-        if (entry.name == "edm_vp" && path->sigmas().low > 0.09 && path->sigmas().high < 10) {
-          CHECK(has_message(text, *path, "no VP clock"));
+        // σ = 0.1 so near to t = 0 takes a great β there, which would have to fall below 0 to reach
+        // no more than this at t = 1.
+        if (entry.name == "edm_vp" && schedule->sigmas().low > 0.09 && schedule->sigmas().high < 10) {
+          CHECK(has_message(text, *schedule, "no VP clock"));
           continue;
         }
-        const TimeGrid result = grid(text, *path);
+        const TimeGrid result = grid(text, *schedule);
         CHECK((result.t.size() == std::stoul(steps) || entry.name == "explicit"));
         CHECK(std::adjacent_find(result.t.begin(), result.t.end(), std::less_equal<>()) == result.t.end());
-        CHECK(result.t.back() > 0 - (path->times().low == 0.0));
+        CHECK(result.t.back() > 0 - (schedule->times().low == 0.0));
         for (const double t : result.t)
-          CHECK((t <= path->times().high * (1 + 1e-9) && t >= path->times().low * (1 - 1e-9)));
+          CHECK((t <= schedule->times().high * (1 + 1e-9) && t >= schedule->times().low * (1 - 1e-9)));
       }
     }
   }
@@ -81,14 +82,13 @@ TEST_CASE("a grid is the same set of sigmas on every schedule that spans it", "[
         "{type: edm_vp, sigma_min: 0.02, sigma_max: 50}", "{type: edm_ve, sigma_min: 0.02, sigma_max: 50}",
         "{type: edm_iddpm, sigma_min: 0.02, sigma_max: 50}", "{type: explicit, sigmas: [40, 3, 0.5, 0.03]}"}) {
     const TimeGrid expected = grid(yaml, *schedule("{type: edm}"));
-    for (const char* other : {"{type: vp}", "{type: ve}", "{type: ve, clock: sqrt}", "{type: sub_vp}", "{type: cosine}",
-                              "{type: flow}", "{type: ddpm}"}) {
+    for (const auto& other : schedules_that_span({0.02, 50})) {
       INFO(yaml << " on " << other);
-      const auto path = schedule(other);
-      const TimeGrid result = grid(yaml, *path);
+      const auto schedule = testing::schedule(other);
+      const TimeGrid result = grid(yaml, *schedule);
       REQUIRE(result.t.size() == expected.t.size());
       for (std::size_t i = 0; i < expected.t.size(); ++i)
-        CHECK_THAT(path->sigma(result.t[i]), WithinRel(expected.t[i], 1e-9));
+        CHECK_THAT(schedule->sigma(result.t[i]), WithinRel(expected.t[i], 1e-9));
     }
   }
 }
@@ -107,12 +107,13 @@ TEST_CASE("grids that are uniform in t, √t and ln σ are so", "[schedules]") {
 
 TEST_CASE("default ranges are the published ones, cut to schedule and network", "[schedules]") {
   const auto edm = schedule("{type: edm, sigma_min: 1e-4, sigma_max: 1e4}"), ddpm = schedule("{type: ddpm}");
-  const auto ends = [](const NoiseSchedule& path, const TimeGrid& result) {
-    return Interval{path.sigma(result.t.back()), path.sigma(result.t.front())};
+  const auto ends = [](const NoiseSchedule& schedule, const TimeGrid& result) {
+    return Interval{schedule.sigma(result.t.back()), schedule.sigma(result.t.front())};
   };
-  const auto check = [&](const NoiseSchedule& path, std::string_view yaml, Interval network, double low, double high) {
+  const auto check = [&](const NoiseSchedule& schedule, std::string_view yaml, Interval network, double low,
+                         double high) {
     INFO(yaml);
-    const Interval found = ends(path, grid(yaml, path, network));
+    const Interval found = ends(schedule, grid(yaml, schedule, network));
     CHECK_THAT(found.low, WithinRel(low, 1e-4));
     CHECK_THAT(found.high, WithinRel(high, 1e-4));
   };
@@ -142,16 +143,16 @@ TEST_CASE("on a snapped schedule a grid has known levels only and no time twice"
   std::vector<double> levels = iddpm_levels(100);
   std::reverse(levels.begin(), levels.end());
   for (const char* yaml : {"{type: edm, sigma_min: 1e-3}", "{type: vp}", "{type: flow}", "{type: ddpm}"}) {
-    const auto path = snapped(schedule(yaml), levels);
+    const auto schedule = snapped(testing::schedule(yaml), levels);
     for (const char* text : {"{type: karras, steps: 300}", "{type: uniform, steps: 300}",
                              "{type: quadratic, steps: 300}", "{type: edm_vp, steps: 300}"}) {
       INFO(yaml << " " << text);
-      const TimeGrid result = grid(text, *path);
+      const TimeGrid result = grid(text, *schedule);
       CHECK(result.t.size() <= 100);
       CHECK(result.t.size() > 5);
       CHECK(std::adjacent_find(result.t.begin(), result.t.end(), std::less_equal<>()) == result.t.end());
       for (const double t : result.t) {
-        const double sigma = path->sigma(t);
+        const double sigma = schedule->sigma(t);
         CHECK(std::any_of(levels.begin(), levels.end(),
                           [&](double level) { return std::abs(level - sigma) < 1e-9 * sigma; }));
       }
@@ -160,8 +161,8 @@ TEST_CASE("on a snapped schedule a grid has known levels only and no time twice"
 }
 
 TEST_CASE("native spacings are the papers' entries", "[schedules]") {
-  const auto path = schedule("{type: ddpm}");
-  const auto entries = [&](std::string_view yaml) { return grid(yaml, *path).t; };
+  const auto schedule = testing::schedule("{type: ddpm}");
+  const auto entries = [&](std::string_view yaml) { return grid(yaml, *schedule).t; };
   CHECK(entries("{type: native, steps: 4}") == std::vector<double>{751, 501, 251, 1});
   CHECK(entries("{type: native, steps: 4, offset: 1}") == std::vector<double>{752, 502, 252, 2});
   CHECK(entries("{type: native, steps: 4, spacing: linspace}") == std::vector<double>{1000, 667, 334, 1});
@@ -193,12 +194,11 @@ TEST_CASE("a grid file gives its noise levels on every schedule that spans them"
   const std::vector<double> sigmas{60, 21.123456789012345, 6.1, 0.9, 0.05};
   const auto file = folder / "grid.yaml";
   write_grid_file(file, sigmas, "first line\nsecond line");
-  for (const char* yaml :
-       {"{type: edm}", "{type: vp}", "{type: ve}", "{type: cosine}", "{type: flow}", "{type: ddpm}"}) {
-    const auto path = schedule(yaml);
-    const TimeGrid read = grid("{type: file, file: '" + file + "'}", *path);
+  for (const auto& yaml : schedules_that_span({0.05, 60})) {
+    const auto schedule = testing::schedule(yaml);
+    const TimeGrid read = grid("{type: file, file: '" + file + "'}", *schedule);
     REQUIRE(read.t.size() == sigmas.size());
-    for (std::size_t i = 0; i < sigmas.size(); ++i) CHECK_THAT(path->sigma(read.t[i]), WithinRel(sigmas[i], 1e-12));
+    for (std::size_t i = 0; i < sigmas.size(); ++i) CHECK_THAT(schedule->sigma(read.t[i]), WithinRel(sigmas[i], 1e-12));
   }
 }
 

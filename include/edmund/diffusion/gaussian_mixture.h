@@ -5,7 +5,8 @@
 
 namespace edmund {
 
-/// Data whose denoiser is known: p0 = Σ w_k N(μ_k, s_k² I) over the flattened image. All in double precision.
+/// Data whose denoiser is known: p0 = Σ w_k N(μ_k, s_k² I) over the flattened image. All in double
+/// precision.
 struct GaussianMixture {
   Tensor means;    // [K, D]
   Tensor stds;     // [K]
@@ -22,7 +23,8 @@ struct GaussianMixture {
   /// Mean [D] and covariance [D, D] of z at σ.
   Tensor mean() const;
   Tensor covariance(double sigma) const;
-  /// Data at the points ε [B, …]: image i is μ_k + s_k ε, its k such that the first images share out as the weights say.
+  /// Data at the points ε [B, …]: image i is μ_k + s_k ε, its k such that the first images share
+  /// out as the weights say.
   Tensor drawn(const Tensor& noise) const;
   /// The same data in other units: c·x0, whose D(z; σ) is c·D(z/c; σ/c).
   GaussianMixture scaled(double c) const;

@@ -13,16 +13,18 @@ namespace edmund {
 /// Where a network's weights lie; the CPU if it has none.
 at::Device device_of(const Network& network);
 
-/// Network + Preconditioning: the only place where F becomes D. Cheap to copy; copies share the network.
+/// Network + Preconditioning: the only place where F becomes D. Cheap to copy; copies share the
+/// network.
 class DenoisingModel {
  public:
   DenoisingModel(std::shared_ptr<Network> network, Preconditioning preconditioning, LossWeight weight);
 
-  /// D(z; σ): z [B, C, H, W] of any float dtype, σ [B] (or [1]) → [B, C, H, W] in z's dtype. The network runs in the dtype of its weights,
-  /// coefficients in σ's.
+  /// D(z; σ): z [B, C, H, W] of any float dtype, σ [B] (or [1]) → [B, C, H, W] in z's dtype. The
+  /// network runs in the dtype of its weights, coefficients in σ's.
   Tensor denoise(const Tensor& z, const Tensor& sigma, const Condition& condition) const;
 
-  /// w(σ)·(F - F*)² of every element, [B, C, H, W]; x0 and eps alike, σ [B]. Reduce as the trainer says (sum or mean).
+  /// w(σ)·(F - F*)² of every element, [B, C, H, W]; x0 and eps alike, σ [B]. Reduce as the trainer
+  /// says (sum or mean).
   Tensor loss(const Tensor& x0, const Tensor& eps, const Tensor& sigma, const Condition& condition) const;
 
   const Preconditioning& preconditioning() const { return preconditioning_; }
@@ -35,14 +37,17 @@ class DenoisingModel {
   LossWeight weight_;
 };
 
-/// The model with its condition bound: what a sampler gets. Runs without gradients. The network runs on its own device, D comes back on z's.
+/// The model with its condition bound: what a sampler gets. Runs without gradients. The network
+/// runs on its own device, D comes back on z's.
 Denoiser conditioned(const DenoisingModel& model, Condition condition);
 
-/// The same with gradients: D can be differentiated by z, as likelihoods need. Throws Error under torch::InferenceMode, which has no graph.
+/// The same with gradients: D can be differentiated by z, as likelihoods need. Throws Error under
+/// torch::InferenceMode, which has no graph.
 Denoiser differentiable(const DenoisingModel& model, Condition condition);
 
-/// D_u + w·(D_c - D_u) of one network under two conditions, both in one batch of 2B: guided(conditioned(c), conditioned(u), w) up to rounding, in
-/// one call of the network. Each image costs two network evaluations.
+/// D_u + w·(D_c - D_u) of one network under two conditions, both in one batch of 2B:
+/// guided(conditioned(c), conditioned(u), w) up to rounding, in one call of the network. Each image
+/// costs two network evaluations.
 Denoiser guided(const DenoisingModel& model, const Condition& condition, const Condition& base, double weight);
 
 }  // namespace edmund

@@ -12,7 +12,8 @@
 
 namespace edmund {
 
-/// Training target F* = a·x0 + b·ε and the network's inputs. [B, 1, 1, 1] each, except noise [B]; dtype and device of σ.
+/// Training target F* = a·x0 + b·ε and the network's inputs. [B, 1, 1, 1] each, except noise [B];
+/// dtype and device of σ.
 struct Coefficients {
   Tensor a, b, in, noise;
 };
@@ -24,13 +25,15 @@ struct EdmCoefficients {
 
 /// What a network learns and how it is told the noise level.
 struct Preconditioning {
-  /// σ [B] → coefficients. Where the network knows some levels only, it is told the nearest (`noise`); a, b and in are those of σ itself.
+  /// σ [B] → coefficients. Where the network knows some levels only, it is told the nearest
+  /// (`noise`); a, b and in are those of σ itself.
   std::function<Coefficients(const Tensor& sigma)> coefficients;
   /// Noise levels that the network was made for.
   Interval sigmas = {0.0, std::numeric_limits<double>::infinity()};
   /// The only levels that it knows, ascending, all > 0; empty if it knows all.
   std::vector<double> levels = {};
-  /// Levels that `round` chooses from: `levels`, with 0 before them where the network's own table ends there.
+  /// Levels that `round` chooses from: `levels`, with 0 before them where the network's own table
+  /// ends there.
   std::vector<double> rounding = {};
 
   EdmCoefficients edm(const Tensor& sigma) const;

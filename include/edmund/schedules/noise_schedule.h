@@ -7,63 +7,107 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace edmund {
 
-/// Gaussian path x_t = s(t)(x0 + σ(t)ε) (Karras et al. 2022, eq. 2-4), σ strictly increasing. Plain doubles: no tensors,
-/// no state. The functions of t throw Error for a t outside domain().
+/// What a schedule states beside its formulas; the functions of NoiseSchedule say more on each.
+struct Clock {
+  Interval times;                                   // where 0 < s <= 1 and 0 < σ < ∞
+  double reach = times.high;                        // the formulas carry up to this t >= times.high
+  std::optional<double> clean_time = std::nullopt;  // where σ = 0
+  Interval usual_sigmas = {};                       // that its authors sample in
+  std::vector<double> levels = {};                  // of a table
+  bool levels_only = false;                         // time() gives times of `levels` only
+};
+
+/// Noise schedule x_t = s(t)(x0 + σ(t)ε) (Karras et al. 2022, eq. 2-4): σ strictly increasing, s
+/// not increasing. Plain doubles: no tensors, no state.
+///
+/// A plugin hands its Clock to the constructor and writes the five formulas at the end, which are
+/// called with a t inside domain() only.
 class NoiseSchedule {
  public:
   virtual ~NoiseSchedule() = default;
 
-  /// Closed interval of the schedule's own t; there s > 0 and 0 < σ < ∞.
-  virtual Interval times() const = 0;
-  /// Where the functions may be evaluated: times(), and beyond its high end as far as the formulas carry, since churn lifts
-  /// σ above the first grid point.
-  virtual Interval domain() const { return times(); }
-  /// s(t), the scale of the signal.
-  virtual double scale(double t) const = 0;
-  /// σ(t), noise relative to the signal.
-  virtual double sigma(double t) const = 0;
+  /// s(t), the scale of the signal. All functions of t throw Error for a t outside domain(); one
+  /// that misses it by rounding is taken as its end.
+  double scale(double t) const { return s(inside(t)); }
+  /// σ(t), the noise relative to the signal.
+  double sigma(double t) const { return sigma_of(inside(t)); }
   /// ds/dt.
-  virtual double scale_rate(double t) const = 0;
+  double scale_rate(double t) const { return s_dot(inside(t)); }
   /// dσ/dt.
-  virtual double sigma_rate(double t) const = 0;
-  /// Inverse of sigma(), in domain(). Throws Error for a σ that no t of domain() has (by more than rounding).
-  virtual double time(double sigma) const = 0;
+  double sigma_rate(double t) const { return sigma_dot(inside(t)); }
+  /// Inverse of sigma(), in domain(). Throws Error for a σ that no t of domain() has (by more than
+  /// rounding).
+  double time(double sigma) const;
   /// Nearest time that a network with levels knows; t itself unless the schedule is snapped().
-  virtual double snap(double t) const { return t; }
-  /// Time at which σ = 0, with s = 1 there, where the schedule has one: the target of the `euler` final step.
-  virtual std::optional<double> clean_time() const { return std::nullopt; }
-  /// σ of each table entry, ascending, for schedules made of a table (`ddpm`, snapped()); empty for the others.
-  virtual std::vector<double> levels() const { return {}; }
+  double snap(double t) const { return clock_.levels_only ? time(sigma(t)) : t; }
 
+  const Clock& clock() const { return clock_; }
+  /// Closed interval of the schedule's own t; there 0 < s <= 1 and 0 < σ < ∞.
+  Interval times() const { return clock_.times; }
+  /// Where the functions may be evaluated: times(), and beyond its high end as far as the formulas
+  /// carry, since churn lifts σ above the first grid point.
+  Interval domain() const { return {clock_.times.low, clock_.reach}; }
   /// [σ(low), σ(high)].
-  Interval sigmas() const { return {sigma(times().low), sigma(times().high)}; }
-  /// Range that a time grid spans unless its authors published another: sigmas(), except on `flow`.
-  virtual Interval sampling_sigmas() const { return sigmas(); }
+  Interval sigmas() const { return {sigma(clock_.times.low), sigma(clock_.times.high)}; }
+  /// Range that a time grid spans unless its authors published another: sigmas(), on `flow` cut to
+  /// [0.002, 80].
+  Interval sampling_sigmas() const;
+  /// Time at which σ = 0, with s = 1 there, where the schedule has one: the target of the `euler`
+  /// final step.
+  std::optional<double> clean_time() const { return clock_.clean_time; }
+  /// σ of each table entry, ascending, for schedules made of a table (`ddpm`, snapped()); empty for
+  /// the others.
+  const std::vector<double>& levels() const { return clock_.levels; }
 
  protected:
-  /// t, or the end of domain() that it misses by rounding only. Throws Error otherwise.
-  double inside(double t) const;
+  explicit NoiseSchedule(Clock clock);
+
+ private:
+  // The formulas, for t inside domain(): s, σ, ds/dt, dσ/dt.
+  virtual double s(double t) const = 0;
+  virtual double sigma_of(double t) const = 0;
+  virtual double s_dot(double t) const = 0;
+  virtual double sigma_dot(double t) const = 0;
+  // The t of σ > 0; outside domain(), or NaN, where there is none.
+  virtual double time_of(double sigma) const = 0;
+
+  double inside(double t) const { return domain().contains(t) ? t : near_end(t); }
+  double near_end(double t) const;
+
+  Clock clock_;
 };
 
 using ScheduleFactory = std::unique_ptr<NoiseSchedule>(Options&);
 
+/// A row of the schedule table.
+struct ScheduleEntry {
+  std::string_view name, about, source;
+  ScheduleFactory* make;
+  /// Options with which it is another schedule, or goes to extremes. Whatever is tested on every
+  /// schedule is tested with the defaults and with each of these.
+  std::span<const std::string_view> variants = {};
+};
+
 /// All schedules, in the order in which `edmund list` shows them.
-std::span<const Entry<ScheduleFactory>> schedule_table();
-/// Schedule that `type` names (default edm), its options beside it; `scale` (default own) exchanges s(t) as scaled() says.
-/// Wrong options are recorded; the result is valid in any case.
+std::span<const ScheduleEntry> schedule_table();
+/// Schedule that `type` names (default edm), its options beside it; `scale` (default own) exchanges
+/// s(t) as scaled() says. Wrong options are recorded; the result is valid in any case.
 std::unique_ptr<NoiseSchedule> make_schedule(Options& options);
 
-/// Same clock σ(t) under another scale (Karras et al. 2022, table 1): `unit` s = 1, `variance_preserving` s = 1/√(1 + σ²).
+/// Same clock σ(t) under another scale (Karras et al. 2022, table 1): `unit` s = 1,
+/// `variance_preserving` s = 1/√(1 + σ²).
 enum class Scale { kOwn, kUnit, kVariancePreserving };
-std::unique_ptr<NoiseSchedule> scaled(std::unique_ptr<NoiseSchedule> path, Scale scale);
+std::unique_ptr<NoiseSchedule> scaled(std::unique_ptr<NoiseSchedule> schedule, Scale scale);
 
-/// Same path, but time() answers the time of the nearest of `levels` (σ, ascending; nearest in |σ - level|, ties to the
-/// larger). A network that knows some noise levels only is sampled on it exactly (Karras et al. 2022, round_sigma). Levels
-/// outside the path's domain are left out; throws Error if none is left.
-std::unique_ptr<NoiseSchedule> snapped(std::unique_ptr<NoiseSchedule> path, std::vector<double> levels);
+/// Same schedule, but time() gives the time of the nearest of `levels` (σ, ascending; nearest in
+/// |σ - level|, ties to the larger), so that a network which knows these levels only is sampled on
+/// them exactly (Karras et al. 2022, round_sigma). Levels outside the schedule's domain are left
+/// out; throws Error if none is left.
+std::unique_ptr<NoiseSchedule> snapped(std::unique_ptr<NoiseSchedule> schedule, std::vector<double> levels);
 
 }  // namespace edmund

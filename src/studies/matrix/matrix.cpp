@@ -4,6 +4,7 @@
 #include "edmund/core/error.h"
 #include "edmund/diffusion/forbidden_noise.h"
 #include "edmund/generation/sampling.h"
+#include "matrix_configs.h"
 #include "matrix_truth.h"
 
 #include <algorithm>
@@ -22,23 +23,14 @@
 namespace edmund {
 namespace {
 
-using matrix::Truth;
+using matrix::preconditioning_of, matrix::Truth;
 
 constexpr Interval kSigmas{0.05, 80.0};  // every schedule of the table spans it
 constexpr double kRounding = 1e-11;      // relative distance below which rounding shows in the slope
-constexpr double kWithin = 0.15;         // of the order
 constexpr std::size_t kFitted = 4;       // finest step counts of a slope
-constexpr const char* kVariants[] = {"ve, clock: sqrt",
-                                     "ddpm, zero_terminal_snr: true"};  // beside the table's defaults
 
-Preconditioning preconditioning_of(std::string_view name) {
-  Options options = Options::read_text(format("{type: {}, noise_input: log}", name), "preconditioning");
-  Preconditioning out = make_preconditioning(options);
-  options.finish();
-  return out;
-}
-
-// The cell as a config has it, with so many steps from sigmas.high to sigmas.low. Throws Error with the reason if it is refused.
+// The cell as a config has it, with so many steps from sigmas.high to sigmas.low. Throws Error with
+// the reason if it is refused.
 Sampling configured(const MatrixCell& cell, const Preconditioning& preconditioning, Interval sigmas, double steps) {
   const std::string grid =
       format("type: log_snr, steps: {}, sigma_min: {}, sigma_max: {}", steps + 1, sigmas.low, sigmas.high);
@@ -58,7 +50,8 @@ class Truths {
     const std::scoped_lock lock(mutex_);
     const auto found = solved_.find(sigmas.low);
     if (found != solved_.end()) return found->second;
-    // The mixture has its structure where the noise is of its size: in other units it bends the trajectory there.
+    // The mixture has its structure where the noise is of its size: in other units it bends the
+    // trajectory there.
     const bool usual = sigmas.low == kSigmas.low;
     const GaussianMixture data = usual ? matrix::mixture() : matrix::mixture().scaled(2 * sigmas.low);
     return solved_.emplace(sigmas.low, matrix::solved(data, sigmas)).first->second;
@@ -100,10 +93,10 @@ struct Run {
 Run run(const Sampling& sampling, const DenoisingModel& model, const Tensor& start, NoiseSource& noise) {
   const auto evaluations = std::make_shared<std::int64_t>(0);
   const auto clock_used = std::make_shared<bool>(false);
-  const auto path = matrix::watched(sampling.schedule, sampling.grid, clock_used);
-  const double s = path->scale(sampling.grid.t.front()), s_end = path->scale(sampling.grid.t.back());
+  const auto schedule = matrix::watched(sampling.schedule, sampling.grid, clock_used);
+  const double s = schedule->scale(sampling.grid.t.front()), s_end = schedule->scale(sampling.grid.t.back());
   const Tensor x =
-      sampling.sampler(counted(conditioned(model, {}), evaluations), *path, sampling.grid, s * start, noise);
+      sampling.sampler(counted(conditioned(model, {}), evaluations), *schedule, sampling.grid, s * start, noise);
   return {x / s_end, static_cast<double>(*evaluations), *clock_used};
 }
 
@@ -163,14 +156,9 @@ void measure_moments(MatrixCell& cell, Truths& truths, const Preconditioning& pr
 void measure(MatrixCell& cell, Truths& truths, bool quick) {
   const Preconditioning preconditioning = preconditioning_of(cell.preconditioning);
   try {
-    configured(cell, preconditioning, kSigmas, 16);
-  } catch (const Error& error) {
-    cell.refusal = error.what();
-    return;
-  }
-  try {
     if (cell.order == SamplerEntry::kStochastic)
-      // Parameterizations of one mixture differ by rounding only: the first one is measured on many images.
+      // Parameterizations of one mixture differ by rounding only: the first one is measured on many
+      // images.
       measure_moments(cell, truths, preconditioning,
                       quick || cell.preconditioning != preconditioning_table().front().name);
     else
@@ -180,76 +168,44 @@ void measure(MatrixCell& cell, Truths& truths, bool quick) {
   }
 }
 
-// Whether a config of the schedule's own range is taken.
-MatrixConfig tried(std::string_view schedule, std::string_view sampler, std::string_view preconditioning,
-                   std::string_view last) {
-  MatrixConfig out{.config = format("schedule {}; sampler {}; final {}; preconditioning {}", schedule, sampler, last,
-                                    preconditioning)};
-  try {
-    Options options = Options::read_text(
-        format("{schedule: {type: {}}, grid: {type: uniform, steps: 10}, sampler: {type: {}, final: {}}}", schedule,
-               sampler, last),
-        "sampling");
-    make_sampling(options, preconditioning_of(preconditioning));
-    options.finish();
-  } catch (const Error& error) {
-    out.refusal = error.what();
-  }
-  return out;
+// A cell of each sampler and schedule of the tables under one preconditioning.
+void add_cells(Matrix& matrix, std::string_view preconditioning) {
+  for (const auto& sampler : sampler_table())
+    for (const auto& schedule : schedule_table())
+      matrix.cells.push_back({.schedule = std::string(schedule.name),
+                              .sampler = std::string(sampler.name),
+                              .preconditioning = std::string(preconditioning),
+                              .order = sampler.order,
+                              .with = std::string(sampler.with)});
 }
 
-std::vector<MatrixConfig> tried_configs() {
-  std::vector<std::string> schedules;
-  for (const auto& entry : schedule_table()) schedules.emplace_back(entry.name);
-  schedules.insert(schedules.end(), std::begin(kVariants), std::end(kVariants));
-  std::vector<MatrixConfig> out;
-  for (const auto& schedule : schedules) {
-    for (const auto& row : preconditioning_table()) out.push_back(tried(schedule, "heun", row.name, "denoise"));
-    for (const auto& row : sampler_table()) out.push_back(tried(schedule, row.name, "edm", "euler"));
-  }
-  return out;
+// Nothing is run on a schedule that breaks its contract.
+void fail_cells_of(Matrix& matrix, const MatrixSchedule& schedule) {
+  if (schedule.violations.empty()) return;
+  for (auto& cell : matrix.cells)
+    if (cell.schedule == schedule.schedule) cell.failure = "the schedule breaks its contract";
 }
 
 }  // namespace
 
 Matrix convergence_matrix(const MatrixSettings& settings) {
   const auto began = std::chrono::steady_clock::now();
-  Matrix out{.sigmas = kSigmas};
-  for (const auto& preconditioning : preconditioning_table()) {
-    if (settings.quick && preconditioning.name != preconditioning_table().front().name) continue;
-    for (const auto& sampler : sampler_table())
-      for (const auto& schedule : schedule_table())
-        out.cells.push_back({.schedule = std::string(schedule.name),
-                             .sampler = std::string(sampler.name),
-                             .preconditioning = std::string(preconditioning.name),
-                             .order = sampler.order,
-                             .with = std::string(sampler.with)});
-  }
+  Matrix out{.sigmas = kSigmas, .schedules = matrix::measured_schedules()};
+  for (const auto& row : preconditioning_table().first(settings.quick ? 1 : preconditioning_table().size()))
+    add_cells(out, row.name);
+  for (const auto& schedule : out.schedules) fail_cells_of(out, schedule);
   Truths truths;
   out.uncertainty = truths.between(kSigmas).uncertainty;
   std::mutex mutex;
   std::int64_t done = 0;
   on_threads(settings.threads, out.cells.size(), [&](std::size_t i) {
-    measure(out.cells[i], truths, settings.quick);
+    if (out.cells[i].failure.empty()) measure(out.cells[i], truths, settings.quick);
     const std::scoped_lock lock(mutex);
     if (settings.progress) settings.progress(++done, std::ssize(out.cells));
   });
-  out.configs = tried_configs();
+  out.configs = matrix::tried_configs();
   out.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   return out;
-}
-
-std::string complaint(const MatrixCell& cell) {
-  if (!cell.failure.empty()) return cell.failure;
-  if (!cell.refusal.empty()) return "";
-  if (cell.order == 0) return "its line of the sampler table states no order";
-  if (cell.order == SamplerEntry::kStochastic)
-    return cell.deviation <= 5 ? "" : format("mean or covariance is {} standard errors off", cell.deviation);
-  if (cell.order == SamplerEntry::kTolerance)
-    return cell.distances.back() <= 1e-3 ? "" : format("ends {} from the solution", cell.distances.back());
-  if (std::isnan(cell.slope)) return "fewer than 3 distances above rounding, so no slope";
-  if (std::abs(cell.slope - cell.order) <= kWithin) return "";
-  return format("slope {} ± {} where order {} is stated", cell.slope, cell.standard_error, cell.order);
 }
 
 }  // namespace edmund

@@ -42,22 +42,20 @@ std::vector<const MatrixCell*> cells_of(const Matrix& matrix, const std::string&
 // 0: as stated, 1: at the limit of what is allowed.
 double offence(const MatrixCell& cell) {
   if (!complaint(cell).empty()) return 1e6;
-  if (!cell.refusal.empty()) return 0.0;
   if (cell.order > 0) return std::abs(cell.slope - cell.order) / 0.15;
   return cell.order == SamplerEntry::kStochastic ? cell.deviation / 5 : 0.0;
 }
 
 std::string found(const MatrixCell& cell) {
   if (!cell.failure.empty()) return "failed";
-  if (!cell.refusal.empty()) return "refused";
   if (cell.order == SamplerEntry::kStochastic) return fixed(cell.deviation, 1) + " se";
   if (cell.order == SamplerEntry::kTolerance) return short_number(cell.distances.back());
   return std::isnan(cell.slope) ? "-" : fixed(cell.slope, 2) + " ± " + fixed(cell.standard_error, 2);
 }
 
-// Green where the cell is as stated, over amber to red at the limit; translucent, for light and dark pages.
+// Green where the cell is as stated, over amber to red at the limit; translucent, for light and
+// dark pages.
 std::string shade(const MatrixCell& cell) {
-  if (!cell.refusal.empty()) return "background:rgba(128,128,128,.18)";
   const double off = std::clamp(offence(cell), 0.0, 1.0), hue = 140 - 100 * off;
   return offence(cell) > 1 ? "background:rgba(213,40,30,.45)"
                            : format("background:hsla({},70%,45%,.28)", static_cast<int>(hue));
@@ -85,9 +83,7 @@ std::string table(const Matrix& matrix, const std::string& preconditioning) {
       std::string title;
       for (const auto* cell : cells)
         title += format("{}{}: {}{}", title.empty() ? "" : "\n", cell->preconditioning, found(*cell),
-                        !cell->refusal.empty()      ? " - " + cell->refusal
-                        : !complaint(*cell).empty() ? " - " + complaint(*cell)
-                                                    : "");
+                        complaint(*cell).empty() ? "" : " - " + complaint(*cell));
       const bool plotted = worst->distances.size() > 1;
       const std::string text = escaped(found(*worst)) + (worst->one_interval ? "<sup>1</sup>" : "");
       out += format(
@@ -100,7 +96,8 @@ std::string table(const Matrix& matrix, const std::string& preconditioning) {
   return out + "</tbody></table></div>";
 }
 
-// Distance against steps of all parameterizations, with a line of the stated order through the finest.
+// Distance against steps of all parameterizations, with a line of the stated order through the
+// finest.
 std::string plot(const std::vector<const MatrixCell*>& cells) {
   const MatrixCell& first = *cells.front();
   Plot plot{.title = first.sampler + " on " + first.schedule,
@@ -141,50 +138,11 @@ std::string curves(const Matrix& matrix, const std::string& sampler) {
   return format("<details><summary>{}</summary><div class=\"columns\">{}</div></details>\n", escaped(sampler), plots);
 }
 
-}  // namespace
-
-std::string matrix_json(const Matrix& matrix) {
-  ordered_json out = {{"sigma_range", {matrix.sigmas.low, matrix.sigmas.high}},
-                      {"solution_uncertainty", matrix.uncertainty},
-                      {"seconds", matrix.seconds}};
-  const auto number = [](double value) { return std::isnan(value) ? ordered_json(nullptr) : ordered_json(value); };
-  for (const auto& cell : matrix.cells) {
-    ordered_json row = {{"schedule", cell.schedule},
-                        {"sampler", cell.sampler},
-                        {"preconditioning", cell.preconditioning},
-                        {"stated", stated_order(cell.order, cell.with)}};
-    if (!cell.refusal.empty()) row["refused"] = cell.refusal;
-    if (const std::string wrong = complaint(cell); !wrong.empty()) row["complaint"] = wrong;
-    row.update({{"steps", cell.steps}, {"evaluations", cell.evaluations}, {"distances", cell.distances}});
-    if (cell.order == SamplerEntry::kStochastic)
-      row["deviation_in_standard_errors"] = number(cell.deviation);
-    else
-      row.update({{"slope", number(cell.slope)},
-                  {"slope_standard_error", number(cell.standard_error)},
-                  {"one_interval", cell.one_interval}});
-    out["cells"].push_back(row);
-  }
-  for (const auto& config : matrix.configs)
-    out["configs"].push_back(
-        {{"config", config.config},
-         {"refused", config.refusal.empty() ? ordered_json(nullptr) : ordered_json(config.refusal)}});
-  return out.dump(1) + "\n";
-}
-
-std::string matrix_page(const Matrix& matrix) {
-  Page page("Schedules × samplers × parameterizations",
-            "each measured on a Gaussian mixture, whose denoiser and ODE are known");
-  std::int64_t refused = 0, broken = 0, accepted = 0;
-  for (const auto& cell : matrix.cells) {
-    refused += cell.refusal.empty() ? 0 : 1;
-    broken += complaint(cell).empty() ? 0 : 1;
-  }
-  for (const auto& config : matrix.configs) accepted += config.refusal.empty() ? 1 : 0;
+void add_orders(Page& page, const Matrix& matrix) {
   page.section("Order of convergence",
                "Slope of the distance to the ODE's solution against the number of steps, with its standard error; the "
                "worst of all parameterizations. A cell leads to its curves.");
-  page.facts({{"cells", format("{}: {} as stated, {} refused by their configs, {} not as stated", matrix.cells.size(),
-                               std::ssize(matrix.cells) - refused - broken, refused, broken)},
+  page.facts({{"measured", summary(matrix)},
               {"grid", format("ln σ uniform from {} to {}; the last step to σ = 0 is left out", matrix.sigmas.high,
                               matrix.sigmas.low)},
               {"solution",
@@ -192,7 +150,7 @@ std::string matrix_page(const Matrix& matrix) {
               {"as stated",
                "slope within 0.15 of the order; se: mean and covariance of a stochastic sampler, greatest deviation in "
                "standard errors, at most 5; tolerance: ends within 1e-3"},
-              {"measured in", format("{} s", fixed(matrix.seconds, 1))}});
+              {"time", format("{} s", fixed(matrix.seconds, 1))}});
   page.figure(table(matrix, ""));
   if (std::any_of(matrix.cells.begin(), matrix.cells.end(), [](const MatrixCell& cell) { return cell.one_interval; }))
     page.paragraph(
@@ -205,18 +163,71 @@ std::string matrix_page(const Matrix& matrix) {
                "Relative distance against steps. Parameterizations lie on each other until rounding tells them apart.");
   for (const auto& sampler : axis(matrix, &MatrixCell::sampler))
     if (const std::string plots = curves(matrix, sampler); !plots.empty()) page.figure(plots);
-  page.section("Refused configs", format("Of {} pairs with the schedule's own range, {} are taken; these are refused "
-                                         "before anything is trained or drawn.",
-                                         matrix.configs.size(), accepted));
+}
+
+void add_schedules(Page& page, const Matrix& matrix) {
+  page.section("Schedules", "Each by itself: s in (0, 1] and σ increasing, σ and its inverse, rates and differences.");
   std::vector<std::vector<std::string>> rows;
-  for (const auto& cell : matrix.cells)
-    if (!cell.refusal.empty())
-      rows.push_back(
-          {format("schedule {}; sampler {}; preconditioning {}", cell.schedule, cell.sampler, cell.preconditioning),
-           cell.refusal});
+  for (const auto& schedule : matrix.schedules)
+    rows.push_back({schedule.schedule, short_number(schedule.sigmas.low), short_number(schedule.sigmas.high),
+                    schedule.violations.empty() ? "as stated" : complaint(schedule)});
+  page.table({"schedule", "lowest σ", "highest σ", "contract"}, rows);
+}
+
+void add_refusals(Page& page, const Matrix& matrix) {
+  std::vector<std::vector<std::string>> rows;
   for (const auto& config : matrix.configs)
-    if (!config.refusal.empty()) rows.push_back({config.config, config.refusal});
-  page.table({"config", "reason"}, rows);
+    if (!config.refusal.empty() || !complaint(config).empty())
+      rows.push_back({config.config, config.refusal.empty() ? complaint(config) : config.refusal,
+                      config.expected.empty() ? "no" : "yes: " + config.expected});
+  page.section("Refused configs",
+               format("Of {} pairs with the schedule's own range, {} are accepted; these are refused before anything "
+                      "is trained or drawn.",
+                      matrix.configs.size(), matrix.configs.size() - rows.size()));
+  page.table({"config", "reason", "expected"}, rows);
+}
+
+}  // namespace
+
+std::string matrix_json(const Matrix& matrix) {
+  ordered_json out = {{"sigma_range", {matrix.sigmas.low, matrix.sigmas.high}},
+                      {"solution_uncertainty", matrix.uncertainty},
+                      {"seconds", matrix.seconds}};
+  const auto number = [](double value) { return std::isnan(value) ? ordered_json(nullptr) : ordered_json(value); };
+  for (const auto& cell : matrix.cells) {
+    ordered_json row = {{"schedule", cell.schedule},
+                        {"sampler", cell.sampler},
+                        {"preconditioning", cell.preconditioning},
+                        {"stated", stated_order(cell.order, cell.with)}};
+    if (const std::string wrong = complaint(cell); !wrong.empty()) row["complaint"] = wrong;
+    row.update({{"steps", cell.steps}, {"evaluations", cell.evaluations}, {"distances", cell.distances}});
+    if (cell.order == SamplerEntry::kStochastic)
+      row["deviation_in_standard_errors"] = number(cell.deviation);
+    else
+      row.update({{"slope", number(cell.slope)},
+                  {"slope_standard_error", number(cell.standard_error)},
+                  {"one_interval", cell.one_interval}});
+    out["cells"].push_back(row);
+  }
+  const auto text = [](const std::string& value) {
+    return value.empty() ? ordered_json(nullptr) : ordered_json(value);
+  };
+  for (const auto& config : matrix.configs)
+    out["configs"].push_back(
+        {{"config", config.config}, {"expected", text(config.expected)}, {"refused", text(config.refusal)}});
+  for (const auto& schedule : matrix.schedules)
+    out["schedules"].push_back({{"schedule", schedule.schedule},
+                                {"sigma_range", {schedule.sigmas.low, schedule.sigmas.high}},
+                                {"violations", schedule.violations}});
+  return out.dump(1) + "\n";
+}
+
+std::string matrix_page(const Matrix& matrix) {
+  Page page("Schedules × samplers × parameterizations",
+            "each measured on a Gaussian mixture, whose denoiser and ODE are known");
+  add_orders(page, matrix);
+  add_schedules(page, matrix);
+  add_refusals(page, matrix);
   return page.html();
 }
 

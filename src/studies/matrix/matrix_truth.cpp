@@ -4,6 +4,7 @@
 #include "edmund/core/error.h"
 #include "edmund/diffusion/noise_source.h"
 #include "edmund/networks/network.h"
+#include "edmund/schedules/wrapped_schedule.h"
 
 #include <algorithm>
 #include <ATen/Functions.h>
@@ -50,29 +51,33 @@ Tensor runge_kutta(const GaussianMixture& mixture, Tensor z, Interval sigmas, st
 
 double rms(const Tensor& values) { return std::sqrt(values.square().mean().item<double>()); }
 
-class Watched : public NoiseSchedule {
+class Watched : public WrappedSchedule {
  public:
-  Watched(std::shared_ptr<const NoiseSchedule> path, std::vector<double> times, std::shared_ptr<bool> used)
-      : path_(std::move(path)), times_(std::move(times)), used_(std::move(used)) {}
-
-  Interval times() const override { return path_->times(); }
-  Interval domain() const override { return path_->domain(); }
-  double scale(double t) const override { return seen(t), path_->scale(t); }
-  double sigma(double t) const override { return seen(t), path_->sigma(t); }
-  double scale_rate(double t) const override { return *used_ = true, path_->scale_rate(t); }
-  double sigma_rate(double t) const override { return *used_ = true, path_->sigma_rate(t); }
-  double time(double sigma) const override { return path_->time(sigma); }
-  double snap(double t) const override { return path_->snap(t); }
-  std::optional<double> clean_time() const override { return path_->clean_time(); }
-  std::vector<double> levels() const override { return path_->levels(); }
-  Interval sampling_sigmas() const override { return path_->sampling_sigmas(); }
+  Watched(std::shared_ptr<const NoiseSchedule> schedule, std::vector<double> times, std::shared_ptr<bool> used)
+      : WrappedSchedule(std::move(schedule)), times_(std::move(times)), used_(std::move(used)) {}
 
  private:
-  void seen(double t) const {
+  double s(double t) const override {
+    note(t);
+    return inner().scale(t);
+  }
+  double sigma_of(double t) const override {
+    note(t);
+    return inner().sigma(t);
+  }
+  double s_dot(double t) const override {
+    *used_ = true;
+    return inner().scale_rate(t);
+  }
+  double sigma_dot(double t) const override {
+    *used_ = true;
+    return inner().sigma_rate(t);
+  }
+
+  void note(double t) const {
     if (std::find(times_.begin(), times_.end(), t) == times_.end()) *used_ = true;
   }
 
-  std::shared_ptr<const NoiseSchedule> path_;
   std::vector<double> times_;
   std::shared_ptr<bool> used_;
 };
@@ -106,9 +111,9 @@ Truth solved(const GaussianMixture& mixture, Interval sigmas) {
           .uncertainty = rms(end - half) / 15 / size};  // of order 4: the half grid is off by 16 times as much
 }
 
-std::shared_ptr<NoiseSchedule> watched(std::shared_ptr<const NoiseSchedule> path, const TimeGrid& grid,
+std::shared_ptr<NoiseSchedule> watched(std::shared_ptr<const NoiseSchedule> schedule, const TimeGrid& grid,
                                        std::shared_ptr<bool> clock_used) {
-  return std::make_shared<Watched>(std::move(path), grid.t, std::move(clock_used));
+  return std::make_shared<Watched>(std::move(schedule), grid.t, std::move(clock_used));
 }
 
 Slope fitted(const std::vector<double>& x, const std::vector<double>& y) {

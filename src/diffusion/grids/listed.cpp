@@ -1,13 +1,21 @@
+// Grids that are given as a list.
+//
+// explicit: the points themselves.
+//
+//   sigmas   strictly decreasing noise levels, or
+//   times    strictly decreasing times of the schedule
+//
 // file: the noise levels of a grid file, YAML with one key:
 //
 //   sigmas: [80, 21.5, 6.1, 0.9, 0.05]      strictly decreasing
 //
-//   file   path of the grid file, from where the command runs
+//   file   the grid file, from where the command runs
 //
-// The levels are those of the file on any schedule that spans them, since a grid of σ says the same on every clock.
-#include "discretizations.h"
+// The levels are those of the file on any schedule that spans them, since a grid of σ says the same
+// on every clock.
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
+#include "edmund/diffusion/time_grid.h"
 
 #include <algorithm>
 #include <functional>
@@ -15,11 +23,14 @@
 namespace edmund {
 namespace {
 
+bool strictly_decreasing(const std::vector<double>& list) {
+  return !list.empty() && std::adjacent_find(list.begin(), list.end(), std::less_equal<>()) == list.end();
+}
+
 std::vector<double> read_grid_file(const std::string& file) {
   Options content = Options::read_file(file);
   std::vector<double> sigmas = content.reals("sigmas", {}, above(0));
-  const bool decreasing = std::adjacent_find(sigmas.begin(), sigmas.end(), std::less_equal<>()) == sigmas.end();
-  content.check(decreasing && !sigmas.empty(), "sigmas", "expected a strictly decreasing list of noise levels");
+  content.check(strictly_decreasing(sigmas), "sigmas", "expected a strictly decreasing list of noise levels");
   content.finish();
   return sigmas;
 }
@@ -28,8 +39,20 @@ std::vector<double> read_grid_file(const std::string& file) {
 
 namespace grids {
 
-std::vector<double> make_file(Options& options, const NoiseSchedule& path, Interval network_sigmas) {
-  const std::vector<double> fallback{path.times().high};
+std::vector<double> make_explicit(Options& options, const NoiseSchedule& schedule, Interval) {
+  const bool by_time = options.has("times");
+  const std::string_view key = by_time ? "times" : "sigmas";
+  const Interval ends = by_time ? schedule.times() : schedule.sigmas();
+  const std::vector<double> points = options.reals(key, {}, between(ends.low, ends.high));
+  options.check(!(by_time && options.has("sigmas")), "sigmas", "give either sigmas or times");
+  options.check(strictly_decreasing(points), key, "expected a strictly decreasing list");
+  std::vector<double> t;
+  for (const double point : points) t.push_back(by_time ? point : schedule.time(point));
+  return t;
+}
+
+std::vector<double> make_file(Options& options, const NoiseSchedule& schedule, Interval network_sigmas) {
+  const std::vector<double> fallback{schedule.times().high};
   const std::string file = options.required_text("file");
   if (file.empty()) return fallback;
   std::vector<double> sigmas;
@@ -39,7 +62,7 @@ std::vector<double> make_file(Options& options, const NoiseSchedule& path, Inter
     options.reject("file", error.what());
     return fallback;
   }
-  const Interval own = path.sigmas();
+  const Interval own = schedule.sigmas();
   const double low = std::max(own.low, network_sigmas.low), high = std::min(own.high, network_sigmas.high);
   // A range that was solved from these very numbers misses them by rounding.
   if (sigmas.back() < low * (1 - 1e-9) || sigmas.front() > high * (1 + 1e-9)) {
@@ -48,7 +71,7 @@ std::vector<double> make_file(Options& options, const NoiseSchedule& path, Inter
     return fallback;
   }
   std::vector<double> t;
-  for (const double sigma : sigmas) t.push_back(path.time(std::clamp(sigma, low, high)));
+  for (const double sigma : sigmas) t.push_back(schedule.time(std::clamp(sigma, low, high)));
   return t;
 }
 

@@ -15,13 +15,13 @@ struct GridRange {
 };
 
 /// `usual`: range by default, before it is cut.
-GridRange grid_range(Options& options, const NoiseSchedule& path, Interval network_sigmas, Interval usual);
+GridRange grid_range(Options& options, const NoiseSchedule& schedule, Interval network_sigmas, Interval usual);
+
+/// f(fraction) for fraction = 0, 1/(N-1), … 1.
+std::vector<double> evenly(std::int64_t N, const std::function<double(double fraction)>& f);
 
 /// Times of σ(fraction), fraction = 0, 1/(N-1), … 1.
-std::vector<double> times(const NoiseSchedule& path, const GridRange& range,
+std::vector<double> times(const NoiseSchedule& schedule, const GridRange& range,
                           const std::function<double(double fraction)>& sigma);
-
-GridFactory make_edm_vp, make_edm_ve, make_edm_iddpm;  // discretizations.cpp
-GridFactory make_file;                                 // grid_file.cpp
 
 }  // namespace edmund::grids
