@@ -50,9 +50,8 @@ ModelShape read_shape(Options& root, const Dataset* data) {
   return shape;
 }
 
-TrainingSettings read_training(Options training, std::uint64_t seed, const ModelShape& shape) {
-  TrainingSettings settings = training_settings(training, seed);
-  settings.num_classes = shape.num_classes;
+TrainingSettings read_training(Options training) {
+  TrainingSettings settings = training_settings(training);
   training.check(settings.images > 0, "images", "expected the length of the run in images, above 0, found {}",
                  settings.images);
   return settings;
@@ -126,10 +125,17 @@ Experiment build(Options options, Needs needs) {
   const NoiseLevels levels = make_noise_levels(level_options);
 
   Options training_options = root.child("training");
-  const TrainingSettings training = read_training(training_options, seed, shape);
+  const TrainingSettings training = read_training(training_options);
+  const ObjectiveSettings objective_choices = objective_settings(training_options);
   const Intervals intervals = read_intervals(training_options, training);
   Options ema_options = training_options.child("ema");
   const EmaDecay ema = make_ema(ema_options);
+  Options objective_options = root.child("objective");
+  const Objective objective = make_objective(objective_options, {.settings = objective_choices,
+                                                                 .levels = levels,
+                                                                 .batch_size = training.batch_size,
+                                                                 .num_classes = shape.num_classes,
+                                                                 .seed = seed});
   const LoaderSettings loader{.batch_size = training.batch_size,
                               .threads = training_options.integer("loader_threads", 1, between(1, 256)),
                               .seed = seed,
@@ -137,7 +143,7 @@ Experiment build(Options options, Needs needs) {
 
   Options sampling_options = root.child("sampling");
   Sampling sampling = make_sampling(sampling_options, preconditioning);
-  check_guidance(sampling_options, sampling, shape, training.label_dropout);
+  check_guidance(sampling_options, sampling, shape, objective_choices.label_dropout);
   Options evaluation = root.child("evaluation");
   const auto images = evaluation.integer("images", 1000, between(2, 1e9));
   const auto evaluation_seed = static_cast<std::uint64_t>(evaluation.integer("seed", 0, at_least(0)));
@@ -158,6 +164,8 @@ Experiment build(Options options, Needs needs) {
           .shape = shape,
           .model = DenoisingModel(network, preconditioning, weight),
           .levels = levels,
+          .objective = objective,
+          .objective_settings = objective_choices,
           .ema = ema,
           .training = training,
           .loader = loader,

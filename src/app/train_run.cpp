@@ -40,7 +40,7 @@ class Recorder {
         run_(run),
         trainer_(trainer),
         events_(run.path / "events"),
-        metrics_(run.metrics(), {experiment.levels(0.005), experiment.levels(0.995)}, trainer.images()),
+        metrics_(run.metrics(), trainer.clock(), trainer.images()),
         config_(experiment.options.resolved()) {}
 
   void log(double images_per_second, double seconds) {
@@ -56,8 +56,8 @@ class Recorder {
     const auto images = consecutive(0, columns * experiment_.intervals.sample_rows);
     Tensor labels = balanced_labels(experiment_.shape, images);
     if (labels.defined()) labels.remainder_(columns);
-    const Generated drawn =
-        generate(trainer_.ema_model(), experiment_.sampling, experiment_.shape, images, labels, experiment_.seed);
+    const Generated drawn = generate(experiment_.model.on(trainer_.ema_network()), experiment_.sampling,
+                                     experiment_.shape, images, labels, experiment_.seed);
     const std::int64_t zoom = std::max<std::int64_t>(1, 32 / experiment_.shape.image.height);
     const Tensor grid = image_grid(drawn.images, columns, zoom, 2);
     write_png(run_.images() / ("samples-" + padded(trainer_.images()) + ".png"), grid);
@@ -102,7 +102,8 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
   make_folder(run.images());
   log::to_file(run.path / "log.txt");
   log::info("kernels: {}", ops::kernels_text());
-  Trainer trainer(experiment.model, model_like(experiment), experiment.levels, experiment.ema, experiment.training);
+  Trainer trainer(experiment.objective(experiment.model), model_like(experiment).shared_network(), experiment.ema,
+                  experiment.training);
   double seconds_before = 0.0;
   std::int64_t saved = -1;  // position of the last checkpoint
   if (const auto newest = newest_checkpoint(run.path)) {
@@ -153,12 +154,12 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
     return ExitCode::kInterrupted;
   }
   recorder.samples();
+  const DenoisingModel ema_model = experiment.model.on(trainer.ema_network());
   const std::int64_t columns = 9;
-  const Tensor strip =
-      trajectory(trainer.ema_model(), experiment.sampling, experiment.shape, 4, columns, experiment.seed);
+  const Tensor strip = trajectory(ema_model, experiment.sampling, experiment.shape, 4, columns, experiment.seed);
   write_png(run.images() / "trajectory.png",
             image_grid(strip, columns, std::max<std::int64_t>(1, 32 / experiment.shape.image.height), 2));
-  write_curvature(run, trainer.ema_model(), experiment.sampling, experiment.shape, 4, experiment.seed);
+  write_curvature(run, ema_model, experiment.sampling, experiment.shape, 4, experiment.seed);
   return ExitCode::kDone;
 }
 

@@ -17,6 +17,7 @@ struct Chosen {
   std::atomic<int> gpu = -1;  // -1: the CPU
   std::atomic<Precision> precision = Precision::kFp32;
   std::atomic<Graphs> graphs = Graphs::kOn;
+  std::atomic<Recorder*> cpu_recorder = nullptr;
 };
 
 Chosen& chosen() {
@@ -84,7 +85,12 @@ void set_graphs(Graphs graphs) { chosen().graphs = graphs; }
 
 Graphs graphs() { return chosen().graphs; }
 
-bool records(at::Device device) { return device.is_cuda() && graphs() == Graphs::kOn && kernels() == Kernels::kFast; }
+void set_cpu_recorder(Recorder* recorder) { chosen().cpu_recorder = recorder; }
+
+bool records(at::Device device) {
+  const bool can = device.is_cuda() || chosen().cpu_recorder != nullptr;
+  return can && graphs() == Graphs::kOn && kernels() == Kernels::kFast;
+}
 
 GpuReport gpu_report() {
   if (!cuda::driver_is_there()) return {"none (no driver of NVIDIA's)", ""};
@@ -103,8 +109,10 @@ void synchronize(at::Device device) {
 }
 
 std::unique_ptr<Graph> make_graph(at::Device device, int warm_up) {
-  require(device.is_cuda(), "graphs: work on the CPU cannot be recorded");
-  return cuda_operators().make_graph(device, warm_up);
+  if (device.is_cuda()) return cuda_operators().make_graph(device, warm_up);
+  Recorder* const recorder = chosen().cpu_recorder;
+  require(recorder != nullptr, "graphs: work on the CPU cannot be recorded");
+  return recorder(warm_up);
 }
 
 const cuda::Operators* fast_cuda(const Tensor& x) {

@@ -31,7 +31,7 @@ struct Norm {
     if (args.key == nullptr || args.dropout == 0.0) return;
     dropout = args.dropout;
     seed = args.key->seed;
-    samples = args.key->samples;
+    samples = samples_of(*args.key);
     layer = args.layer;
   }
 

@@ -6,6 +6,7 @@
 #include "edmund/diffusion/model.h"
 #include "edmund/diffusion/noise_levels.h"
 #include "edmund/samplers/sampler.h"
+#include "edmund/training/objective.h"
 #include "edmund/training/trainer.h"
 
 #include <cstdint>
@@ -61,6 +62,8 @@ struct Experiment {
   ModelShape shape;
   DenoisingModel model;
   NoiseLevels levels;
+  Objective objective;
+  ObjectiveSettings objective_settings;
   EmaDecay ema;
   TrainingSettings training;
   LoaderSettings loader;

@@ -35,7 +35,8 @@ void weights_changed();
 struct DropoutKey {
   std::uint64_t seed = 0;
   std::vector<std::int64_t> samples = {};  // global positions of the training images, [B]
-  Tensor positions = {};  // the same on the GPU, int64 [B], in place of `samples`: recorded work reads them anew
+  Tensor positions = {};  // the same as int64 [B], in place of `samples`, where the network runs: recorded work reads
+                          // them anew
 };
 
 /// 2-D convolution with everything that a network adds to it: y = (conv(x, weight) + bias + per_sample + residual) · scale, then max(y, 0) if

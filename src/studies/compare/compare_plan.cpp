@@ -119,7 +119,7 @@ Sampling variant_sampling(Options& sampling, std::int64_t steps, const Experimen
   if (steps > 0) sampling.stand_on(format("{grid: {steps: {}}}", steps), "nfe");
   if (!sampling.has("preset")) sampling.stand_on(own, "sampling of " + experiment.name);
   Sampling out = make_sampling(sampling, experiment.model.preconditioning());
-  check_guidance(sampling, out, experiment.shape, experiment.training.label_dropout);
+  check_guidance(sampling, out, experiment.shape, experiment.objective_settings.label_dropout);
   return out;
 }
 
