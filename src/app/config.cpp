@@ -41,8 +41,8 @@ Backend read_backend(Options& root) {
   return out;
 }
 
-TrainingSettings read_training(Options& training, std::uint64_t seed) {
-  TrainingSettings settings = training_settings(training, seed);
+TrainingSettings read_training(Options& training) {
+  TrainingSettings settings = training_settings(training);
   training.check(settings.images > 0, "images", "expected the length of the run in images, above 0, found {}",
                  settings.images);
   return settings;
@@ -91,10 +91,12 @@ RunConfig parse(Options options) {
              "expected a name without '/', found '{}'", config.name);
   config.seed = static_cast<std::uint64_t>(root.integer("seed", 0, at_least(0)));
   config.backend = read_backend(root);
-  for (const char* section : {"data", "image", "network", "preconditioning", "loss_weight", "noise_levels"})
+  for (const char* section :
+       {"data", "image", "network", "preconditioning", "loss_weight", "noise_levels", "objective"})
     root.defer(section);
   Options training = root.child("training");
-  config.training = read_training(training, config.seed);
+  config.training = read_training(training);
+  config.objective = objective_settings(training);
   config.intervals = read_intervals(training, config.training);
   training.defer("ema");
   config.loader = {.batch_size = config.training.batch_size,

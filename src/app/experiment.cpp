@@ -67,23 +67,29 @@ Experiment construct(RunConfig config, Needs needs) {
   const auto network = needs == Needs::kSettings ? nullptr : read_network(root, shape);  // its keys stay deferred then
   Options preconditioning_options = root.child("preconditioning"), weight_options = root.child("loss_weight"),
           level_options = root.child("noise_levels"), training_options = root.child("training"),
-          ema_options = training_options.child("ema"), sampling_options = root.child("sampling");
+          ema_options = training_options.child("ema"), objective_options = root.child("objective"),
+          sampling_options = root.child("sampling");
   const Preconditioning preconditioning = make_preconditioning(preconditioning_options);
   const LossWeight weight = make_loss_weight(weight_options);
   NoiseLevels levels = make_noise_levels(level_options);
   EmaDecay ema = make_ema(ema_options);
+  Objective objective = make_objective(objective_options, {.settings = config.objective,
+                                                           .levels = levels,
+                                                           .batch_size = config.training.batch_size,
+                                                           .num_classes = shape.num_classes,
+                                                           .seed = config.seed});
   const bool draws = needs != Needs::kSettings;
   Sampling sampling = make_sampling(sampling_options, preconditioning, draws ? load_guide : GuideLoader());
-  if (draws) check_guidance(sampling_options, sampling, shape, config.training.label_dropout);
+  if (draws) check_guidance(sampling_options, sampling, shape, config.objective.label_dropout);
   root.finish();
 
   if (network) network->to(config.backend.device);
-  config.training.num_classes = shape.num_classes;
   return {.config = std::move(config),
           .data = data,
           .shape = shape,
           .model = DenoisingModel(network, preconditioning, weight),
           .levels = std::move(levels),
+          .objective = std::move(objective),
           .ema = std::move(ema),
           .sampling = std::move(sampling)};
 }

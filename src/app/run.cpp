@@ -65,7 +65,8 @@ TrainedModel load_model(const fs::path& path, std::span<const std::string> overr
 void require_same_training(const Experiment& experiment, const RunFolder& run) {
   const auto newest = newest_checkpoint(run.path);
   if (!newest) return;
-  const auto before = Options::read_text(read_header(*newest).config, "checkpoint").flattened();
+  auto before = Options::read_text(read_header(*newest).config, "checkpoint").flattened();
+  before.emplace("objective.type", "denoise");  // of runs older than the key
   const auto now = Options::read_text(experiment.config.options.resolved(), "config").flattened();
   static constexpr std::string_view kFree[] = {"name",
                                                "kernels",

@@ -33,7 +33,7 @@ class Recorder {
         run_(run),
         trainer_(trainer),
         events_(run.path / "events"),
-        metrics_(run.metrics(), {experiment.levels(0.005), experiment.levels(0.995)}, trainer.images()),
+        metrics_(run.metrics(), trainer.clock(), trainer.images()),
         config_(experiment.config.options.resolved()) {}
 
   void log(double images_per_second, double seconds) {
@@ -77,7 +77,9 @@ class Recorder {
 
  private:
   // A new one each time: what it records would hold memory while training goes on.
-  ImageGenerator generator() { return {trainer_.ema_model(), experiment_.sampling, experiment_.shape}; }
+  ImageGenerator generator() {
+    return {experiment_.model.on(trainer_.ema_network()), experiment_.sampling, experiment_.shape};
+  }
   std::int64_t zoom() const { return std::max<std::int64_t>(1, 32 / experiment_.shape.image.height); }
 
   Experiment& experiment_;
@@ -100,6 +102,16 @@ void warn_of_sigma_data(const Experiment& experiment) {
         *assumed, std::round(measured * 1000) / 1000);
 }
 
+// Goes on from a checkpoint. Returns the seconds that were trained until then.
+double restored(Trainer& trainer, const std::filesystem::path& folder) {
+  const Checkpoint state = load_checkpoint(folder);
+  trainer.restore(state);
+  trainer.note_checkpoint(folder);
+  log::info("going on from {} ({} images)", folder.string(), trainer.images());
+  const auto seconds = state.counters.find("seconds");
+  return seconds != state.counters.end() ? seconds->second : 0.0;
+}
+
 }  // namespace
 
 ExitCode train_run(Experiment& experiment, const RunFolder& run) {
@@ -108,18 +120,13 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
   log::info("kernels: {}", ops::kernels_text());
   const auto newest = newest_checkpoint(run.path);
   if (!newest) experiment.model.network().initialize(experiment.config.seed);
-  Trainer trainer(experiment.model, model_like(experiment), experiment.levels, experiment.ema,
+  Trainer trainer(experiment.objective(experiment.model), model_like(experiment).shared_network(), experiment.ema,
                   experiment.config.training);
   double seconds_before = 0.0;
   std::int64_t saved = -1;  // position of the last checkpoint
   if (newest) {
-    const Checkpoint state = load_checkpoint(*newest);
-    trainer.restore(state);
-    trainer.note_checkpoint(*newest);
+    seconds_before = restored(trainer, *newest);
     saved = trainer.images();
-    if (const auto found = state.counters.find("seconds"); found != state.counters.end())
-      seconds_before = found->second;
-    log::info("going on from {} ({} images)", newest->string(), trainer.images());
   } else {
     warn_of_sigma_data(experiment);
   }

@@ -16,6 +16,7 @@
 #include "edmund/samplers/sampler.h"
 #include "edmund/schedules/noise_schedule.h"
 #include "edmund/training/ema.h"
+#include "edmund/training/objective.h"
 
 #include <algorithm>
 #include <iostream>
@@ -52,6 +53,7 @@ std::vector<Family> families() {
           {"noise-levels", "noise_levels.type", describe(noise_levels_table())},
           {"loss-weights", "loss_weight.type", describe(loss_weight_table())},
           {"networks", "network.type", describe(network_table())},
+          {"objectives", "objective.type", describe(objective_table())},
           {"emas", "training.ema.type", describe(ema_table())},
           {"datasets", "data.type", describe(dataset_table())},
           {"features", "evaluation.features.type", describe(feature_table())},

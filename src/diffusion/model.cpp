@@ -69,6 +69,10 @@ at::Device device_of(const Network& network) {
 DenoisingModel::DenoisingModel(std::shared_ptr<Network> network, Preconditioning preconditioning, LossWeight weight)
     : network_(std::move(network)), preconditioning_(std::move(preconditioning)), weight_(std::move(weight)) {}
 
+DenoisingModel DenoisingModel::on(std::shared_ptr<Network> network) const {
+  return {std::move(network), preconditioning_, weight_};
+}
+
 Tensor DenoisingModel::denoise(const Tensor& z, const Tensor& sigma, const Condition& condition) const {
   check_batch(z, sigma);
   const auto c = preconditioning_.edm(sigma);

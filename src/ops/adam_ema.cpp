@@ -9,6 +9,7 @@
 #include <ATen/ops/nan_to_num.h>
 #include <ATen/ops/stack.h>
 #include <cmath>
+#include <optional>
 
 namespace edmund::ops {
 namespace {
@@ -43,6 +44,15 @@ void reference(Tensor parameters, const Tensor& gradient, Tensor first_moment, T
   for (std::size_t i = 0; i < ema.size(); ++i) ema[i].copy_(at::lerp(parameters, ema[i], args.ema_beta[i]));
 }
 
+/// What the gradient is multiplied by, clipping included; nothing if the step is skipped.
+std::optional<double> gradient_scale(const AdamStep& args, const LiveAdam& live) {
+  if (!live.norm.defined()) return args.gradient_scale;
+  const auto norm = live.norm.item<double>();
+  if (live.skip_nonfinite && !std::isfinite(norm)) return std::nullopt;
+  return live.clip_norm > 0.0 && norm > live.clip_norm ? args.gradient_scale * (live.clip_norm / norm)
+                                                       : args.gradient_scale;
+}
+
 }  // namespace
 
 Tensor gradient_norm(const std::vector<GradientPiece>& gradient) {
@@ -56,31 +66,32 @@ Tensor gradient_norm(const std::vector<GradientPiece>& gradient) {
 
 void adam_ema(Tensor& parameters, const std::vector<GradientPiece>& gradient, Tensor& first_moment,
               Tensor& second_moment, std::vector<Tensor>& ema, const AdamStep& args) {
+  adam_ema(parameters, gradient, first_moment, second_moment, ema, args, {});
+}
+
+void adam_ema(Tensor& parameters, const std::vector<GradientPiece>& gradient, Tensor& first_moment,
+              Tensor& second_moment, std::vector<Tensor>& ema, const AdamStep& args, const LiveAdam& live) {
   check(parameters, gradient, ema, args);
   const Timed timed([&] {
     const auto bytes = static_cast<double>(parameters.nbytes());
     return OperatorTime{.name = "adam + ema", .bytes = bytes * (7.0 + 2.0 * static_cast<double>(ema.size()))};
   });
   weights_changed();
-  if (fast(parameters)) return cpu::adam_ema(parameters, gradient, first_moment, second_moment, ema, args);
   if (const auto* gpu = fast_cuda(parameters))
-    return gpu->adam_ema(parameters, gradient, first_moment, second_moment, ema, args, {});
+    return gpu->adam_ema(parameters, gradient, first_moment, second_moment, ema, args, live);
+  const std::optional<double> scale = gradient_scale(args, live);
+  if (!scale) return;
+  AdamStep step = args;
+  step.gradient_scale = *scale;
+  if (fast(parameters)) return cpu::adam_ema(parameters, gradient, first_moment, second_moment, ema, step, live.terms);
+  TORCH_CHECK(!live.terms.defined(), "adam_ema: only the fast operators take a step's terms from a tensor");
   const at::NoGradGuard no_grad;
   for (const auto& [first, values] : gradient) {
     const auto part = [at = first, size = values.numel()](const Tensor& flat) { return flat.narrow(0, at, size); };
     std::vector<Tensor> copies;
     for (const Tensor& copy : ema) copies.push_back(part(copy));
-    reference(part(parameters), values.view(-1), part(first_moment), part(second_moment), copies, args);
+    reference(part(parameters), values.view(-1), part(first_moment), part(second_moment), copies, step);
   }
-}
-
-void adam_ema(Tensor& parameters, const std::vector<GradientPiece>& gradient, Tensor& first_moment,
-              Tensor& second_moment, std::vector<Tensor>& ema, const AdamStep& args, const LiveAdam& live) {
-  const auto* gpu = fast_cuda(parameters);
-  TORCH_CHECK(gpu != nullptr, "adam_ema: only a GPU's fast operators take a step from the device");
-  check(parameters, gradient, ema, args);
-  weights_changed();
-  gpu->adam_ema(parameters, gradient, first_moment, second_moment, ema, args, live);
 }
 
 }  // namespace edmund::ops

@@ -29,6 +29,9 @@ cuda::ConvContext conv_context();
 /// each input channel.
 OperatorTime described(std::string_view name, const Tensor& x, std::int64_t K, double taps = 0.0);
 
+/// The samples of a key, on the host.
+std::vector<std::int64_t> samples_of(const DropoutKey& key);
+
 /// Zeros above and below, left and right of the image.
 std::array<std::int64_t, 2> zeros_around(const Conv2d& args);
 
@@ -41,8 +44,9 @@ Tensor resample_box(const Tensor& x, Resample direction);
 Tensor max_pool(const Tensor& x, std::int64_t stride, std::int64_t padding);
 Tensor concat(const Tensor& a, const Tensor& b);
 Tensor gradient_norm(const std::vector<GradientPiece>& gradient);
+/// `terms`: adam_terms() whose decay, step size and β are taken in place of those of `args`; undefined: none.
 void adam_ema(Tensor& parameters, const std::vector<GradientPiece>& gradient, Tensor& first_moment,
-              Tensor& second_moment, std::vector<Tensor>& ema, const AdamStep& args);
+              Tensor& second_moment, std::vector<Tensor>& ema, const AdamStep& args, const Tensor& terms);
 
 /// Memory for [B, C, H, W] in the order [B, H, W, C].
 Tensor empty_image(std::int64_t B, std::int64_t C, std::int64_t H, std::int64_t W);

@@ -43,9 +43,14 @@ Tensor gradient_norm(const std::vector<GradientPiece>& gradient) {
 }
 
 void adam_ema(Tensor& parameters, const std::vector<GradientPiece>& gradient, Tensor& first_moment,
-              Tensor& second_moment, std::vector<Tensor>& ema, const AdamStep& args) {
+              Tensor& second_moment, std::vector<Tensor>& ema, const AdamStep& args, const Tensor& live) {
   const at::NoGradGuard no_grad;
-  const std::vector<float> changing = adam_terms(args);
+  std::vector<float> changing = adam_terms(args);
+  if (live.defined()) {
+    const float scale = changing[3];
+    std::copy_n(live.const_data_ptr<float>(), changing.size(), changing.begin());
+    changing[3] *= scale;
+  }
   const AdamTerms terms{.beta1 = static_cast<float>(args.beta1),
                         .one_minus_beta1 = static_cast<float>(1.0 - args.beta1),
                         .beta2 = static_cast<float>(args.beta2),

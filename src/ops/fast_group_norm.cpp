@@ -20,7 +20,7 @@ enum Row { kA, kB, kMean, kRstd, kRows };
 
 struct Norm : NormSettings {
   explicit Norm(const GroupNorm& args) : NormSettings(args) {
-    if (dropout > 0.0) samples = args.key->samples;
+    if (dropout > 0.0) samples = samples_of(*args.key);
   }
   std::vector<std::int64_t> samples = {};
 

@@ -17,7 +17,7 @@ Tensor dropout_factors(const Tensor& x, const GroupNorm& args) {
   auto* data = mask.data_ptr<float>();
   const std::int64_t count = x.size(0) == 0 ? 0 : x.numel() / x.size(0);
   const auto limit = static_cast<std::uint64_t>(std::ldexp(args.dropout, 32));
-  draw_words(args.key->seed, Stream::kDropout, args.key->samples, args.layer, count,
+  draw_words(args.key->seed, Stream::kDropout, samples_of(*args.key), args.layer, count,
              [&](std::int64_t row, std::int64_t first, std::span<const std::uint32_t> words) {
                float* to = data + row * count + first;
                const auto n = std::min<std::int64_t>(static_cast<std::int64_t>(words.size()), count - first);
@@ -27,6 +27,12 @@ Tensor dropout_factors(const Tensor& x, const GroupNorm& args) {
 }
 
 }  // namespace
+
+std::vector<std::int64_t> samples_of(const DropoutKey& key) {
+  if (!key.positions.defined()) return key.samples;
+  const Tensor host = key.positions.cpu().contiguous();
+  return {host.const_data_ptr<std::int64_t>(), host.const_data_ptr<std::int64_t>() + host.numel()};
+}
 
 Tensor group_norm_silu(const Tensor& x, const GroupNorm& args) {
   TORCH_CHECK(x.dim() == 4 && args.groups > 0 && x.size(1) % args.groups == 0, "group_norm_silu: ", x.sizes(), " in ",

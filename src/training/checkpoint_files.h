@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-/// The files of a checkpoint folder as they lie on the disk. Functions that check answer what is wrong, beginning with the name of
-/// the file, or nothing.
+/// The files of a checkpoint folder as they lie on the disk. Functions that check answer what is
+/// wrong, beginning with the name of the file, or nothing.
 namespace edmund::checkpoint_files {
 
 constexpr std::int64_t kVersion = 1;

@@ -1,4 +1,5 @@
-// Decays β of the exponential moving average of the weights. A step of B images brings the count of images from t to t + B.
+// Decays β of the exponential moving average of the weights. A step of B images brings the count of
+// images from t to t + B.
 //
 //   half_life   β = 0.5^(B / max(min(half_life, ramp·t), 1e-8))                 (Karras et al. 2022, training loop)
 //     half_life  500000   images after which a weight counts half

@@ -8,7 +8,8 @@
 
 namespace edmund {
 
-/// Where each parameter lies in one flat tensor. Parameters begin at multiples of 64 bytes; the gaps stay zero.
+/// Where each parameter lies in one flat tensor. Parameters begin at multiples of 64 bytes; the
+/// gaps stay zero.
 struct FlatMemory {
   explicit FlatMemory(const NamedTensors& parameters);
 
@@ -20,7 +21,8 @@ struct FlatMemory {
   std::vector<ops::GradientPiece> pieces(const std::vector<Tensor>& parts) const;
   /// The same in flat memory.
   Tensor joined(const std::vector<ops::GradientPiece>& pieces) const;
-  /// Moves the parameters into a flat tensor: their values are copied, from then on they are views of it.
+  /// Moves the parameters into a flat tensor: their values are copied, from then on they are views
+  /// of it.
   void adopt(NamedTensors& parameters, const Tensor& flat) const;
 
  private:

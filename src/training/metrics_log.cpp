@@ -11,7 +11,8 @@
 namespace edmund {
 namespace {
 
-// Lines of the file up to a position of the run; a line that a killed process left unfinished is dropped with those after it.
+// Lines of the file up to a position of the run; a line that a killed process left unfinished is
+// dropped with those after it.
 std::string lines_until(const std::filesystem::path& file, std::int64_t images) {
   std::istringstream lines(read_file(file));
   std::string kept, line;
@@ -25,10 +26,11 @@ std::string lines_until(const std::filesystem::path& file, std::int64_t images) 
 
 }  // namespace
 
-MetricsLog::MetricsLog(const std::filesystem::path& file, Interval sigmas, std::int64_t images)
+MetricsLog::MetricsLog(const std::filesystem::path& file, const Clock& clock, std::int64_t images)
     : name_(file.string()),
-      low_(std::log(sigmas.low)),
-      high_(std::log(sigmas.high)),
+      clock_(clock.name),
+      low_(std::log(clock.range.low)),
+      high_(std::log(clock.range.high)),
       bin_loss_(kBins),
       bin_count_(kBins) {
   if (std::filesystem::exists(file)) write_file(file, lines_until(file, images));
@@ -42,8 +44,8 @@ void MetricsLog::add(const StepReport& report) {
   loss_ += report.loss;
   gradient_norm_ += report.gradient_norm;
   ++steps_;
-  for (std::size_t i = 0; i < report.sigmas.size(); ++i) {
-    const double place = (std::log(report.sigmas[i]) - low_) / (high_ - low_) * kBins;
+  for (std::size_t i = 0; i < report.clock.size(); ++i) {
+    const double place = (std::log(report.clock[i]) - low_) / (high_ - low_) * kBins;
     const auto bin = static_cast<std::size_t>(std::clamp(place, 0.0, kBins - 1.0));
     bin_loss_[bin] += report.losses[i];
     bin_count_[bin] += 1;
@@ -63,7 +65,7 @@ void MetricsLog::write(double images_per_second, double seconds, std::int64_t sk
   for (std::size_t bin = 0; bin < kBins; ++bin) {
     if (bin_count_[bin] == 0) continue;
     const double center = std::exp(low_ + (static_cast<double>(bin) + 0.5) * (high_ - low_) / kBins);
-    line["bins"].push_back({{"sigma", center}, {"loss", bin_loss_[bin] / bin_count_[bin]}, {"count", bin_count_[bin]}});
+    line["bins"].push_back({{clock_, center}, {"loss", bin_loss_[bin] / bin_count_[bin]}, {"count", bin_count_[bin]}});
   }
   file_ << line.dump() << '\n' << std::flush;
   require(file_.good(), "{}: cannot be written; is the disk full?", name_);

@@ -29,7 +29,7 @@ Checkpoint Trainer::checkpoint(const std::string& config) const {
   add(out.ema, weights(true), "");
   add(out.optimizer, own.memory.views(own.first), kFirst);
   add(out.optimizer, own.memory.views(own.second), kSecond);
-  if (own.uncertainty) add(out.optimizer, {own.trained.back()}, "");
+  add(out.optimizer, own.beside_network(), "");
   return out;
 }
 
@@ -39,7 +39,7 @@ void Trainer::restore(const Checkpoint& checkpoint) {
   NamedTensors wanted;
   for (const auto& [name, tensor] : own.memory.views(own.first)) wanted.emplace_back(kFirst + name, tensor);
   for (const auto& [name, tensor] : own.memory.views(own.second)) wanted.emplace_back(kSecond + name, tensor);
-  if (own.uncertainty) wanted.emplace_back(kUncertainty, own.trained.back().second.detach());
+  for (const auto& entry : own.beside_network()) wanted.push_back(entry);
   for (const auto& [name, tensor] : wanted) {
     const auto found = given.find(name);
     require(found != given.end() && found->second.sizes() == tensor.sizes() && found->second.dtype() == tensor.dtype(),
@@ -50,10 +50,10 @@ void Trainer::restore(const Checkpoint& checkpoint) {
           "checkpoint: {} tensors of optimizer state, expected {}; it belongs to another config", given.size(),
           wanted.size());
 
-  check_state(own.model.network(), checkpoint.network, "checkpoint, network");
-  check_state(own.ema_model.network(), checkpoint.ema, "checkpoint, ema");
-  load_state(own.model.network(), checkpoint.network, "checkpoint, network");
-  load_state(own.ema_model.network(), checkpoint.ema, "checkpoint, ema");
+  check_state(own.model->network(), checkpoint.network, "checkpoint, network");
+  check_state(*own.averaged, checkpoint.ema, "checkpoint, ema");
+  load_state(own.model->network(), checkpoint.network, "checkpoint, network");
+  load_state(*own.averaged, checkpoint.ema, "checkpoint, ema");
   const at::NoGradGuard no_grad;
   for (auto& [name, tensor] : wanted) tensor.copy_(given.at(name));
   const auto counter = [&](const char* name) {

@@ -4,7 +4,6 @@
 #include "edmund/ops/graph.h"
 #include "edmund/training/trainer.h"
 #include "flat_memory.h"
-#include "uncertainty.h"
 
 #include <algorithm>
 #include <c10/core/TensorOptions.h>
@@ -19,34 +18,26 @@ namespace edmund {
 /// Steps without a finite gradient, one after the other.
 struct Streak {
   std::int64_t steps = 0, first_image = 0;
-  double low = std::numeric_limits<double>::infinity(), high = 0.0;  // noise levels
+  double low = std::numeric_limits<double>::infinity(), high = -low;  // places on the clock
 
-  void add(const std::vector<double>& sigmas, std::int64_t image) {
+  void add(const std::vector<double>& clock, std::int64_t image) {
     if (steps++ == 0) first_image = image;
-    for (const double sigma : sigmas) {
-      low = std::min(low, sigma);
-      high = std::max(high, sigma);
+    for (const double place : clock) {
+      low = std::min(low, place);
+      high = std::max(high, place);
     }
   }
 };
 
-/// Adds the elements of a tensor on any device.
-void append(std::vector<double>& out, const Tensor& values);
-
-/// Name of the uncertainty's weight among the trained tensors and in checkpoints.
-constexpr const char* kUncertainty = "uncertainty.weight";
-
 /// Members stand in the order in which they are made of each other.
 struct Trainer::State {
-  DenoisingModel model, ema_model;
-  NoiseLevels levels;
+  std::unique_ptr<Trainable> model;
+  std::shared_ptr<Network> averaged;
   EmaDecay ema;
   TrainingSettings settings;
 
-  at::TensorOptions options = model.network().parameters().front().options().requires_grad(false);
-  std::optional<Uncertainty> uncertainty =
-      settings.uncertainty ? std::optional<Uncertainty>(std::in_place, settings.seed, options) : std::nullopt;
-  NamedTensors trained = trained_tensors();  // the network's parameters, then what is trained beside it
+  NamedTensors trained = model->parameters();
+  at::TensorOptions options = trained.front().second.options().requires_grad(false);
   FlatMemory memory{trained};
   Tensor values = memory.zeros(), first = memory.zeros(), second = memory.zeros();
   std::vector<Tensor> averages = {memory.zeros()};
@@ -57,41 +48,55 @@ struct Trainer::State {
   Tensor kept;
   std::string last_checkpoint;
 
+  /// The averages of what is trained: parameters of the EMA's network; what belongs to the
+  /// objective alone has none there.
+  NamedTensors averaged_tensors() const;
   /// The EMA is taken of parameters only: buffers are those of the network.
-  void copy_buffers();
-  NamedTensors trained_tensors();
-  void accumulate(const Tensor& x0, const TrainingDraws& draws, const std::vector<std::int64_t>& positions,
-                  StepReport& report);
-  /// What backward() left at the parameters, which lose it: on the CPU in the memory that autograd took for it, on a GPU in one piece, which takes
-  /// fewer launches.
-  std::vector<ops::GradientPiece> taken_gradient();
-  static void replace_nonfinite(std::vector<ops::GradientPiece>& gradient);
-  void clean(std::vector<ops::GradientPiece>& gradient, StepReport& report);
-  void skip(const StepReport& report, std::int64_t batch);
-  void update(const std::vector<ops::GradientPiece>& gradient, StepReport& report, std::int64_t batch);
-  /// What is differentiated: the mean (or sum) of the loss, with uncertainty and scale.
-  Tensor objective(const Tensor& loss, const Tensor& sigma, std::int64_t count) const;
+  void copy_buffers() const;
+  /// What is trained beside the network.
+  NamedTensors beside_network() const;
+
   /// The optimizer's step to come, unclipped; notes what the log is told of it.
   ops::AdamStep next_step(StepReport& report, std::int64_t batch) const;
-  /// Counts a step that was taken.
-  void count(std::int64_t batch);
+  /// The step itself, where the network lies: gradient, Adam, EMA. `terms`: see ops::LiveAdam.
+  /// Returns what the report needs: loss of each image, its place on the clock, and the norm of the
+  /// gradient, [2B + 1].
+  Tensor take_step(const TrainingInputs& inputs, const ops::AdamStep& adam, const Tensor& terms);
+  /// Adds up ∇ of the mean loss over the batch, in parts of micro_batch images. Returns the first
+  /// 2B of the results.
+  Tensor differentiate(const TrainingInputs& inputs) const;
+  /// What backward() left at the parameters, which lose it: on the CPU in the memory that autograd
+  /// took for it, on a GPU in one piece, which takes fewer launches.
+  std::vector<ops::GradientPiece> taken_gradient();
+  /// Norm of the gradient, [], after replacing what is not finite if the settings say so.
+  Tensor cleaned_norm(std::vector<ops::GradientPiece>& gradient) const;
+  /// Reads the results, which waits for a GPU, and moves the position.
+  void finish(const Tensor& results, std::int64_t batch, StepReport& report);
+  void count_skipped(const StepReport& report, std::int64_t batch);
 
-  /// Where recorded work finds a batch, and leaves what the report needs; all on the GPU.
+  /// The step as recorded work (ops/graph.h), and where it finds a batch; all of it lies on the
+  /// GPU.
   struct Recorded {
-    Tensor images;     // uint8 [B, C, H, W]
-    Tensor sigma;      // [B]
-    Tensor positions;  // int64 [B]
-    Tensor labels;     // int64 [B], undefined if unconditional
-    Tensor terms;      // ops::adam_terms()
-    Tensor results;    // loss of each image, then the gradient's norm: [B + 1]
+    TrainingInputs inputs;
+    Tensor terms;    // ops::adam_terms()
+    Tensor results;  // of take_step()
     std::unique_ptr<ops::Graph> graph;
   };
   std::optional<Recorded> recorded;
   /// Whether a step on this batch runs as recorded work.
-  bool records(const TrainingBatch& batch) const;
-  void make_recorded(const TrainingBatch& batch);
-  void work(const ops::AdamStep& args);
-  StepReport step_recorded(const TrainingBatch& batch);
+  bool records(const TrainingInputs& inputs) const;
+  /// take_step() as recorded work; returns its results.
+  Tensor take_recorded_step(const TrainingInputs& inputs, const ops::AdamStep& adam);
 };
+
+/// Every tensor of the inputs through `change`, undefined ones left out.
+template <typename Change>
+TrainingInputs each(const TrainingInputs& inputs, const Change& change) {
+  const auto changed = [&](const Tensor& tensor) { return tensor.defined() ? change(tensor) : tensor; };
+  TrainingInputs out{
+      .images = changed(inputs.images), .positions = changed(inputs.positions), .labels = changed(inputs.labels)};
+  for (const Tensor& tensor : inputs.drawn) out.drawn.push_back(changed(tensor));
+  return out;
+}
 
 }  // namespace edmund

@@ -1,6 +1,8 @@
 #pragma once
 
+#include "edmund/ops/device.h"
 #include "edmund/ops/graph.h"
+#include "support/kernels.h"
 
 #include <cstdint>
 #include <functional>
@@ -8,7 +10,7 @@
 
 namespace edmund::testing {
 
-/// While it lives, the CPU's work is recorded where a GPU's would be: run as it is at first, then
+/// While it lives, the fast kernels are chosen and the CPU's work is recorded where a GPU's would be: run as it is at first, then
 /// kept, and from then on the kept work is run in place of what is asked for.
 class CpuRecorder {
  public:
@@ -16,7 +18,10 @@ class CpuRecorder {
     counts() = {};
     ops::set_cpu_recorder([](int warm_up) -> std::unique_ptr<ops::Graph> { return std::make_unique<Kept>(warm_up); });
   }
-  ~CpuRecorder() { ops::set_cpu_recorder(nullptr); }
+  ~CpuRecorder() {
+    ops::set_cpu_recorder(nullptr);
+    ops::set_graphs(ops::Graphs::kOn);
+  }
   CpuRecorder(const CpuRecorder&) = delete;
   CpuRecorder& operator=(const CpuRecorder&) = delete;
 
@@ -50,6 +55,8 @@ class CpuRecorder {
     int left_;
     std::function<void()> kept_;
   };
+
+  UseKernels fast_{ops::Kernels::kFast};
 };
 
 }  // namespace edmund::testing

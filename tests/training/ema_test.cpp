@@ -49,7 +49,8 @@ TEST_CASE("power weighs the past by a profile of the stated relative width", "[t
   for (const double width : {0.05, 0.1, 0.2}) {
     const auto decay = ema(format("{type: power, sigma_rel: {}}", width));
     constexpr std::int64_t kSteps = 4000;
-    // Mean and variance of the time of a snapshot in the average, by the recursion of the average itself.
+    // Mean and variance of the time of a snapshot in the average, by the recursion of the average
+    // itself.
     double mean = 0.0, square = 0.0;
     for (std::int64_t i = 0; i < kSteps; ++i) {
       const double beta = decay({.step = i + 1, .images = i * 10, .batch_size = 10}),

@@ -1,4 +1,5 @@
-// Golden files ema_*: decays and moving averages of three reference codes, and the learning rates of one.
+// Golden files ema_*: decays and moving averages of three reference codes, and the learning rates
+// of one.
 #include "edmund/core/error.h"
 #include "edmund/ops/ops.h"
 #include "edmund/training/ema.h"
@@ -27,7 +28,8 @@ EmaDecay ema_from(const json& config) {
   return decay;
 }
 
-/// EMA of parameters that are forced along `path` [N + 1, D], by the optimizer's own update at learning rate 0: [N, D].
+/// EMA of parameters that are forced along `path` [N + 1, D], by the optimizer's own update at
+/// learning rate 0: [N, D].
 Tensor averages(const Tensor& path, const std::function<double(std::int64_t)>& beta_of_step) {
   Tensor gradient = at::zeros_like(path[0]), first = at::zeros_like(path[0]), second = at::zeros_like(path[0]);
   std::vector<Tensor> ema = {path[0].clone()}, rows;
@@ -44,7 +46,8 @@ std::string path_name(const Golden& golden, const std::string& name) {
   return golden.has(name + ".param_path") ? name + ".param_path" : "param_path";
 }
 
-/// training_loop of Karras et al. 2022: half-life in thousands of images, learning rate with a ramp.
+/// training_loop of Karras et al. 2022: half-life in thousands of images, learning rate with a
+/// ramp.
 void check_loop(Golden& golden, const std::string& name) {
   const json settings = golden.settings(name);
   require_keys(settings, {"batch", "ema_halflife_kimg", "ema_rampup_ratio", "lr_rampup_kimg", "opt", "resume_kimg"});

@@ -1,5 +1,8 @@
-// Golden files training_*: steps of the training loop of Karras et al. 2022 with stored data and draws, in fp32 and fp64.
+// Golden files training_*: steps of the training loop of Karras et al. 2022 with stored data and
+// draws, in fp32 and fp64.
+#include "edmund/core/consecutive.h"
 #include "edmund/core/error.h"
+#include "edmund/diffusion/model.h"
 #include "edmund/networks/song_unet.h"
 #include "edmund/networks/state_dict.h"
 #include "edmund/training/trainer.h"
@@ -9,11 +12,15 @@
 #include "support/golden.h"
 #include "support/kernels.h"
 
+#include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
+#include <functional>
 #include <limits>
+#include <memory>
+#include <utility>
 
 using namespace edmund;
 using namespace edmund::testing;
@@ -23,7 +30,8 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-/// Tolerances of the file's description; those of *.qkv.bias are absolute, in double precision only: its key part has no gradient.
+/// Tolerances of the file's description; those of *.qkv.bias are absolute, in double precision
+/// only: its key part has no gradient.
 struct Tolerance {
   double loss, norm, gradient, value;
 };
@@ -58,6 +66,27 @@ NamedTensors initial_state(Golden& golden, const Network& network) {
   return out;
 }
 
+/// The denoising loss on stored images, noise and noise levels.
+class Given : public Trainable {
+ public:
+  Given(DenoisingModel model, std::function<TrainingInputs()> inputs)
+      : model_(std::move(model)), inputs_(std::move(inputs)) {}
+
+  Network& network() const override { return model_.network(); }
+  NamedTensors parameters() const override { return parameters_of(network()); }
+  Clock clock() const override { return {}; }
+  TrainingInputs prepare(const TrainingBatch&) const override { return inputs_(); }
+  Losses loss(const TrainingInputs& inputs) const override {
+    const Tensor &x0 = inputs.drawn[0], &eps = inputs.drawn[1], &sigma = inputs.drawn[2];
+    const Tensor loss = model_.loss(x0, eps, sigma, {.labels = inputs.labels});
+    return {.sum = loss.sum(), .images = loss.detach().mean({1, 2, 3}), .clock = sigma};
+  }
+
+ private:
+  DenoisingModel model_;
+  std::function<TrainingInputs()> inputs_;
+};
+
 /// The steps of one file in one precision.
 class Replay {
  public:
@@ -80,7 +109,8 @@ class Replay {
 
   void run() {
     const auto network = model_network();
-    Trainer trainer(model(network), model(model_network()), nullptr, ema(), settings());
+    Trainer trainer(std::make_unique<Given>(model(network), [this] { return inputs(); }), model_network(), ema(),
+                    settings());
     trainer.keep_gradients(true);
     if (const auto resume = static_cast<std::int64_t>(1000 * loop_.value("resume_kimg", 0.0)); resume > 0) {
       Checkpoint start = trainer.checkpoint("");
@@ -94,9 +124,8 @@ class Replay {
     std::vector<Tensor> gradient_norms, parameter_norms, ema_norms;
     for (step_ = 0; step_ < steps; ++step_) {
       round_ = 0;
-      std::vector<std::int64_t> positions(static_cast<std::size_t>(batch_));
-      for (std::int64_t i = 0; i < batch_; ++i) positions[static_cast<std::size_t>(i)] = step_ * batch_ + i;
-      const StepReport report = trainer.step(images(), draws(), positions);
+      const StepReport report =
+          trainer.step({.images = {}, .labels = {}, .positions = consecutive(trainer.images(), batch_)});
       rates.push_back(report.learning_rate);
       for (std::int64_t round = 0; round < rounds_; ++round) losses.push_back(round_loss(report, round));
       gradient_norms.push_back(norms(trainer.last_gradients(), order_));
@@ -154,7 +183,6 @@ class Replay {
     out.eps = optimizer.at("eps");
     out.loss_scale = loop_.value("loss_scaling", 1.0);
     out.nonfinite = NonFinite::kZero;
-    out.num_classes = golden_.settings().value("label_dim", 0);
     return out;
   }
 
@@ -182,7 +210,7 @@ class Replay {
         .to(dtype_);
   }
 
-  TrainingDraws draws() {
+  TrainingInputs inputs() {
     std::vector<Tensor> normal, eps;
     for (std::int64_t round = 0; round < rounds_; ++round) {
       const std::string number = std::to_string(step_ * rounds_ + round);
@@ -190,7 +218,8 @@ class Replay {
       normal.push_back(golden_.use(name + ".rnd_normal").to(dtype_).reshape(-1));
       eps.push_back(golden_.use(name + ".noise").to(dtype_));
     }
-    TrainingDraws out{.sigma = (at::cat(normal) * loss_.std + loss_.mean).exp(), .eps = at::cat(eps), .labels = {}};
+    const Tensor sigma = (at::cat(normal) * loss_.std + loss_.mean).exp();
+    TrainingInputs out{.images = {}, .positions = at::arange(batch_), .drawn = {images(), at::cat(eps), sigma}};
     const Tensor labels = golden_.use("data.labels").index_select(0, indices());
     if (labels.numel() > 0) out.labels = labels.is_floating_point() ? labels.to(dtype_) : labels;
     return out;
@@ -203,7 +232,8 @@ class Replay {
     return sum / static_cast<double>(part);
   }
 
-  /// Stored gradients of this step; those that were replaced must be exact, and are left out of the comparison's scale.
+  /// Stored gradients of this step; those that were replaced must be exact, and are left out of the
+  /// comparison's scale.
   void check_gradients(const NamedTensors& gradients) {
     const std::string prefix = stored("grad_step" + std::to_string(step_) + "." + kWrapped);
     for (const auto& name : golden_.names(prefix)) {

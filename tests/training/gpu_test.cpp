@@ -16,11 +16,10 @@ using Catch::Matchers::WithinRel;
 
 namespace {
 
-Trainer trainer_on(at::Device device, const TrainingSettings& settings) {
+Trainer trainer_on(at::Device device, const TinySettings& settings) {
   const DenoisingModel model = tiny_model(), ema = tiny_model();
   for (const auto* one : {&model, &ema}) one->network().to(device);
-  Options options, ema_options = Options::read_text("{half_life: 100, ramp: 1}", "ema");
-  return {model, ema, make_noise_levels(options), make_ema(ema_options), settings};
+  return {tiny_objective(model, settings), ema.shared_network(), tiny_ema(), settings};
 }
 
 void check_alike(const std::vector<StepReport>& found, const std::vector<StepReport>& expected, double tolerance) {
@@ -29,7 +28,7 @@ void check_alike(const std::vector<StepReport>& found, const std::vector<StepRep
     INFO("step " << i);
     CHECK_THAT(found[i].loss, WithinRel(expected[i].loss, tolerance));
     CHECK_THAT(found[i].gradient_norm, WithinRel(expected[i].gradient_norm, 10 * tolerance));
-    CHECK(found[i].sigmas == expected[i].sigmas);
+    CHECK(found[i].clock == expected[i].clock);
     CHECK(found[i].learning_rate == expected[i].learning_rate);
     CHECK(found[i].ema_beta == expected[i].ema_beta);
     CHECK(found[i].images == expected[i].images);
@@ -40,8 +39,8 @@ void check_alike(const std::vector<StepReport>& found, const std::vector<StepRep
 
 TEST_CASE("training on a GPU, recorded or not, takes the steps that the CPU takes", "[training][gpu]") {
   const UseGpu gpu;
-  TrainingSettings settings = tiny_settings();
-  settings.uncertainty = GENERATE(false, true);
+  TinySettings settings = tiny_settings();
+  settings.objective.uncertainty = GENERATE(false, true);
   settings.clip_norm = GENERATE(0.0, 1.0);
   Trainer on_cpu = trainer_on(at::kCPU, settings), recorded = trainer_on(gpu.device(), settings),
           plain = trainer_on(gpu.device(), settings);
@@ -71,7 +70,7 @@ TEST_CASE("a checkpoint of a GPU goes on there and on the CPU", "[training][gpu]
 
 TEST_CASE("a recorded step without a finite gradient changes nothing", "[training][gpu]") {
   const UseGpu gpu;
-  TrainingSettings settings = tiny_settings();
+  TinySettings settings = tiny_settings();
   settings.loss_scale = std::numeric_limits<double>::max();  // infinite in float32
   Trainer trainer = trainer_on(gpu.device(), settings);
   const auto before = trainer.checkpoint("");

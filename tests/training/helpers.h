@@ -16,4 +16,9 @@ inline bool same(const NamedTensors& a, const NamedTensors& b) {
   return true;
 }
 
+inline bool same_state(const Checkpoint& a, const Checkpoint& b) {
+  return a.images == b.images && a.steps == b.steps && a.counters == b.counters && same(a.network, b.network) &&
+         same(a.ema, b.ema) && same(a.optimizer, b.optimizer);
+}
+
 }  // namespace edmund::testing

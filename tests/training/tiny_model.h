@@ -2,6 +2,7 @@
 
 #include "edmund/diffusion/model.h"
 #include "edmund/networks/song_unet.h"
+#include "edmund/training/objective.h"
 #include "edmund/training/trainer.h"
 
 #include <algorithm>
@@ -10,6 +11,8 @@
 #include <ATen/Parallel.h>
 #include <memory>
 #include <numeric>
+#include <string>
+#include <utility>
 
 namespace edmund::testing {
 
@@ -29,25 +32,53 @@ inline DenoisingModel tiny_model(std::int64_t num_classes = 3, double dropout = 
   return {network, make_preconditioning(options), [](const Tensor&) { return Tensor(); }};
 }
 
-inline Trainer tiny_trainer(TrainingSettings settings, double dropout = 0.1,
-                            const std::string& ema = "{half_life: 100, ramp: 1}", std::uint64_t seed = 1) {
-  at::set_num_threads(1);  // small tensors: threads would wait for each other most of the time
-  Options options, ema_options = Options::read_text(ema, "ema");
-  return {tiny_model(settings.num_classes, dropout, seed), tiny_model(settings.num_classes, dropout, seed + 1),
-          make_noise_levels(options), make_ema(ema_options), settings};
-}
+/// Everything that a tiny training is told.
+struct TinySettings : TrainingSettings {
+  ObjectiveSettings objective;
+  std::int64_t num_classes = 3;
+  std::uint64_t seed = 7;
+};
 
-inline TrainingSettings tiny_settings() {
-  TrainingSettings settings;
+inline TinySettings tiny_settings() {
+  TinySettings settings;
   settings.batch_size = 8;
   settings.learning_rate = {.base = 1e-2, .ramp_images = 16};
-  settings.label_dropout = 0.3;
-  settings.num_classes = 3;
-  settings.seed = 7;
+  settings.objective.label_dropout = 0.3;
   return settings;
 }
 
-/// The batch at a position of an endless sequence of images: bytes that are a function of the position alone.
+/// An objective by its name, on a model. `levels`: lognormal where none are given.
+inline std::unique_ptr<Trainable> tiny_objective(const DenoisingModel& model, const TinySettings& settings,
+                                                 const std::string& type = "denoise", NoiseLevels levels = {}) {
+  Options level_options, options = Options::read_text("{type: " + type + "}", "objective");
+  if (!levels) levels = make_noise_levels(level_options);
+  const Objective objective = make_objective(options, {.settings = settings.objective,
+                                                       .levels = levels,
+                                                       .batch_size = settings.batch_size,
+                                                       .num_classes = settings.num_classes,
+                                                       .seed = settings.seed});
+  options.finish();
+  return objective(model);
+}
+
+inline EmaDecay tiny_ema(const std::string& text = "{half_life: 100, ramp: 1}") {
+  Options options = Options::read_text(text, "ema");
+  return make_ema(options);
+}
+
+inline Trainer tiny_trainer(std::unique_ptr<Trainable> objective, const TinySettings& settings,
+                            const std::string& ema = "{half_life: 100, ramp: 1}") {
+  at::set_num_threads(1);  // small tensors: threads would wait for each other most of the time
+  return {std::move(objective), tiny_model(settings.num_classes, 0.0, 2).shared_network(), tiny_ema(ema), settings};
+}
+
+inline Trainer tiny_trainer(const TinySettings& settings, double dropout = 0.1,
+                            const std::string& ema = "{half_life: 100, ramp: 1}", std::uint64_t seed = 1) {
+  return tiny_trainer(tiny_objective(tiny_model(settings.num_classes, dropout, seed), settings), settings, ema);
+}
+
+/// The batch at a position of an endless sequence of images: bytes that are a function of the
+/// position alone.
 inline TrainingBatch tiny_batch(std::int64_t first, std::int64_t size, std::int64_t num_classes = 3) {
   TrainingBatch batch;
   batch.positions.resize(static_cast<std::size_t>(size));

@@ -5,10 +5,12 @@
 #include "helpers.h"
 #include "support/catch.h"
 #include "tiny_model.h"
+#include "wrapped.h"
 
 #include <ATen/ops/linalg_vector_norm.h>
 #include <cmath>
-#include <limits>
+#include <set>
+#include <utility>
 
 using namespace edmund;
 using namespace edmund::testing;
@@ -23,35 +25,16 @@ double norm(const NamedTensors& tensors) {
   return std::sqrt(sum);
 }
 
-/// A batch and draws whose images at these places are not a number.
-StepReport poisoned_step(Trainer& trainer, std::int64_t first) {
-  const TrainingBatch batch = tiny_batch(first, 8);
-  const TrainingDraws draws = trainer.draws(batch.positions, {2, 8, 8}, batch.labels);
-  Tensor x0 = batch.images.to(at::kFloat).div(127.5).sub(1.0);
-  x0[3][0][0][0] = std::numeric_limits<float>::quiet_NaN();
-  return trainer.step(x0, draws, batch.positions);
+/// A trainer whose loss is not a number in the batches at these positions.
+Trainer poisoned_trainer(const TinySettings& settings, std::set<std::int64_t> positions) {
+  return tiny_trainer(std::make_unique<Poisoned>(tiny_objective(tiny_model(), settings), std::move(positions)),
+                      settings);
 }
 
 }  // namespace
 
-TEST_CASE("training brings the loss down", "[training]") {
-  TrainingSettings settings = tiny_settings();
-  settings.label_dropout = 0.0;
-  settings.uncertainty = GENERATE(false, true);
-  Trainer trainer = tiny_trainer(settings, 0.0);
-  const auto reports = train_until(trainer, 8 * 60);
-  double early = 0.0, late = 0.0;
-  for (std::size_t i = 0; i < 10; ++i) {
-    early += reports[i].loss / 10;
-    late += reports[reports.size() - 1 - i].loss / 10;
-  }
-  INFO("loss " << early << " -> " << late);
-  CHECK(late < 0.75 * early);
-  CHECK(trainer.steps() == 60);
-}
-
 TEST_CASE("a report says what happened", "[training]") {
-  TrainingSettings settings = tiny_settings();
+  TinySettings settings = tiny_settings();
   Trainer trainer = tiny_trainer(settings);
   trainer.keep_gradients(true);
   CHECK(trainer.last_gradients().empty());
@@ -61,7 +44,7 @@ TEST_CASE("a report says what happened", "[training]") {
   CHECK_THAT(reports[1].learning_rate, WithinRel(5e-3, 1e-12));
   CHECK_THAT(reports[1].ema_beta, WithinRel(0.5, 1e-12));  // half-life cut to the 8 images seen before
   CHECK(reports[2].images == 24);
-  CHECK(reports[2].sigmas.size() == 8);
+  CHECK(reports[2].clock.size() == 8);
   double mean = 0.0;
   for (const double loss : reports[2].losses) mean += loss / 8;
   CHECK_THAT(reports[2].loss, WithinRel(mean, 1e-12));
@@ -69,9 +52,9 @@ TEST_CASE("a report says what happened", "[training]") {
 }
 
 TEST_CASE("the mean loss has the gradient of the summed one divided by the elements of an image", "[training]") {
-  TrainingSettings settings = tiny_settings();
+  TinySettings settings = tiny_settings();
   Trainer sum = tiny_trainer(settings);
-  settings.reduction = Reduction::kMean;
+  settings.objective.reduction = Reduction::kMean;
   Trainer mean = tiny_trainer(settings);
   settings.loss_scale = 4.0;
   Trainer scaled = tiny_trainer(settings);
@@ -81,7 +64,7 @@ TEST_CASE("the mean loss has the gradient of the summed one divided by the eleme
 }
 
 TEST_CASE("clipping shortens a long gradient to its length and leaves a short one", "[training]") {
-  TrainingSettings settings = tiny_settings();
+  TinySettings settings = tiny_settings();
   settings.clip_norm = 0.5;
   Trainer clipped = tiny_trainer(settings);
   clipped.keep_gradients(true);
@@ -97,10 +80,10 @@ TEST_CASE("clipping shortens a long gradient to its length and leaves a short on
 }
 
 TEST_CASE("a step without a finite gradient changes the position and nothing else", "[training]") {
-  Trainer trainer = tiny_trainer(tiny_settings());
+  Trainer trainer = poisoned_trainer(tiny_settings(), {16});
   train_until(trainer, 16);
   const Checkpoint before = trainer.checkpoint("");
-  const StepReport report = poisoned_step(trainer, 16);
+  const StepReport report = train_until(trainer, 24).front();
   CHECK(report.skipped);
   CHECK(std::isnan(report.loss));
   const Checkpoint after = trainer.checkpoint("");
@@ -111,27 +94,22 @@ TEST_CASE("a step without a finite gradient changes the position and nothing els
   CHECK(after.images == 24);
   CHECK(trainer.skipped() == 1);
   // The schedule stood still too: the next step has the rate of 16 images, not of 24.
-  TrainingSettings longer = tiny_settings();
+  TinySettings longer = tiny_settings();
   longer.learning_rate.ramp_images = 1000;
-  Trainer slow = tiny_trainer(longer);
-  train_until(slow, 16);
-  poisoned_step(slow, 16);
+  Trainer slow = poisoned_trainer(longer, {16});
+  train_until(slow, 24);
   const StepReport next = slow.step(tiny_batch(24, 8));
   CHECK_FALSE(next.skipped);
   CHECK_THAT(next.learning_rate, WithinRel(1e-2 * 16 / 1000, 1e-12));
 }
 
 TEST_CASE("too many skipped steps in a row stop the run and name images, noise levels and checkpoint", "[training]") {
-  TrainingSettings settings = tiny_settings();
+  TinySettings settings = tiny_settings();
   settings.max_skipped = 3;
-  Trainer trainer = tiny_trainer(settings);
-  poisoned_step(trainer, 0);
-  poisoned_step(trainer, 8);
-  train_until(trainer, 24);  // a good one in between: the count starts again
-  poisoned_step(trainer, 24);
-  poisoned_step(trainer, 32);
+  Trainer trainer = poisoned_trainer(settings, {0, 8, 24, 32, 40});
+  train_until(trainer, 40);  // a good one at 16: the count starts again
   trainer.note_checkpoint("run/checkpoints/000000000024");
-  const std::string message = error_of([&] { poisoned_step(trainer, 40); });
+  const std::string message = error_of([&] { train_until(trainer, 48); });
   INFO(message);
   CHECK(contains(message, "3 steps in a row"));
   CHECK(contains(message, "images 24 to 47"));
@@ -141,11 +119,11 @@ TEST_CASE("too many skipped steps in a row stop the run and name images, noise l
 }
 
 TEST_CASE("with nonfinite: zero the step is taken with a finite gradient", "[training]") {
-  TrainingSettings settings = tiny_settings();
+  TinySettings settings = tiny_settings();
   settings.nonfinite = NonFinite::kZero;
-  Trainer trainer = tiny_trainer(settings);
+  Trainer trainer = poisoned_trainer(settings, {0});
   trainer.keep_gradients(true);
-  const StepReport report = poisoned_step(trainer, 0);
+  const StepReport report = train_until(trainer, 8).front();
   CHECK_FALSE(report.skipped);
   CHECK(std::isfinite(report.gradient_norm));
   for (const auto& [name, gradient] : trainer.last_gradients()) CHECK(gradient.isfinite().all().item<bool>());
@@ -153,7 +131,7 @@ TEST_CASE("with nonfinite: zero the step is taken with a finite gradient", "[tra
   for (const auto& [name, tensor] : trainer.weights(false)) CHECK(tensor.isfinite().all().item<bool>());
 }
 
-TEST_CASE("the EMA model is a network of its own that follows the weights", "[training]") {
+TEST_CASE("the EMA is a network of its own that follows the weights", "[training]") {
   Trainer trainer = tiny_trainer(tiny_settings(), 0.0, "{type: score_sde, decay: 0.5, warmup: false}");
   const auto value = [&](bool ema) { return trainer.weights(ema).front().second.clone(); };
   CHECK(value(true).equal(value(false)));  // starts as a copy, whatever the second network held
@@ -165,11 +143,11 @@ TEST_CASE("the EMA model is a network of its own that follows the weights", "[tr
   }
   CHECK_FALSE(value(true).equal(value(false)));
 
-  const DenoisingModel model = trainer.ema_model();
-  CHECK(state_dict(model.network()).front().second.equal(value(true)));
-  for (const auto& parameter : model.network().parameters()) CHECK_FALSE(parameter.requires_grad());
+  const std::shared_ptr<Network>& network = trainer.ema_network();
+  CHECK(state_dict(*network).front().second.equal(value(true)));
+  for (const auto& parameter : network->parameters()) CHECK_FALSE(parameter.requires_grad());
   const Tensor z = at::arange(2 * 8 * 8, at::kFloat).view({1, 2, 8, 8}) / 128;
-  CHECK(model.denoise(z, at::ones({1}), {}).isfinite().all().item<bool>());
+  CHECK(tiny_model().on(network).denoise(z, at::ones({1}), {}).isfinite().all().item<bool>());
 }
 
 TEST_CASE("the keys of training are read, checked and refused together", "[training]") {
@@ -179,20 +157,22 @@ TEST_CASE("the keys of training are read, checked and refused together", "[train
       "clip_norm: 1, label_dropout: 0.1, reduction: mean, nonfinite: zero, max_skipped: 3, stratified: false, "
       "uncertainty: true}",
       "training");
-  const TrainingSettings settings = training_settings(options, 42);
+  const TrainingSettings settings = training_settings(options);
+  const ObjectiveSettings objective = objective_settings(options);
   options.finish();
   CHECK(settings.images == 1000000);
   CHECK(settings.micro_batch == 64);
   CHECK(settings.learning_rate.ramp_images == 1e5);
-  CHECK(settings.reduction == Reduction::kMean);
+  CHECK(objective.reduction == Reduction::kMean);
   CHECK(settings.nonfinite == NonFinite::kZero);
-  CHECK_FALSE(settings.stratified);
-  CHECK(settings.uncertainty);
-  CHECK(settings.seed == 42);
+  CHECK_FALSE(objective.stratified);
+  CHECK(objective.label_dropout == 0.1);
+  CHECK(objective.uncertainty);
 
   Options wrong = Options::read_text(
       "{batch_size: 0, beta1: 1, label_dropout: 2, reduction: man, micro_batch: 100, clip_nrom: 3}", "training");
-  training_settings(wrong, 0);
+  training_settings(wrong);
+  objective_settings(wrong);
   const std::string message = error_of([&] { wrong.finish(); });
   INFO(message);
   for (const char* key : {"batch_size", "beta1", "label_dropout", "reduction", "micro_batch", "clip_nrom"})

@@ -1,4 +1,4 @@
-#include "uncertainty.h"
+#include "objectives/uncertainty.h"
 
 #include "edmund/networks/network.h"
 #include "helpers.h"
@@ -47,16 +47,16 @@ TEST_CASE("the uncertainty is 0 at first", "[training]") {
 
 TEST_CASE("the uncertainty learns the logarithm of the loss at each noise level", "[training]") {
   // loss/e^u + u is least at u = ln(loss), here ln σ.
-  TrainingSettings settings = tiny_settings();
+  TinySettings settings = tiny_settings();
   settings.batch_size = 64;
   settings.num_classes = 0;
-  settings.label_dropout = 0.0;
-  settings.reduction = Reduction::kMean;
-  settings.uncertainty = true;
+  settings.objective.label_dropout = 0.0;
+  settings.objective.reduction = Reduction::kMean;
+  settings.objective.uncertainty = true;
   settings.learning_rate = {.base = 5e-2, .ramp_images = 640, .decay_images = 6400};
-  Options none;
   const NoiseLevels levels = [](double u) { return std::pow(10.0, 2 * u - 1); };  // 0.1 … 10
-  Trainer trainer(zero_model(), zero_model(), levels, make_ema(none), settings);
+  Trainer trainer(tiny_objective(zero_model(), settings, "denoise", levels), zero_model().shared_network(),
+                  tiny_ema("{}"), settings);
   train_until(trainer, 64 * 600, 64);
 
   Uncertainty learned(settings.seed, at::TensorOptions().dtype(at::kFloat));

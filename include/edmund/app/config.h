@@ -8,6 +8,7 @@
 #include "edmund/generation/sampling.h"
 #include "edmund/ops/device.h"
 #include "edmund/ops/ops.h"
+#include "edmund/training/objective.h"
 #include "edmund/training/trainer.h"
 
 #include <cstdint>
@@ -58,6 +59,7 @@ struct RunConfig {
   std::uint64_t seed = 0;
   Backend backend;
   TrainingSettings training;
+  ObjectiveSettings objective;  // what `training:` says of the loss
   Intervals intervals;
   LoaderSettings loader;
   EvaluationSettings evaluation;
@@ -82,6 +84,7 @@ struct Experiment {
   ModelShape shape;               // from `image:` if that is there (checkpoints), else from the data
   DenoisingModel model;           // its network is on the backend's device; null unless needed
   NoiseLevels levels;
+  Objective objective;
   EmaDecay ema;
   Sampling sampling;
 };

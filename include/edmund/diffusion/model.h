@@ -27,6 +27,9 @@ class DenoisingModel {
   /// says (sum or mean).
   Tensor loss(const Tensor& x0, const Tensor& eps, const Tensor& sigma, const Condition& condition) const;
 
+  /// The same on another network.
+  DenoisingModel on(std::shared_ptr<Network> network) const;
+
   const Preconditioning& preconditioning() const { return preconditioning_; }
   Network& network() const { return *network_; }
   const std::shared_ptr<Network>& shared_network() const { return network_; }

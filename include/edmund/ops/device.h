@@ -43,8 +43,8 @@ class ExactFloat32 {
 enum class Graphs { kOff, kOn };
 void set_graphs(Graphs graphs);
 Graphs graphs();
-/// Whether work on this device is to be recorded: graphs are on, it is a GPU and the fast operators
-/// are chosen.
+/// Whether work on this device is to be recorded: graphs are on, the fast operators are chosen, and
+/// it is a GPU (or the CPU in tests, see set_cpu_recorder()).
 bool records(at::Device device);
 
 /// What this machine and build have, for `edmund doctor`: one line, and what to do if a GPU is

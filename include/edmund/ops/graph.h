@@ -48,15 +48,16 @@ inline std::vector<float> adam_terms(const AdamStep& args) {
   return terms;
 }
 
-/// Where a recorded Adam step finds the numbers that change.
+/// What an Adam step finds out only where the parameters lie.
 struct LiveAdam {
-  Tensor terms = {};            // adam_terms() on the GPU, float32; the constants' own if undefined
-  Tensor norm = {};             // of the gradient, float32 []: the step decides by it on the GPU
+  /// adam_terms(), float32, in place of what AdamStep says: recorded work reads them anew. Undefined:
+  /// AdamStep's own. Only the fast operators read them.
+  Tensor terms = {};
+  Tensor norm = {};             // of the gradient, []: the step decides by it
   double clip_norm = 0.0;       // longer gradients are cut to this; 0: none
   bool skip_nonfinite = false;  // a gradient without a finite norm changes nothing
 };
-/// adam_ema() that reads learning rate, step count, decay and β from `live`; of `args` it takes
-/// beta1, beta2, eps and zero_nonfinite.
+/// adam_ema() that clips, or skips the step, by the gradient's norm, without waiting for a GPU.
 void adam_ema(Tensor& parameters, const std::vector<GradientPiece>& gradient, Tensor& first_moment,
               Tensor& second_moment, std::vector<Tensor>& ema, const AdamStep& args, const LiveAdam& live);
 

@@ -41,7 +41,9 @@ void weights_changed();
 struct DropoutKey {
   std::uint64_t seed = 0;
   std::vector<std::int64_t> samples = {};  // global positions of the training images, [B]
-  Tensor positions = {};                   // the same as int64 [B] on the GPU, instead: recorded work reads them
+  /// The same as int64 [B], in place of `samples`, where the network runs: recorded work reads them
+  /// anew.
+  Tensor positions = {};
 };
 
 /// 2-D convolution with its epilogue: y = (conv(x, weight) + bias +

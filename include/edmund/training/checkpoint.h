@@ -24,21 +24,23 @@ struct Checkpoint {
 /// The folder of a run's checkpoint: RUN/checkpoints/<images, 12 digits>.
 std::filesystem::path checkpoint_folder(const std::filesystem::path& run, std::int64_t images);
 
-/// Writes the folder: network, ema and optimizer as .safetensors, and state.json (config text, counters, size and xxHash64 of each
-/// file, of itself too). Written aside under a name that starts with a dot, synced, renamed: it is there whole or not at all.
-/// One of the same name is replaced.
+/// Writes the folder: network, ema and optimizer as .safetensors, and state.json (config text,
+/// counters, size and xxHash64 of each file, of itself too). Written aside under a name that starts
+/// with a dot, synced, renamed: it is there whole or not at all. One of the same name is replaced.
 void save_checkpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint);
 
-/// Reads and verifies. Throws Error naming the file, what is wrong (missing, truncated, checksum, version) and an older checkpoint
-/// to go back to.
+/// Reads and verifies. Throws Error naming the file, what is wrong (missing, truncated, checksum,
+/// version) and an older checkpoint to go back to.
 Checkpoint load_checkpoint(const std::filesystem::path& folder);
 /// Only config, images, steps and counters; no tensor is read.
 Checkpoint read_header(const std::filesystem::path& folder);
-/// Only config, images, counters and the weights that sampling needs, under `ema` or `network`; the other files are not read.
+/// Only config, images, counters and the weights that sampling needs, under `ema` or `network`; the
+/// other files are not read.
 Checkpoint load_weights(const std::filesystem::path& folder, bool ema = true);
 
-/// Newest whole checkpoint below `run`/checkpoints; damaged ones are passed over with a warning. Empty if there is none at all.
-/// Throws Error if there are some and all are damaged: going on as if nothing had been trained would replace them.
+/// Newest whole checkpoint below `run`/checkpoints; damaged ones are passed over with a warning.
+/// Empty if there is none at all. Throws Error if there are some and all are damaged: going on as
+/// if nothing had been trained would replace them.
 std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& run);
 /// Deletes all but the newest `keep` (0: keeps all), and left-over unfinished ones.
 void prune_checkpoints(const std::filesystem::path& run, std::int64_t keep);

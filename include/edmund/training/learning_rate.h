@@ -6,9 +6,10 @@
 
 namespace edmund {
 
-/// Learning rate as a function of the images seen before the step: base · min(images / ramp, 1) / √max(images / decay, 1).
-/// The ramp is that of Karras et al. 2022 (training loop): the first step of a run has rate 0, whatever the ramp; it only
-/// fills Adam's moments. The decay is that of Karras et al. 2024 (EDM2).
+/// Learning rate as a function of the images seen before the step: base · min(images / ramp, 1) /
+/// √max(images / decay, 1). The ramp is that of Karras et al. 2022 (training loop): the first step
+/// of a run has rate 0, whatever the ramp; it only fills Adam's moments. The decay is that of
+/// Karras et al. 2024 (EDM2).
 struct LearningRate {
   double base = 1e-3;
   double ramp_images = 0.0;

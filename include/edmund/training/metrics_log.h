@@ -10,11 +10,13 @@
 
 namespace edmund {
 
-/// Means over the steps since the last line of metrics.jsonl: loss, gradient norm, and the loss of each noise-level bin.
+/// Means over the steps since the last line of metrics.jsonl: loss, gradient norm, and the loss by
+/// bins of the objective's clock (noise level).
 class MetricsLog {
  public:
-  /// Bins between these noise levels, equal in ln σ. Lines past `images` (of a run that died after its checkpoint) are dropped.
-  MetricsLog(const std::filesystem::path& file, Interval sigmas, std::int64_t images);
+  /// Bins over the clock's range, equal in its logarithm. Lines past `images` (of a run that died
+  /// after its checkpoint) are dropped.
+  MetricsLog(const std::filesystem::path& file, const Clock& clock, std::int64_t images);
 
   void add(const StepReport& report);
   bool empty() const { return steps_ == 0; }
@@ -26,7 +28,8 @@ class MetricsLog {
   static constexpr std::size_t kBins = 12;
   std::ofstream file_;
   std::string name_;
-  double low_, high_;  // ln σ
+  std::string clock_;
+  double low_, high_;  // logarithms of the clock's range
   StepReport last_;
   double loss_ = 0.0, gradient_norm_ = 0.0;
   std::int64_t steps_ = 0;

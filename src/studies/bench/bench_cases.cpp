@@ -62,10 +62,9 @@ std::function<void()> forward(const std::shared_ptr<Experiment>& experiment, std
 
 std::function<void()> training(const std::shared_ptr<Experiment>& experiment, const DenoisingModel& model,
                                std::int64_t batch) {
-  const DenoisingModel ema = model_like(*experiment);
   model.shared_network()->initialize(experiment->config.seed);
-  const auto trainer =
-      std::make_shared<Trainer>(model, ema, experiment->levels, experiment->ema, experiment->config.training);
+  const auto trainer = std::make_shared<Trainer>(experiment->objective(model), model_like(*experiment).shared_network(),
+                                                 experiment->ema, experiment->config.training);
   const Tensor images = byte_images(experiment->shape.image, batch);
   const Tensor labels = experiment->shape.num_classes > 0 ? balanced_labels(experiment->shape, consecutive(0, batch))
                                                           : at::zeros({batch}, at::kLong);

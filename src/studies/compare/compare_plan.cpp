@@ -109,7 +109,7 @@ Sampling variant_sampling(Options& sampling, std::int64_t steps, const Experimen
   if (steps > 0) sampling.stand_on(format("{grid: {steps: {}}}", steps), "nfe");
   if (!sampling.has("preset")) sampling.stand_on(own, "sampling of " + experiment.config.name);
   Sampling out = make_sampling(sampling, experiment.model.preconditioning(), load_guide);
-  check_guidance(sampling, out, experiment.shape, experiment.config.training.label_dropout);
+  check_guidance(sampling, out, experiment.shape, experiment.config.objective.label_dropout);
   return out;
 }
 

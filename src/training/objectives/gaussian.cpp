@@ -1,0 +1,102 @@
+#include "gaussian.h"
+
+#include "edmund/core/philox.h"
+#include "edmund/ops/pixels.h"
+#include "edmund/ops/random.h"
+#include "uncertainty.h"
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/tensor.h>
+#include <optional>
+
+namespace edmund::objectives {
+namespace {
+
+double unit_draw(std::uint64_t seed, Stream stream, std::int64_t position) {
+  return open_unit(RandomKey{seed, stream, static_cast<std::uint64_t>(position), 0}.words(0)[0]);
+}
+
+// σ by the quantile function, in double precision.
+Tensor noise_levels(const ObjectiveContext& context, const std::vector<std::int64_t>& positions) {
+  const auto B = static_cast<std::int64_t>(positions.size());
+  Tensor sigma = at::empty({B}, at::kDouble);
+  for (std::int64_t i = 0; i < B; ++i) {
+    const std::int64_t position = positions[static_cast<std::size_t>(i)];
+    const double v = unit_draw(context.seed, Stream::kNoiseLevel, position);
+    const double u = context.settings.stratified ? stratified(position, context.batch_size, v) : v;
+    sigma.data_ptr<double>()[i] = context.levels(u);
+  }
+  return sigma;
+}
+
+// Ho & Salimans 2022, algorithm 1.
+Tensor dropped_labels(const ObjectiveContext& context, const TrainingBatch& batch) {
+  Tensor out = batch.labels.to(at::kCPU, at::kLong, /*non_blocking=*/false, /*copy=*/true).contiguous();
+  auto* label = out.data_ptr<std::int64_t>();
+  for (std::size_t i = 0; i < batch.positions.size(); ++i)
+    if (unit_draw(context.seed, Stream::kLabelDropout, batch.positions[i]) < context.settings.label_dropout)
+      label[i] = context.num_classes;
+  return out;
+}
+
+class Gaussian : public Trainable {
+ public:
+  Gaussian(const ObjectiveContext& context, const LossFunction& loss, const DenoisingModel& model)
+      : context_(context), loss_(loss), model_(model) {
+    const at::TensorOptions options = network().parameters().front().options().requires_grad(false);
+    dtype_ = at::typeMetaToScalarType(options.dtype());
+    if (context.settings.uncertainty) uncertainty_.emplace(context.seed, options);
+  }
+
+  Network& network() const override { return model_.network(); }
+
+  NamedTensors parameters() const override {
+    NamedTensors out = parameters_of(network());
+    if (uncertainty_) out.emplace_back("uncertainty.weight", uncertainty_->weight());
+    return out;
+  }
+
+  Clock clock() const override { return {.name = "sigma", .range = {context_.levels(0.005), context_.levels(0.995)}}; }
+
+  TrainingInputs prepare(const TrainingBatch& batch) const override {
+    return {.images = batch.images,
+            .positions = at::tensor(at::ArrayRef<std::int64_t>(batch.positions)),
+            .labels = context_.num_classes > 0 ? dropped_labels(context_, batch) : Tensor(),
+            .drawn = {noise_levels(context_, batch.positions).to(dtype_)}};
+  }
+
+  Losses loss(const TrainingInputs& inputs) const override {
+    const ops::DropoutKey dropout{.seed = context_.seed, .positions = inputs.positions};
+    const Tensor x0 = to_float(inputs.images, dtype_), sigma = inputs.drawn.front();
+    const Tensor eps =
+        ops::normal({context_.seed, Stream::kTrainingNoise, inputs.positions, 0, dtype_}, x0.sizes().slice(1));
+    const Tensor loss = loss_(
+        model_, {.x0 = x0, .eps = eps, .sigma = sigma, .condition = {.labels = inputs.labels, .dropout = &dropout}});
+    return {.sum = weighted(loss, sigma).sum(),
+            .elements = context_.settings.reduction == Reduction::kMean ? loss.numel() / loss.size(0) : 1,
+            .images = loss.detach().mean({1, 2, 3}),
+            .clock = sigma};
+  }
+
+ private:
+  // loss/e^u + u (Karras et al. 2024, EDM2).
+  Tensor weighted(const Tensor& loss, const Tensor& sigma) const {
+    if (!uncertainty_) return loss;
+    const Tensor u = uncertainty_->log_variance(sigma);
+    return loss / u.exp() + u;
+  }
+
+  ObjectiveContext context_;
+  LossFunction loss_;
+  DenoisingModel model_;
+  at::ScalarType dtype_ = at::kFloat;
+  std::optional<Uncertainty> uncertainty_;
+};
+
+}  // namespace
+
+Objective gaussian(const ObjectiveContext& context, const LossFunction& loss) {
+  return [context, loss](const DenoisingModel& model) { return std::make_unique<Gaussian>(context, loss, model); };
+}
+
+}  // namespace edmund::objectives
