@@ -11,6 +11,8 @@ SamplerFactory make_dpmpp_2m, make_dpmpp_2m_sde, make_dpmpp_3m, make_dpmpp_3m_sd
 SamplerFactory make_lms;
 SamplerFactory make_dpm_adaptive;
 SamplerFactory make_rk45;
+SamplerFactory make_er_sde;
+SamplerFactory make_res_2s;
 SamplerFactory make_deis, make_dpm_solver_multistep, make_ipndm, make_predictor_corrector, make_unipc;
 
 }  // namespace samplers
@@ -52,6 +54,8 @@ constexpr SamplerEntry kSamplers[] = {
      "warm_up: runge_kutta"},
     {"ipndm", "Adams-Bashforth with fixed coefficients, orders 1-4", "Liu et al. 2022; Zhang & Chen 2023",
      samplers::make_ipndm, 2},
+    {"er_sde", "multistep ER-SDE-Solver, orders 1-3", "Cui et al. 2023", samplers::make_er_sde, kStochastic},
+    {"res_2s", "singlestep exponential Runge-Kutta (RES)", "Zhang et al. 2023", samplers::make_res_2s, 2},
     {"predictor_corrector", "reverse SDE with Langevin steps at each time", "Song et al. 2021, algorithms 1-5",
      samplers::make_predictor_corrector, kStochastic, "corrector: none"},
 };

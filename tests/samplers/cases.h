@@ -7,6 +7,11 @@
 
 namespace edmund::testing {
 
+/// A row with the options of which it states its error, left at the last grid time: "{type: lms, …, final: none}".
+inline std::string stated(const SamplerEntry& row) {
+  return format("{type: {}{}{}, final: none}", row.name, row.with.empty() ? "" : ", ", row.with);
+}
+
 /// Every entry of the sampler table with its defaults, and the variants that options choose.
 inline std::vector<std::string> sampler_cases() {
   std::vector<std::string> out;

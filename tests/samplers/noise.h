@@ -33,6 +33,19 @@ class NoNoise : public NoiseSource {
   Tensor normal(at::IntArrayRef) override { fail("this sampler must not draw noise"); }
 };
 
+/// Draws of nothing for one image: how many a sampler asks for.
+class CountedDraws : public NoiseSource {
+ public:
+  Tensor normal(at::IntArrayRef image_shape) override {
+    ++draws_;
+    return at::zeros(image_shape, at::kDouble).unsqueeze(0);
+  }
+  std::int64_t draws() const { return draws_; }
+
+ private:
+  std::int64_t draws_ = 0;
+};
+
 /// The k-th draw is 1 in image first + k and 0 elsewhere: together with linear data it shows what a sampler does with each draw.
 class UnitDraws : public NoiseSource {
  public:
