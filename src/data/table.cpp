@@ -9,8 +9,9 @@
 
 namespace edmund {
 
-DatasetFactory make_cifar10, make_digits, make_edm_zip, make_fashion_mnist, make_folder, make_idx;
-DatasetExample cifar10_example, digits_example, edm_zip_example, fashion_mnist_example, folder_example, idx_example;
+DatasetFactory make_cifar10, make_digits, make_edm_zip, make_fashion_mnist, make_folder, make_idx, make_npz;
+DatasetExample cifar10_example, digits_example, edm_zip_example, fashion_mnist_example, folder_example, idx_example,
+    npz_example;
 
 namespace {
 
@@ -23,6 +24,8 @@ constexpr DatasetEntry kDatasets[] = {
      fashion_mnist_example},
     {"folder", "PNG and JPEG images in a folder; sub-folders are classes", "-", make_folder, folder_example},
     {"idx", "images (and labels) in IDX files, plain or .gz", "LeCun et al. 1998, MNIST", make_idx, idx_example},
+    {"npz", "images (and labels) as arrays of an .npz file, as samples are published", "Dhariwal and Nichol 2021",
+     make_npz, npz_example},
 };
 
 // Without its type nothing can be said about the other keys: they are left alone.
