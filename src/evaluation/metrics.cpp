@@ -8,8 +8,8 @@
 
 namespace edmund {
 
-MetricFunction class_scores, density_coverage_scores, frechet_infinity_scores, frechet_scores, kernel_scores,
-    nearest_scores, precision_recall_scores;
+MetricFunction class_scores, density_coverage_scores, energy_scores, frechet_infinity_scores, frechet_scores,
+    kernel_scores, nearest_scores, precision_recall_scores;
 
 namespace {
 
@@ -19,6 +19,12 @@ constexpr MetricEntry kMetrics[] = {
      .source = "Naeem et al. 2020",
      .make = density_coverage_scores,
      .degree = 0},
+    {.name = "energy",
+     .about = "energy distance of the features: 0 for equal distributions alone",
+     .source = "Székely & Rizzo 2013",
+     .make = energy_scores,
+     .symmetric = true,
+     .degree = 1},
     {.name = "frechet",
      .about = "Fréchet distance of the features; FID with Inception-v3's",
      .source = "Heusel et al. 2017",
