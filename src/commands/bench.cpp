@@ -18,6 +18,7 @@
 
 #include "edmund/commands/command.h"
 #include "edmund/core/stopwatch.h"
+#include "edmund/core/text.h"
 #include "edmund/networks/network.h"
 #include "edmund/ops/device.h"
 #include "edmund/ops/profile.h"
@@ -47,19 +48,14 @@ struct BenchFlags {
   std::string device, precision, graphs;  // in place of the config's, unless empty
 };
 
-// Phases by name, and what peers' benchmarks call them.
-constexpr std::pair<const char*, const char*> kPhases[] = {
-    {"forward", "fwd"},     {"train", "train"},       {"sample", "sample"}, {"optimizer", "optim"},
-    {"loader", "loader"},   {"features", "fid"},      {"loops", "loops"},   {"inception", "inception"},
-    {"frechet", "frechet"}, {"accuracy", "accuracy"}, {"memory", "memory"}};
-
-std::string short_phase(const std::string& phase) {
-  std::string known;
-  for (const auto& [name, text] : kPhases) {
-    if (phase == name || phase == text) return text;
-    known += (known.empty() ? "" : ", ") + std::string(name);
+// By its name, or by that of peers' benchmarks.
+const BenchPhase& phase_named(const std::string& name) {
+  std::vector<std::string_view> known;
+  for (const BenchPhase& phase : phase_table()) {
+    if (name == phase.name || name == phase.short_name) return phase;
+    known.push_back(phase.name);
   }
-  fail("--phase: expected one of {}, found '{}'", known, phase);
+  fail("--phase: expected one of {}, found '{}'", join(known, ", "), name);
 }
 
 double median(std::vector<double> values) {
@@ -198,9 +194,11 @@ std::vector<std::string> overrides_of(const BenchFlags& flags) {
 
 ExitCode bench(const BenchFlags& flags) {
   if (flags.threads > 0) at::set_num_threads(flags.threads);
-  std::vector<std::string> phases;
-  for (const auto& phase : flags.phases) phases.push_back(short_phase(phase));
-  const auto has = [&](const std::string& phase) { return std::ranges::find(phases, phase) != phases.end(); };
+  std::vector<BenchPhase> phases;
+  for (const auto& phase : flags.phases) phases.push_back(phase_named(phase));
+  const auto has = [&](std::string_view phase) {
+    return std::ranges::find(phases, phase, &BenchPhase::short_name) != phases.end();
+  };
   require(!has("memory") || phases.size() * flags.kernels.size() == 1,
           "--phase memory: the peak is that of the whole process; ask for it alone, with one of --kernels");
   RunConfig config = parse(Options::read_file(flags.target.path, overrides_of(flags)));
@@ -213,7 +211,7 @@ ExitCode bench(const BenchFlags& flags) {
   experiment->model.network().eval();
 
   std::vector<BenchCase> cases;
-  for (const auto& phase : phases)
+  for (const BenchPhase& phase : phases)
     for (const auto& kernels : flags.kernels) cases.push_back(make_bench_case(experiment, phase, kernels, flags.batch));
   std::vector<MachineRates> works;  // first: recorded work is not counted when it is replayed
   for (const auto& one : cases) works.push_back(work_of(one));

@@ -1,12 +1,13 @@
-// npz — images as arrays of a NumPy archive, as ADM's evaluator takes them and the samples of ADM, EDM and consistency
-// models are published (Dhariwal & Nichol 2021). What lies in it is compared with other images, or trained on.
+// npz — images as arrays of a NumPy archive, as ADM's evaluator takes them and the samples of ADM,
+// EDM and consistency models are published (Dhariwal & Nichol 2021). What lies in it is compared
+// with other images, or trained on.
 //
-//   Images are uint8 [N, H, W, 3] (RGB), [N, H, W, 1] or [N, H, W] (grey), labels whole numbers [N]. All of them are
-//   held in memory.
+//   Images are uint8 [N, H, W, 3] (RGB), [N, H, W, 1] or [N, H, W] (grey), labels whole numbers
+//   [N]. All of them are held in memory.
 //
 //   file         (needed)  the .npz file
 //   images       arr_0     array of the images
-//   labels       arr_1     array of the classes; "": none, as where nothing is said and the file has no arr_1
+//   labels       arr_1     array of the classes; "": none, as where the file has no arr_1
 //   num_classes  0         number of classes; 0: largest label + 1
 //   split        all       train | test | all; "test" is every fifth image of each class
 

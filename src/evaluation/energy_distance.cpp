@@ -1,7 +1,7 @@
-// energy: energy distance of the features, 2 E|x - y| - E|x - x'| - E|y - y'| for independent x, x' of one set and y, y'
-// of the other (Székely & Rizzo 2013, eq. 2.1). 0 for equal distributions alone, whatever differs between others, and
-// with no bandwidth to choose. Unbiased: the means are over different images. Its error is that of its influence
-// function: how much each image moves it.
+// energy: energy distance of the features, 2 E|x - y| - E|x - x'| - E|y - y'| for independent x, x'
+// of one set and y, y' of the other (Székely & Rizzo 2013, eq. 2.1). 0 for equal distributions
+// alone, whatever differs between others, and with no bandwidth to choose. Unbiased: the means are
+// over different images. Its error is that of its influence function: how much each image moves it.
 
 #include "edmund/core/error.h"
 #include "edmund/evaluation/estimate.h"
@@ -14,7 +14,8 @@
 namespace edmund {
 namespace {
 
-// For each row of x the sum of its distances to all rows of y, [N]: block by block, so that no N x M matrix is held.
+// For each row of x the sum of its distances to all rows of y, [N]: block by block, so that no N x
+// M matrix is held.
 Tensor distance_sums(const Tensor& x, const Tensor& y) {
   constexpr std::int64_t kBlock = 1024;
   std::vector<Tensor> sums;

@@ -1,3 +1,5 @@
+// An axis of a plot: its range, where its ticks lie and what stands at them.
+
 #include "axis.h"
 
 #include "edmund/core/text.h"
@@ -12,7 +14,8 @@
 namespace edmund {
 namespace {
 
-/// Four digits; thousands as k, M, G; powers of ten far from one as 10⁻⁵ on log axes. `step`: distance of the ticks, whose digits must show.
+/// Four digits; thousands as k, M, G; powers of ten far from one as 10⁻⁵ on log axes. `step`:
+/// distance of the ticks, whose digits must show.
 std::string tick_label(double value, bool log, double step) {
   const double size = std::abs(value), power = std::log10(size);
   if (log && value != 0.0 && std::abs(power) > 3.5 && std::abs(power - std::round(power)) < 1e-9) {

@@ -1,3 +1,5 @@
+// A plot of a report: curves, their error bars and keys, guides and axes as one SVG.
+
 #include "edmund/report/svg.h"
 
 #include "axis.h"
@@ -14,7 +16,8 @@
 namespace edmund {
 namespace {
 
-// Okabe & Ito's palette for all kinds of colour vision, without yellow; they stand out on white and on black.
+// Okabe & Ito's palette for all kinds of colour vision, without yellow; they stand out on white and
+// on black.
 constexpr std::array<std::string_view, 7> kColors = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
                                                      "#e69f00", "#56b4e9", "#8a8f98"};
 constexpr std::size_t kMostTitles = 256;  // points of a line that answer the mouse
@@ -64,7 +67,8 @@ std::vector<Point> shown(const Series& series, const Axis& x, const Axis& y) {
   return points;
 }
 
-/// The lowest and the highest of each run of neighbours, when there are many more points than pixels.
+/// The lowest and the highest of each run of neighbours, when there are many more points than
+/// pixels.
 std::vector<Point> thinned(const std::vector<Point>& points, std::size_t columns) {
   if (points.size() <= 4 * columns) return points;
   std::vector<Point> kept;

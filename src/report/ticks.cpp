@@ -1,3 +1,5 @@
+// Round numbers for the ticks of an axis.
+
 #include "edmund/report/svg.h"
 
 #include <algorithm>
@@ -15,7 +17,8 @@ std::vector<double> round_ticks(double low, double high, std::int64_t count) {
   const double step = power * (mantissa < 1.001 ? 1.0 : mantissa < 2.001 ? 2.0 : mantissa < 5.001 ? 5.0 : 10.0);
   const double slack = 1e-9 * step;
   const double first = std::ceil((low - slack) / step);
-  // Multiples of the step, not sums of it: no rounding piles up. The guard ends ranges far from 0 where the step is lost to rounding.
+  // Multiples of the step, not sums of it: no rounding piles up. The guard ends ranges far from 0
+  // where the step is lost to rounding.
   for (std::int64_t i = 0; i < 4 * count + 4; ++i) {
     const double tick = (first + static_cast<double>(i)) * step;
     if (tick > high + slack) break;

@@ -38,8 +38,8 @@ class Dataset {
 
 struct ImageSource;
 using DatasetFactory = ImageSource(Options&);
-/// Writes a handful of images as the data set's files into an empty folder and returns the options that read them, as
-/// YAML: what tests read, and what files of one's own have to look like.
+/// Writes a handful of images as the data set's files into an empty folder and returns the options
+/// that read them, as YAML: what tests read, and what files of one's own have to look like.
 using DatasetExample = std::string(const std::filesystem::path& folder);
 
 /// A data set plugin.
@@ -50,7 +50,8 @@ struct DatasetEntry {
 };
 std::span<const DatasetEntry> dataset_table();
 
-/// Data set that `type` names, resized as asked. Files are checked here: Error names file, place and mend.
+/// Data set that `type` names, resized as asked. Files are checked here: Error names file, place
+/// and mend.
 ///
 ///   type        digits  see dataset_table(); each type reads further options (root, split, …)
 ///   size        0       height and width that are asked for, in pixels; 0: the images' own
@@ -63,11 +64,12 @@ std::unique_ptr<Dataset> make_dataset(Options& options);
 /// A selection of another data set's images, in the order given; keeps a reference to it.
 std::unique_ptr<Dataset> subset(const Dataset& whole, std::vector<std::int64_t> indices, std::string name);
 
-/// The whole data set as one batch, for small ones (and for references: at most `limit` images, chosen by seed).
+/// The whole data set as one batch, for small ones (and for references: at most `limit` images,
+/// chosen by seed).
 Batch read_all(const Dataset& dataset, std::int64_t limit = 1 << 30, std::uint64_t seed = 0);
 
-/// Mean and standard deviation of all pixels and channels, as values in [-1, 1]: what σ_data of a preconditioning
-/// should be.
+/// Mean and standard deviation of all pixels and channels, as values in [-1, 1]: what σ_data of a
+/// preconditioning should be.
 struct DatasetStatistics {
   double mean = 0, std = 0;
   std::int64_t images = 0;  // images that were read

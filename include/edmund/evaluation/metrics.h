@@ -26,8 +26,9 @@ struct MetricInput {
 /// The real images in two random halves; each round is another choice.
 std::pair<Tensor, Tensor> halves(const MetricInput& input, std::uint64_t round);
 
-/// Sets of one size n = min(half of the real images, generated images), which metrics that depend on their size take: `real` and `held_out` from the
-/// halves of round draw/2, which change places at odd draws.
+/// Sets of one size n = min(half of the real images, generated images), which metrics that depend
+/// on their size take: `real` and `held_out` from the halves of round draw/2, which change places
+/// at odd draws.
 struct EqualSets {
   Tensor real, held_out, generated, noise;  // each [n, D]
 };

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -18,7 +20,7 @@ using Figures = std::vector<std::pair<std::string, double>>;
 struct BenchCase {
   std::string name;        // MODEL:PHASE:KERNELS
   std::int64_t batch = 1;  // images a call
-  std::function<void()> run;
+  std::function<void()> run = nullptr;
   std::function<double()> inside = nullptr;    // seconds of the last call spent in the network (sampling)
   std::function<Figures()> figures = nullptr;  // after the timing
   std::int64_t evaluations = 0;                // network evaluations a call (sampling)
@@ -26,10 +28,20 @@ struct BenchCase {
   std::vector<double> outside = {};            // of each round: share of the time that was not the network's
 };
 
-/// fwd, train, sample, optim, loader, fid, memory (a training step of the experiment's own network,
-/// with the peak memory of this process) and those of bench_figures.h. `kernels`: reference, fast
-/// or exact (fast, but convolutions direct). All cases of one call share `experiment`.
-BenchCase make_bench_case(const std::shared_ptr<Experiment>& experiment, const std::string& phase,
+/// Something of an experiment that can be timed.
+struct BenchPhase {
+  std::string_view name;        // "forward"
+  std::string_view short_name;  // in the names of cases, and what peers' benchmarks call it: "fwd"
+  void (*prepare)(BenchCase& out, const std::shared_ptr<Experiment>& experiment, std::int64_t batch);
+};
+
+/// forward, train, sample, optimizer, loader, features, memory (a training step of the experiment's
+/// own network, with the peak memory of this process) and those of bench_figures.h.
+std::span<const BenchPhase> phase_table();
+
+/// `kernels`: reference, fast or exact (fast, but convolutions direct). All cases of one call share
+/// `experiment`.
+BenchCase make_bench_case(const std::shared_ptr<Experiment>& experiment, const BenchPhase& phase,
                           const std::string& kernels, std::int64_t batch);
 
 /// Rates of this machine as a program meets them, best of a few tries.

@@ -21,21 +21,26 @@ struct Resampled;
 /// A comparison (`edmund compare X.yaml`): models × ways to sample them, on the same seeds.
 ///
 ///   name       compare   of the report; the results go to runs/NAME unless told otherwise
-///   models     []        list of {name, run}: run folders or checkpoints; with `baseline: MODEL`, differences of this one are to that model
+///   models     []        list of {name, run}: run folders or checkpoints; with `baseline: MODEL`,
+///                        differences of this one are to that model
 ///   images     1000      numbers 0 … images - 1, each the same noise and class in every cell
 ///   block      250       images between two saves
 ///   seed       0
-///   nfe        []        budgets: each variant gets the most steps whose network evaluations do not exceed them; [] takes its steps as they stand
+///   nfe        []        budgets: each variant gets the most steps whose network evaluations do not
+///                        exceed them; [] takes its steps as they stand
 ///   real       10000     most real images that are compared with, chosen by seed
 ///   metrics    [frechet, kid]   and others of the metric table, without intervals
 ///   resamples  200       of the bootstrap;   level 0.95   of its intervals
-///   baseline   ""        variant that differences are taken to, at the same budget; "": the first. Or a model, at the same variant and budget
-///   distance   {images: 64, tolerance: 1e-5}   distance to the solution of the ODE (rk45) from the same noise; 0 images: none
-///   variants   []        list of {name, sampling}: a `sampling:` mapping laid over that of the run, or a preset alone
+///   baseline   ""        variant that differences are taken to, at the same budget; "": the first. Or
+///                        a model, at the same variant and budget
+///   distance   {images: 64, tolerance: 1e-5}   distance to the solution of the ODE (rk45) from the
+///                        same noise; 0 images: none
+///   variants   []        list of {name, sampling}: a `sampling:` mapping laid over that of the run,
+///                        or a preset alone
 struct ComparePlan {
   struct Model {
     std::string name, run;
-    std::string baseline = "";  // model that differences of this one are taken to, "": that of the plan
+    std::string baseline = "";  // model of its differences; "": the plan's
   };
   std::string name;
   std::vector<Model> models;
@@ -50,17 +55,20 @@ struct ComparePlan {
   const std::string& baseline_name() const { return baseline_is_model ? models[baseline].name : variants[baseline]; }
 };
 
-/// Reads a comparison's keys but the variants' `sampling:`, and `models` where they are not given; mistakes are recorded.
+/// Reads a comparison's keys but the variants' `sampling:`, and `models` where they are not given;
+/// mistakes are recorded.
 ComparePlan read_comparison(Options& root, std::vector<ComparePlan::Model> models = {});
 
 /// `sampling:` of an experiment, YAML with all defaults.
 std::string sampling_text(const Experiment& experiment);
-/// A variant's `sampling:` laid over `own`, that of the experiment, with so many steps unless it names its own (0: as they stand). Mistakes are recorded.
+/// A variant's `sampling:` laid over `own`, that of the experiment, with so many steps unless it
+/// names its own (0: as they stand). Mistakes are recorded.
 Sampling variant_sampling(Options& sampling, std::int64_t steps, const Experiment& experiment, std::string_view own);
 /// Records what is wrong in any variant for this experiment.
 void check_variants(Options& comparison, const ComparePlan& plan, const Experiment& experiment);
 
-/// What a cell is drawn for: a row of the table, or the solution of the ODE, which rows are measured against.
+/// What a cell is drawn for: a row of the table, or the solution of the ODE, which rows are
+/// measured against.
 enum class CellKind { kVariant, kSolution };
 
 /// What is drawn together: a model, a variant, a budget (0: none).
@@ -82,7 +90,8 @@ class Comparison {
   const std::vector<CompareCell>& cells() const { return cells_; }
   const std::filesystem::path& out() const { return out_; }
 
-  /// Draws and scores the cells with index % count == index of the shard; what lies in `out` already is taken from there. Calls `done` with each.
+  /// Draws and scores the cells with index % count == index of the shard; what lies in `out`
+  /// already is taken from there. Calls `done` with each.
   void run(std::int64_t shard, std::int64_t shards, const std::function<void(const CellResult&)>& done);
   /// Whether images of the cell lie in `out`.
   bool drawn(const CompareCell& cell) const;

@@ -8,8 +8,8 @@
 // A comparison's results as JSON, both ways, and as CSV.
 namespace edmund {
 
-/// As in results.json and in the kept scores of a cell: what is not known is left out, a number that is not finite is
-/// null.
+/// As in results.json and in the kept scores of a cell: what is not known is left out, a number
+/// that is not finite is null.
 nlohmann::ordered_json json_of(const Measured& measured);
 nlohmann::ordered_json json_of(const CellScore& score);
 nlohmann::ordered_json json_of(const CellResult& cell);
@@ -19,7 +19,8 @@ nlohmann::ordered_json json_of(const ComparisonTable& table);
 Measured read_measured(const std::string& json, const std::string& place);
 CellResult read_cell(const std::string& json, const std::string& place);
 
-/// results.csv: a line for each metric of each cell, and for its distance to the solution of the ODE.
+/// results.csv: a line for each metric of each cell, and for its distance to the solution of the
+/// ODE.
 std::string csv_of(const ComparisonTable& table);
 
 }  // namespace edmund

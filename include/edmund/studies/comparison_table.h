@@ -12,8 +12,8 @@ namespace edmund {
 struct Measured {
   double value = 0.0;
   std::optional<double> error = {};           // standard error
-  std::optional<double> low = {}, high = {};  // ends of the bootstrap's interval, together or not at all
-  std::optional<double> of_the_sets = {};     // the value before the bias of finite sets is taken away
+  std::optional<double> low = {}, high = {};  // the bootstrap's interval
+  std::optional<double> of_the_sets = {};     // the value with the bias of finite sets
 };
 
 /// One metric of a cell.
@@ -23,10 +23,11 @@ struct CellScore {
   Measured measured = {};
   std::optional<double> floor = {}, ceiling = {};  // what real images get, and noise
   std::optional<Measured> difference = {};         // to the baseline, paired by seeds
-  std::vector<double> resampled = {};              // the bootstrap's values, kept for differences and not shown
+  std::vector<double> resampled = {};              // the bootstrap's, kept for differences
 };
 
-/// What is known of a cell: a model sampled in one way. Kept beside its images without the last three.
+/// What is known of a cell: a model sampled in one way. Kept beside its images without the last
+/// three.
 struct CellResult {
   std::string model, variant;
   std::int64_t budget = 0, steps = 0;  // 0: none, and as the variant's config says
@@ -35,10 +36,13 @@ struct CellResult {
   std::int64_t images = 0;
   double seconds = 0.0;  // that drawing all of them took
   std::vector<CellScore> scores = {};
-  std::optional<Measured> distance = {};  // RMS to the solution of the ODE from the same noise, values in [-1, 1]
-  std::string sampling = {};              // YAML
-  std::optional<bool> pareto = {};   // whether no other cell of the model beats it in evaluations and Fréchet distance
-  std::optional<double> order = {};  // of convergence, from the budget before: -d ln distance / d ln NFE
+  /// RMS to the solution of the ODE from the same noise, of values in [-1, 1].
+  std::optional<Measured> distance = {};
+  std::string sampling = {};  // YAML
+  /// Whether no other cell of the model beats it in both evaluations and Fréchet distance.
+  std::optional<bool> pareto = {};
+  /// Order of convergence from the budget before: -d ln distance / d ln NFE.
+  std::optional<double> order = {};
 
   /// The score of this key, null if there is none.
   const CellScore* score(std::string_view metric) const;
@@ -51,7 +55,7 @@ struct ModelFacts {
   std::int64_t trained_images = 0;
   std::string weights;  // checksum
   std::string features, features_from;
-  std::string baseline = {};                          // model that its differences are taken to; "": the comparison's
+  std::string baseline = {};                          // model of its differences; "": the table's
   std::optional<double> frechet_of_real_images = {};  // of as many real images to the others
 };
 
@@ -71,8 +75,8 @@ struct ComparisonTable {
   std::vector<CellResult> cells_of(std::string_view model, std::string_view variant = "") const;
 };
 
-/// Sets `pareto` of the cells that have a Fréchet distance, and `order` where the cell before has a distance to the ODE
-/// of the same model and variant at fewer evaluations.
+/// Sets `pareto` of the cells that have a Fréchet distance, and `order` where the cell before has a
+/// distance to the ODE of the same model and variant at fewer evaluations.
 void mark_pareto(std::vector<CellResult>& cells);
 void add_orders(std::vector<CellResult>& cells);
 

@@ -21,6 +21,7 @@
 #include <ATen/ops/ones.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/InferenceMode.h>
+#include <utility>
 
 namespace edmund {
 namespace {
@@ -133,39 +134,39 @@ std::function<void()> features(const std::shared_ptr<Experiment>& experiment, st
   };
 }
 
+using Shared = std::shared_ptr<Experiment>;
+
+constexpr BenchPhase kPhases[] = {
+    {"forward", "fwd", [](BenchCase& out, const Shared& of, std::int64_t batch) { out.run = forward(of, batch); }},
+    {"train", "train",
+     [](BenchCase& out, const Shared& of, std::int64_t batch) { out.run = training(of, model_like(*of), batch); }},
+    {"sample", "sample",
+     [](BenchCase& out, const Shared& of, std::int64_t batch) { out.run = sampling(out, of, batch); }},
+    {"optimizer", "optim", [](BenchCase& out, const Shared& of, std::int64_t) { out.run = optimizer(of); }},
+    {"loader", "loader", [](BenchCase& out, const Shared& of, std::int64_t batch) { out.run = loading(of, batch); }},
+    {"features", "fid", [](BenchCase& out, const Shared& of, std::int64_t batch) { out.run = features(of, batch); }},
+    {"loops", "loops", [](BenchCase& out, const Shared& of, std::int64_t) { out.run = optimizer_loops(*of); }},
+    {"inception", "inception", [](BenchCase& out, const Shared&, std::int64_t batch) { out.run = inception(batch); }},
+    {"frechet", "frechet", [](BenchCase& out, const Shared&, std::int64_t) { out.run = frechet(out); }},
+    {"accuracy", "accuracy",
+     [](BenchCase& out, const Shared& of, std::int64_t batch) { out.run = accuracy(out, *of, batch); }},
+    {"memory", "memory",
+     [](BenchCase& out, const Shared& of, std::int64_t batch) {
+       out.run = training(of, of->model, batch);
+       out.figures = [] { return Figures{{"peak_mb", peak_megabytes()}}; };
+     }},
+};
+
 }  // namespace
 
-BenchCase make_bench_case(const std::shared_ptr<Experiment>& experiment, const std::string& phase,
-                          const std::string& kernels, std::int64_t batch) {
+std::span<const BenchPhase> phase_table() { return kPhases; }
+
+BenchCase make_bench_case(const Shared& experiment, const BenchPhase& phase, const std::string& kernels,
+                          std::int64_t batch) {
   choose(kernels);
-  BenchCase out{
-      .name = "edmund-" + experiment->config.name + ":" + phase + ":" + kernels, .batch = batch, .run = nullptr};
-  std::function<void()> body;
-  if (phase == "fwd") {
-    body = forward(experiment, batch);
-  } else if (phase == "train") {
-    body = training(experiment, model_like(*experiment), batch);
-  } else if (phase == "memory") {
-    body = training(experiment, experiment->model, batch);
-    out.figures = [] { return Figures{{"peak_mb", peak_megabytes()}}; };
-  } else if (phase == "optim") {
-    body = optimizer(experiment);
-  } else if (phase == "loops") {
-    body = optimizer_loops(*experiment);
-  } else if (phase == "sample") {
-    body = sampling(out, experiment, batch);
-  } else if (phase == "loader") {
-    body = loading(experiment, batch);
-  } else if (phase == "fid") {
-    body = features(experiment, batch);
-  } else if (phase == "inception") {
-    body = inception(batch);
-  } else if (phase == "frechet") {
-    body = frechet(out);
-  } else if (phase == "accuracy") {
-    body = accuracy(out, *experiment, batch);
-  }
-  out.run = [=] {
+  BenchCase out{.name = format("edmund-{}:{}:{}", experiment->config.name, phase.short_name, kernels), .batch = batch};
+  phase.prepare(out, experiment, batch);
+  out.run = [kernels, body = std::move(out.run)] {
     choose(kernels);
     body();
   };

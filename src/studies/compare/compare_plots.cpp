@@ -43,7 +43,8 @@ std::vector<Series> curves(const ComparisonTable& table, const std::string& mode
 double nfe_of(const CellResult& cell) { return static_cast<double>(cell.nfe); }
 double milliseconds_of(const CellResult& cell) { return cell.milliseconds(); }
 
-// The distance of the sets as they are: less its bias one may lie below 0, where a logarithm cannot follow.
+// The distance of the sets as they are: less its bias one may lie below 0, where a logarithm cannot
+// follow.
 std::optional<Measured> frechet_of(const CellResult& cell) {
   const CellScore* score = cell.score("frechet");
   if (score == nullptr) return std::nullopt;

@@ -8,7 +8,8 @@ namespace edmund {
 
 class Page;
 
-/// Fréchet distance against evaluations and time with their Pareto fronts, distance to the ODE's solution, and its order of convergence.
+/// Fréchet distance against evaluations and time with their Pareto fronts, distance to the ODE's
+/// solution, and its order of convergence.
 void add_plots(Page& page, const ComparisonTable& table, const std::string& model);
 
 }  // namespace edmund

@@ -128,7 +128,8 @@ CellResult Comparison::scored(const CompareCell& cell) {
   return out;
 }
 
-// What the plan calls the cell. Kept results are those of a key: of the same images, whatever they are called now.
+// What the plan calls the cell. Kept results are those of a key: of the same images, whatever they
+// are called now.
 void Comparison::name(CellResult& result, const CompareCell& cell) const {
   result.model = plan_.models[cell.model].name;
   result.variant = plan_.variants[cell.variant];
@@ -143,7 +144,8 @@ CellResult Comparison::kept(const CompareCell& cell) const {
   return out;
 }
 
-// The cell's Fréchet distances as the scorer's features see them: kept with its own scores, if those are of the same set.
+// The cell's Fréchet distances as the scorer's features see them: kept with its own scores, if
+// those are of the same set.
 Resampled Comparison::resampled_of(const CompareCell& cell, const Loaded& scorer) {
   if (loaded(cell.model).real == scorer.real) {
     const CellResult own = kept(cell);
