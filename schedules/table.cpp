@@ -3,7 +3,7 @@
 namespace edmund {
 namespace schedules {
 
-ScheduleFactory make_cosine, make_ddpm, make_edm, make_flow, make_sub_vp, make_ve, make_vp;
+ScheduleFactory make_cosine, make_ddpm, make_edm, make_flow, make_shifted_cosine, make_sub_vp, make_ve, make_vp;
 
 }  // namespace schedules
 namespace {
@@ -30,6 +30,8 @@ constexpr ScheduleEntry kSchedules[] = {
     {"ve", "variance-exploding SDE: σ geometric in t, or √t", "Song et al. 2021, eq. 9", schedules::make_ve, kVe},
     {"sub_vp", "sub-VP SDE, linear β", "Song et al. 2021, eq. 12", schedules::make_sub_vp, kSubVp},
     {"cosine", "s = cos, σ = tan", "Nichol & Dhariwal 2021, eq. 17", schedules::make_cosine, kNearlyAll},
+    {"shifted_cosine", "cosine with more noise for larger images", "Hoogeboom et al. 2023, section 3.1",
+     schedules::make_shifted_cosine, kNearlyAll},
     {"flow", "straight lines, s = 1 - t", "Liu et al. 2023; Lipman et al. 2023", schedules::make_flow, kNearlyAll},
     {"ddpm", "table of N discrete betas", "Ho et al. 2020", schedules::make_ddpm, kDdpm},
 };
