@@ -25,9 +25,7 @@ namespace {
 Sampler ddim(Options& options, double usual_eta) {
   const double eta = options.real("eta", usual_eta, between(0, 1));
   const double S_noise = options.real("S_noise", 1.0, between(0, 10));
-  const std::vector<double> clip = options.reals("clip", {});
-  const bool cut = clip.size() == 2 && clip[0] < clip[1];
-  options.check(clip.empty() || cut, "clip", "expected [low, high] with low < high");
+  const std::optional<Interval> clip = options.interval("clip");
   const bool renoise = options.flag("renoise", false);
   options.check(!renoise || !options.has("eta"), "renoise",
                 "eta has no meaning where all noise is drawn anew; give one");
@@ -38,11 +36,11 @@ Sampler ddim(Options& options, double usual_eta) {
       const auto [down, up] =
           renoise ? AncestralStep{0.0, schedule.sigma(u)} : ancestral_step(sigma, schedule.sigma(u), eta);
       const ops::Sum z = ops::Sum(x) / schedule.scale(t), D_t = denoised(D, schedule, x, t);
-      const ops::Sum D_cut = cut ? ops::Sum(Tensor(D_t).clamp(clip[0], clip[1])) : D_t;
+      const ops::Sum D_cut = clip ? ops::Sum(Tensor(D_t).clamp(clip->low, clip->high)) : D_t;
       const ops::Sum n = up > 0 ? noise.draw(x) : ops::Sum();
       x = schedule.scale(u) * (down / sigma * (z - D_t) + D_cut + up * S_noise * n);
     }
-    return finish(cut ? clipped(D, {clip[0], clip[1]}) : D, schedule, x, grid.t.back(), final);
+    return finish(clip ? clipped(D, *clip) : D, schedule, x, grid.t.back(), final);
   };
 }
 

@@ -30,10 +30,7 @@ void check_levels(Options& guidance, const Sampling& sampling) {
 
 void read_guidance(Options& guidance, Sampling& sampling, const GuideLoader& load) {
   sampling.guidance = guidance.real("weight", 1.0, between(0, 1000));
-  const std::vector<double> sigmas = guidance.reals("sigmas", {});
-  guidance.check(sigmas.empty() || (sigmas.size() == 2 && sigmas[0] < sigmas[1]), "sigmas",
-                 "expected [low, high] with low < high");
-  if (sigmas.size() == 2) sampling.guidance_sigmas = {sigmas[0], sigmas[1]};
+  if (const auto sigmas = guidance.interval("sigmas")) sampling.guidance_sigmas = *sigmas;
   const std::string path = guidance.text("model", "");
   if (!path.empty() && load) {
     try {

@@ -53,12 +53,9 @@ void check_singular(Options& options, const Sampling& sampling, const Preconditi
 }
 
 void read_clipping(Options& options, Sampling& sampling) {
-  const std::vector<double> clip = options.reals("clip", {});
-  options.check(clip.empty() || (clip.size() == 2 && clip[0] < clip[1]), "clip",
-                "expected [low, high] with low < high");
-  if (clip.size() == 2) sampling.clip = Interval{clip[0], clip[1]};
+  sampling.clip = options.interval("clip");
   sampling.threshold = options.real("threshold", 0.0, between(0, 1));
-  options.check(clip.empty() || sampling.threshold == 0, "threshold", "excludes clip: choose one of them");
+  options.check(!sampling.clip || sampling.threshold == 0, "threshold", "excludes clip: choose one of them");
   if (sampling.threshold > 0) sampling.name += format(", threshold {}", sampling.threshold);
 }
 
