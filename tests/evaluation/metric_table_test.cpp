@@ -88,9 +88,9 @@ TEST_CASE("a metric gives the same scores again, and as its row says of its symm
   const MetricEntry& metric = any_metric();
   const Tensor real = real_rows(200, 5), generated = real_rows(200, 6) + 0.3;
   const auto scores = metric.make(input(real, generated));
-  for (const Score& score : scores) INFO(score.name << " " << score.value);
+  INFO(metric.name);
   CHECK(same(scores, metric.make(input(real, generated)), 1.0, 0.0));
-  if (metric.symmetric) CHECK(same(scores, metric.make(input(generated, real)), 1.0, 1e-12));
+  if (metric.symmetric) CHECK(same(scores, metric.make(input(generated, real)), 1.0, 1e-9));
   if (metric.degree)
     CHECK(same(scores, metric.make(input(2 * real, 2 * generated)), std::pow(2.0, *metric.degree), 1e-9));
 }
