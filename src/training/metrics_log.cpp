@@ -26,7 +26,7 @@ std::string lines_until(const std::filesystem::path& file, std::int64_t images) 
 
 }  // namespace
 
-MetricsLog::MetricsLog(const std::filesystem::path& file, const Clock& clock, std::int64_t images)
+MetricsLog::MetricsLog(const std::filesystem::path& file, const LossClock& clock, std::int64_t images)
     : name_(file.string()),
       clock_(clock.name),
       low_(std::log(clock.range.low)),

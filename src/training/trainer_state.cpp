@@ -58,7 +58,7 @@ Trainer::Trainer(std::unique_ptr<Trainable> model, std::shared_ptr<Network> aver
 
 Trainer::~Trainer() = default;
 
-Clock Trainer::clock() const { return state_->model->clock(); }
+LossClock Trainer::clock() const { return state_->model->clock(); }
 std::int64_t Trainer::images() const { return state_->images; }
 std::int64_t Trainer::steps() const { return state_->steps; }
 std::int64_t Trainer::skipped() const { return state_->skipped; }

@@ -74,7 +74,7 @@ class Given : public Trainable {
 
   Network& network() const override { return model_.network(); }
   NamedTensors parameters() const override { return parameters_of(network()); }
-  Clock clock() const override { return {}; }
+  LossClock clock() const override { return {}; }
   TrainingInputs prepare(const TrainingBatch&) const override { return inputs_(); }
   Losses loss(const TrainingInputs& inputs) const override {
     const Tensor &x0 = inputs.drawn[0], &eps = inputs.drawn[1], &sigma = inputs.drawn[2];

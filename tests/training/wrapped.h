@@ -16,7 +16,7 @@ class Wrapped : public Trainable {
   explicit Wrapped(std::unique_ptr<Trainable> inner) : inner_(std::move(inner)) {}
   Network& network() const override { return inner_->network(); }
   NamedTensors parameters() const override { return inner_->parameters(); }
-  Clock clock() const override { return inner_->clock(); }
+  LossClock clock() const override { return inner_->clock(); }
   TrainingInputs prepare(const TrainingBatch& batch) const override { return inner_->prepare(batch); }
   Losses loss(const TrainingInputs& inputs) const override { return inner_->loss(inputs); }
   void stepped() override { inner_->stepped(); }

@@ -16,7 +16,7 @@ class MetricsLog {
  public:
   /// Bins over the clock's range, equal in its logarithm. Lines past `images` (of a run that died
   /// after its checkpoint) are dropped.
-  MetricsLog(const std::filesystem::path& file, const Clock& clock, std::int64_t images);
+  MetricsLog(const std::filesystem::path& file, const LossClock& clock, std::int64_t images);
 
   void add(const StepReport& report);
   bool empty() const { return steps_ == 0; }

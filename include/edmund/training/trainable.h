@@ -30,7 +30,7 @@ struct Losses {
 
 /// What the log calls the place of an image on the clock of its process, and where most of them
 /// are: σ of Gaussian ones.
-struct Clock {
+struct LossClock {
   std::string name = "sigma";
   Interval range;
 };
@@ -47,7 +47,7 @@ class Trainable {
   /// there (all or some; the others keep their values) and tensors of the objective's own under
   /// other names.
   virtual NamedTensors parameters() const = 0;
-  virtual Clock clock() const = 0;
+  virtual LossClock clock() const = 0;
 
   /// The host's share of a step: what is cheap and exact there (a quantile function, labels).
   /// Anything on the CPU.

@@ -61,7 +61,7 @@ class Trainer {
   /// places on the clock and the checkpoint to go back to.
   StepReport step(const TrainingBatch& batch);
 
-  Clock clock() const;           // of what it trains
+  LossClock clock() const;       // of what it trains
   std::int64_t images() const;   // position in the sequence of training images
   std::int64_t steps() const;    // optimizer steps, skipped ones not included
   std::int64_t skipped() const;  // skipped steps of the whole run

@@ -56,7 +56,9 @@ class Gaussian : public Trainable {
     return out;
   }
 
-  Clock clock() const override { return {.name = "sigma", .range = {context_.levels(0.005), context_.levels(0.995)}}; }
+  LossClock clock() const override {
+    return {.name = "sigma", .range = {context_.levels(0.005), context_.levels(0.995)}};
+  }
 
   TrainingInputs prepare(const TrainingBatch& batch) const override {
     return {.images = batch.images,
