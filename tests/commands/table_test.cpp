@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <memory>
 #include <sstream>
 
 namespace edmund::testing {
@@ -12,9 +13,9 @@ namespace {
 using Catch::Matchers::ContainsSubstring;
 
 // Its arguments, as it declares them.
-CLI::App arguments_of(const Command& command) {
-  CLI::App arguments(std::string(command.about), std::string(command.name));
-  command.make(arguments);
+std::unique_ptr<CLI::App> arguments_of(const Command& command) {
+  auto arguments = std::make_unique<CLI::App>(std::string(command.about), std::string(command.name));
+  command.make(*arguments);
   return arguments;
 }
 
@@ -45,8 +46,8 @@ TEST_CASE("--help of every command names and explains each of its arguments", "[
     CHECK_THAT(printed_by({"--help"}), ContainsSubstring("  " + std::string(command.name) + " "));
     const std::string help = printed_by({std::string(command.name), "--help"});
     CHECK_THAT(help, ContainsSubstring(std::string(command.about)));
-    const CLI::App arguments = arguments_of(command);
-    for (const CLI::Option* option : arguments.get_options()) {
+    const auto arguments = arguments_of(command);
+    for (const CLI::Option* option : arguments->get_options()) {
       INFO(option->get_name());
       CHECK(option->get_description().size() > 3);
       CHECK_THAT(help, ContainsSubstring(option->get_description()));
@@ -58,8 +59,8 @@ TEST_CASE("--help of every command names and explains each of its arguments", "[
 TEST_CASE("every command refuses an unknown flag in one line that names it", "[app]") {
   for (const Command& command : command_table()) {
     std::vector<std::string> all{std::string(command.name)};
-    const CLI::App arguments = arguments_of(command);
-    for (const CLI::Option* option : arguments.get_options()) {
+    const auto arguments = arguments_of(command);
+    for (const CLI::Option* option : arguments->get_options()) {
       if (!option->get_required()) continue;
       if (!option->get_positional()) all.push_back("--" + option->get_lnames().front());
       all.push_back("1");
@@ -75,8 +76,8 @@ TEST_CASE("every command refuses an unknown flag in one line that names it", "[a
 
 TEST_CASE("every command that needs an argument says so in one line without it", "[app]") {
   for (const Command& command : command_table()) {
-    const CLI::App arguments = arguments_of(command);
-    const auto all = arguments.get_options();
+    const auto arguments = arguments_of(command);
+    const auto all = arguments->get_options();
     if (std::none_of(all.begin(), all.end(), [](const CLI::Option* option) { return option->get_required(); }))
       continue;
     const std::string message = refusal_of({std::string(command.name)});
