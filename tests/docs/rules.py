@@ -6,6 +6,10 @@ LEFT_OUT = [
     ("scripts/build", "builds the program that this test has been given"),
     ("scripts/demo", "trains for minutes; its commands are run one by one in its place, see DEMO"),
     ("scripts/test", "runs the tests, of which this is one"),
+    ("ctest", "runs the tests, of which this is one"),
+    ("EDMUND_TEST_DEVICE=cuda", "needs a GPU"),
+    ("build/cuda/", "needs a GPU"),
+    ("cd build/cuda", "needs a GPU"),
     ("scripts/lint", "has a step of its own in CI"),
     ("scripts/bench_peers", "installs PyTorch programs and takes hours"),
 ]
