@@ -124,8 +124,7 @@ class Replay {
     std::vector<Tensor> gradient_norms, parameter_norms, ema_norms;
     for (step_ = 0; step_ < steps; ++step_) {
       round_ = 0;
-      const StepReport report =
-          trainer.step({.images = {}, .labels = {}, .positions = consecutive(trainer.images(), batch_)});
+      const StepReport report = trainer.step({.positions = consecutive(trainer.images(), batch_)});
       rates.push_back(report.learning_rate);
       for (std::int64_t round = 0; round < rounds_; ++round) losses.push_back(round_loss(report, round));
       gradient_norms.push_back(norms(trainer.last_gradients(), order_));

@@ -22,10 +22,10 @@ void check_alike(const Make& make, int steps) {
   const CpuRecorder recorder;
   Trainer recorded = make(), plain = make();
   const auto with = train_until(recorded, 8 * steps);
-  CHECK(CpuRecorder::replays() == steps - 3);  // the first three warm up
+  CHECK(CpuRecorder::replays() == steps - 4);  // three warm up, the fourth is recorded
   ops::set_graphs(ops::Graphs::kOff);
   const auto without = train_until(plain, 8 * steps);
-  CHECK(CpuRecorder::replays() == steps - 3);
+  CHECK(CpuRecorder::replays() == steps - 4);
   for (std::size_t i = 0; i < with.size(); ++i) {
     INFO("step " << i);
     CHECK(with[i].clock == without[i].clock);
@@ -66,11 +66,11 @@ TEST_CASE("a batch of another size, or in parts, is not recorded", "[training]")
   const CpuRecorder recorder;
   TinySettings settings = tiny_settings();
   Trainer trainer = tiny_trainer(settings);
-  train_until(trainer, 8 * 4);
+  train_until(trainer, 8 * 5);
   CHECK(CpuRecorder::replays() == 1);
-  train_until(trainer, 8 * 4 + 5, 5);
+  train_until(trainer, 8 * 5 + 5, 5);
   CHECK(CpuRecorder::replays() == 1);
-  train_until(trainer, 8 * 5 + 5);
+  train_until(trainer, 8 * 6 + 5);
   CHECK(CpuRecorder::replays() == 2);
   settings.micro_batch = 4;
   Trainer split = tiny_trainer(settings);

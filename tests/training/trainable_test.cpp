@@ -29,7 +29,7 @@ class OneLayer : public Wrapped {
       if (entry.first.starts_with(kLayer)) out.push_back(entry);
     return out;
   }
-  static constexpr const char* kLayer = "model.dec.8x8_block0.conv0.";
+  static constexpr const char* kLayer = "dec.8x8_block0.conv1.";
 };
 
 /// Holds the weights in [-0.05, 0.05].

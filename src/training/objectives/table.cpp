@@ -3,13 +3,15 @@
 namespace edmund {
 namespace objectives {
 
-ObjectiveFactory make_denoise;
+ObjectiveFactory make_denoise, make_pseudo_huber;
 
 }  // namespace objectives
 namespace {
 
 constexpr Entry<ObjectiveFactory> kObjectives[] = {
     {"denoise", "squared error of the network's target", "Karras et al. 2022, eq. 8", objectives::make_denoise},
+    {"pseudo_huber", "the error of an image, not squared where it is large", "Song & Dhariwal 2024, section 3.3",
+     objectives::make_pseudo_huber},
 };
 
 }  // namespace
