@@ -1,15 +1,18 @@
 // ddpm — table of N discrete betas (Ho et al. 2020), made continuous between its entries.
 //
-//   t in [1, N];  at whole t:  s = √ᾱ_t,  σ = √((1 - ᾱ_t)/ᾱ_t),  ᾱ_t = Π_{i ≤ t} (1 - β_i);  s = 1/√(1 + σ²) everywhere
-//   There is no t = 0 (its σ would be 0, where log σ is linear), so no clean time. Rates at an entry are those of the
-//   interval below it, which a sampler walks next.
+//   t in [1, N];  at whole t:  s = √ᾱ_t,  σ = √((1 - ᾱ_t)/ᾱ_t),  ᾱ_t = Π_{i ≤ t} (1 - β_i)
+//   s = 1/√(1 + σ²) everywhere. There is no t = 0 (its σ would be 0, where log σ is linear), so no
+//   clean time. Rates at an entry are those of the interval below it, which a sampler walks next.
 //
 //   betas              linear       or scaled_linear, cosine, sigmoid (see make_betas)
 //   N                  1000         entries
-//   beta_start         1e-4 (scaled_linear 8.5e-4), times 1000/N (Nichol & Dhariwal 2021); unused by cosine
-//   beta_end           0.02 (scaled_linear 0.012), times 1000/N
-//   interpolation      log_sigma    log σ linear in t (k-diffusion); or linear_log_alpha: log s linear in t (Lu et al. 2022)
-//   zero_terminal_snr  false        rescale to ᾱ_N = 0 (Lin et al. 2024), here held at 1e-12, so σ(N) = 1e6
+//   beta_start         1e-4         (scaled_linear 8.5e-4) times 1000/N (Nichol & Dhariwal 2021);
+//                                   unused by cosine
+//   beta_end           0.02         (scaled_linear 0.012) times 1000/N
+//   interpolation      log_sigma    log σ linear in t (k-diffusion); or linear_log_alpha: log s
+//                                   linear in t (Lu et al. 2022)
+//   zero_terminal_snr  false        rescale to ᾱ_N = 0 (Lin et al. 2024), here held at 1e-12, so
+//                                   σ(N) = 1e6
 #include "edmund/schedules/betas.h"
 #include "edmund/schedules/noise_schedule.h"
 
@@ -70,7 +73,8 @@ class DdpmSchedule : public NoiseSchedule {
   }
   Line line(double t) const {
     const auto i =
-        static_cast<std::size_t>(std::max(std::ceil(t), 2.0)) - 1;  // between entries i - 1 and i, counted from 0
+        // between entries i - 1 and i, counted from 0
+        static_cast<std::size_t>(std::max(std::ceil(t), 2.0)) - 1;
     const double slope = knots_[i] - knots_[i - 1];
     return {knots_[i] + (t - static_cast<double>(i + 1)) * slope, slope};
   }

@@ -1,9 +1,9 @@
-// flow — straight lines from data to noise: rectified flow (Liu et al. 2023), conditional optimal transport (Lipman et
-// al. 2023).
+// flow — straight lines from data to noise: rectified flow (Liu et al. 2023), conditional optimal
+// transport (Lipman et al. 2023).
 //
 //   s(t) = 1 - t,  σ(t) = t/(1 - t),  t in [t_min, t_max]
-//   x_t = (1-t) x0 + t ε: t = 1 is noise (the papers run the other way). The probability-flow ODE is dx/dt = (x - D)/t,
-//   the mean of the velocity ε - x0. Grids span σ in [0.002, 80] as on `edm`.
+//   x_t = (1-t) x0 + t ε: t = 1 is noise (the papers run the other way). The probability-flow ODE
+//   is dx/dt = (x - D)/t, the mean of the velocity ε - x0. Grids span σ in [0.002, 80] as on `edm`.
 //
 //   t_min  1e-3       smallest time, > 0
 //   t_max  1 - 1e-3   largest time, < 1

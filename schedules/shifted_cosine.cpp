@@ -1,5 +1,5 @@
-// shifted_cosine — cosine schedule with more noise for larger images (Hoogeboom et al. 2023, "simple
-// diffusion", section 3.1): log SNR(t) = -2 ln tan(πt/2) + 2 ln(64/d) at d pixels a side.
+// shifted_cosine — cosine schedule with more noise for larger images (Hoogeboom et al. 2023,
+// "simple diffusion", section 3.1): log SNR(t) = -2 ln tan(πt/2) + 2 ln(64/d) at d pixels a side.
 //
 //   σ(t) = shift·tan(πt/2),  s(t) = 1/√(1 + σ²),  t in [t_min, t_max]
 //

@@ -1,10 +1,12 @@
 // ve — variance-exploding SDE, no scaling, on one of two clocks with the same range of σ.
 //
-//   geometric  σ(t) = σ_min (σ_max/σ_min)^t,  t in [0, 1]    (Song et al. 2021, eq. 9; no clean time: σ(0) = σ_min)
+//   geometric  σ(t) = σ_min (σ_max/σ_min)^t,  t in [0, 1] (Song et al. 2021, eq. 9; no clean time:
+//                                             σ(0) = σ_min)
 //   sqrt       σ(t) = √t,  t in [σ_min², σ_max²]             (Karras et al. 2022, table 1, "VE")
 //
 //   clock      geometric   or sqrt
-//   sigma_min  0.02        lowest noise level, > 0, for images in [-1, 1] (the paper's 0.01 is for [0, 1])
+//   sigma_min  0.02        lowest noise level, > 0, for images in [-1, 1] (the paper's 0.01 is for
+//                          [0, 1])
 //   sigma_max  100         highest noise level (the paper's 50)
 #include "edmund/schedules/noise_schedule.h"
 

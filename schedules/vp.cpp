@@ -1,12 +1,15 @@
-// vp — variance-preserving SDE with linear β (Song et al. 2021, eq. 11; Karras et al. 2022, table 1, "VP").
+// vp — variance-preserving SDE with linear β (Song et al. 2021, eq. 11; Karras et al. 2022,
+// table 1, "VP").
 //
-//   s(t) = exp(-B/2),  σ(t) = √(exp(B) - 1),  B(t) = β_min t + (β_max - β_min) t²/2,  t in [t_min, 1];  g² = β(t)
+//   s(t) = exp(-B/2),  σ(t) = √(exp(B) - 1),  B(t) = ∫₀ᵗ β = β_min t + (β_max - β_min) t²/2
+//   t in [t_min, 1];  g² = β(t)
 //
 //   beta_min   0.1    noise rate at t = 0
 //   beta_max   20     noise rate at t = 1
 //   t_min      1e-3   smallest time, > 0 (training of Song et al.: 1e-5)
-//   sigma_min, sigma_max   instead of the two rates, which are solved so that σ(t_min) and σ(1) are these
-//                          (Karras et al. 2022, code of the ablation; β may be negative below t_min, outside the schedule)
+//   sigma_min, sigma_max   instead of the two rates, which are solved so that σ(t_min) and σ(1) are
+//                          these (Karras et al. 2022, code of the ablation; β may be negative below
+//                          t_min, outside the schedule)
 #include "edmund/schedules/linear_beta.h"
 #include "edmund/schedules/noise_schedule.h"
 

@@ -1,4 +1,5 @@
-# Libraries that edmund stands on, as imported targets. Installed too: who uses edmund's libraries needs the same.
+# Libraries that edmund stands on, as imported targets. Installed too: who uses edmund's libraries
+# needs the same.
 find_package(Threads REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(PNG REQUIRED)
@@ -19,7 +20,8 @@ if(NOT TARGET edmund_utfcpp)
   target_include_directories(edmund_utfcpp SYSTEM INTERFACE ${EDMUND_UTFCPP_INCLUDE})
 endif()
 
-# OpenCV: two modules only, which Debian packages one by one (its CMake config asks for all of them). Not imgcodecs: with it come GDAL and 120 libraries.
+# OpenCV: two modules only, which Debian packages one by one (its CMake config asks for all of
+# them). Not imgcodecs: with it come GDAL and 120 libraries.
 if(NOT TARGET edmund_opencv)
   find_path(EDMUND_OPENCV_INCLUDE opencv2/imgproc.hpp PATH_SUFFIXES opencv4 REQUIRED)
   add_library(edmund_opencv INTERFACE IMPORTED)
@@ -30,8 +32,9 @@ if(NOT TARGET edmund_opencv)
   endforeach()
 endif()
 
-# LibTorch: a user's own through CMAKE_PREFIX_PATH, else the pinned wheel that scripts/setup unpacked. Imported by hand, since
-# the wheel's find_package(Torch) needs a CUDA toolkit even for the CPU.
+# LibTorch: a user's own through CMAKE_PREFIX_PATH, else the pinned wheel that scripts/setup
+# unpacked. Imported by hand, since the wheel's find_package(Torch) needs a CUDA toolkit even for
+# the CPU.
 set(EDMUND_TORCH_VERSION 2.11.0)
 if(DEFINED ENV{EDMUND_DEPS})
   set(EDMUND_DEPS $ENV{EDMUND_DEPS})

@@ -64,7 +64,8 @@ Experiment construct(RunConfig config, Needs needs) {
   Options root = config.options;
   const auto data = needs == Needs::kData ? read_data(root) : nullptr;
   const ModelShape shape = read_shape(root, data.get());
-  const auto network = needs == Needs::kSettings ? nullptr : read_network(root, shape);  // its keys stay deferred then
+  // its keys stay deferred then
+  const auto network = needs == Needs::kSettings ? nullptr : read_network(root, shape);
   Options preconditioning_options = root.child("preconditioning"), weight_options = root.child("loss_weight"),
           level_options = root.child("noise_levels"), training_options = root.child("training"),
           ema_options = training_options.child("ema"), objective_options = root.child("objective"),

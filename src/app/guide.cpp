@@ -23,7 +23,8 @@ GuideModel load_guide(const fs::path& path) {
   shape.class_names = image.texts("class_names", {});
   DenoisingModel model(make_network(network, {.image = shape.image, .num_classes = shape.num_classes}),
                        make_preconditioning(preconditioning), make_loss_weight(weight));
-  for (const auto& key : root.keys()) root.defer(key);  // the rest says how it was trained and how it samples
+  // the rest says how it was trained and how it samples
+  for (const auto& key : root.keys()) root.defer(key);
   root.finish();
   load_state(model.network(), checkpoint.ema, folder.string());
   model.network().to(ops::device());

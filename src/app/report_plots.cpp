@@ -56,7 +56,8 @@ void add_training(Page& page, const Experiment& experiment, const std::vector<js
     rate.y.push_back(line["images_per_second"]);
   }
   const Series drawn = density(experiment.levels);
-  const std::vector<double> span{experiment.levels(0.005), experiment.levels(0.995)};  // of the bins
+  // of the bins
+  const std::vector<double> span{experiment.levels(0.005), experiment.levels(0.995)};
   Plot bins{.title = "Loss at each noise level",
             .x_label = "σ",
             .y_label = "loss",

@@ -1,7 +1,9 @@
 // ablate: one config trained in several arms with the same seeds and data order, then scored as a
 // comparison; goes on where it stopped.
 //
-//   edmund ablate ABLATION.yaml [key=value…] [--out DIR] [--shard I/N] [--json]      DIR (default runs/NAME): arms/, report.html, arms.csv, results.csv …
+//   edmund ablate ABLATION.yaml [key=value…] [--out DIR] [--shard I/N] [--json]
+//
+// DIR (default runs/NAME) takes arms/, report.html, arms.csv, results.csv …
 
 #include "edmund/studies/ablate.h"
 

@@ -1,14 +1,20 @@
 // bench: how fast a config's network and everything around it run here.
 //
-//   edmund bench CONFIG [key=value…] [--phase PHASE,…] [--kernels fast,reference,exact] [--batch N] [--rounds N] [--min-time S] [--threads N]
-//                [--json] [--profile] [--device D] [--precision P] [--graphs on|off]
+//   edmund bench CONFIG [key=value…] [--phase PHASE,…] [--kernels fast,reference,exact] [--batch N]
+//       [--rounds N] [--min-time S] [--threads N] [--json] [--profile] [--device D] [--precision P]
+//       [--graphs on|off]
 //
-//   forward    the denoiser, without gradients                    train      a training step: loss, gradient, clean-up, Adam, EMA
+//   forward    the denoiser, without gradients
+//   train      a training step: loss, gradient, clean-up, Adam, EMA
 //   sample     the config's sampler, and its share outside the network
-//   optimizer  clean-up, Adam and EMA on flat memory              loops      the same as torch::optim has it, tensor by tensor
-//   loader     a batch of the config's data                       features   the config's features of a batch
-//   inception  Inception-v3 with random weights on 32x32 images   frechet    distance of 2048-d features
-//   accuracy   the denoiser's largest difference to float64       memory     a training step and the peak memory of the process; alone
+//   optimizer  clean-up, Adam and EMA on flat memory
+//   loops      the same as torch::optim has it, tensor by tensor
+//   loader     a batch of the config's data
+//   features   the config's features of a batch
+//   inception  Inception-v3 with random weights on 32x32 images
+//   frechet    distance of 2048-d features
+//   accuracy   the denoiser's largest difference to float64
+//   memory     a training step and the peak memory of the process; alone
 //
 // All cases are built first and then timed in interleaved rounds, so that ratios between lines of
 // one call hold on a busy machine. Each JSON line has case, threads, batch, ms (median of a call),

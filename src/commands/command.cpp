@@ -69,7 +69,8 @@ ExitCode run_command(std::vector<std::string> arguments) {
     app.add_flag("--verbose", verbose, "details too");
     const Action action = command.make(app);
     try {
-      app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend() - 1));  // CLI11 takes them last first
+      // CLI11 takes them last first
+      app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend() - 1));
     } catch (const CLI::CallForHelp&) {
       std::cout << app.help();
       return ExitCode::kDone;

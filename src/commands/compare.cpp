@@ -1,7 +1,9 @@
 // compare: models × ways to sample them on the same seeds, with intervals and paired differences;
 // every cell is kept and taken up again.
 //
-//   edmund compare COMPARISON.yaml [images=500 …] [--out DIR] [--shard I/N] [--json]      DIR (default runs/NAME): report.html, results.csv, results.json
+//   edmund compare COMPARISON.yaml [images=500 …] [--out DIR] [--shard I/N] [--json]
+//
+// DIR (default runs/NAME) takes report.html, results.csv, results.json.
 
 #include "comparing.h"
 #include "edmund/core/files.h"

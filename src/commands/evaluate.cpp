@@ -1,7 +1,8 @@
 // evaluate: draws images and scores them against real ones, each number beside its floor and its
 // ceiling; keeps the scores in RUN/scores.json under a name, and updates RUN/report.html.
 //
-//   edmund evaluate RUN|CHECKPOINT [sampling.sampler.type=ddim …] [--name NAME] [--folder IMAGES] [--raw] [--json]
+//   edmund evaluate RUN|CHECKPOINT [sampling.sampler.type=ddim …] [--name NAME] [--folder IMAGES]
+//       [--raw] [--json]
 
 #include "edmund/app/curvature.h"
 #include "edmund/app/evaluation.h"
@@ -136,7 +137,8 @@ ExitCode evaluate(const EvaluateFlags& flags) {
   add_agreement(result, drawn, *features);
 
   keep(result, trained.run.scores());
-  if (!std::filesystem::exists(curvature_file(trained.run)))  // runs that an older version trained have none
+  // runs that an older version trained have none
+  if (!std::filesystem::exists(curvature_file(trained.run)))
     write_curvature(trained.run, generator, 4, experiment.config.seed);
   write_report(trained.run, parameter_count(experiment.model.network()));
   if (flags.json)

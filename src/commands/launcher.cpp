@@ -1,5 +1,5 @@
-// What users run: prints --help, --version and list without loading LibTorch, which takes a third of
-// a second, and execs edmund-core, the program beside it, for everything else. What it prints is
+// What users run: prints --help, --version and list without loading LibTorch, which takes a third
+// of a second, and execs edmund-core, the program beside it, for everything else. What it prints is
 // edmund-core's own output, recorded when that was built.
 
 #include "answers.h"

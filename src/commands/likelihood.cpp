@@ -1,7 +1,8 @@
 // likelihood: bits a dimension of held-out images under the model, by its probability-flow ODE.
 //
-//   edmund likelihood RUN|CHECKPOINT [sampling.schedule.type=vp sampling.grid.steps=64 …] [--images N] [--probes K] [--exact] [--probe gaussian]
-//                     [--tolerance E] [--density] [--train] [--seed S] [--raw] [--json]
+//   edmund likelihood RUN|CHECKPOINT [sampling.schedule.type=vp sampling.grid.steps=64 …]
+//       [--images N] [--probes K] [--exact] [--probe gaussian] [--tolerance E] [--density] [--train]
+//       [--seed S] [--raw] [--json]
 //
 // Heun steps on the config's grid, or with --tolerance an adaptive solver, one image at a time, so
 // that no value depends on the batch. The number is that of the plain model: guidance, clip and
@@ -164,7 +165,8 @@ ExitCode likelihood(const LikelihoodFlags& flags) {
       load_model(flags.target.path, flags.target.overrides, flags.train ? Needs::kData : Needs::kModel,
                  flags.raw ? Weights::kRaw : Weights::kEma);
   Experiment& experiment = trained.experiment;
-  ops::set_conv_algorithm(ops::ConvAlgorithm::kDirect);  // Winograd's rounding would add up over the trace's integral
+  // Winograd's rounding would add up over the trace's integral
+  ops::set_conv_algorithm(ops::ConvAlgorithm::kDirect);
   const auto seed = flags.seed >= 0 ? static_cast<std::uint64_t>(flags.seed) : experiment.config.evaluation.seed;
   const Sampling& sampling = experiment.sampling;
   if (sampling.guidance != 1.0 || sampling.clip || sampling.threshold > 0)

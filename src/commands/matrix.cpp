@@ -1,9 +1,12 @@
 // matrix: every schedule × sampler × parameterization, measured on data whose ODE is known: order
 // of convergence, distance, evaluations, refusals.
 //
-//   edmund matrix [--out DIR] [--quick] [--threads N] [--json]      DIR (default matrix): matrix.json, matrix.html
+//   edmund matrix [--out DIR] [--quick] [--threads N] [--json]
 //
-// Exit code 1 if a schedule breaks its contract, a cell its sampler's promise, or a config is refused without need.
+// DIR (default matrix) takes matrix.json and matrix.html.
+//
+// Exit code 1 if a schedule breaks its contract, a cell its sampler's promise, or a config is
+// refused without need.
 #include "edmund/studies/matrix.h"
 
 #include "edmund/commands/command.h"

@@ -1,7 +1,8 @@
 // optimize-grid: the N noise levels with which this network's sampler comes nearest to the
 // converged solution of its ODE.
 //
-//   edmund optimize-grid RUN|CHECKPOINT --steps N [key=value…] [--images M] [--held-out K] [--iterations I] [--out FILE] [--json]
+//   edmund optimize-grid RUN|CHECKPOINT --steps N [key=value…] [--images M] [--held-out K]
+//       [--iterations I] [--out FILE] [--json]
 //
 // Starts from dynamic programming over a table of local errors and from the best standard grid, and
 // refines both by the true error of M images. What it found is then compared with the standard
@@ -139,8 +140,9 @@ struct Outcome {
   FoundGrid found;
   Judged optimized;
   std::vector<Judged> standard;  // best first
-  double nearer = 0.0;           // share of the images that are nearer than with the best standard grid
-  double uncertainty = 0.0;      // of the converged ODE
+  // share of the images that are nearer than with the best standard grid
+  double nearer = 0.0;
+  double uncertainty = 0.0;  // of the converged ODE
   double seconds = 0.0;
   double gain() const { return standard.front().distance.value / optimized.distance.value; }
 };

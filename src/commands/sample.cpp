@@ -1,9 +1,13 @@
 // sample: images from a trained model, one PNG each and a sheet of all.
 //
-//   edmund sample RUN|CHECKPOINT [sampling.sampler.type=ddim …] [--out DIR] [--images N | --numbers 0-63,100] [--class K] [--raw] [--json]
-//     --invert IMAGES [--steps 16,32,64] [--keep-clip]         image → latent → image by the ODE, and the error of the round trip
-//     --interpolate A,B[,n]                                    n images on the way from image number A to image number B
-//     --inpaint IMAGE --mask MASK [--resamples R] [--jump J]   fills in what is white in the mask (RePaint)
+//   edmund sample RUN|CHECKPOINT [sampling.sampler.type=ddim …] [--out DIR]
+//       [--images N | --numbers 0-63,100] [--class K] [--raw] [--json]
+//     --invert IMAGES [--steps 16,32,64] [--keep-clip]
+//         image → latent → image by the ODE, and the error of the round trip
+//     --interpolate A,B[,n]
+//         n images on the way from image number A to image number B
+//     --inpaint IMAGE --mask MASK [--resamples R] [--jump J]
+//         fills in what is white in the mask (RePaint)
 //
 // Image number i is a function of (config, seed, i): the same picture in any batch, in any order.
 

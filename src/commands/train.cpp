@@ -1,7 +1,9 @@
 // train: a run folder from a config.
 //
-//   edmund train CONFIG [key=value…] [--run DIR]     new run, or the unfinished one of the same config in DIR (default runs/<name>)
-//   edmund train RUN [training.images=…]             goes on with a run folder
+//   edmund train CONFIG [key=value…] [--run DIR]
+//       new run, or the unfinished one of the same config in DIR (default runs/<name>)
+//   edmund train RUN [training.images=…]
+//       goes on with a run folder
 
 #include "edmund/app/run.h"
 #include "edmund/commands/command.h"

@@ -36,7 +36,8 @@ class Descriptor {
   fail("{}: {}: {}", path, what, std::generic_category().message(errno));
 }
 
-/// Opens a regular file to read; throws Error for anything else (a pipe or device could block or never end).
+/// Opens a regular file to read; throws Error for anything else (a pipe or device could block or
+/// never end).
 inline Descriptor open_regular(const std::filesystem::path& path) {
   Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file.is_open()) fail_with_reason("cannot read", path);

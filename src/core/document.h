@@ -17,7 +17,8 @@ struct Options::Node {
     std::string key;
     bool failed = false;  // its mistake is recorded; later ones about the fallback are not
     bool is_list = false;
-    std::string yaml = {};                          // of the value in use; empty for what is not to be written
+    // of the value in use; empty for what is not to be written
+    std::string yaml = {};
     std::vector<std::unique_ptr<Node>> nodes = {};  // of a mapping, or of a list of mappings
   };
 

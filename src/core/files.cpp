@@ -124,7 +124,8 @@ void publish_folder(const fs::path& from, const fs::path& to) {
   make_folder(parent);
   constexpr unsigned kNoReplace = 1;  // RENAME_NOREPLACE
   long result = ::syscall(SYS_renameat2, AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), kNoReplace);
-  if (result != 0 && (errno == EINVAL || errno == ENOSYS)) {  // a file system that cannot promise it
+  // a file system that cannot promise it
+  if (result != 0 && (errno == EINVAL || errno == ENOSYS)) {
     require(!fs::exists(fs::symlink_status(to, error)), "{}: cannot publish the folder: it exists", to);
     result = ::rename(from.c_str(), to.c_str());
   }

@@ -7,7 +7,8 @@
 namespace edmund {
 namespace {
 
-constexpr int kRounds = 8;     // an even number; four would do for large halves (Luby and Rackoff 1988)
+// an even number; four would do for large halves (Luby and Rackoff 1988)
+constexpr int kRounds = 8;
 constexpr int kLeastHalf = 4;  // bits; fewer give too few round functions to reach every order
 
 }  // namespace

@@ -15,7 +15,8 @@ namespace {
 
 constexpr double kRedraw = 0.1;  // seconds between two states of a live line
 
-/// Cut to the width of the terminal: a live line that wraps cannot be erased. Bytes, of which UTF-8 has at least one a column.
+/// Cut to the width of the terminal: a live line that wraps cannot be erased. Bytes, of which UTF-8
+/// has at least one a column.
 std::string fitting(std::string line) {
   winsize size = {};
   const bool known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;

@@ -26,7 +26,8 @@ Reading<T> number(std::string_view what, Parse parse, Range range) {
 bool reads_as_text(const std::string& text) {
   constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+-";
   constexpr std::string_view kFirst = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_/";
-  constexpr std::string_view kTaken[] = {"null", "true", "false", "yes", "no", "on", "off"};  // YAML 1.1 too
+  // YAML 1.1 too
+  constexpr std::string_view kTaken[] = {"null", "true", "false", "yes", "no", "on", "off"};
   if (text.empty() || text.find_first_not_of(kPlain) != text.npos || kFirst.find(text[0]) == kFirst.npos) return false;
   std::string low = text;
   for (char& c : low) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;

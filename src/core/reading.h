@@ -44,7 +44,8 @@ std::string yaml_of(const std::vector<T>& values) {
   return "[" + out + "]";
 }
 
-/// A default outside of its own range stands for "not given": nothing, since it would be refused when read again.
+/// A default outside of its own range stands for "not given": nothing, since it would be refused
+/// when read again.
 template <typename T>
 std::string yaml_within(const T& fallback, const Range& range) {
   return accepts(range, static_cast<double>(fallback)) ? yaml_of(fallback) : "";

@@ -22,7 +22,8 @@ struct Decimal {
   std::int64_t exponent = 0;
 };
 
-/// Digits at the front of `text`, which single underscores may group; empty if there are none or an underscore is misplaced.
+/// Digits at the front of `text`, which single underscores may group; empty if there are none or an
+/// underscore is misplaced.
 std::optional<std::string> take_digits(std::string_view& text) {
   std::string digits;
   std::size_t at = 0;
@@ -75,7 +76,8 @@ std::string lowered(std::string_view name) {
   return out;
 }
 
-/// Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b` (optimal string alignment).
+/// Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b` (optimal
+/// string alignment).
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;
@@ -111,7 +113,8 @@ std::optional<std::int64_t> parse_integer(std::string_view text) {
   if (digits.empty()) return 0;
   const std::size_t last = digits.find_last_not_of('0') + 1;
   const auto zeros = number->exponent - static_cast<std::int64_t>(number->fraction.size()) +
-                     static_cast<std::int64_t>(digits.size() - last);  // that follow the last non-zero digit
+                     // that follow the last non-zero digit
+                     static_cast<std::int64_t>(digits.size() - last);
   if (zeros < 0 || zeros + static_cast<std::int64_t>(last) > 19) return std::nullopt;
   digits.resize(last);
   digits.append(static_cast<std::size_t>(zeros), '0');

@@ -235,7 +235,8 @@ Value parse(std::string_view text, int source, Tree& tree) {
           kMostBytes);
   check_characters(text, source, tree);
   std::istringstream stream{std::string(text) +
-                            "\n#"};  // a quote open until the last line's end would be taken as closed
+                            // a quote open until the last line's end would be taken as closed
+                            "\n#"};
   Builder builder(source, tree);
   try {
     YAML::Parser parser(stream);

@@ -67,8 +67,9 @@ struct Tree {
   std::string text(const Place& place) const;
 };
 
-/// Reads one YAML document as part of `tree`; `source` is its index in tree.sources. Duplicate keys become mistakes, the first one
-/// counts. Throws Error on wrong syntax, tags, several documents and on anything beyond the bounds above.
+/// Reads one YAML document as part of `tree`; `source` is its index in tree.sources. Duplicate keys
+/// become mistakes, the first one counts. Throws Error on wrong syntax, tags, several documents and
+/// on anything beyond the bounds above.
 Value parse(std::string_view text, int source, Tree& tree);
 
 /// Whether a scalar can stand for {type: word}: a text that is neither a number nor true or false.
@@ -81,8 +82,9 @@ Value mapping_of(const Value& word);
 /// The value on one line of YAML, as it stands in the document.
 std::string flow(const Value& value);
 
-/// Lays `upper` over `lower`, mappings key by key, all else as a whole. A mapping of another type starts anew: the keys below
-/// belong to another plugin. A word is {type: word} where it meets a mapping.
+/// Lays `upper` over `lower`, mappings key by key, all else as a whole. A mapping of another type
+/// starts anew: the keys below belong to another plugin. A word is {type: word} where it meets a
+/// mapping.
 void merge(Value& lower, Value upper);
 /// A mapping from text as a further source, `name`, of `tree`; it is not put into the root.
 Value parse_more(std::string_view text, std::string_view name, Tree& tree);

@@ -84,7 +84,8 @@ class Adapted final : public Dataset {
     const bool same = raw.size(1) == shape_.height && raw.size(2) == shape_.width;
     const Tensor image = (same ? raw : resized(raw, shape_.height, shape_.width, method_)).contiguous();
     const auto bytes = static_cast<std::size_t>(image.numel());
-    for (std::int64_t c = 0; c < shape_.channels; c += image.size(0), out += bytes)  // a grey image is repeated
+    // a grey image is repeated
+    for (std::int64_t c = 0; c < shape_.channels; c += image.size(0), out += bytes)
       std::memcpy(out, image.const_data_ptr<std::uint8_t>(), bytes);
     return out;
   }

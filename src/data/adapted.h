@@ -17,8 +17,8 @@ struct Adaptation {
   std::int64_t channels = 0;
 };
 
-/// Data set of the source's images, all brought to one shape. Looks at every header and throws Error for the first
-/// image that cannot be given that shape.
+/// Data set of the source's images, all brought to one shape. Looks at every header and throws
+/// Error for the first image that cannot be given that shape.
 std::unique_ptr<Dataset> adapted(ImageSource source, const Adaptation& wanted);
 
 }  // namespace edmund

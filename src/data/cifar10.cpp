@@ -1,9 +1,9 @@
-// cifar10 — 60,000 natural images, 32x32 RGB, 10 classes (Krizhevsky 2009), the "binary version" of its page.
+// cifar10 — 60,000 natural images, 32x32 RGB, 10 classes (Krizhevsky 2009), the "binary version" of
+// its page.
 //
-//   "train" are the images of data_batch_1.bin … data_batch_5.bin, "test" those of test_batch.bin, "all" the first
-//   and then the second. A record has 3,073 bytes: the class and the red, green and blue plane. Class names come from
-//   batches.meta.txt if it
-//   is there.
+//   "train" are the images of data_batch_1.bin … data_batch_5.bin, "test" those of test_batch.bin,
+//   "all" the first and then the second. A record has 3,073 bytes: the class and the red, green and
+//   blue plane. Class names come from batches.meta.txt if it is there.
 //
 //   root   (needed)  folder of these files, or the one in which cifar-10-batches-bin lies
 //   split  train     train | test | all

@@ -1,11 +1,13 @@
-// digits — 1,797 handwritten digits of 8x8 pixels, 10 classes, grey (UCI Optical Recognition of Handwritten Digits,
-// test part; E. Alpaydin and C. Kaynak 1998). Small enough to train on in a minute without a GPU.
+// digits — 1,797 handwritten digits of 8x8 pixels, 10 classes, grey (UCI Optical Recognition of
+// Handwritten Digits, test part; E. Alpaydin and C. Kaynak 1998). Small enough to train on in a
+// minute without a GPU.
 //
-//   The file digits.csv.gz has a line for each image: 64 values in 0 … 16, row by row, and the class, separated by
-//   commas. Values are scaled to 0 … 255. There is no split of its own: "test" is every fifth image of each class, in
-//   the order of the file.
+//   The file digits.csv.gz has a line for each image: 64 values in 0 … 16, row by row, and the
+//   class, separated by commas. Values are scaled to 0 … 255. There is no split of its own: "test"
+//   is every fifth image of each class, in the order of the file.
 //
-//   root   ""      folder of digits.csv.gz; "": data/digits in $EDMUND_DEPS, $XDG_CACHE_HOME/edmund or ~/.cache/edmund
+//   root   ""      folder of digits.csv.gz; "": data/digits in $EDMUND_DEPS, $XDG_CACHE_HOME/edmund
+//                  or ~/.cache/edmund
 //   split  train   train | test | all
 
 #include "edmund/core/error.h"

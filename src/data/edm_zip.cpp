@@ -1,9 +1,12 @@
-// edm-zip — images as the dataset_tool of NVlabs/edm writes them (Karras et al. 2022): a zip archive or a folder of
-// PNG (or JPEG) images, in the order of their names, with their classes in dataset.json:
+// edm-zip — images as the dataset_tool of NVlabs/edm writes them (Karras et al. 2022): a zip
+// archive or a folder of PNG (or JPEG) images, in the order of their names, with their classes in
+// dataset.json:
 //
-//   {"labels": [["00000/img00000000.png", 6], ["00000/img00000001.png", 9], …]}     or     {"labels": null}
+//   {"labels": [["00000/img00000000.png", 6], ["00000/img00000001.png", 9], …]}
+//   or {"labels": null}
 //
-//   Labels are classes from 0 on, and every image has one. Vectors of real numbers as labels are refused.
+//   Labels are classes from 0 on, and every image has one. Vectors of real numbers as labels are
+//   refused.
 //
 //   root         (needed)  the zip archive or folder
 //   num_classes  0         number of classes; 0: largest label + 1

@@ -22,8 +22,8 @@ struct EncodedFiles {
 /// Whether the name ends in .png, .jpg or .jpeg, in whatever case.
 bool is_image_name(std::string_view name);
 
-/// Images below a folder, links followed, hidden files left out; a warning counts files that are no images. `data` is
-/// not counted.
+/// Images below a folder, links followed, hidden files left out; a warning counts files that are no
+/// images. `data` is not counted.
 EncodedFiles files_below(const std::filesystem::path& root, std::string_view data = "");
 
 /// Reads every header and answers the images, without labels.

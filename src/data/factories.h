@@ -12,7 +12,8 @@ namespace edmund {
 /// Whether there is a file or folder; names that the system cannot take are not there either.
 bool is_there(const std::filesystem::path& path);
 
-/// Path that option `key` must give. Throws Error, saying what it should be, if it is missing or there is nothing.
+/// Path that option `key` must give. Throws Error, saying what it should be, if it is missing or
+/// there is nothing.
 std::filesystem::path existing_path(Options& options, std::string_view key, std::string_view what);
 
 }  // namespace edmund

@@ -1,9 +1,11 @@
-// fashion-mnist — 70,000 pictures of clothes, 28x28 grey, 10 classes (Xiao, Rasul and Vollgraf 2017).
+// fashion-mnist — 70,000 pictures of clothes, 28x28 grey, 10 classes (Xiao, Rasul and Vollgraf
+// 2017).
 //
-//   Four IDX files under the names that their authors gave them. "train" are the 60,000 images of train-*, "test" the
-//   10,000 of t10k-*, "all" the first and then the second.
+//   Four IDX files under the names that their authors gave them. "train" are the 60,000 images of
+//   train-*, "test" the 10,000 of t10k-*, "all" the first and then the second.
 //
-//   root   /usr/share/datasets/fashion-mnist   their folder; the default is that of Debian's package
+//   root   /usr/share/datasets/fashion-mnist   their folder; the default is that of Debian's
+//                                              package
 //   split  train                               train | test | all
 
 #include "edmund/core/error.h"

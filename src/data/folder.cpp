@@ -1,5 +1,6 @@
-// folder — PNG and JPEG images in a folder, at any depth, in the order of their names. Sub-folders of the first level
-// are classes, in the order of their names; images in the folder itself have no class, and the two must not be mixed.
+// folder — PNG and JPEG images in a folder, at any depth, in the order of their names. Sub-folders
+// of the first level are classes, in the order of their names; images in the folder itself have no
+// class, and the two must not be mixed.
 //
 //   root   (needed)  the folder
 //   split  all       train | test | all; "test" is every fifth image of each class
@@ -26,9 +27,9 @@ ImageSource make_folder(Options& options) {
   for (const auto& name : files.names) {
     const auto slash = name.find('/');
     const auto folder = name.substr(0, slash);
-    if (slash == std::string::npos)
-      loose.push_back(name);
-    else if (classes.empty() || classes.back() != folder)  // names are sorted: a folder's images lie together
+    if (slash == std::string::npos) loose.push_back(name);
+    // names are sorted: a folder's images lie together
+    else if (classes.empty() || classes.back() != folder)
       classes.push_back(folder);
   }
   require(loose.empty() || classes.empty(),

@@ -1,5 +1,5 @@
-// idx — images in an IDX file of unsigned bytes [N, H, W] (the format of MNIST), with or without labels [N] in
-// another one.
+// idx — images in an IDX file of unsigned bytes [N, H, W] (the format of MNIST), with or without
+// labels [N] in another one.
 //
 //   images       (needed)  file, plain or .gz
 //   labels       ""        file, plain or .gz; "": no classes

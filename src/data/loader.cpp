@@ -52,8 +52,8 @@ std::int64_t data_index(std::int64_t position, std::int64_t size, std::uint64_t 
   return static_cast<std::int64_t>(permuted(at % count, count, seed, at / count));
 }
 
-// Workers take batch numbers in turn, at most `prefetch` beyond the next one to be handed out; done batches wait
-// under their number.
+// Workers take batch numbers in turn, at most `prefetch` beyond the next one to be handed out; done
+// batches wait under their number.
 struct Loader::State {
   State(const Dataset& dataset_in, const LoaderSettings& settings_in)
       : dataset(dataset_in), settings(settings_in), size(dataset.info().size) {}
@@ -125,7 +125,8 @@ TrainingBatch Loader::next() {
   std::unique_lock lock(state.mutex);
   state.ready.wait(lock, [&] { return state.done.contains(state.wanted); });
   const auto found = state.done.find(state.wanted);
-  if (found->second.error) std::rethrow_exception(found->second.error);  // stays: later calls throw it too
+  // stays: later calls throw it too
+  if (found->second.error) std::rethrow_exception(found->second.error);
   TrainingBatch batch = std::move(found->second.batch);
   state.done.erase(found);
   ++state.wanted;

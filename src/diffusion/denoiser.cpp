@@ -30,7 +30,8 @@ Denoiser clipped(Denoiser denoiser, Interval range) {
 Denoiser thresholded(Denoiser denoiser, double share) {
   return [denoiser = std::move(denoiser), share](const Tensor& z, double sigma) {
     const Tensor D = denoiser(z, sigma);
-    const auto dtype = D.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;  // quantile() knows no others
+    // quantile() knows no others
+    const auto dtype = D.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
     const Tensor s = at::quantile(D.abs().flatten(1).to(dtype), share, 1)
                          .clamp_min(1.0)
                          .to(D.scalar_type())

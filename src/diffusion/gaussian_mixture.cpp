@@ -23,7 +23,8 @@ Tensor GaussianMixture::denoised(const Tensor& z, const Tensor& sigma) const {
   const Tensor flat = z.to(at::kDouble).flatten(1), level = sigma.to(at::kDouble);
   const Tensor share = at::softmax(log_terms(flat, level), 1).unsqueeze(2);  // [B, K, 1]
   const Tensor variance = stds.square();
-  const Tensor shrink = (variance / (variance + level.reshape({-1, 1}).square())).unsqueeze(2);  // [B or 1, K, 1]
+  // [B or 1, K, 1]
+  const Tensor shrink = (variance / (variance + level.reshape({-1, 1}).square())).unsqueeze(2);
   const Tensor mu = means.unsqueeze(0);
   return (share * (mu + shrink * (flat.unsqueeze(1) - mu))).sum(1).reshape(z.sizes()).to(z.scalar_type());
 }

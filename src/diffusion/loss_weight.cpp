@@ -1,10 +1,11 @@
 // loss_weight — λ(σ) of the loss λ(σ)·‖D - x0‖².
 //
 //   unit      1 on the network's own target instead of on D: each paper's simple loss
-//   edm       (σ² + σ_d²)/(σ·σ_d)²                Karras et al. 2022, table 1; sigma_data (0.5) = σ_d
+//   edm       (σ² + σ_d²)/(σ·σ_d)² Karras et al. 2022, table 1; sigma_data (0.5) = σ_d
 //   snr       1/σ²: the loss of the noise, Ho et al. 2020
 //   min_snr   min(1/σ², gamma)                    Hang et al. 2023, eq. 7; gamma 5
-//   sigmoid   1/(σ² + e^(-bias)): sigmoid(bias - ln SNR) on the loss of the noise   Kingma & Gao 2023; bias 2
+//   sigmoid   1/(σ² + e^(-bias)): sigmoid(bias - ln SNR) on the loss of the noise Kingma & Gao
+//             2023; bias 2
 #include "edmund/diffusion/loss_weight.h"
 
 #include <cmath>

@@ -8,7 +8,8 @@
 //   ve      ln(σ/2): Song et al.'s ln σ for images in [0, 1]
 //             sigma_min 0.02, sigma_max 100
 //   index   position of the nearest known level, 0 for the smallest one
-//             M 1000, C_1 0.001, C_2 0.008   the levels of iDDPM (Karras et al. 2022, table 1), with -1 for σ nearest to 0
+//             M 1000, C_1 0.001, C_2 0.008   the levels of iDDPM (Karras et al. 2022, table 1),
+//                                            with -1 for σ nearest to 0
 //             schedule                       or the table of that schedule (ddpm)
 #include "noise_input.h"
 
@@ -71,7 +72,8 @@ NoiseInput make_index(Options& options) {
   input.rounding = input.levels;
   if (ends_at_zero) input.rounding.insert(input.rounding.begin(), 0.0);
   const Tensor known = at::tensor(at::ArrayRef<double>(input.rounding));
-  const auto on_gpu = std::make_shared<Tensor>();  // kept: recorded work must not copy from the host
+  // kept: recorded work must not copy from the host
+  const auto on_gpu = std::make_shared<Tensor>();
   input.noise = [=, first = ends_at_zero ? -1 : 0](const Tensor& sigma) {
     if (sigma.is_cuda() && (!on_gpu->defined() || on_gpu->device() != sigma.device()))
       *on_gpu = known.to(sigma.device());

@@ -1,14 +1,17 @@
-// preconditioning — the mixture F* = a·x0 + b·ε that the network learns, and the scale of its input.
+// preconditioning — the mixture F* = a·x0 + b·ε that the network learns, and the scale of its
+// input.
 //
 //   type     a            b            c_in
-//   edm      σ/(σ_d·r)    -σ_d/r       1/r, r = √(σ² + σ_d²)   Karras et al. 2022, table 1; sigma_data (0.5) = σ_d, the images' std
+//   edm      σ/(σ_d·r)    -σ_d/r       1/r, r = √(σ² + σ_d²) Karras et al. 2022, table 1;
+//                                      sigma_data (0.5) = σ_d, the images' std
 //   eps      0            1            1/√(1+σ²)               Ho et al. 2020
 //   v        -σ/√(1+σ²)   1/√(1+σ²)    1/√(1+σ²)               Salimans & Ho 2022
 //   flow     -1           1            1/(1+σ)                 Liu et al. 2023, u = ε - x0
 //   x0       1            0            1/√(1+σ²)               Salimans & Ho 2022
-//   score    0            -1           1                       Song et al. 2021, networks of the VE SDE
+//   score    0            -1           1 Song et al. 2021, networks of the VE SDE
 //
-//   noise_input   log     how the network is told σ (noise_input.cpp), a word or a mapping with its options
+//   noise_input   log     how the network is told σ (noise_input.cpp), a word or a mapping with its
+//                         options
 #include "edmund/diffusion/preconditioning.h"
 
 #include "edmund/schedules/nearest_level.h"

@@ -1,5 +1,5 @@
-// Bootstrap by weights: a resample is how often each image was drawn, and the distances are functions of these counts. Row 0 of all resamples is the set as
-// it is, each image once.
+// Bootstrap by weights: a resample is how often each image was drawn, and the distances are
+// functions of these counts. Row 0 of all resamples is the set as it is, each image once.
 
 #include "edmund/evaluation/bootstrap.h"
 
@@ -35,7 +35,8 @@ Tensor counts(std::int64_t size, std::int64_t first, std::int64_t rows, std::uin
                         .draw = 0xB0070000u + set};
     for (std::int64_t i = 0; i < size; i += 4) {
       const auto words = key.words(static_cast<std::uint32_t>(i / 4));
-      for (std::int64_t j = i; j < std::min(i + 4, size); ++j)  // off from uniform by size/2³² at most
+      // off from uniform by size/2³² at most
+      for (std::int64_t j = i; j < std::min(i + 4, size); ++j)
         row[(static_cast<std::uint64_t>(words[static_cast<std::size_t>(j - i)]) * static_cast<std::uint64_t>(size)) >>
             32] += 1;
     }
@@ -74,13 +75,15 @@ Tensor checked(const Tensor& generated, const Tensor& real) {
   return x;
 }
 
-/// Σ w x xᵀ [R, D, D] of rows x [N, D] under weights [R, N]: one product of matrices for a tile of element pairs (i, j ≥ i), for all resamples.
+/// Σ w x xᵀ [R, D, D] of rows x [N, D] under weights [R, N]: one product of matrices for a tile of
+/// element pairs (i, j ≥ i), for all resamples.
 Tensor weighted_squares(const Tensor& weights, const Tensor& x) {
   const std::int64_t R = weights.size(0), N = x.size(0), D = x.size(1);
   const Tensor columns = x.t().contiguous(), out = at::empty({R, D, D}, at::kDouble);
   for (std::int64_t i = 0; i < D;) {
     const std::int64_t width = D - i, rows = std::clamp<std::int64_t>(kTile / (N * width), 1, width);
-    const Tensor tile = columns.narrow(0, i, rows).unsqueeze(1) * columns.narrow(0, i, width);  // [rows, width, N]
+    // [rows, width, N]
+    const Tensor tile = columns.narrow(0, i, rows).unsqueeze(1) * columns.narrow(0, i, width);
     const Tensor squares = weights.mm(tile.flatten(0, 1).t()).view({R, rows, width});
     out.narrow(1, i, rows).narrow(2, i, width).copy_(squares);
     out.narrow(1, i, width).narrow(2, i, rows).copy_(squares.transpose(1, 2));
@@ -147,7 +150,8 @@ Resampled difference(const Resampled& a, const Resampled& b) {
   return {.value = a.value - b.value, .values = a.values - b.values, .unbiased = a.unbiased};
 }
 
-/// Of resamples of the real set, features less the real mean: mean [R, D], A with Σ = A Aᵀ [R, D, D], trace of Σ [R].
+/// Of resamples of the real set, features less the real mean: mean [R, D], A with Σ = A Aᵀ [R, D,
+/// D], trace of Σ [R].
 struct RealResamples::Moments {
   Tensor mean, root, trace;
 };

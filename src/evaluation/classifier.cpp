@@ -35,7 +35,8 @@ constexpr std::string_view kFormat = "edmund-classifier 1";
 constexpr std::int64_t kBlock = 512;  // images that are evaluated at once
 constexpr double kWeightDecay = 0.05;
 
-/// Passes over the data: about the same work for every data set, some seconds for the digits, a minute for Fashion-MNIST.
+/// Passes over the data: about the same work for every data set, some seconds for the digits, a
+/// minute for Fashion-MNIST.
 std::int64_t epochs_for(std::int64_t images, const ClassifierShape& shape) {
   const double pixels = static_cast<double>(shape.height * shape.width);
   const double seen = std::min(1.4e8 / pixels, 60.0 * static_cast<double>(images));

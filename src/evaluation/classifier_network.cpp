@@ -88,9 +88,11 @@ ClassifierOutput forward(const ClassifierWeights& weights, const Tensor& x, Mode
 }
 
 Tensor jittered(const Tensor& x, std::uint64_t seed, std::span<const std::int64_t> positions) {
-  constexpr double kAngle = 10 * std::numbers::pi / 180, kScale = 0.1, kShift = 0.12;  // shift of half the image's size
+  // shift of half the image's size
+  constexpr double kAngle = 10 * std::numbers::pi / 180, kScale = 0.1, kShift = 0.12;
   const Tensor u =
-      2 * ops::uniform(seed, Stream::kAugment, positions, 0, {5}, at::kFloat, at::kCPU) - 1;  // [B, 5] in (-1, 1)
+      // [B, 5] in (-1, 1)
+      2 * ops::uniform(seed, Stream::kAugment, positions, 0, {5}, at::kFloat, at::kCPU) - 1;
   const Tensor angle = kAngle * u.select(1, 0);
   const Tensor sx = (kScale * u.select(1, 1)).exp(), sy = (kScale * u.select(1, 2)).exp();
   const Tensor theta = at::stack({sx * angle.cos(), -sx * angle.sin(), kShift * u.select(1, 3), sy * angle.sin(),

@@ -14,7 +14,8 @@ namespace edmund {
 namespace {
 
 constexpr std::int64_t kKernelLimit =
-    5000;  // images beyond which the kernel distance takes subsets: 100 of 1,000 (Bińkowski et al. 2018)
+    // images beyond which the kernel distance takes subsets: 100 of 1,000 (Bińkowski et al. 2018)
+    5000;
 
 /// Halvings of the real images that are averaged; one where the eigenvalues take seconds.
 std::int64_t halvings(std::int64_t dims) { return dims <= 256 ? 4 : 1; }
@@ -64,7 +65,8 @@ std::vector<Score> frechet_scores(const MetricInput& input) {
     score.value += share * frechet_distance(moments(sets.generated), real);
     score.ceiling += share * frechet_distance(moments(sets.noise), real);
     if (draw % 2 == 0) score.floor += 2 * share * frechet_distance(real, moments(sets.held_out));
-    // Literature's numbers are of all images against a reference; this one is read beside its own floor only.
+    // Literature's numbers are of all images against a reference; this one is read beside its own
+    // floor only.
     if (draw == 0 && input.features.literature_names())
       score.name += format(" of {} against {} images", sets.generated.size(0), sets.real.size(0));
   }

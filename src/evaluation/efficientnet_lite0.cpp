@@ -29,7 +29,8 @@ Tensor same_padded(const Tensor& x, std::int64_t kernel, std::int64_t stride) {
   return at::constant_pad_nd(x, {w / 2, w - w / 2, h / 2, h - h / 2});
 }
 
-/// 224 x 224 and (x - 127)/128: bilinear with half-pixel centers, anti-aliased where it shrinks. Grey images become three equal channels.
+/// 224 x 224 and (x - 127)/128: bilinear with half-pixel centers, anti-aliased where it shrinks.
+/// Grey images become three equal channels.
 Tensor prepared(const Tensor& images) {
   Tensor x = images.to(at::kFloat);
   if (x.size(1) == 1) x = x.expand({-1, 3, -1, -1});

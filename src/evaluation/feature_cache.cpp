@@ -1,4 +1,5 @@
-// A cache file is a line "edmund-features 1 CHECKSUM" and a safetensors file that has this checksum.
+// A cache file is a line "edmund-features 1 CHECKSUM" and a safetensors file that has this
+// checksum.
 
 #include "edmund/evaluation/feature_cache.h"
 

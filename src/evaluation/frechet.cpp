@@ -26,7 +26,8 @@ void require_finite(const Tensor& values, std::string_view what) {
           "Fréchet distance: the {} is not finite: some feature is NaN or infinite", what);
 }
 
-/// Eigenvalues of a covariance above its rounding errors, with their vectors: Σ = V diag(l) Vᵀ, [r], [D, r].
+/// Eigenvalues of a covariance above its rounding errors, with their vectors: Σ = V diag(l) Vᵀ,
+/// [r], [D, r].
 std::pair<Tensor, Tensor> spectrum(const Tensor& covariance) {
   const auto [values, vectors] = at::linalg_eigh((covariance + covariance.t()) / 2);  // ascending
   const double noise = std::numeric_limits<double>::epsilon() * static_cast<double>(values.numel());
@@ -50,10 +51,12 @@ std::optional<Tensor> full_rank_factor(const Tensor& covariance) {
   return lower;
 }
 
-/// tr (Σ₁Σ₂)^½. With Σ = A Aᵀ it is the sum of the singular values of A₁ᵀA₂. Where both covariances have full rank, these are the roots of the
-/// eigenvalues of L₁ᵀΣ₂L₁, at half the cost; squares lose digits of the small ones, which their product tells, as it is known from the factors.
+/// tr (Σ₁Σ₂)^½. With Σ = A Aᵀ it is the sum of the singular values of A₁ᵀA₂. Where both covariances
+/// have full rank, these are the roots of the eigenvalues of L₁ᵀΣ₂L₁, at half the cost; squares
+/// lose digits of the small ones, which their product tells, as it is known from the factors.
 double trace_of_root(const Tensor& covariance_a, const Tensor& covariance_b) {
-  constexpr double kTolerance = 1e-6;  // of the product's logarithm; the trace is then right to 1e-12
+  // of the product's logarithm; the trace is then right to 1e-12
+  constexpr double kTolerance = 1e-6;
   const auto a = full_rank_factor(covariance_a), b = full_rank_factor(covariance_b);
   if (a && b) {
     const Tensor squares = at::linalg_eigvalsh(a->t().mm(covariance_b).mm(*a));
@@ -61,11 +64,13 @@ double trace_of_root(const Tensor& covariance_a, const Tensor& covariance_b) {
     if ((squares.min() > 0).item<bool>() && ((squares.log().sum() - expected).abs() < kTolerance).item<bool>())
       return squares.sqrt().sum().item<double>();
   }
-  const Tensor root = (a ? *a : factor(covariance_a)).t().mm(b ? *b : factor(covariance_b));  // [rank a, rank b]
+  // [rank a, rank b]
+  const Tensor root = (a ? *a : factor(covariance_a)).t().mm(b ? *b : factor(covariance_b));
   return root.numel() == 0 ? 0.0 : at::linalg_svdvals(root).sum().item<double>();
 }
 
-/// Slope of the distance in Σ₁, I - T: T = A₂ V Uᵀ A₁⁺ with A₁ᵀA₂ = U S Vᵀ maps the first Gaussian onto the second.
+/// Slope of the distance in Σ₁, I - T: T = A₂ V Uᵀ A₁⁺ with A₁ᵀA₂ = U S Vᵀ maps the first Gaussian
+/// onto the second.
 Tensor covariance_slope(const Tensor& covariance_a, const Tensor& covariance_b) {
   const auto [values, vectors] = spectrum(covariance_a);
   const Tensor a = vectors * values.sqrt(), inverse = vectors / values.sqrt();
@@ -89,12 +94,14 @@ double distance(const Normal& a, const Normal& b) {
   return frechet_distance(a.mean, a.covariance, b.mean, b.covariance);
 }
 
-/// Variance of the distance that comes from the choice of `x`, where the other set is fixed; 0 where it cannot be told.
+/// Variance of the distance that comes from the choice of `x`, where the other set is fixed; 0
+/// where it cannot be told.
 double variance_from(const Tensor& x, const Normal& own, const Normal& other) {
   if (x.size(0) <= x.size(1)) return 0.0;
   const Tensor centered = x - own.mean;
   const Tensor slope = covariance_slope(own.covariance, other.covariance);
-  const Tensor influence = 2 * centered.mv(own.mean - other.mean) + (centered.mm(slope) * centered).sum(1);  // [N]
+  // [N]
+  const Tensor influence = 2 * centered.mv(own.mean - other.mean) + (centered.mm(slope) * centered).sum(1);
   return influence.var().item<double>() / static_cast<double>(x.size(0));
 }
 

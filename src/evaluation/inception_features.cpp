@@ -1,10 +1,14 @@
-// inception — pool features of Inception-v3, the network of 2015 that FID is defined by (Heusel et al. 2017).
+// inception — pool features of Inception-v3, the network of 2015 that FID is defined by (Heusel et
+// al. 2017).
 //
-//   file    (none)  safetensors with the names of pytorch-fid's checkpoint: scripts/convert_inception makes it from the published files
+//   file    (none)  safetensors with the names of pytorch-fid's checkpoint:
+//                   scripts/convert_inception makes it from the published files
 //   resize  tf1     how images come to 299 x 299, a part of the metric's name:
-//                     tf1       TensorFlow 1's bilinear, then (x - 128)/128: the definition, as NVlabs/edm and torch-fidelity have it
+//                     tf1       TensorFlow 1's bilinear, then (x - 128)/128: the definition, as
+//                               NVlabs/edm and torch-fidelity have it
 //                     bilinear  half-pixel bilinear without blur, then x/127.5 - 1: pytorch-fid
-//                     clean     Pillow's bicubic, then (x - 128)/128: clean-fid (Parmar et al. 2022)
+//                     clean     Pillow's bicubic, then (x - 128)/128: clean-fid
+//                               (Parmar et al. 2022)
 //
 // Grey images are repeated to three channels.
 
@@ -48,7 +52,8 @@ class InceptionFeatures final : public FeatureExtractor {
       : network_(file), convention_(convention), provenance_(std::filesystem::path(file.file).filename().string()) {
     std::string sums;
     for (const auto& [name, tensor] : file.tensors)
-      if (!name.ends_with(".num_batches_tracked") && name != "fc.bias")  // no part of what is computed
+      // no part of what is computed
+      if (!name.ends_with(".num_batches_tracked") && name != "fc.bias")
         sums += name + tensor_checksum(tensor.to(at::kFloat));
     checksum_ = checksum(sums);
     provenance_ = format("Inception-v3 of 2015, {}, weights {}, resized by {}", provenance_, checksum_, convention.key);
@@ -92,7 +97,8 @@ std::unique_ptr<FeatureExtractor> make_inception_features(Options& options, cons
   std::vector<std::string_view> keys;
   for (const auto& convention : kConventions) keys.push_back(convention.key);
   const std::string resize = options.choice("resize", "tf1", keys);
-  if (path.empty()) return make_identity_features(options, context);  // the mistake is recorded; finish() tells it
+  // the mistake is recorded; finish() tells it
+  if (path.empty()) return make_identity_features(options, context);
   const auto* convention = std::ranges::find(kConventions, resize, &Convention::key);
   return std::make_unique<InceptionFeatures>(read_tensors(path), *convention);
 }

@@ -18,7 +18,8 @@ SplitScore inception_score(const Tensor& logits, std::int64_t splits) {
     const std::int64_t begin = i * count / splits, end = (i + 1) * count / splits;
     const Tensor part = log_p.slice(0, begin, end), p = part.exp();
     const Tensor terms = p * (part - p.mean(0, true).log());
-    const Tensor divergence = at::where(p > 0, terms, at::zeros_like(p)).sum(1);  // KL(p(y|x) ‖ p(y)), [n]
+    // KL(p(y|x) ‖ p(y)), [n]
+    const Tensor divergence = at::where(p > 0, terms, at::zeros_like(p)).sum(1);
     scores.push_back(divergence.mean().exp().item<double>());
   }
   const Tensor all = at::tensor(scores, at::kDouble);

@@ -1,4 +1,5 @@
-// Kernel distance: unbiased squared MMD with the kernel k(x, y) = (x·y/D + 1)³ (Bińkowski et al. 2018, sec. 4; Gretton et al. 2012, eq. 3).
+// Kernel distance: unbiased squared MMD with the kernel k(x, y) = (x·y/D + 1)³ (Bińkowski et al.
+// 2018, sec. 4; Gretton et al. 2012, eq. 3).
 
 #include "edmund/evaluation/kernel_distance.h"
 
@@ -13,7 +14,8 @@
 namespace edmund {
 namespace {
 
-/// For each row of x the sum of k over all rows of y, [N]: block by block, so that no N x M matrix is held.
+/// For each row of x the sum of k over all rows of y, [N]: block by block, so that no N x M matrix
+/// is held.
 Tensor kernel_sums(const Tensor& x, const Tensor& y) {
   constexpr std::int64_t kBlock = 1024;
   std::vector<Tensor> sums;

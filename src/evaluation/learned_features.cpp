@@ -3,10 +3,12 @@
 //   classifier          the small CNN of Classifier, trained on the labeled data of the run
 //     channels          32      of its first convolution
 //     features          64      width of the penultimate layer
-//     epochs            0       passes over the data; 0: some seconds' worth for small data, a minute's for larger
+//     epochs            0       passes over the data; 0: some seconds' worth for small data, a
+//                               minute's for larger
 //     learning_rate     3e-3    peak
 //   efficientnet-lite0  the ImageNet network, batch norm folded into its convolutions
-//     file              (none)  safetensors with stem, blocks.{0..15}.{expand,depthwise,project}, head, each .weight and .bias
+//     file              (none)  safetensors with stem, blocks.{0..15}.{expand,depthwise,project},
+//                               head, each .weight and .bias
 
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
@@ -77,7 +79,8 @@ std::unique_ptr<FeatureExtractor> make_classifier_features(Options& options, con
 
 std::unique_ptr<FeatureExtractor> make_efficientnet_features(Options& options, const FeatureContext& context) {
   const std::string path = options.required_text("file");
-  if (path.empty()) return make_identity_features(options, context);  // the mistake is recorded; finish() tells it
+  // the mistake is recorded; finish() tells it
+  if (path.empty()) return make_identity_features(options, context);
   const std::string bytes = read_file(path);
   const TensorFile file = parse_tensors(bytes, path);
   const std::string sum = checksum(bytes);

@@ -1,4 +1,5 @@
-// precision_recall, density_coverage, nearest, inception_score: where single images lie among the others.
+// precision_recall, density_coverage, nearest, inception_score: where single images lie among the
+// others.
 
 #include "edmund/core/error.h"
 #include "edmund/evaluation/inception_score.h"

@@ -16,7 +16,8 @@ namespace {
 constexpr std::int64_t kBlock = 1024;  // rows whose distances are held at once
 
 struct Sets {
-  Tensor real, generated;  // float64, moved so that the real mean is zero: the squares below lose fewer digits
+  // float64, moved so that the real mean is zero: the squares below lose fewer digits
+  Tensor real, generated;
 };
 Sets prepared(const Tensor& real, const Tensor& generated, std::string_view metric) {
   TORCH_CHECK(real.dim() == 2 && generated.dim() == 2 && real.size(1) == generated.size(1), metric, ": features ",
@@ -36,7 +37,8 @@ Tensor squares(const Tensor& x, const Tensor& y) {
   return out.add_(x.square().sum(1, true)).add_(y.square().sum(1)).clamp_min_(0);
 }
 
-/// Squares of the k smallest distances of each row to the other rows, ascending, and those rows: [N, k].
+/// Squares of the k smallest distances of each row to the other rows, ascending, and those rows:
+/// [N, k].
 std::pair<Tensor, Tensor> nearest_others(const Tensor& x, std::int64_t k) {
   std::vector<Tensor> values, rows;
   for (std::int64_t begin = 0; begin < x.size(0); begin += kBlock) {
@@ -59,7 +61,8 @@ Tensor inside(const Tensor& distances, const Tensor& radii, Ball ball) {
   return ball == Ball::kClosed ? distances <= radii : distances < radii;
 }
 
-/// For each row of `points` the number of balls around `centers` that it lies in, [M]; and for each ball whether it holds a point, [N].
+/// For each row of `points` the number of balls around `centers` that it lies in, [M]; and for each
+/// ball whether it holds a point, [N].
 std::pair<Tensor, Tensor> covered(const Tensor& points, const Tensor& centers, const Tensor& radii, Ball ball) {
   std::vector<Tensor> counts;
   Tensor held = at::zeros({centers.size(0)}, at::kBool);

@@ -1,7 +1,8 @@
 // identity, pca — features that are linear in the pixels.
 //
 //   identity  x/127.5 - 1, flattened; at most 4,096 values an image
-//   pca       the pixels' mean taken off, along the leading eigenvectors of their covariance (not whitened), in float64
+//   pca       the pixels' mean taken off, along the leading eigenvectors of their covariance (not
+//             whitened), in float64
 //     dims    64      components; at most the number of pixels and of images fitted, less one
 //     images  10000   real images that the components are fitted on, chosen by seed
 
@@ -25,7 +26,8 @@ void require_shape(const Tensor& images, const DatasetInfo& info, std::string_vi
 
 namespace {
 
-constexpr std::int64_t kMostPixels = 4096;  // a covariance of them takes 128 MB and its eigenvalues half a minute
+// a covariance of them takes 128 MB and its eigenvalues half a minute
+constexpr std::int64_t kMostPixels = 4096;
 
 class IdentityFeatures final : public FeatureExtractor {
  public:
@@ -49,7 +51,8 @@ class PcaFeatures final : public FeatureExtractor {
     const Tensor x = to_float(images).flatten(1).to(at::kDouble);  // [N, P]
     mean_ = x.mean(0);
     const Tensor centered = x - mean_;
-    // The smaller one of the two matrices with the same leading eigenvalues: pixels by pixels, or images by images.
+    // The smaller one of the two matrices with the same leading eigenvalues: pixels by pixels, or
+    // images by images.
     const bool by_pixels = x.size(1) <= x.size(0);
     const auto [values, vectors] = at::linalg_eigh(by_pixels ? centered.t().mm(centered) : centered.mm(centered.t()));
     const Tensor leading = vectors.narrow(1, vectors.size(1) - dims, dims).flip({1});

@@ -1,5 +1,5 @@
-// Separable resizing: a convention is a matrix [out, in] of weights, and an image becomes W_y · image · W_xᵀ; pytorch-fid's is an operator of
-// LibTorch.
+// Separable resizing: a convention is a matrix [out, in] of weights, and an image becomes W_y ·
+// image · W_xᵀ; pytorch-fid's is an operator of LibTorch.
 
 #include "edmund/evaluation/resize.h"
 
@@ -20,8 +20,8 @@ double cubic(double x) {
   return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0.0;
 }
 
-/// Two neighbors of a source coordinate. The coordinate is in float32 because the implementations have it so: at the far end of a large image
-/// its rounding shows in the weights.
+/// Two neighbors of a source coordinate. The coordinate is in float32 because the implementations
+/// have it so: at the far end of a large image its rounding shows in the weights.
 void interpolate(double* row, std::int64_t in, float source) {
   const auto low = static_cast<std::int64_t>(source);
   const double share = static_cast<double>(source - static_cast<float>(low));
@@ -29,7 +29,8 @@ void interpolate(double* row, std::int64_t in, float source) {
   row[std::min(low + 1, in - 1)] += share;
 }
 
-/// Filter centered on the output pixel; wide enough for all source pixels that fall into it where the image shrinks.
+/// Filter centered on the output pixel; wide enough for all source pixels that fall into it where
+/// the image shrinks.
 void filter(double* row, std::int64_t in, std::int64_t out, std::int64_t i, double (*shape)(double), double support) {
   const double scale = static_cast<double>(in) / static_cast<double>(out), stretch = std::max(scale, 1.0);
   const double center = (static_cast<double>(i) + 0.5) * scale, reach = support * stretch;
@@ -63,7 +64,8 @@ Tensor resized_batch(const Tensor& images, std::int64_t height, std::int64_t wid
               images.sizes());
   if (method == Resize::kBilinear)  // the operator of the definition itself
     return at::upsample_bilinear2d(images.to(at::kFloat).contiguous(), {height, width}, false);
-  const Tensor rows = images.to(at::kFloat).matmul(weights(images.size(3), width, method).t());  // [B, C, H, width]
+  // [B, C, H, width]
+  const Tensor rows = images.to(at::kFloat).matmul(weights(images.size(3), width, method).t());
   Tensor out = weights(images.size(2), height, method).matmul(rows);  // [B, C, height, width]
   return method == Resize::kPilBicubic ? out.clamp_(0, 255) : out;
 }

@@ -26,11 +26,12 @@ constexpr std::array<std::uint32_t, 256> crc_table() {
   return table;
 }
 
-/// TFRecord stores checksums rotated and shifted, so that a record within a record does not look whole.
+/// TFRecord stores checksums rotated and shifted, so that a record within a record does not look
+/// whole.
 std::uint32_t masked_crc32c(std::string_view bytes) { return std::rotr(crc32c(bytes), 15) + 0xA282EAD8u; }
 
-// Protocol buffers: a field is its number and wire type, then a variable-length integer, 4 or 8 bytes little-endian, or a
-// length and bytes.
+// Protocol buffers: a field is its number and wire type, then a variable-length integer, 4 or 8
+// bytes little-endian, or a length and bytes.
 enum Wire : std::uint32_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
 
 template <typename T>

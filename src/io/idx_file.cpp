@@ -1,5 +1,5 @@
-// The IDX format: 0, 0, type (8 for unsigned bytes), number of dimensions; each dimension as a big-endian 32-bit
-// integer; the data.
+// The IDX format: 0, 0, type (8 for unsigned bytes), number of dimensions; each dimension as a
+// big-endian 32-bit integer; the data.
 
 #include "edmund/io/idx_file.h"
 
@@ -29,7 +29,8 @@ File opened(const std::filesystem::path& path) {
   return file;
 }
 
-// The next `size` bytes, or fewer at the end of the file. Memory grows with what is there, not with what is promised.
+// The next `size` bytes, or fewer at the end of the file. Memory grows with what is there, not with
+// what is promised.
 std::string next_bytes(gzFile file, std::int64_t size, const std::filesystem::path& path) {
   constexpr std::int64_t kChunk = 1 << 22;
   std::string out;

@@ -8,12 +8,14 @@
 
 namespace edmund {
 
-/// Decode into `pixels`, uint8 [H, W, C] contiguous with C = 1 (grey) or 3 (RGB), of the size that the file's header gives. Levels are taken as they are
-/// stored: no gamma, no color profile, no EXIF orientation. Answer what is wrong with the data, or "".
+/// Decode into `pixels`, uint8 [H, W, C] contiguous with C = 1 (grey) or 3 (RGB), of the size that
+/// the file's header gives. Levels are taken as they are stored: no gamma, no color profile, no
+/// EXIF orientation. Answer what is wrong with the data, or "".
 std::string decode_png(std::string_view bytes, const Tensor& pixels);
 std::string decode_jpeg(std::string_view bytes, const Tensor& pixels);
 
-/// PNG of `pixels`, uint8 [H, W, C] contiguous, C = 1 or 3, compressed for speed rather than for size.
+/// PNG of `pixels`, uint8 [H, W, C] contiguous, C = 1 or 3, compressed for speed rather than for
+/// size.
 std::string encode_png(const Tensor& pixels);
 
 }  // namespace edmund

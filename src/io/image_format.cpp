@@ -40,7 +40,8 @@ std::optional<ImageHeader> png_header(std::string_view bytes, std::string_view n
   return ImageHeader{.width = big32(bytes, 16), .height = big32(bytes, 20), .channels = color == 0 ? 1 : 3};
 }
 
-// Position after the marker segment at `at` (0xFF, type, two bytes of length, …), or npos if it is cut short.
+// Position after the marker segment at `at` (0xFF, type, two bytes of length, …), or npos if it is
+// cut short.
 std::size_t after_segment(std::string_view bytes, std::size_t at, std::string_view name) {
   if (at + 4 > bytes.size()) return std::string_view::npos;
   const auto length = big16(bytes, at + 2);
@@ -85,7 +86,8 @@ std::optional<ImageHeader> jpeg_header(std::string_view bytes, std::string_view 
 
 void check_png(std::string_view bytes, std::string_view name) {
   bool data = false;
-  for (std::size_t at = kPngSignature.size();;) {  // chunk: length, type, data, checksum of type and data
+  // chunk: length, type, data, checksum of type and data
+  for (std::size_t at = kPngSignature.size();;) {
     require(at + 12 <= bytes.size() && at + 12 + static_cast<std::size_t>(big32(bytes, at)) <= bytes.size(),
             "{}: PNG is cut short after {} bytes", name, bytes.size());
     const auto length = static_cast<std::size_t>(big32(bytes, at));

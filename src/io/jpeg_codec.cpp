@@ -1,4 +1,5 @@
-// libjpeg reports errors by a jump: the function that it jumps out of owns nothing that has a destructor.
+// libjpeg reports errors by a jump: the function that it jumps out of owns nothing that has a
+// destructor.
 
 #include "image_codecs.h"
 

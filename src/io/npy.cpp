@@ -11,7 +11,8 @@ constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr std::uint64_t kMostElements = std::uint64_t{1} << 40;
 constexpr std::size_t kMostDimensions = 16;
 
-/// Reads the one form of Python literal that headers have: {'descr': '…', 'fortran_order': False, 'shape': (…), }.
+/// Reads the one form of Python literal that headers have: {'descr': '…', 'fortran_order': False,
+/// 'shape': (…), }.
 class HeaderReader {
  public:
   HeaderReader(std::string_view text, std::string_view place) : text_(text), place_(place) {}

@@ -1,4 +1,5 @@
-// libpng reports errors by a jump: the functions that it jumps out of own nothing that has a destructor.
+// libpng reports errors by a jump: the functions that it jumps out of own nothing that has a
+// destructor.
 
 #include "image_codecs.h"
 

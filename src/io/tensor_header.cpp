@@ -27,8 +27,9 @@ std::string shown(std::string_view name) {
   return name.size() > 80 ? out + "…" : out;
 }
 
-// Accepts {"name": {"dtype": text, "shape": [n…], "data_offsets": [n, n]}, "__metadata__": {text: text}} and nothing else, so that nesting,
-// repeated names and odd types are refused where they appear, before anything is built of them.
+// Accepts {"name": {"dtype": text, "shape": [n…], "data_offsets": [n, n]}, "__metadata__": {text:
+// text}} and nothing else, so that nesting, repeated names and odd types are refused where they
+// appear, before anything is built of them.
 class HeaderReader : public nlohmann::json_sax<Json> {
  public:
   HeaderReader(TensorHeader& header, std::string_view file) : header_(header), file_(file) {}

@@ -22,8 +22,9 @@ struct TensorHeader {
   std::map<std::string, std::string> metadata;
 };
 
-/// Reads and checks a header for `data_size` bytes of data: well-formed JSON, no name twice, known dtypes, shapes that give the stated number
-/// of bytes, and bytes that cover the data without gap or overlap. Throws Error that starts with `file`.
+/// Reads and checks a header for `data_size` bytes of data: well-formed JSON, no name twice, known
+/// dtypes, shapes that give the stated number of bytes, and bytes that cover the data without gap
+/// or overlap. Throws Error that starts with `file`.
 TensorHeader parse_header(std::string_view json, std::uint64_t data_size, std::string_view file);
 
 /// "F32", …; and back (undefined for others).

@@ -29,7 +29,8 @@ std::string zip_bytes(const std::vector<std::pair<std::string, std::string>>& fi
     if (added < 0) zip_source_free(source);
     demand(added >= 0);
     const auto index = static_cast<zip_uint64_t>(added);
-    constexpr zip_uint16_t kFirstDay = 1 << 5 | 1;  // 1980-01-01: the same content gives the same bytes
+    // 1980-01-01: the same content gives the same bytes
+    constexpr zip_uint16_t kFirstDay = 1 << 5 | 1;
     demand(zip_set_file_compression(zip, index, ZIP_CM_STORE, 0) == 0);
     demand(zip_file_set_dostime(zip, index, 0, kFirstDay, 0) == 0);
   }

@@ -27,7 +27,8 @@ FourierEmbedding::FourierEmbedding(std::int64_t channels, double scale) : scale_
 }
 
 Tensor FourierEmbedding::forward(const Tensor& x) const {
-  return cos_sin(at::outer(x, (2 * std::numbers::pi * freqs_).to(x.scalar_type())));  // [B, channels]
+  // [B, channels]
+  return cos_sin(at::outer(x, (2 * std::numbers::pi * freqs_).to(x.scalar_type())));
 }
 
 void FourierEmbedding::initialize(WeightSource& source) { freqs_.copy_(source.normal(freqs_.sizes()) * scale_); }

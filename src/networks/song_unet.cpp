@@ -168,8 +168,10 @@ Tensor SongUNet::noise_embedding(const Tensor& c_noise) const {
 
 Tensor SongUNet::embedding(const Tensor& c_noise, const Condition& condition, std::int64_t batch) const {
   const auto options = map_layer0_->weight().options().requires_grad(false);
-  const Tensor cos_sin = noise_embedding(c_noise);                                                    // [B or 1, noise]
-  Tensor e = cos_sin.reshape({cos_sin.size(0), 2, -1}).flip(1).reshape(cos_sin.sizes()).to(options);  // [sin, cos]
+  // [B or 1, noise]
+  const Tensor cos_sin = noise_embedding(c_noise);
+  // [sin, cos]
+  Tensor e = cos_sin.reshape({cos_sin.size(0), 2, -1}).flip(1).reshape(cos_sin.sizes()).to(options);
   if (map_label_) {
     const Tensor rows = class_rows(condition.labels, config_.num_classes, batch, options);
     e = e + map_label_->forward(rows * std::sqrt(static_cast<double>(config_.num_classes)));

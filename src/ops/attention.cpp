@@ -24,7 +24,8 @@ Tensor attention(const Tensor& qkv, std::int64_t heads) {
   const auto dtype = qkv.scalar_type();
   const auto wide = dtype == at::kDouble ? at::kDouble : at::kFloat;
   const Tensor q = parts[0].to(wide), k = (parts[1] / std::sqrt(static_cast<double>(d))).to(wide);
-  const Tensor w = at::softmax(at::bmm(q.transpose(1, 2), k), 2).to(dtype);  // [B·heads, L queries, L keys]
+  // [B·heads, L queries, L keys]
+  const Tensor w = at::softmax(at::bmm(q.transpose(1, 2), k), 2).to(dtype);
   return at::bmm(parts[2], w.transpose(1, 2)).reshape({B, heads * d, qkv.size(2), qkv.size(3)});
 }
 

@@ -104,7 +104,8 @@ std::size_t CachingAllocator::idle() const {
 }
 
 void install_caching_allocator() {
-  static auto* const allocator = new CachingAllocator;  // never freed: tensors with static lifetime may outlive ours
+  // never freed: tensors with static lifetime may outlive ours
+  static auto* const allocator = new CachingAllocator;
   c10::SetCPUAllocator(allocator, /*priority=*/1);
 }
 

@@ -44,7 +44,8 @@ Tensor resample_box(const Tensor& x, Resample direction);
 Tensor max_pool(const Tensor& x, std::int64_t stride, std::int64_t padding);
 Tensor concat(const Tensor& a, const Tensor& b);
 Tensor gradient_norm(const std::vector<GradientPiece>& gradient);
-/// `terms`: adam_terms() whose decay, step size and β are taken in place of those of `args`; undefined: none.
+/// `terms`: adam_terms() whose decay, step size and β are taken in place of those of `args`;
+/// undefined: none.
 void adam_ema(Tensor& parameters, const std::vector<GradientPiece>& gradient, Tensor& first_moment,
               Tensor& second_moment, std::vector<Tensor>& ema, const AdamStep& args, const Tensor& terms);
 

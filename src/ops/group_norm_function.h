@@ -46,7 +46,8 @@ struct NormGradients {
 
 /// `Norm` is a device's NormSettings; all images are channels-last.
 ///   forward(x, norm, inputs, rows) → y; rows: whatever backward needs.
-///   backward(x, dy, rows, norm, inputs, grads) → the gradients of x and of those others that `grads` asks for.
+///   backward(x, dy, rows, norm, inputs, grads) → the gradients of x and of those others that
+///       `grads` asks for.
 template <typename Norm, auto forward_of, auto backward_of>
 class NormFunction : public torch::autograd::Function<NormFunction<Norm, forward_of, backward_of>> {
  public:

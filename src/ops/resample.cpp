@@ -32,7 +32,8 @@ Tensor filter_like(const Tensor& x, const std::vector<double>& taps) {
   static std::mutex mutex;
   using Filters = std::map<std::tuple<std::vector<double>, int, at::ScalarType>, Tensor>;
   static Filters& kept =
-      *new Filters;  // never destroyed: at the end of the process there is no driver to give memory back to
+      // never destroyed: at the end of the process there is no driver to give memory back to
+      *new Filters;
   const std::scoped_lock lock(mutex);
   Tensor& filter = kept[{taps, x.get_device(), x.scalar_type()}];
   if (!filter.defined()) {

@@ -54,7 +54,8 @@ void Axis::settle(double air, std::int64_t count) {
   } else {
     const double spread = high - low, size = std::max(std::abs(low), std::abs(high));
     const double margin = spread > 1e-9 * size ? spread * air : size > 0 ? 0.1 * size : 1.0;
-    const bool at_zero = low >= 0 && low < 0.1 * high && spread > 0;  // a range that nearly begins at 0 begins there
+    // a range that nearly begins at 0 begins there
+    const bool at_zero = low >= 0 && low < 0.1 * high && spread > 0;
     low = at_zero ? 0.0 : low - margin;
     high += margin;
   }

@@ -142,7 +142,8 @@ std::string drawn(const Series& series, std::size_t index, const Axis& x, const 
     const Point& p = points[i];
     const std::string px = pixel(x.at(p.x)), py = pixel(y.at(p.y));
     const bool alone =
-        !p.joined && (i + 1 == points.size() || !points[i + 1].joined);  // a line of one point would not be seen
+        // a line of one point would not be seen
+        !p.joined && (i + 1 == points.size() || !points[i + 1].joined);
     path += format("{}{} {}", p.joined ? "L" : "M", px, py);
     if (p.joined && i > 0) travel += std::abs(y.at(p.y) - y.at(points[i - 1].y));
     if (p.error > 0) {

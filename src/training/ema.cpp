@@ -1,16 +1,18 @@
 // Decays β of the exponential moving average of the weights. A step of B images brings the count of
 // images from t to t + B.
 //
-//   half_life   β = 0.5^(B / max(min(half_life, ramp·t), 1e-8))                 (Karras et al. 2022, training loop)
+//   half_life   β = 0.5^(B / max(min(half_life, ramp·t), 1e-8)) (Karras et al. 2022, training loop)
 //     half_life  500000   images after which a weight counts half
 //     ramp       0.05     half-life at most this share of the images seen; 0 or null: no limit
 //   none        β = 0: the EMA is the weights themselves
-//   power       β = (1 - B/(t + B))^(γ + 1), γ from sigma_rel                   (Karras et al. 2024, section 3.1)
+//   power       β = (1 - B/(t + B))^(γ + 1), γ from sigma_rel (Karras et al. 2024, section 3.1)
 //     sigma_rel  0.1      width of the profile relative to the length of the run, in (0, 1/√12)
-//   score_sde   β = min(decay, (1 + n)/(10 + n)) at the n-th step, n from 1     (Song et al. 2021, code)
+//   score_sde   β = min(decay, (1 + n)/(10 + n)) at the n-th step, n from 1 (Song et al. 2021,
+//               code)
 //     decay      0.9999   largest β
 //     warmup     true     false: β = decay from the first step on
-//   warmup      β = 1 - (1 + max(n - 1 - start_at, 0)/inv_gamma)^(-power), cut to [min_value, max_value]   (k-diffusion)
+//   warmup      β = 1 - (1 + max(n - 1 - start_at, 0)/inv_gamma)^(-power), cut to [min_value,
+//               max_value] (k-diffusion)
 //     inv_gamma  1        steps that the warm-up is counted in
 //     power      1        2/3 for runs of a million steps, 3/4 for shorter ones
 //     min_value  0        smallest β

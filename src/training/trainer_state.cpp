@@ -47,7 +47,8 @@ Trainer::Trainer(std::unique_ptr<Trainable> model, std::shared_ptr<Network> aver
   TORCH_CHECK(&network != own.averaged.get(), "the EMA needs a network of its own");
   load_state(*own.averaged, state_dict(network), "EMA network");
   for (auto& parameter : own.averaged->parameters()) parameter.requires_grad_(false);
-  for (auto& parameter : network.parameters()) parameter.requires_grad_(false);  // but what is trained, below
+  // but what is trained, below
+  for (auto& parameter : network.parameters()) parameter.requires_grad_(false);
   NamedTensors averages = own.averaged_tensors();
   own.memory.adopt(own.trained, own.values);
   own.memory.adopt(averages, own.averages.front());

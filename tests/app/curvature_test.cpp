@@ -28,7 +28,8 @@ std::vector<double> uniform_levels(Interval sigmas, int count) {
 }  // namespace
 
 TEST_CASE("local errors of Euler steps are those of the closed form on Gaussian data", "[app]") {
-  // x0 ~ N(0, 1): D = z/(1 + σ²), so that the solution is z ∝ √(1 + σ²); in the scale 1/√(1 + σ²) it does not move at all.
+  // x0 ~ N(0, 1): D = z/(1 + σ²), so that the solution is z ∝ √(1 + σ²); in the scale 1/√(1 + σ²)
+  // it does not move at all.
   const Interval sigmas{0.01, 20.0};
   const Denoiser D = [](const Tensor& z, double sigma) { return z / (1 + sigma * sigma); };
   const Tensor noise = PhiloxNoise(1, consecutive(0, 4), at::kDouble, at::kCPU).normal({1, 8, 8});

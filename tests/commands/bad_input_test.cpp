@@ -10,8 +10,9 @@ namespace edmund::testing {
 namespace {
 
 struct BadInput {
-  std::string what;       // of the mistake
-  std::string config;     // line(s) that replace the small config's line of the same key, or are added to it
+  std::string what;  // of the mistake
+  // line(s) that replace the small config's line of the same key, or are added to it
+  std::string config;
   std::string arguments;  // default: train config.yaml
   std::vector<std::string> says;
 };

@@ -136,7 +136,8 @@ TEST_CASE("a published folder appears whole or not at all", "[core]") {
   CHECK(contains(error_of([&] { publish_folder(folder / "none", folder / "x"); }), "not a folder"));
 }
 
-TEST_CASE("checksums are those of xxHash64", "[core]") {  // known answers of the xxHash specification
+// known answers of the xxHash specification
+TEST_CASE("checksums are those of xxHash64", "[core]") {
   CHECK(checksum("") == "ef46db3751d8e999");
   CHECK(checksum("a") == "d24ec4f1a98c6e5b");
   CHECK(checksum("abc") == "44bc2cf5ad770999");

@@ -82,7 +82,8 @@ TEST_CASE("data order has the fixed points and the correlation of a random one",
     }
     squared_correlation += std::pow(covariance / variance, 2) * (kSize - 1);
   }
-  // Fixed points are Poisson(1); the squared correlation times n-1 is chi-square with one degree of freedom.
+  // Fixed points are Poisson(1); the squared correlation times n-1 is chi-square with one degree of
+  // freedom.
   CHECK(std::abs(fixed / kEpochs - 1) < 5 / std::sqrt(kEpochs));
   CHECK(std::abs(squared_correlation / kEpochs - 1) < 5 * std::sqrt(2.0 / kEpochs));
 }

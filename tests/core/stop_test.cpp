@@ -14,7 +14,8 @@ template <typename Act>
 int end_of_child(Act act) {
   const pid_t child = ::fork();
   if (child == 0) {
-    for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, SIG_DFL);  // not those of the test program
+    // not those of the test program
+    for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, SIG_DFL);
     act();
     ::_exit(7);
   }

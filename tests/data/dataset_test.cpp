@@ -84,7 +84,8 @@ TEST_CASE("max_images chooses by seed and keeps the order and the labels", "[dat
 
 TEST_CASE("generic data sets split by class: every fifth is for testing", "[data]") {
   const TemporaryFolder folder;
-  const std::string labels("\0\0\0\0\1\0\1\1\1\1\0\0", 12);  // the 5th of class 0 is at 5, of class 1 at 9
+  // the 5th of class 0 is at 5, of class 1 at 9
+  const std::string labels("\0\0\0\0\1\0\1\1\1\1\0\0", 12);
   const auto config = format("type: idx\nimages: {}\nlabels: {}\nsplit: ",
                              folder.write("i", idx_bytes({12, 1, 1}, std::string("\0\1\2\3\4\5\6\7\10\11\12\13", 12))),
                              folder.write("l", idx_bytes({12}, labels)));

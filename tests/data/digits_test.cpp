@@ -63,7 +63,8 @@ TEST_CASE("the digits that scripts/setup brings are the published 1,797", "[data
   std::vector<std::int64_t> counts(10);
   for (const auto label : labels_of(*digits)) ++counts.at(static_cast<std::size_t>(label));
   CHECK(counts ==
-        std::vector<std::int64_t>{178, 182, 177, 183, 181, 182, 181, 179, 174, 180});  // UCI's optdigits.names
+        // UCI's optdigits.names
+        std::vector<std::int64_t>{178, 182, 177, 183, 181, 182, 181, 179, 174, 180});
   CHECK(dataset_of("{type: digits, split: test}")->info().size == 355);
   CHECK(dataset_of("{type: digits}")->info().size == 1442);
 }

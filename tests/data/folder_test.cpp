@@ -40,7 +40,8 @@ TEST_CASE("a folder without sub-folders has no classes, and a link to one is fol
 TEST_CASE("a JPEG header behind a large color profile is found", "[data]") {
   const TemporaryFolder folder;
   const std::string jpeg = jpeg_bytes(picture(3, 8, 8));
-  const std::string profile = "\xff\xe2" + std::string("\xff\xff") + std::string(65533, 'x');  // APP2 of 65,535 bytes
+  // APP2 of 65,535 bytes
+  const std::string profile = "\xff\xe2" + std::string("\xff\xff") + std::string(65533, 'x');
   folder.write("x.jpg", jpeg.substr(0, 2) + profile + profile + jpeg.substr(2));
   CHECK(dataset_of(format("{type: folder, root: {}}", folder.path().string()))->info().width == 8);
 }

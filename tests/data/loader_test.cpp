@@ -15,7 +15,8 @@ using namespace edmund::testing;
 
 namespace {
 
-// Image i is [1, 1, 4]: i, 1, 2, 3; its label is i mod 7. Reading image `bad` throws; each read may take a while.
+// Image i is [1, 1, 4]: i, 1, 2, 3; its label is i mod 7. Reading image `bad` throws; each read may
+// take a while.
 class Numbers final : public Dataset {
  public:
   explicit Numbers(std::int64_t size, std::int64_t bad = -1, int milliseconds = 0)
@@ -131,7 +132,8 @@ TEST_CASE("half of the images are flipped, each as a whole, anew in each epoch",
     epochs.insert(flipped);
   }
   CHECK(epochs.size() == 40);
-  CHECK(std::abs(static_cast<double>(flips) - 2000) <= 5 * std::sqrt(4000 * 0.25));  // five standard errors
+  // five standard errors
+  CHECK(std::abs(static_cast<double>(flips) - 2000) <= 5 * std::sqrt(4000 * 0.25));
 }
 
 TEST_CASE("without flip the images are as they are", "[data]") {

@@ -49,7 +49,8 @@ TEST_CASE("clipped cuts D to its range", "[diffusion]") {
 }
 
 TEST_CASE("thresholded divides by the quantile of |D| of each image where that is above 1", "[diffusion]") {
-  // |D| of the first image is 0.2, 0.4 … 4.0, so that its quantile at p is 0.2 + 3.8 p; the second image stays inside [-1, 1].
+  // |D| of the first image is 0.2, 0.4 … 4.0, so that its quantile at p is 0.2 + 3.8 p; the second
+  // image stays inside [-1, 1].
   const Tensor steps = at::arange(1, 21, at::kDouble) * 0.2, sign = 1 - 2 * (at::arange(20, at::kDouble) % 2);
   const Tensor z = at::stack({steps * sign, steps * sign / 5}).reshape({2, 1, 4, 5});
   for (const double p : {0.5, 0.9, 0.995, 1.0}) {

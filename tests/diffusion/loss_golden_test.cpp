@@ -17,7 +17,8 @@ using testing::Golden;
 
 namespace {
 
-// A loss class of NVlabs/edm in our words: what the network learns, where σ comes from, and the weight that the class states.
+// A loss class of NVlabs/edm in our words: what the network learns, where σ comes from, and the
+// weight that the class states.
 struct Parts {
   json preconditioning, levels, weight;
   bool from_normal = false;  // σ drawn by a normal number, else by a uniform one

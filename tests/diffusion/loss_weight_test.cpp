@@ -49,7 +49,8 @@ TEST_CASE("Every weight means the same weight on ‖D - x0‖² under every para
       const Tensor z = x0 + sigma.reshape({-1, 1, 1, 1}) * eps, D = model.denoise(z, sigma, {});
       const Tensor expected = lambda(sigma).reshape({-1, 1, 1, 1}) * (D - x0).square(),
                    loss = model.loss(x0, eps, sigma, {});
-      // D - x0 is a difference of numbers up to 50 where σ is large: relative to the largest error of each image.
+      // D - x0 is a difference of numbers up to 50 where σ is large: relative to the largest error
+      // of each image.
       const Tensor scale = expected.flatten(1).amax(1).reshape({-1, 1, 1, 1});
       CHECK(((loss - expected).abs() / scale).max().item<double>() < 1e-11);
     }

@@ -14,7 +14,8 @@ using testing::Golden;
 
 namespace {
 
-// One wrapper class with one set of arguments in one precision; `prefix` of its tensors ends in a dot.
+// One wrapper class with one set of arguments in one precision; `prefix` of its tensors ends in a
+// dot.
 class Case {
  public:
   Case(Golden& golden, std::string wrapper, std::string prefix, nlohmann::json settings, at::ScalarType dtype)

@@ -43,7 +43,8 @@ TEST_CASE("Every row turns its own target F* back into the clean image", "[diffu
     const auto c = p.coefficients(sigma);
     const auto e = p.edm(sigma);
     const Tensor F = c.a * x0 + c.b * eps, z = x0 + sigma.reshape({-1, 1, 1, 1}) * eps;
-    CHECK((e.skip * z + e.out * F - x0).abs().max().item<double>() < 1e-12);  // a few roundings of terms up to 1.3e3
+    // a few roundings of terms up to 1.3e3
+    CHECK((e.skip * z + e.out * F - x0).abs().max().item<double>() < 1e-12);
     CHECK(e.in.equal(c.in));
     CHECK(gap(e.noise, sigma.log() / 4) < 1e-14);
     CHECK(!entry.about.empty());

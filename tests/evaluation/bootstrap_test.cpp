@@ -16,15 +16,16 @@ using testing::normal_rows;
 namespace {
 
 constexpr std::int64_t kDims = 2;
-constexpr double kScale = 1.3, kShift = 0.5;  // of the generated distribution: x ~ N(shift, scale² I) against N(0, I)
+// of the generated distribution: x ~ N(shift, scale² I) against N(0, I)
+constexpr double kScale = 1.3, kShift = 0.5;
 const double kFrechet = kDims * (kShift * kShift + (kScale - 1) * (kScale - 1));
 
 Tensor generated_rows(std::int64_t count, std::uint64_t seed) {
   return kScale * normal_rows(count, kDims, seed) + kShift;
 }
 
-/// E (x·y/D + 1)³ of independent x with coordinates N(m, s²) and y with N(n, t²): of p = x·y the first three moments, from those of a coordinate's
-/// product.
+/// E (x·y/D + 1)³ of independent x with coordinates N(m, s²) and y with N(n, t²): of p = x·y the
+/// first three moments, from those of a coordinate's product.
 double mean_kernel(double m, double s, double n, double t) {
   const auto third = [](double mean, double std) { return mean * mean * mean + 3 * mean * std * std; };
   const double e1 = m * n, e2 = (m * m + s * s) * (n * n + t * t), e3 = third(m, s) * third(n, t), d = kDims;
@@ -32,11 +33,13 @@ double mean_kernel(double m, double s, double n, double t) {
                p3 = d * e3 + 3 * d * (d - 1) * e2 * e1 + d * (d - 1) * (d - 2) * e1 * e1 * e1;
   return p3 / (d * d * d) + 3 * p2 / (d * d) + 3 * p1 / d + 1;
 }
-/// For the kernel distance features are small, so that the cubic kernel is near a line: x ~ N(0.3, 0.5² I) against N(0, 0.4² I).
+/// For the kernel distance features are small, so that the cubic kernel is near a line: x ~ N(0.3,
+/// 0.5² I) against N(0, 0.4² I).
 const double kKernel =
     mean_kernel(0.3, 0.5, 0.3, 0.5) + mean_kernel(0, 0.4, 0, 0.4) - 2 * mean_kernel(0.3, 0.5, 0, 0.4);
 
-/// With 200 images a set intervals of the kernel distance held the truth 93.9 % of 5,000 times, with 400 94.6 %: the tests take 400.
+/// With 200 images a set intervals of the kernel distance held the truth 93.9 % of 5,000 times,
+/// with 400 94.6 %: the tests take 400.
 /// Share of repetitions whose 95 % interval holds the truth.
 template <typename Interval>
 double coverage(std::int64_t repetitions, double truth, const Interval& interval) {

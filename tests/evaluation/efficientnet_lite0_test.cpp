@@ -36,8 +36,9 @@ struct Map {
   }
 };
 
-/// Convolution from its definition; `each`: every channel alone. SAME padding of TensorFlow: the output has ceil(side/stride) pixels and
-/// of the padding that this takes, the smaller half lies left and on top.
+/// Convolution from its definition; `each`: every channel alone. SAME padding of TensorFlow: the
+/// output has ceil(side/stride) pixels and of the padding that this takes, the smaller half lies
+/// left and on top.
 Map convolved(const Map& in, const Tensor& weight, const Tensor& bias, std::int64_t stride, bool each, bool relu6) {
   const std::int64_t k = weight.size(2), side = (in.side + stride - 1) / stride,
                      before = std::max<std::int64_t>((side - 1) * stride + k - in.side, 0) / 2;
@@ -163,7 +164,9 @@ TEST_CASE("EfficientNet-Lite0 refuses files of another network", "[evaluation]")
 }
 
 TEST_CASE("EfficientNet-Lite0 gives the reference's features", "[evaluation]") {
-  // EDMUND_DATA_DIR: a folder with efficientnet-lite0/{efficientnet_lite0_features_fp16,reference_features}.safetensors. Not part of edmund.
+  // EDMUND_DATA_DIR: a folder with
+  // efficientnet-lite0/{efficientnet_lite0_features_fp16,reference_features}.safetensors. Not part
+  // of edmund.
   const char* folder = std::getenv("EDMUND_DATA_DIR");
   if (folder == nullptr) {
     WARN("EDMUND_DATA_DIR is not set: nothing was compared with the real weights");

@@ -55,7 +55,8 @@ TEST_CASE("pca features are uncorrelated, in falling order of variance, and keep
           "[evaluation]") {
   const auto data = stripes(200, 2);
   const Tensor images = data.all().images;
-  const Tensor found = features_of("{type: pca, dims: 64}", {.labeled = data})->extract(images);  // [200, 64]
+  // [200, 64]
+  const Tensor found = features_of("{type: pca, dims: 64}", {.labeled = data})->extract(images);
   CHECK(found.scalar_type() == at::kDouble);
   const Tensor centered = found - found.mean(0), covariance = centered.t().mm(centered) / 199;
   const Tensor variances = covariance.diag();

@@ -60,7 +60,8 @@ TEST_CASE("a shift adds its square to the distance", "[evaluation]") {
 }
 
 TEST_CASE("a feature that is always 0 changes nothing, however ill-conditioned the others are", "[evaluation]") {
-  const auto power = GENERATE(0.0, 1.0, 2.0, 4.0, 6.0);  // standard deviations from 1 down to 60^-power: 2e-11
+  // standard deviations from 1 down to 60^-power: 2e-11
+  const auto power = GENERATE(0.0, 1.0, 2.0, 4.0, 6.0);
   const std::int64_t dims = 60;
   const Tensor scales = at::arange(1, dims + 1, at::kDouble).pow(-power), turn = covariance_of(dims, 20);
   const Tensor x = (normal_rows(200, dims, 21) * scales).mm(turn), y = (normal_rows(300, dims, 22) * scales).mm(turn);
@@ -88,8 +89,9 @@ TEST_CASE("moments do not depend on how features are divided, nor lose digits fa
   const Tensor centered = x - x.mean(0), covariance = centered.t().mm(centered) / 999;
   CHECK(parts.count() == 1000);
   CHECK(((parts.mean() - x.mean(0)).abs().max() / 1e6).item<double>() < 1e-14);
-  CHECK((parts.covariance() - covariance).abs().max().item<double>() < 1e-8);  // x itself is rounded to 1e-10
-  const Tensor near = x - 1e6;                                                 // exact
+  // x itself is rounded to 1e-10
+  CHECK((parts.covariance() - covariance).abs().max().item<double>() < 1e-8);
+  const Tensor near = x - 1e6;  // exact
   CHECK((parts.covariance() - moments_of(near).covariance()).abs().max().item<double>() < 1e-8);
 }
 

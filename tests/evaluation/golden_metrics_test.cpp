@@ -42,7 +42,8 @@ void check_distances(Golden& golden, const std::string& set, const Tensor& a, co
   if (golden.has(set + ".cov_1")) golden.check_max(set + ".cov_1", ma.covariance(), 1e-12);
   const double distance = frechet_distance(ma, mb);
   golden.check_each(set + ".fid_exact_by_nuclear_norm", {distance}, 1e-6);
-  // Roots by Schur decomposition, which the others take, are accurate only for covariances of full rank.
+  // Roots by Schur decomposition, which the others take, are accurate only for covariances of full
+  // rank.
   const bool full_rank = std::min(a.size(0), b.size(0)) > a.size(1);
   for (const char* other : {".fid_torch_fidelity", ".fid_pytorch_fid"})
     if (full_rank && golden.has(set + other)) golden.check_each(set + other, {distance}, 1e-6);

@@ -70,7 +70,8 @@ TEST_CASE("equal distributions have precision and recall alike, distant ones non
   CHECK(density_coverage(a, b + 50).coverage == 0.0);
   const auto same = density_coverage(a, b);
   CHECK_THAT(same.density,
-             WithinAbs(1.0, 0.1));  // its expectation for equal distributions (Naeem et al. 2020, sec. 3.2)
+             // its expectation for equal distributions (Naeem et al. 2020, sec. 3.2)
+             WithinAbs(1.0, 0.1));
   // its expectation tends to 1 - 2^-k; five standard errors of a share of 600
   CHECK_THAT(same.coverage, WithinAbs(1 - std::pow(2.0, -5), 5 * std::sqrt(0.03 / 600)));
 }

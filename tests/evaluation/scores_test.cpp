@@ -50,8 +50,10 @@ TEST_CASE("the Fréchet score is the distance between sets of one size, apart fr
   const TwoNumbers features;
   const Reference reference(features, pixels(2000, 120, 20, 3), 0);
   const Score score = reference.scores(pixels(1000, 150, 30, 4))[0];
-  // Means of pixels differ by 30, spreads by 10, both with equal variances: 30² + 10², up to 5 standard errors.
-  CHECK(std::abs(score.value - 1000) < 5 * score.error + 0.03 * 1000);  // cutting to [0, 255] takes a little
+  // Means of pixels differ by 30, spreads by 10, both with equal variances: 30² + 10², up to 5
+  // standard errors.
+  // cutting to [0, 255] takes a little
+  CHECK(std::abs(score.value - 1000) < 5 * score.error + 0.03 * 1000);
   CHECK(score.floor >= 0);
   CHECK(score.floor < 1);
 }
@@ -93,7 +95,8 @@ TEST_CASE("class agreement counts images of the class asked for, between noise a
   const auto data = stripes(300, 12), test = stripes(90, 13), other = stripes(60, 14);
   const Classifier classifier = Classifier::train(data, {.channels = 8, .features = 16, .epochs = 6, .batch_size = 32});
   Tensor asked = other.all().labels.clone();
-  asked.narrow(0, 0, 15) = (asked.narrow(0, 0, 15) + 1) % 3;  // a quarter is asked for another class
+  // a quarter is asked for another class
+  asked.narrow(0, 0, 15) = (asked.narrow(0, 0, 15) + 1) % 3;
   const Score score = class_agreement(classifier, other.all().images, asked, test.all(), 0);
   CHECK(std::abs(score.value - 0.75) <= 0.05);
   CHECK(std::abs(score.error - std::sqrt(score.value * (1 - score.value) / 60)) < 1e-12);

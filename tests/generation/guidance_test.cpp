@@ -50,8 +50,10 @@ TEST_CASE("classifier-free guidance is D_u + w (D_c - D_u) inside its interval a
     return conditioned(e.model, {.labels = label < 0 ? labels() : at::full({3}, label, at::kLong)})(state(), sigma);
   };
   const Tensor u = plain(3, 1.0), c = plain(-1, 1.0);
-  CHECK((c - u).abs().max().item<double>() > 1e-3);                                  // the class matters
-  CHECK((D(state(), 1.0) - (u + 2.5 * (c - u))).abs().max().item<double>() < 1e-5);  // float32 network, another batch
+  // the class matters
+  CHECK((c - u).abs().max().item<double>() > 1e-3);
+  // float32 network, another batch
+  CHECK((D(state(), 1.0) - (u + 2.5 * (c - u))).abs().max().item<double>() < 1e-5);
   CHECK(*count == 2);
   CHECK(D(state(), 0.2).equal(plain(-1, 0.2)));
   CHECK(*count == 3);

@@ -27,7 +27,8 @@ TEST_CASE("64 images in one batch are the 64 images one by one", "[app]") {
   const Generated together = generator.draw(numbers, labels, 5),
                   apart = generator.draw(numbers, labels, 5, {.batch_size = 1});
   const Tensor difference = (together.images.to(at::kInt) - apart.images.to(at::kInt)).abs();
-  CHECK(difference.max().item<int>() <= 1);                            // rounding may fall on the other side of a level
+  // rounding may fall on the other side of a level
+  CHECK(difference.max().item<int>() <= 1);
   CHECK(difference.sum().item<double>() / difference.numel() < 1e-3);  // and seldom does
   CHECK(together.evaluations == 7);
 }
@@ -61,8 +62,9 @@ TEST_CASE("batches are recorded by size, and replayed between calls", "[app]") {
     CHECK(found.evaluations == expected[call].evaluations);
     CHECK(found.draws == expected[call].draws);
   }
-  CHECK(CpuRecorder::graphs() == 2);       // of 4 and of 2 images
-  CHECK(CpuRecorder::replays() == 4 + 1);  // of 6 and 3 batches: all but the first, as it is, and the recorded one
+  CHECK(CpuRecorder::graphs() == 2);  // of 4 and of 2 images
+  // of 6 and 3 batches: all but the first, as it is, and the recorded one
+  CHECK(CpuRecorder::replays() == 4 + 1);
 
   // Another seed is another record; a trace is not recorded.
   const auto numbers = consecutive(0, 4);

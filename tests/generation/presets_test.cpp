@@ -13,7 +13,8 @@
 namespace edmund::testing {
 namespace {
 
-// What a `sampling:` mapping gives for a network of any noise levels; throws Error with all mistakes in it.
+// What a `sampling:` mapping gives for a network of any noise levels; throws Error with all
+// mistakes in it.
 Sampling sampling(const std::string& yaml, std::string* resolved = nullptr) {
   Options none, options = Options::read_text(yaml, "test");
   Sampling out = make_sampling(options, make_preconditioning(none));

@@ -1,4 +1,5 @@
-// Prints the metrics of the features in a safetensors file as JSON: real [N, D], generated [M, D], logits [M, classes]; neighbors k in its metadata.
+// Prints the metrics of the features in a safetensors file as JSON: real [N, D], generated [M, D],
+// logits [M, classes]; neighbors k in its metadata.
 #include "edmund/core/text.h"
 #include "edmund/evaluation/frechet.h"
 #include "edmund/evaluation/inception_score.h"

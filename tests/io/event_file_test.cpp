@@ -51,7 +51,8 @@ std::vector<std::string> records(std::string_view file) {
   return out;
 }
 
-/// Fields of a protocol-buffer message: integers and fixed numbers as their bits, the rest as bytes.
+/// Fields of a protocol-buffer message: integers and fixed numbers as their bits, the rest as
+/// bytes.
 struct Message {
   std::map<int, std::uint64_t> numbers;
   std::map<int, std::string> bytes;

@@ -24,7 +24,8 @@ TEST_CASE("a PNG made by hand is read as its scanlines say, in RGB order", "[dat
 TEST_CASE("grey, few-bit and palette PNG are read as 8-bit grey or RGB", "[data]") {
   const Tensor grey = decode_image(hand_made_png(2, 1, 8, 0, std::string("\0\x10\xf0", 3)), "grey.png");
   CHECK(grey.flatten().to(at::kLong).equal(at::tensor(std::vector<std::int64_t>{0x10, 0xf0})));
-  const Tensor bits = decode_image(hand_made_png(4, 1, 1, 0, std::string("\0\x50", 2)), "bits.png");  // 0101
+  // 0101
+  const Tensor bits = decode_image(hand_made_png(4, 1, 1, 0, std::string("\0\x50", 2)), "bits.png");
   CHECK(bits.flatten().to(at::kLong).equal(at::tensor(std::vector<std::int64_t>{0, 255, 0, 255})));
   const std::string palette = png_chunk("PLTE", "\1\2\3\4\5\6");
   const Tensor colors = decode_image(hand_made_png(2, 1, 8, 3, std::string("\0\1\0", 3), palette), "palette.png");
@@ -38,7 +39,8 @@ TEST_CASE("an interlaced PNG is read as a plain one", "[data]") {
 }
 
 TEST_CASE("levels and places are read as stored: gamma and EXIF orientation change nothing", "[data]") {
-  const std::string line("\0\x10\xf0", 3), gamma = png_chunk("gAMA", big_endian(100000));  // 1.0: linear light
+  // 1.0: linear light
+  const std::string line("\0\x10\xf0", 3), gamma = png_chunk("gAMA", big_endian(100000));
   CHECK(decode_image(hand_made_png(2, 1, 8, 0, line, gamma), "x.png")
             .equal(decode_image(hand_made_png(2, 1, 8, 0, line), "x.png")));
   // APP1 with one TIFF entry: orientation (0x0112), one short, 6 = turned by 90 degrees.
@@ -70,7 +72,8 @@ TEST_CASE("a PNG file is written and read", "[data]") {
 
 TEST_CASE("a JPEG, baseline or progressive, reads back near its pixels", "[data]") {
   const auto progressive = GENERATE(false, true);
-  // Smooth and nearly grey, so that JPEG's halved color planes lose little: red, green and blue differ by 40.
+  // Smooth and nearly grey, so that JPEG's halved color planes lose little: red, green and blue
+  // differ by 40.
   const Tensor ramp = at::arange(0, 32, at::kFloat).view({1, 1, 32}).expand({1, 24, 32}) * 4;
   const Tensor image = at::cat({ramp + 80, ramp + 40, ramp}).to(at::kByte);
   const std::string bytes = jpeg_bytes(image, progressive);

@@ -33,7 +33,8 @@ TEST_CASE("to_uint8 truncates 127.5 x + 128 and cuts it", "[data]") {
 TEST_CASE("resizing by area takes means", "[data]") {
   const Tensor image = picture(3, 8, 12);
   const Tensor means = image.to(at::kFloat).view({3, 4, 2, 6, 2}).mean({2, 4});
-  CHECK((resized(image, 4, 6, "area").to(at::kFloat) - means).abs().max().item<double>() <= 0.5);  // rounding
+  // rounding
+  CHECK((resized(image, 4, 6, "area").to(at::kFloat) - means).abs().max().item<double>() <= 0.5);
 }
 
 TEST_CASE("bilinear resizing has half-pixel centers", "[data]") {
@@ -55,7 +56,8 @@ TEST_CASE("bicubic resizing is Keys' kernel with A = -0.75", "[data]") {
     double value = 0;
     for (std::int64_t j = first; j < first + 4; ++j)
       value += kernel(at - static_cast<double>(j)) * image[0][0][j].item<double>();
-    CHECK(std::abs(large[0][0][i].item<double>() - value) <= 1.0);  // rounding of fixed-point weights and of the result
+    // rounding of fixed-point weights and of the result
+    CHECK(std::abs(large[0][0][i].item<double>() - value) <= 1.0);
   }
 }
 

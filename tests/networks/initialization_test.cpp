@@ -52,7 +52,8 @@ TEST_CASE("Initial weights follow NVlabs/edm's rules for SongUNet", "[networks]"
     if (name.find("norm") != std::string::npos && name.ends_with("weight")) CHECK(tensor.equal(at::ones_like(tensor)));
   }
   const Tensor f = s.at("map_noise.freqs");
-  CHECK(std::abs(f.square().mean().item<double>() / 256 - 1) < 5 * std::sqrt(2.0 / 16));  // variance 16², 16 draws
+  // variance 16², 16 draws
+  CHECK(std::abs(f.square().mean().item<double>() / 256 - 1) < 5 * std::sqrt(2.0 / 16));
 }
 
 TEST_CASE("Each distribution of initial weights has the stated variance", "[networks]") {

@@ -34,7 +34,8 @@ struct State {
 TEST_CASE("adam_ema follows torch::optim::Adam and AdamW", "[ops]") {
   const double decay = GENERATE(0.0, 0.05);
   const auto dtype = GENERATE(at::kDouble, at::kFloat);
-  const double tolerance = dtype == at::kDouble ? 1e-14 : 1e-6;  // a few roundings of numbers near 1
+  // a few roundings of numbers near 1
+  const double tolerance = dtype == at::kDouble ? 1e-14 : 1e-6;
 
   State ours(dtype);
   Tensor theirs = ours.p.clone().requires_grad_();

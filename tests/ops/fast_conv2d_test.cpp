@@ -53,7 +53,8 @@ TEST_CASE("Filters of all shapes, padded or not, equal the reference", "[ops][fa
       const Tensor found =
           ops::conv2d(x.to(at::kFloat),
                       {.weight = weight.to(at::kFloat), .bias = bias.to(at::kFloat), .padding = padding, .relu = true});
-      CHECK(gap(found, exact) < (conv == ops::ConvAlgorithm::kWinograd ? 2e-5 : 5e-6));  // sums of up to 5,000 products
+      // sums of up to 5,000 products
+      CHECK(gap(found, exact) < (conv == ops::ConvAlgorithm::kWinograd ? 2e-5 : 5e-6));
     });
   }
 }
@@ -137,7 +138,8 @@ TEST_CASE("The cache's share of each limit is stated", "[ops][fast]") {
   CHECK(budget.winograd_products == 65'536);
   CHECK(budget.shared_filter == 262'144);
   CHECK(budget.gemm_rows == 65'536);
-  CHECK(ops::cpu::budget_of(32 << 20).gemm_rows == budget.gemm_rows);                 // shared by cores
+  // shared by cores
+  CHECK(ops::cpu::budget_of(32 << 20).gemm_rows == budget.gemm_rows);
   CHECK(ops::cpu::budget_of(0).gemm_rows == ops::cpu::budget_of(1 << 20).gemm_rows);  // unknown
 }
 

@@ -45,7 +45,8 @@ TEST_CASE("Combining images of any types and memory orders equals the reference 
         INFO("sum " << k << " of " << size << ", " << type);
         CHECK(found[k].scalar_type() == exact[k].scalar_type());
         if (k < 4 && size > 1) CHECK(found[k].is_contiguous(order));
-        CHECK(gap(found[k], exact[k].to(at::kDouble)) <= 4 * unit);  // rounded once, what was summed in another order
+        // rounded once, what was summed in another order
+        CHECK(gap(found[k], exact[k].to(at::kDouble)) <= 4 * unit);
       }
     }
   }
@@ -64,7 +65,8 @@ TEST_CASE("A sum is linear, joins the terms of one tensor and is a lone tensor i
     CHECK(gap(found, x + 0.375 * (wide - x) - 4 * ops::normal(draw, {3, 4, 4})) < 1e-15);
     CHECK(Tensor(ops::Sum(x)).is_same(x));
     CHECK(Tensor(x + 2 * (slope - slope) - 0.0 * ops::Sum(y)).equal(x));
-    CHECK(Tensor(ops::Sum(y) + 0.0 * ops::Sum(x)).scalar_type() == at::kFloat);  // of the first term
+    // of the first term
+    CHECK(Tensor(ops::Sum(y) + 0.0 * ops::Sum(x)).scalar_type() == at::kFloat);
   }
   CHECK_THROWS(Tensor(ops::Sum()));
   CHECK_THROWS(Tensor(n + x));
@@ -124,7 +126,8 @@ TEST_CASE("The fast optimizer step equals the reference", "[ops][fast]") {
     out[1][1] = -std::numeric_limits<double>::infinity();
     out[1][2] = std::numeric_limits<double>::quiet_NaN();
     std::vector<Tensor> ema{out[4], out[5]};
-    const Tensor large = out[1].narrow(0, 0, 19'000), small = out[1].narrow(0, 19'008, 1'003);  // a gap between them
+    // a gap between them
+    const Tensor large = out[1].narrow(0, 0, 19'000), small = out[1].narrow(0, 19'008, 1'003);
     ops::adam_ema(out[0], {{19'008, small}, {0, large}}, out[2], out[3], ema, args);
     return out;
   };

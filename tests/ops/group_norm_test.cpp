@@ -55,7 +55,8 @@ TEST_CASE("Half precision is normalized in float32", "[ops]") {
   CHECK(out.scalar_type() == at::kBFloat16);
   const Tensor exact = ops::group_norm_silu(
       x.to(at::kDouble), {.groups = 2, .weight = one.to(at::kDouble), .bias = zero.to(at::kDouble), .silu = false});
-  CHECK(gap(out.to(at::kDouble), exact) < 0.02);  // half a unit in the last of 8 bits of numbers below 4
+  // half a unit in the last of 8 bits of numbers below 4
+  CHECK(gap(out.to(at::kDouble), exact) < 0.02);
 }
 
 TEST_CASE("Dropout drops the stated share and keeps the mean", "[ops]") {
@@ -91,5 +92,6 @@ TEST_CASE("The gradient passes dropout where the value does", "[ops]") {
   const Tensor y =
       ops::group_norm_silu(x, {.groups = 2, .weight = w, .bias = b, .silu = false, .dropout = 0.4, .key = &k});
   y.sum().backward();
-  CHECK(gap(b.grad(), (y != 0).to(at::kDouble).sum({0, 2, 3}) / 0.6) < 1e-10);  // d/db of each kept element is 1/(1-p)
+  // d/db of each kept element is 1/(1-p)
+  CHECK(gap(b.grad(), (y != 0).to(at::kDouble).sum({0, 2, 3}) / 0.6) < 1e-10);
 }

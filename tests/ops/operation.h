@@ -34,7 +34,8 @@ inline double gap(const Tensor& a, const Tensor& exact) {
 
 using Operation = std::function<Tensor(const std::vector<Tensor>&)>;
 
-/// A normalization of [B, C, H, W] with what follows it, in groups of four channels if they divide C.
+/// A normalization of [B, C, H, W] with what follows it, in groups of four channels if they divide
+/// C.
 struct NormCase {
   std::array<std::int64_t, 4> shape;
   bool silu = true, adaptive = false;

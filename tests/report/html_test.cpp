@@ -9,7 +9,8 @@ using testing::xml_fault;
 
 namespace {
 
-/// The page without its doctype and style, and with elements closed that HTML leaves open: what nests must nest as in XML.
+/// The page without its doctype and style, and with elements closed that HTML leaves open: what
+/// nests must nest as in XML.
 std::string as_xml(std::string text) {
   text.erase(0, text.find("<html"));
   text.erase(text.find("<style>"), text.find("</style>") + 8 - text.find("<style>"));

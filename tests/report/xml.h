@@ -8,7 +8,8 @@
 
 namespace edmund::testing {
 
-/// What is wrong with a fragment of XML (tags that do not nest, attributes without quotes or twice, bare & or <), or "" if nothing is.
+/// What is wrong with a fragment of XML (tags that do not nest, attributes without quotes or twice,
+/// bare & or <), or "" if nothing is.
 inline std::string xml_fault(std::string_view text) {
   std::vector<std::string> open;
   const auto entity = [&](std::size_t at) {

@@ -1,4 +1,5 @@
-// Samplers that choose their own steps: accuracy, order of work, independence of the batch, what they refuse.
+// Samplers that choose their own steps: accuracy, order of work, independence of the batch, what
+// they refuse.
 #include "edmund/core/error.h"
 #include "edmund/samplers/sampler.h"
 #include "samplers/gaussian.h"
@@ -17,7 +18,8 @@ TimeGrid ends(const NoiseSchedule& path) {
   return {{all.t.front(), all.t.back()}};
 }
 
-// Evaluations and the greatest error in z at the end, from starts up to 3 standard deviations from the mean.
+// Evaluations and the greatest error in z at the end, from starts up to 3 standard deviations from
+// the mean.
 struct Outcome {
   double error;
   std::int64_t evaluations;
@@ -51,7 +53,8 @@ TEST_CASE("rk45 is as accurate as its tolerance asks on every schedule", "[sampl
       const std::string value = number_text(tolerance);
       const Outcome found = outcome("{type: rk45, final: none, rtol: " + value + ", atol: " + value + "}", *path);
       INFO(tolerance << ": error " << found.error << " with " << found.evaluations << " evaluations");
-      // Steps add up: some tens of them, each off by its tolerance at most, while the ODE contracts.
+      // Steps add up: some tens of them, each off by its tolerance at most, while the ODE
+      // contracts.
       CHECK(found.error < 10 * tolerance);
       CHECK(found.error < last);
       last = found.error;
@@ -66,8 +69,8 @@ TEST_CASE("rk45 takes as many steps as a method of order 5 needs", "[samplers]")
     return static_cast<double>(
         outcome("{type: rk45, final: none, rtol: " + value + ", atol: " + value + "}", *path).evaluations);
   };
-  // 10⁵ times the accuracy is 10 times the steps at order 5 (the error of a step is of order 5 in the embedded pair), 20 at order 4; halving
-  // gives or takes a factor of 2.
+  // 10⁵ times the accuracy is 10 times the steps at order 5 (the error of a step is of order 5 in
+  // the embedded pair), 20 at order 4; halving gives or takes a factor of 2.
   const double ratio = evaluations(1e-11) / evaluations(1e-6);
   CHECK(ratio > 5);
   CHECK(ratio < 18);

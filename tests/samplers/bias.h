@@ -11,8 +11,8 @@
 
 namespace edmund::testing {
 
-/// With linear D a sampler is z' = A·z + Σ B_k n_k + C. Nothing is drawn: C, C + A and then C + B_k for each of its draws,
-/// [2 + draws].
+/// With linear D a sampler is z' = A·z + Σ B_k n_k + C. Nothing is drawn: C, C + A and then C + B_k
+/// for each of its draws, [2 + draws].
 inline Tensor responses(std::string_view sampler, const NoiseSchedule& path, const TimeGrid& grid) {
   const Sampler sample = made(make_sampler, sampler);
   const Denoiser D = Gaussian{}.denoiser();
@@ -24,8 +24,8 @@ inline Tensor responses(std::string_view sampler, const NoiseSchedule& path, con
   return sample(D, path, grid, x, noise).flatten() / path.scale(grid.t.back());
 }
 
-/// Errors of mean (its size) and variance (with its sign) of z at the last time, relative to its standard deviation and
-/// variance.
+/// Errors of mean (its size) and variance (with its sign) of z at the last time, relative to its
+/// standard deviation and variance.
 struct Bias {
   double mean, variance;
 };
@@ -39,7 +39,8 @@ inline Bias bias(std::string_view sampler, const NoiseSchedule& path, int N) {
   return {std::abs(A * data.mean + C - data.mean) / std::sqrt(end), (A * A * start + drawn - end) / end};
 }
 
-/// Whether the sampler uses more of a schedule than s and σ at grid times: on another clock it then ends elsewhere.
+/// Whether the sampler uses more of a schedule than s and σ at grid times: on another clock it then
+/// ends elsewhere.
 inline bool uses_clock(std::string_view sampler, const NoiseSchedule& path) {
   const auto edm = schedule("{type: edm}");
   const TimeGrid grid = smooth_grid(path, 8);

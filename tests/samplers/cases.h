@@ -7,7 +7,8 @@
 
 namespace edmund::testing {
 
-/// A row with the options of which it states its error, left at the last grid time: "{type: lms, …, final: none}".
+/// A row with the options of which it states its error, left at the last grid time: "{type: lms, …,
+/// final: none}".
 inline std::string stated(const SamplerEntry& row) {
   return format("{type: {}{}{}, final: none}", row.name, row.with.empty() ? "" : ", ", row.with);
 }

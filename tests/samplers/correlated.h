@@ -15,11 +15,13 @@
 
 namespace edmund::testing {
 
-/// Images N(mean, covariance), mean [n], covariance [n, n], double: pixels depend on each other, and D's Jacobian has no special form.
+/// Images N(mean, covariance), mean [n], covariance [n, n], double: pixels depend on each other,
+/// and D's Jacobian has no special form.
 struct Correlated {
   Tensor mean, covariance;
 
-  /// n pixels of different means, spreads between 0.3 and 0.9, correlations that fall off with the distance.
+  /// n pixels of different means, spreads between 0.3 and 0.9, correlations that fall off with the
+  /// distance.
   static Correlated made(std::int64_t n) {
     const Tensor i = at::arange(n, at::kDouble), spread = 0.6 + 0.3 * at::cos(2.1 * i);
     const Tensor correlation = ((i.unsqueeze(0) - i.unsqueeze(1)).abs() * -0.7).exp();

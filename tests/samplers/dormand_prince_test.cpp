@@ -21,7 +21,8 @@ Slope decay(const Tensor& rates) {
 
 TEST_CASE("one step of the pair is exact for polynomials up to its order and sees the error of the next",
           "[samplers]") {
-  // The whole way is one step where the first guess is as long as the way; polynomials of low degree leave no error.
+  // The whole way is one step where the first guess is as long as the way; polynomials of low
+  // degree leave no error.
   for (int degree = 0; degree <= 4; ++degree) {
     const Slope slope = [degree](double t, const Tensor& y) { return at::full_like(y, std::pow(t, degree)); };
     const Solution s = dormand_prince(slope, at::full({1, 1}, 1.0, at::kDouble), 0.0, 1.0, {1e-3, 1e-3});
@@ -39,7 +40,8 @@ TEST_CASE("rk45 keeps its tolerance on every row, in both directions", "[sampler
       const Tensor truth = (rates * to).exp().unsqueeze(1);
       const Tensor error = ((s.y - truth) / truth.abs().clamp_min(1.0)).abs();
       INFO("tolerance " << tolerance << ", error " << error.max().item<double>() << ", steps " << s.accepted);
-      // Errors of single steps add up, times the growth of exp(40) of the third row when it runs backwards from 1e-18.
+      // Errors of single steps add up, times the growth of exp(40) of the third row when it runs
+      // backwards from 1e-18.
       if (to > from) CHECK(error.max().item<double>() < 20 * tolerance);
       CHECK(error.narrow(0, 0, 2).max().item<double>() < 20 * tolerance);
     }

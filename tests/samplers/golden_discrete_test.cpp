@@ -1,4 +1,5 @@
-// Diffusers' Euler, Heun and Euler-ancestral schedulers on the σ's of a table, and Euler on flow times: whole trajectories.
+// Diffusers' Euler, Heun and Euler-ancestral schedulers on the σ's of a table, and Euler on flow
+// times: whole trajectories.
 #include "edmund/samplers/sampler.h"
 #include "samplers/noise.h"
 #include "samplers/scheduler.h"
@@ -42,7 +43,8 @@ struct Config {
   }
   bool to_zero() const { return final_sigmas_type == "zero"; }
 
-  // The scheduler's timesteps, which count from 0 and need not be whole, before they are spaced in σ.
+  // The scheduler's timesteps, which count from 0 and need not be whole, before they are spaced in
+  // σ.
   std::vector<double> timesteps(const NoiseSchedule& path) const {
     std::vector<double> t;
     const auto n = static_cast<double>(num_inference_steps), last = static_cast<double>(path.levels().size()) - 1;
@@ -78,7 +80,8 @@ struct Config {
   }
 };
 
-// The file's grid of a case, each σ as often as the reference stores it (Heun: twice, between the first and the last).
+// The file's grid of a case, each σ as often as the reference stores it (Heun: twice, between the
+// first and the last).
 void check_grid(Golden& golden, const std::string& name, const Config& config, const std::vector<double>& sigmas,
                 bool heun) {
   const auto path = config.table.path();
@@ -93,7 +96,8 @@ void check_grid(Golden& golden, const std::string& name, const Config& config, c
   }
   all.push_back(config.to_zero() ? 0.0 : path->sigmas().low);
   golden.check_each(name + ".sigmas", all,
-                    3e-4);  // 1 - ᾱ in single precision; so much in σ is 0.03 in t where ln σ grows least
+                    // 1 - ᾱ in single precision; so much in σ is 0.03 in t where ln σ grows least
+                    3e-4);
   golden.check_each(name + ".timesteps", timesteps, 1e-6, config.in_sigma() ? 0.03 : 0.0);
 }
 
@@ -107,7 +111,8 @@ void check_case(Golden& golden, const std::string& name, const Config& config, c
   const Tensor samples = golden.real(name + ".samples"), outputs = golden.real(name + ".model_outputs"),
                inputs = golden.real(name + ".model_inputs");
 
-  // Our samplers draw at every step, the reference only where it churns; at the last step, to σ = 0, it alone draws.
+  // Our samplers draw at every step, the reference only where it churns; at the last step, to σ =
+  // 0, it alone draws.
   Tensor draws = at::empty({0}, at::kDouble);
   std::vector<double> added(sigmas.size(), 0.0);
   if (stochastic) {
@@ -144,7 +149,8 @@ void check_case(Golden& golden, const std::string& name, const Config& config, c
         made(make_sampler, "{type: " + sampler + ", final: " + (config.to_zero() ? "denoise}" : "none}"))(
             D, *path, {sigmas}, samples[0], noise);
     states.push_back(last);
-    if (!config.to_zero()) {  // a last step from σ_min to σ_min: nothing moves, but the reference calls its network
+    // a last step from σ_min to σ_min: nothing moves, but the reference calls its network
+    if (!config.to_zero()) {
       states.push_back(last), scaled.push_back(last / std::sqrt(1 + sigmas.back() * sigmas.back()));
     }
     const std::string label = name + (from_file ? ", stored outputs" : ", mixture");
@@ -157,7 +163,8 @@ void check_case(Golden& golden, const std::string& name, const Config& config, c
 
 const BetaTable kEulerTable{}, kHeunTable{.beta_start = 0.00085, .beta_end = 0.012};
 
-// diffusers' flow times t = "sigmas", from 1 down; the reference shifts the ends before and the points after.
+// diffusers' flow times t = "sigmas", from 1 down; the reference shifts the ends before and the
+// points after.
 std::vector<double> flow_times(nlohmann::json& config, std::int64_t n) {
   double shift = 1.0, shift_terminal = 0.0, train = 1000;
   bool karras = false;

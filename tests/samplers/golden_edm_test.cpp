@@ -94,8 +94,8 @@ void check_run(Golden& golden, const std::string& name, const Run& run, double t
   if (draws) golden.check(name + " draws", noise.used() == 0 || noise.used() == golden.use(name + ".noise").size(0));
 }
 
-// Levels of iDDPM's network with its defaults, ascending, as the coefficients' file has them: made in float32, which takes them
-// up to 5e-4 from their formula.
+// Levels of iDDPM's network with its defaults, ascending, as the coefficients' file has them: made
+// in float32, which takes them up to 5e-4 from their formula.
 std::vector<double> network_levels() {
   const auto M = static_cast<std::int64_t>(iddpm_levels().size());
   for (const auto& entry : std::filesystem::directory_iterator(golden_folder())) {
@@ -141,8 +141,9 @@ std::vector<double> nodes(Golden& golden, const std::string& name) {
   return out;
 }
 
-// The reference makes ᾱ of the levels in float32: they are that uncertain, most where u is small. Ours are compared within that; the
-// solver runs on the reference's, so that it is held to its own tolerance.
+// The reference makes ᾱ of the levels in float32: they are that uncertain, most where u is small.
+// Ours are compared within that; the solver runs on the reference's, so that it is held to its own
+// tolerance.
 TimeGrid iddpm_grid(Golden& golden, const std::string& name, const NoiseSchedule& path, const TimeGrid& ours) {
   const std::vector<double> theirs = nodes(golden, name);
   golden.check(name + " levels", ours.t.size() == theirs.size());
@@ -183,13 +184,15 @@ Run ablation_run(Golden& golden, const std::string& name, Settings settings) {
       "{type: " + solver + ", final: euler" +
       take(settings, {{"S_churn", "S_churn"}, {"S_min", "S_min"}, {"S_max", "S_max"}, {"S_noise", "S_noise"}});
   if (solver == "heun") sampler += take(settings, {{"alpha", "alpha"}});
-  // What is left has no effect in the reference either: options of another discretization or solver.
+  // What is left has no effect in the reference either: options of another discretization or
+  // solver.
   for (const char* key : {"M", "C_1", "C_2", "rho", "alpha"}) settings.erase(key);
   require(settings.empty(), "golden {}: case {} has the unknown setting '{}'", golden.name(), name,
           settings.empty() ? "" : settings.begin()->first);
   TimeGrid times = made(make_grid, grid + "}", *path, Interval{0.0, 1e300});
   if (discretization == "iddpm") times = iddpm_grid(golden, name, *path, times);
-  // Its lift of x by s·√(σ̂² - σ²)·n is not 0 without churn, since σ̂ = σ(σ⁻¹(σ)) is some ulps from σ; sσ ≤ 1 here.
+  // Its lift of x by s·√(σ̂² - σ²)·n is not 0 without churn, since σ̂ = σ(σ⁻¹(σ)) is some ulps from
+  // σ; sσ ≤ 1 here.
   const double lift =
       schedule_name == "vp" && scaling == "vp" ? 4 * std::sqrt(std::numeric_limits<double>::epsilon()) : 0.0;
   return {std::move(path), times, made(make_sampler, sampler + "}"), lift};

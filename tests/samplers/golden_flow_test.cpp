@@ -1,4 +1,5 @@
-// Rectified flow: interpolation, exact velocity, Euler and Heun trajectories, the exact end point, logit-normal times.
+// Rectified flow: interpolation, exact velocity, Euler and Heun trajectories, the exact end point,
+// logit-normal times.
 #include "edmund/diffusion/noise_levels.h"
 #include "edmund/samplers/sampler.h"
 #include "edmund/samplers/velocity.h"
@@ -36,7 +37,8 @@ void check_pairs(Golden& golden) {
   for (const double t : golden.reals("pair.t")) {
     const double s = path->scale(t), sigma = path->sigma(t), s_rate = path->scale_rate(t);
     x.push_back(s * (x0[i] + sigma * eps[i]));
-    target.push_back(s_rate * x0[i] + (s_rate * sigma + s * path->sigma_rate(t)) * eps[i]);  // d/dt of the line above
+    // d/dt of the line above
+    target.push_back(s_rate * x0[i] + (s_rate * sigma + s * path->sigma_rate(t)) * eps[i]);
     exact.push_back(Tensor(velocity(D, *path, x_t.slice(0, i, i + 1), t))[0]);
     ++i;
   }

@@ -1,4 +1,5 @@
-// k-diffusion: every sampler of its sampling module, evaluation by evaluation, and the step counts of the adaptive one.
+// k-diffusion: every sampler of its sampling module, evaluation by evaluation, and the step counts
+// of the adaptive one.
 #include "edmund/core/error.h"
 #include "edmund/samplers/sampler.h"
 #include "samplers/noise.h"
@@ -71,7 +72,8 @@ std::string sampler_of(const Case& run) {
   return yaml + "}";
 }
 
-// Tries and accepted tries of the adaptive sampler: each starts with an evaluation at the σ that was reached.
+// Tries and accepted tries of the adaptive sampler: each starts with an evaluation at the σ that
+// was reached.
 void check_counts(Golden& golden, const std::string& name, const std::vector<Evaluation>& trace, std::int64_t order) {
   std::int64_t accepted = 0, tries = 0;
   for (std::size_t i = 0; i < trace.size(); i += static_cast<std::size_t>(order), ++tries)

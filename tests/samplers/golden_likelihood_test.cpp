@@ -30,7 +30,8 @@ std::unique_ptr<NoiseSchedule> schedule_of(Golden& golden, const std::string& sd
                   ", t_min: " + number_text(golden.settings().at("eps").get<double>()) + "}");
 }
 
-// One isotropic Gaussian. The reference integrates x from the data itself at t = eps, without the scale s(eps) of the first state.
+// One isotropic Gaussian. The reference integrates x from the data itself at t = eps, without the
+// scale s(eps) of the first state.
 void check_gaussian(Golden& golden, const std::string& sde) {
   const auto path = schedule_of(golden, sde);
   const TimeGrid grid{{1.0, golden.settings().at("eps").get<double>()}};
@@ -66,9 +67,11 @@ void check_gaussian(Golden& golden, const std::string& sde) {
     golden.check_each(name + "bpd_exact_ode", bits(tight, offset), 0.0, 1e-6);
     golden.check_each(name + "bpd_reference", bits(same, offset), 0.0, 5e-4);
     golden.check_each(name + "bpd_true_density", bits_per_dimension(exact.log_density, n, offset), 0.0, 1e-4);
-    golden.check_max(name + "z_reference", same.latent, 5e-4);  // as the bits: fp32 at tolerance 1e-5
+    // as the bits: fp32 at tolerance 1e-5
+    golden.check_max(name + "z_reference", same.latent, 5e-4);
 
-    // The reference solves the whole batch as one row, with the integral of the divergence (here in closed form) behind all images.
+    // The reference solves the whole batch as one row, with the integral of the divergence (here in
+    // closed form) behind all images.
     const Slope coupled = [&](double t, const Tensor& y) {
       const Tensor v = velocity(mixture.denoiser(), *path, y.narrow(1, 0, x.numel()).reshape(x.sizes()), t);
       const double sigma = path->sigma(t), growth = path->sigma_rate(t) / sigma;
@@ -96,7 +99,8 @@ void check_mixture(Golden& golden) {
   ReplayedNoise probe(golden.real("log_likelihood.rademacher").unsqueeze(0));
   const Likelihood estimate = log_likelihood(mixture.denoiser(), *path, {{high, low}}, x, probe,
                                              {.trace = Trace::kRademacher, .adaptive = tight});
-  // The reference's own solver (dopri5) is held to 1e-4 a step; its steps end where an interpolation does.
+  // The reference's own solver (dopri5) is held to 1e-4 a step; its steps end where an
+  // interpolation does.
   golden.check_each("log_likelihood.value", estimate.log_density, 1e-4, 1e-4);
 
   // With the exact trace and the true density of the latent in place of the prior.

@@ -52,7 +52,8 @@ struct Run {
     golden.check(name + ": draws", draws == golden.use(name + ".noise").size(0) - 1);
   }
 
-  // Steps from entry to entry of the discretization, with the score of the continuous path at the times of the reference.
+  // Steps from entry to entry of the discretization, with the score of the continuous path at the
+  // times of the reference.
   void discrete() const {
     const auto path = sde.discrete(N), continuous = sde.continuous(1e-6);
     const Mixture mixture = Mixture::from(golden);
@@ -76,8 +77,8 @@ struct Run {
     check(x, calls, noise.used());
   }
 
-  // Steps of 1/N, although the times lie (1 - ε)/(N - 1) apart: each step is a grid of its own. The last one, without noise, ends beyond
-  // t = 0, which reverse_sde does not notice.
+  // Steps of 1/N, although the times lie (1 - ε)/(N - 1) apart: each step is a grid of its own. The
+  // last one, without noise, ends beyond t = 0, which reverse_sde does not notice.
   void euler_maruyama() const {
     require(corrector == "none", "golden {}: {} is not served", golden.name(), name);
     const auto path = sde.continuous(1e-6);

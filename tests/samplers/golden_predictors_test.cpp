@@ -62,7 +62,8 @@ struct Update {
           mean);
   }
 
-  // From table entry k to k - 1, or to the clean image. Sub-VP's step is discretized as Euler–Maruyama's.
+  // From table entry k to k - 1, or to the clean image. Sub-VP's step is discretized as
+  // Euler–Maruyama's.
   void reverse_diffusion(const std::string& name, bool probability_flow) const {
     if (sde.name == "subvp") return euler_maruyama(name, probability_flow ? 0.0 : 1.0);
     const std::int64_t k = table_index(t, N);
@@ -83,7 +84,8 @@ struct Update {
     require(sde.name != "subvp" && std::regex_match(name, m, std::regex(R"((langevin|ald)_snr([0-9.]+)_n([0-9]+))")),
             "golden {}: unknown corrector {} of {}", golden.name(), name, sde.name);
     const auto path = sde.continuous(1e-6);
-    // The step that follows keeps 1 - β of the signal's square: to the time at which s is that much larger.
+    // The step that follows keeps 1 - β of the signal's square: to the time at which s is that much
+    // larger.
     const double s = path->scale(t), s_u = s / std::sqrt(1 - sde.beta(table_index(t, N), N));
     const double u = sde.name == "ve" ? 0.5 * t : path->time(std::sqrt(1 / (s_u * s_u) - 1));
     const std::string sampler =
@@ -97,7 +99,8 @@ struct Update {
       return made(make_sampler, sampler)(Mixture::from(golden).denoiser(), *path, {{t, u}}, golden.real(prefix + "x"),
                                          noise);
     };
-    // The last step's size depends on its draw by the norm, which a change of sign keeps: half-way lies the mean.
+    // The last step's size depends on its draw by the norm, which a change of sign keeps: half-way
+    // lies the mean.
     const Tensor x = with_last_draw(1.0);
     check(name, x, 0.5 * (x + with_last_draw(-1.0)));
   }

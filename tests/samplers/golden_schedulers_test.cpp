@@ -54,7 +54,8 @@ Sampler sampler_of(const Config& config, bool ddim, const char* last) {
   return made(make_sampler, yaml + "}");
 }
 
-// The scheduler's step from sample i, entry `from` to entry `to` of the table (counted from 1; 0: clean image).
+// The scheduler's step from sample i, entry `from` to entry `to` of the table (counted from 1; 0:
+// clean image).
 Tensor stepped(const Config& config, bool ddim, const NoiseSchedule& path, Denoiser D, const Tensor& x, double from,
                double to, const Tensor& draw) {
   ReplayedNoise noise(draw.unsqueeze(0));

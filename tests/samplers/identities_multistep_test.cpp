@@ -1,4 +1,5 @@
-// Multistep and predictor-corrector samplers that are the same by mathematics, and what every sampler of the table keeps to.
+// Multistep and predictor-corrector samplers that are the same by mathematics, and what every
+// sampler of the table keeps to.
 #include "edmund/core/error.h"
 #include "edmund/diffusion/noise_source.h"
 #include "edmund/samplers/sampler.h"

@@ -112,7 +112,8 @@ TEST_CASE("samplers that are one by their formulas are one on every schedule", "
       check_close(sampled(a, *path, on(*path), images(0, 4)), sampled(b, *path, on(*path), images(0, 4)), 1e-10);
     }
   }
-  // The exponential step of order 1 of the reverse SDE at η = 1 has the posterior's mean and variance.
+  // The exponential step of order 1 of the reverse SDE at η = 1 has the posterior's mean and
+  // variance.
   const auto edm = schedule("{type: edm}");
   const TimeGrid one = on(*edm, "[7, 3]");
   check_close(sampled("{type: dpmpp_2m_sde, final: none}", *edm, one, images(0, 4)),
@@ -121,7 +122,8 @@ TEST_CASE("samplers that are one by their formulas are one on every schedule", "
 
 TEST_CASE("the order at the end of a multistep run is that of the steps left", "[samplers]") {
   const auto edm = schedule("{type: edm}");
-  // Two grid steps: at the second, `always` allows order 1 if it is the last one, order 2 if that to 0 follows.
+  // Two grid steps: at the second, `always` allows order 1 if it is the last one, order 2 if that
+  // to 0 follows.
   const TimeGrid grid = on(*edm, "[7, 3, 1]");
   const auto run = [&](std::string_view sampler) { return sampled(sampler, *edm, grid, images(0, 4)); };
   CHECK(at::equal(run("{type: lms, order: 2, lower_order_final: always}"), run("{type: lms, order: 2}")));

@@ -7,7 +7,8 @@
 
 namespace edmund::testing {
 
-/// x at `low`, from x at `high`: N classical Runge-Kutta steps of the probability-flow ODE, evenly in ln σ. Error about 1e-11 with 1200 steps.
+/// x at `low`, from x at `high`: N classical Runge-Kutta steps of the probability-flow ODE, evenly
+/// in ln σ. Error about 1e-11 with 1200 steps.
 inline Tensor integrated(const Denoiser& D, const NoiseSchedule& path, Tensor x, Interval times, int N) {
   const double first = path.sigma(times.high), last = path.sigma(times.low);
   for (int i = 0; i < N; ++i) {

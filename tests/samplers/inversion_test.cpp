@@ -43,7 +43,8 @@ TEST_CASE("the error of a round trip falls at the order of the sampler", "[sampl
       const double coarse = round_trip(D, *path, made_sampler, 200), fine = round_trip(D, *path, made_sampler, 400);
       INFO(sampler << " on " << entry.name << ": " << coarse << ", " << fine);
       CHECK(fine < coarse);
-      // Errors of the two ways cancel in part, so that a round trip may converge faster, but not more slowly.
+      // Errors of the two ways cancel in part, so that a round trip may converge faster, but not
+      // more slowly.
       CHECK(std::log2(coarse / fine) > order - 0.15);
     }
   }

@@ -9,8 +9,9 @@
 
 namespace edmund::testing {
 TEST_CASE("Langevin steps leave the distribution at a time as it is", "[samplers]") {
-  // Steps of ratio r have a stationary variance that is off by r²·(share of the noise in it) < r² = 0.0025, and norms of one image of d
-  // pixels, which depend on its noise, by some 2/d: together below 5 standard errors. Half the noise would show as a third.
+  // Steps of ratio r have a stationary variance that is off by r²·(share of the noise in it) < r² =
+  // 0.0025, and norms of one image of d pixels, which depend on its noise, by some 2/d: together
+  // below 5 standard errors. Half the noise would show as a third.
   constexpr std::int64_t n = 64, d = 256, steps = 100;
   const Gaussian data;
   std::vector<std::int64_t> images(n);
@@ -38,7 +39,8 @@ TEST_CASE("Langevin steps leave the distribution at a time as it is", "[samplers
 }
 
 TEST_CASE("Langevin corrections keep mean and covariance within 5 standard errors", "[samplers]") {
-  // Independent pixels of many widths. At snr 0.05 and 64 pixels what the steps are off by, see above, is little beside 5 standard errors.
+  // Independent pixels of many widths. At snr 0.05 and 64 pixels what the steps are off by, see
+  // above, is little beside 5 standard errors.
   constexpr std::int64_t n = 1024, pixels = 64;
   const Tensor mean = at::linspace(-0.8, 0.8, pixels, at::kDouble),
                variance = at::linspace(0.1, 0.4, pixels, at::kDouble);
@@ -49,7 +51,8 @@ TEST_CASE("Langevin corrections keep mean and covariance within 5 standard error
   std::iota(images.begin(), images.end(), 0);
   for (const auto& entry : schedule_table()) {
     const auto path = schedule("{type: " + std::string(entry.name) + "}");
-    // Not with probability_flow: its Euler steps let the variance grow faster than so small Langevin steps take it back.
+    // Not with probability_flow: its Euler steps let the variance grow faster than so small
+    // Langevin steps take it back.
     std::vector<std::string> cases{"corrector: langevin"};
     if (entry.name == "vp")
       for (const char* more :

@@ -70,7 +70,8 @@ TEST_CASE("Hutchinson's estimate lies within its own error bar, which is no wide
     const Tensor z = (found.log_density - truth) / found.probe_error;
     INFO("z: mean " << z.mean().item<double>() << ", rms " << z.square().mean().sqrt().item<double>());
     CHECK(z.abs().max().item<double>() < 5);
-    // Independent images: the root mean square of 64 Student variables of 31 degrees of freedom is 1.03 ± 0.09.
+    // Independent images: the root mean square of 64 Student variables of 31 degrees of freedom is
+    // 1.03 ± 0.09.
     CHECK_THAT(z.square().mean().sqrt().item<double>(), WithinAbs(1.03, 5 * 0.09));
     const double bar = found.probe_error.square().sum().sqrt().item<double>() / B;
     CHECK(std::abs((found.log_density - truth).mean().item<double>()) < 3 * bar);
@@ -87,7 +88,8 @@ TEST_CASE("one probe has no error bar, and a probe is fixed for the whole solve"
   const Likelihood found = log_likelihood(data.denoiser(), *path, grid, x, probes, {.adaptive = Tolerance{}});
   CHECK(found.probe_error.isnan().all().item<bool>());
   PhiloxNoise again(3, {0, 1}, at::kDouble, at::kCPU, Stream::kProbe);
-  ReplayedNoise stored(again.normal(x.sizes().slice(1)).unsqueeze(0));  // a second draw would be an error
+  // a second draw would be an error
+  ReplayedNoise stored(again.normal(x.sizes().slice(1)).unsqueeze(0));
   CHECK(log_likelihood(data.denoiser(), *path, grid, x, stored, {.adaptive = Tolerance{}})
             .log_density.equal(found.log_density));
 }
@@ -136,7 +138,8 @@ TEST_CASE("dequantized values stay in their level and depend on seed and image n
   CHECK(((x + 1) * 128).floor().to(at::kByte).equal(levels));
   CHECK(dequantized(levels.narrow(0, 1, 1), 5, std::vector<std::int64_t>{9}).equal(x.narrow(0, 1, 1)));
   CHECK(!dequantized(levels, 6, std::vector<std::int64_t>{4, 9, 2}).equal(x));
-  const Tensor u = (x + 1) * 128 - levels.to(at::kDouble);  // uniform: mean 1/2, variance 1/12 of 768 values
+  // uniform: mean 1/2, variance 1/12 of 768 values
+  const Tensor u = (x + 1) * 128 - levels.to(at::kDouble);
   CHECK_THAT(u.mean().item<double>(), WithinAbs(0.5, 5 * std::sqrt(1.0 / 12 / 768)));
   CHECK_THAT(u.var().item<double>(), WithinAbs(1.0 / 12, 5 * std::sqrt(1.0 / 180 / 768)));
   // Values that are uniform on [-1, 1] take all of the 8 bits.

@@ -37,7 +37,8 @@ std::vector<std::string> stochastic() {
 }
 
 void check_moments(std::string_view sampler, const NoiseSchedule& path) {
-  // Rates of a table are one-sided at its entries: what uses them is off by a part of an interval, however small the steps.
+  // Rates of a table are one-sided at its entries: what uses them is off by a part of an interval,
+  // however small the steps.
   const bool between_entries = !path.levels().empty() && uses_clock(sampler, path);
   if (between_entries && path.levels().size() < 1000) return;
   const Bias coarse = bias(sampler, path, 120), fine = bias(sampler, path, 240);
@@ -49,7 +50,8 @@ void check_moments(std::string_view sampler, const NoiseSchedule& path) {
     return;
   }
   CHECK(std::abs(fine.variance) < 0.65 * std::abs(coarse.variance) + 1e-9);
-  // Where it goes as the steps go to 0, if its error is of order 1; what is of order 2 is below that here.
+  // Where it goes as the steps go to 0, if its error is of order 1; what is of order 2 is below
+  // that here.
   CHECK(std::abs(2 * fine.variance - coarse.variance) < 0.01);
 }
 

@@ -46,7 +46,8 @@ class CountedDraws : public NoiseSource {
   std::int64_t draws_ = 0;
 };
 
-/// The k-th draw is 1 in image first + k and 0 elsewhere: together with linear data it shows what a sampler does with each draw.
+/// The k-th draw is 1 in image first + k and 0 elsewhere: together with linear data it shows what a
+/// sampler does with each draw.
 class UnitDraws : public NoiseSource {
  public:
   UnitDraws(std::int64_t batch, std::int64_t first) : batch_(batch), next_(first) {}

@@ -17,8 +17,8 @@ namespace {
 
 constexpr double kShares[] = {0.04, 0.15, 0.3, 0.5, 0.7, 0.86, 0.97};
 
-// Error in z of `sampler` on the grid, root mean square over images that start at these quantiles: where the error of one changes its sign,
-// that of the others does not.
+// Error in z of `sampler` on the grid, root mean square over images that start at these quantiles:
+// where the error of one changes its sign, that of the others does not.
 double error(const Peaks& data, const Sampler& sampler, const NoiseSchedule& path, const TimeGrid& grid) {
   const double t = grid.t.front(), u = grid.t.back();
   const auto quantiles = [&](double sigma) {
@@ -37,8 +37,8 @@ double order(const Sampler& sampler, const NoiseSchedule& path) {
     return std::log2(error({}, sampler, path, smooth_grid(path, 256)) /
                      error({}, sampler, path, smooth_grid(path, 512)));
   }
-  // The slope of a table jumps at its entries: the order is that inside one interval. Data as wide as the noise there, so that the
-  // trajectory bends.
+  // The slope of a table jumps at its entries: the order is that inside one interval. Data as wide
+  // as the noise there, so that the trajectory bends.
   const auto inside = [](int N) {
     TimeGrid grid;
     for (int i = 0; i <= N; ++i) grid.t.push_back(2.0 - static_cast<double>(i) / N);
@@ -110,8 +110,9 @@ TEST_CASE("ipndm converges at its order on equal steps in sigma", "[samplers]") 
   }
 }
 
-// The published start is one Euler step: its error is of order 2 and in the end the greatest one, however high the order of the method. Its
-// size is small beside that of order 3 for a usual number of steps from a high σ, so that it shows from a σ where the trajectory bends.
+// The published start is one Euler step: its error is of order 2 and in the end the greatest one,
+// however high the order of the method. Its size is small beside that of order 3 for a usual number
+// of steps from a high σ, so that it shows from a σ where the trajectory bends.
 TEST_CASE("multistep methods of order 3 and more fall to order 2 with their published start", "[samplers]") {
   const auto path = schedule("{type: edm}");
   const auto slope = [&](std::string_view sampler) {

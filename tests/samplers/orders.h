@@ -10,9 +10,9 @@ struct Ordered {
   double order;
 };
 
-/// Choices of options that have an order of their own, beside what each row of the table states. Multistep methods of
-/// order 3 and more keep it with runge_kutta steps at their start only: that of the published start, one step of order 1,
-/// is 2.
+/// Choices of options that have an order of their own, beside what each row of the table states.
+/// Multistep methods of order 3 and more keep it with runge_kutta steps at their start only: that
+/// of the published start, one step of order 1, is 2.
 inline constexpr Ordered kVariants[] = {
     {"{type: euler_ancestral, eta: 0, final: none}", 1},
     {"{type: reverse_sde, lambda: 0, final: none}", 1},

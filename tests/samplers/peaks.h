@@ -8,8 +8,8 @@
 
 namespace edmund::testing {
 
-/// Independent pixels with density w N(low, std²) + (1 - w) N(high, std²), all widths times `unit`. D bends, and yet the ODE has a closed
-/// form: in one dimension it carries each quantile along.
+/// Independent pixels with density w N(low, std²) + (1 - w) N(high, std²), all widths times `unit`.
+/// D bends, and yet the ODE has a closed form: in one dimension it carries each quantile along.
 struct Peaks {
   double unit = 1.0, weight = 0.35, low = -0.5, high = 0.8, std = 0.4;
 

@@ -24,7 +24,8 @@ Correlated pair() {
           at::tensor({kFirst * kFirst, shared, shared, kSecond * kSecond}, at::kDouble).reshape({2, 2})};
 }
 
-// What remains between the drawn second pixels and their law given that the first is 1.5 deviations above its mean.
+// What remains between the drawn second pixels and their law given that the first is 1.5 deviations
+// above its mean.
 struct Misfit {
   double mean, std;  // relative to the conditional deviation
 };
@@ -41,8 +42,10 @@ Misfit misfit(const std::string& type, const Repainting& settings, int N) {
   const auto count = std::make_shared<std::int64_t>(0);
   const Tensor x = initial_state(*path, grid, noise, {1, 1, 2});
   const Tensor painted =
-      repainted(image, mask, settings)(counted(data.denoiser(), count), *path, grid, x, noise).flatten(1);  // [B, 2]
-  CHECK(painted.select(1, 0).eq(image.flatten()[0]).all().item<bool>());  // known pixels stay as they are
+      // [B, 2]
+      repainted(image, mask, settings)(counted(data.denoiser(), count), *path, grid, x, noise).flatten(1);
+  // known pixels stay as they are
+  CHECK(painted.select(1, 0).eq(image.flatten()[0]).all().item<bool>());
   CHECK(*count == N * settings.resamples + 1);
   const double mean = -0.3 + kCorrelation * kSecond * 1.5, std = kSecond * std::sqrt(1 - kCorrelation * kCorrelation);
   const Tensor second = painted.select(1, 1);
@@ -55,8 +58,9 @@ Misfit misfit(const std::string& type, const Repainting& settings, int N) {
 const double kError = 1 / std::sqrt(static_cast<double>(kImages));
 
 TEST_CASE("RePaint approaches the conditional law as it resamples, replacement does not", "[samplers]") {
-  // All steps are linear and all noise Gaussian: propagated in closed form, the misfits of the mean are -1.051, -0.350 and -0.065, those of the
-  // deviation 0.185, 0.004 and -0.055 (on 80 steps with 100 rounds -0.037 and -0.029).
+  // All steps are linear and all noise Gaussian: propagated in closed form, the misfits of the mean
+  // are -1.051, -0.350 and -0.065, those of the deviation 0.185, 0.004 and -0.055 (on 80 steps with
+  // 100 rounds -0.037 and -0.029).
   const Misfit replaced = misfit("edm", {}, 40), some = misfit("edm", {.resamples = 5}, 40),
                many = misfit("edm", {.resamples = 40}, 40);
   INFO("mean " << replaced.mean << ", " << some.mean << ", " << many.mean << "; std " << replaced.std << ", "

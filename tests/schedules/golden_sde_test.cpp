@@ -77,7 +77,8 @@ void check_discretized(Golden& golden, const Sde& sde, const std::string& count)
                      over(times, [&](double t) { return diffusion(*schedule, t) / std::sqrt(n); }), 1e-5);
   } else if (sde.name == "vp") {
     const auto ddpm = sde.table(N);
-    const auto step = [&](double t) { return static_cast<double>(table_index(t, N)); };  // from entry step to step + 1
+    // from entry step to step + 1
+    const auto step = [&](double t) { return static_cast<double>(table_index(t, N)); };
     const auto before = [&](double k) { return k > 0 ? ddpm->scale(k) : 1.0; };
     golden.check_max(prefix + "discretize_f",
                      f([&](double t) { return ddpm->scale(step(t) + 1) / before(step(t)) - 1; }), 1e-5);

@@ -79,7 +79,8 @@ TEST_CASE("bench's Fréchet distance is scipy's", "[app][slow]") {
   const auto lines = lines_of(folder, "--phase frechet,inception --batch 1");
   REQUIRE(lines.size() == 2);
   CHECK(lines[1]["img_s"].get<double>() > 0);
-  // By scipy.linalg.sqrtm of the product of the covariances: `scripts/bench_peers frechet` has the same features.
+  // By scipy.linalg.sqrtm of the product of the covariances: `scripts/bench_peers frechet` has the
+  // same features.
   CHECK_THAT(lines[0]["distance"].get<double>(), WithinRel(768.4140946915883, 1e-10));
 }
 

@@ -1,4 +1,5 @@
-// compare on a machine that records work, which here is the CPU with a recorder that runs the kept work again.
+// compare on a machine that records work, which here is the CPU with a recorder that runs the kept
+// work again.
 #include "edmund/generation/image_generator.h"
 #include "edmund/studies/compare.h"
 #include "support/catch.h"
@@ -43,8 +44,9 @@ TEST_CASE("compare replays recorded work between the blocks of a cell, and draws
   const auto recorded = drawn("recorded");
   REQUIRE(recorded.size() == 3);  // the solution, which is not recorded, and two variants
   for (std::size_t i = 0; i < recorded.size(); ++i) CHECK(at::equal(recorded[i], plain[i]));
-  CHECK(CpuRecorder::graphs() == 2);             // one a variant
-  CHECK(CpuRecorder::replays() == 2 * (6 - 2));  // six batches in two blocks: as it is, recorded, replayed
+  CHECK(CpuRecorder::graphs() == 2);  // one a variant
+  // six batches in two blocks: as it is, recorded, replayed
+  CHECK(CpuRecorder::replays() == 2 * (6 - 2));
 }
 
 }  // namespace

@@ -109,7 +109,8 @@ TEST_CASE("compare pairs every cell with the baseline, with intervals, distances
                            "Order of convergence"})
     CHECK(page.find(part) != std::string::npos);
   const std::string csv = text_of(trained() / "whole/results.csv");
-  CHECK(std::count(csv.begin(), csv.end(), '\n') == 1 + 6 * 2 + 4);  // two metrics a cell, and the distances
+  // two metrics a cell, and the distances
+  CHECK(std::count(csv.begin(), csv.end(), '\n') == 1 + 6 * 2 + 4);
 
   // The same seeds whatever the batch and the share of the work.
   REQUIRE(edmund_run(trained(), "compare few.yaml --out shards --shard 2/2 --quiet").code == 0);
@@ -267,7 +268,8 @@ compare: {images: 24, block: 12, nfe: [5], resamples: 20, distance: {images: 0},
                                             arms["trainings"][1]["frechet"]["of_the_sets"].get<double>(),
                                         1e-9));
   CHECK_FALSE(arms["trainings"][1]["frechet"].contains("difference"));
-  // Two arms, two seeds: t of 2 degrees of freedom, 4.303, times the error of half of the trainings among all.
+  // Two arms, two seeds: t of 2 degrees of freedom, 4.303, times the error of half of the trainings
+  // among all.
   const double spread =
       std::pow(logs("low", 0) - logs("low", 1), 2) / 2 + std::pow(logs("high", 0) - logs("high", 1), 2) / 2;
   const double error = 4.303 * std::sqrt(spread / 2 * (1 - 0.5) / 2);

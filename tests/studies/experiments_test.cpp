@@ -1,5 +1,6 @@
-// Every definition in experiments/ is one that the program takes: no unknown key, no arm or variant that cannot be built. CIFAR-10 and trained runs are
-// not needed for that; the configs state the images' shape.
+// Every definition in experiments/ is one that the program takes: no unknown key, no arm or variant
+// that cannot be built. CIFAR-10 and trained runs are not needed for that; the configs state the
+// images' shape.
 #include "edmund/core/files.h"
 #include "edmund/studies/ablate.h"
 #include "support/catch.h"
@@ -26,7 +27,8 @@ std::vector<fs::path> definitions(bool ablations) {
   return out;
 }
 
-// The config that `edmund train` makes a run of this folder from. The digits have ten classes, which their config leaves to the data.
+// The config that `edmund train` makes a run of this folder from. The digits have ten classes,
+// which their config leaves to the data.
 Experiment config_of(const std::string& run) {
   const fs::path file = kRoot / "configs" / (fs::path(run).filename().string() + ".yaml");
   REQUIRE(fs::exists(file));

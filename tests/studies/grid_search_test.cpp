@@ -79,7 +79,8 @@ TEST_CASE("the converged images are where a sampler with many steps arrives", "[
   for (const auto& grid : standard_grids(*heun.schedule, heun.sigmas, 400))
     if (grid.name == "karras, rho: 7, sigma_min: 0.02") sigmas = grid.sigmas;
   REQUIRE(sigmas.size() == 400);
-  CHECK(few.distance(sigmas).value < 3 * few.uncertainty());  // both of order 2, ours with a fourth of the error there
+  // both of order 2, ours with a fourth of the error there
+  CHECK(few.distance(sigmas).value < 3 * few.uncertainty());
   CHECK(few.uncertainty() < 1e-3);
 }
 

@@ -1,4 +1,5 @@
-// Every schedule × sampler × parameterization of the tables: a new entry is in it at once, and must state what to expect.
+// Every schedule × sampler × parameterization of the tables: a new entry is in it at once, and must
+// state what to expect.
 #include "edmund/studies/matrix.h"
 
 #include "edmund/diffusion/preconditioning.h"

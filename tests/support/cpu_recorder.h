@@ -10,8 +10,9 @@
 
 namespace edmund::testing {
 
-/// While it lives, the fast kernels are chosen and the CPU's work is recorded where a GPU's would be: run as it is at first, then
-/// kept, and from then on the kept work is run in place of what is asked for.
+/// While it lives, the fast kernels are chosen and the CPU's work is recorded where a GPU's would
+/// be: run as it is at first, then kept, and from then on the kept work is run in place of what is
+/// asked for.
 class CpuRecorder {
  public:
   CpuRecorder() {

@@ -55,7 +55,8 @@ void check_loop(Golden& golden, const std::string& name) {
   const auto batch = settings.at("batch").get<std::int64_t>();
   const json ratio = settings.value("ema_rampup_ratio", json());
   double half_life = 1000.0 * settings.at("ema_halflife_kimg").get<double>();
-  if (ratio.is_number() && ratio.get<double>() == 0.0) half_life = 0.0;  // min(half-life, 0 · images)
+  // min(half-life, 0 · images)
+  if (ratio.is_number() && ratio.get<double>() == 0.0) half_life = 0.0;
   const EmaDecay decay = ema_from({{"type", "half_life"}, {"half_life", half_life}, {"ramp", ratio}});
   const LearningRate rate{.base = settings.at("opt").at("lr").get<double>(),
                           .ramp_images = 1000.0 * settings.at("lr_rampup_kimg").get<double>()};

@@ -10,7 +10,8 @@
 /// Settings of golden files training_*. Every reader throws Error on what it cannot serve.
 namespace edmund::testing {
 
-inline const std::string kWrapped = "model.";  // prefix of the wrapped network in the reference's state dict
+// prefix of the wrapped network in the reference's state dict
+inline const std::string kWrapped = "model.";
 
 /// Throws Error if there are keys beside the known ones.
 void require_keys(const nlohmann::json& settings, const std::vector<std::string>& known);

@@ -1,5 +1,4 @@
-// Golden files training_*: steps of the training loop of Karras et al. 2022 with stored data and
-// draws, in fp32 and fp64.
+// Golden files training_*: training steps of Karras et al. 2022, data and draws stored.
 #include "edmund/core/consecutive.h"
 #include "edmund/core/error.h"
 #include "edmund/diffusion/model.h"
@@ -162,7 +161,8 @@ class Replay {
   EmaDecay ema() const {
     const json ratio = loop_.value("ema_rampup_ratio", json());
     double half_life = 1000 * loop_.at("ema_halflife_kimg").get<double>();
-    if (ratio.is_number() && ratio.get<double>() == 0.0) half_life = 0.0;  // min(half-life, 0 · images)
+    // min(half-life, 0 · images)
+    if (ratio.is_number() && ratio.get<double>() == 0.0) half_life = 0.0;
     Options options =
         Options::read_text(json{{"type", "half_life"}, {"half_life", half_life}, {"ramp", ratio}}.dump(), "ema");
     EmaDecay decay = make_ema(options);
@@ -203,7 +203,8 @@ class Replay {
   Tensor images() {
     return golden_.use("data.images_uint8")
         .index_select(0, indices())
-        .to(at::kFloat)  // the reference scales images in float32, in its run in double precision too
+        // the reference scales images in float32, in its run in double precision too
+        .to(at::kFloat)
         .div(127.5)
         .sub(1.0)
         .to(dtype_);

@@ -42,7 +42,8 @@ TEST_CASE("a report says what happened", "[training]") {
   CHECK(reports[0].learning_rate == 0.0);
   CHECK(reports[0].ema_beta == 0.0);
   CHECK_THAT(reports[1].learning_rate, WithinRel(5e-3, 1e-12));
-  CHECK_THAT(reports[1].ema_beta, WithinRel(0.5, 1e-12));  // half-life cut to the 8 images seen before
+  // half-life cut to the 8 images seen before
+  CHECK_THAT(reports[1].ema_beta, WithinRel(0.5, 1e-12));
   CHECK(reports[2].images == 24);
   CHECK(reports[2].clock.size() == 8);
   double mean = 0.0;

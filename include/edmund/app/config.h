@@ -72,17 +72,19 @@ RunConfig parse(Options options);
 
 /// What a command needs of an experiment, each with all before it.
 enum class Needs {
-  kSettings,  // noise levels, EMA, sampling without its guide, the image shape if the config states it
-  kModel,     // a network, its weights yet to be loaded or initialized
-  kData,      // the images
+  // noise levels, EMA, sampling without its guide, the image shape if the config states it
+  kSettings,
+  kModel,  // a network, its weights yet to be loaded or initialized
+  kData,   // the images
 };
 
 /// A whole config, constructed: every plugin exists before the first batch is read.
 struct Experiment {
   RunConfig config;
   std::shared_ptr<Dataset> data;  // null unless needed
-  ModelShape shape;               // from `image:` if that is there (checkpoints), else from the data
-  DenoisingModel model;           // its network is on the backend's device; null unless needed
+  // from `image:` if that is there (checkpoints), else from the data
+  ModelShape shape;
+  DenoisingModel model;  // its network is on the backend's device; null unless needed
   NoiseLevels levels;
   Objective objective;
   EmaDecay ema;

@@ -11,8 +11,9 @@ namespace edmund {
 /// What the process tells its caller.
 enum class ExitCode : int { kDone = 0, kFailure = 1, kBadInput = 2, kInterrupted = 75 };
 
-/// A mistake in what the user gave (config, command line, file, checkpoint, image). The message is shown as it is,
-/// without a stack trace: it names the place, what was found and how to mend it. Exit code 2.
+/// A mistake in what the user gave (config, command line, file, checkpoint, image). The message is
+/// shown as it is, without a stack trace: it names the place, what was found and how to mend it.
+/// Exit code 2.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

@@ -29,7 +29,8 @@ void append(std::string& out, const T& value) {
     out += number_text(value);
   } else if constexpr (std::convertible_to<const T&, std::string_view>) {
     out += std::string_view(value);
-  } else if constexpr (std::convertible_to<const T&, std::string>) {  // paths, which a stream would put in quotes
+    // paths, which a stream would put in quotes
+  } else if constexpr (std::convertible_to<const T&, std::string>) {
     out += static_cast<std::string>(value);
   } else {
     std::ostringstream stream;

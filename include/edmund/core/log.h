@@ -12,7 +12,8 @@ enum class Level { kDebug, kInfo, kWarn, kOff };
 
 /// Least level that is shown on standard error.
 void set_level(Level level);
-/// Appends everything from `debug` on to this file too, with the time, until another file is named or the process ends.
+/// Appends everything from `debug` on to this file too, with the time, until another file is named
+/// or the process ends.
 /// Throws Error if it cannot be opened.
 void to_file(const std::filesystem::path& path);
 

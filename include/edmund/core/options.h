@@ -30,9 +30,11 @@ inline Range inside(double low, double high) { return {.low = low, .high = high,
 
 /// A mapping of a config file that remembers what was read from it.
 ///
-/// A reader names its key, its default and its range in one call. A missing key gives the default; a wrong type, a value out of
-/// range or an unknown choice is recorded with its place and gives the default too, so that one pass reports every mistake.
-/// `finish` then throws one Error with all of them, keys that no one asked for included (with the nearest known name).
+/// A reader names its key, its default and its range in one call. A missing key gives the default;
+/// a wrong type, a value out of range or an unknown choice is recorded with its place and gives the
+/// default too, so that one pass reports every mistake.
+/// `finish` then throws one Error with all of them, keys that no one asked for included (with the
+/// nearest known name).
 /// Copies refer to the same document. Null values count as missing.
 class Options {
  public:
@@ -42,8 +44,9 @@ class Options {
   Options(const Options&);
   Options& operator=(const Options&);
 
-  /// Reads a YAML file with its `base:` files (paths relative to the file that names them) deep-merged below it, then the
-  /// overrides `key.path=value`. Throws Error on syntax, duplicate keys, missing or circular bases, absurd size or depth.
+  /// Reads a YAML file with its `base:` files (paths relative to the file that names them)
+  /// deep-merged below it, then the overrides `key.path=value`. Throws Error on syntax, duplicate
+  /// keys, missing or circular bases, absurd size or depth.
   static Options read_file(const std::filesystem::path& path, std::span<const std::string> overrides = {});
   /// The same from text; `name` stands for the file in messages.
   static Options read_text(std::string_view text, std::string_view name, std::span<const std::string> overrides = {});
@@ -73,14 +76,17 @@ class Options {
   /// Mappings in the list below `key`; empty if missing.
   std::vector<Options> children(std::string_view key);
 
-  /// Leaves what stands below `key` to a later reader: nothing unknown is reported there, and resolved() gives it as it stands.
+  /// Leaves what stands below `key` to a later reader: nothing unknown is reported there, and
+  /// resolved() gives it as it stands.
   void defer(std::string_view key);
 
-  /// Lays YAML text, a mapping called `name` in messages, below this mapping: keys that stand here keep their values, mappings are merged
-  /// key by key (one of another `type` starts anew), the others come from the text. To be called before mappings here are read.
+  /// Lays YAML text, a mapping called `name` in messages, below this mapping: keys that stand here
+  /// keep their values, mappings are merged key by key (one of another `type` starts anew), the
+  /// others come from the text. To be called before mappings here are read.
   void stand_on(std::string_view text, std::string_view name);
 
-  /// What a reader of this key got, its default included, as YAML; empty if there was none, or a mistake.
+  /// What a reader of this key got, its default included, as YAML; empty if there was none, or a
+  /// mistake.
   std::string value(std::string_view key) const;
   /// Keys that stand in the document here, in its order.
   std::vector<std::string> keys() const;
@@ -93,7 +99,8 @@ class Options {
     if (!condition) reject(key, format(pattern, args...));
   }
 
-  /// Throws Error with all recorded mistakes and unread keys of the whole document, one a line, in order of place.
+  /// Throws Error with all recorded mistakes and unread keys of the whole document, one a line, in
+  /// order of place.
   void finish() const;
   /// YAML of every key that was read, defaults included, in the order of reading.
   std::string resolved() const;

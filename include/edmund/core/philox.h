@@ -15,8 +15,9 @@ enum class Stream : std::uint32_t {
   kTrainingNoise = 4,  // ε
   kFlip = 5,           // horizontal flip
   kLabelDropout = 6,
-  kDropout = 7,      // network dropout; draw = index of the layer
-  kLatent = 8,       // initial noise of a sampled image and the sampler's draws; sample = index of the image
+  kDropout = 7,  // network dropout; draw = index of the layer
+  // initial noise of a sampled image and the sampler's draws; sample = index of the image
+  kLatent = 8,
   kLabel = 9,        // class of a sampled image
   kEvaluation = 10,  // subsets, projections and noise images of evaluation
   kAugment = 11,

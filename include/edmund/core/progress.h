@@ -8,8 +8,8 @@
 
 namespace edmund {
 
-/// Tells a person how far a long task is: on a terminal one live line (count, rate, time left, note), otherwise a log line every
-/// `interval` seconds. Counts whatever `unit` names ("images").
+/// Tells a person how far a long task is: on a terminal one live line (count, rate, time left,
+/// note), otherwise a log line every `interval` seconds. Counts whatever `unit` names ("images").
 class Progress {
  public:
   Progress(std::string_view task, std::string_view unit, std::int64_t total, std::int64_t start = 0,
@@ -19,7 +19,8 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   void update(std::int64_t done, std::string_view note = "");
-  /// Shows the last state and ends the live line, so that other output starts on a line of its own. Nothing comes after it.
+  /// Shows the last state and ends the live line, so that other output starts on a line of its own.
+  /// Nothing comes after it.
   void finish();
 
  private:

@@ -4,8 +4,9 @@
 
 namespace edmund {
 
-/// Turns SIGINT and SIGTERM into a request to save and leave while it lives, for commands that run long. A second signal ends the
-/// process at once. They may be nested; the outermost puts the former handlers back.
+/// Turns SIGINT and SIGTERM into a request to save and leave while it lives, for commands that run
+/// long. A second signal ends the process at once. They may be nested; the outermost puts the
+/// former handlers back.
 class StopRequest {
  public:
   StopRequest();

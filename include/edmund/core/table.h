@@ -8,7 +8,8 @@
 
 namespace edmund {
 
-/// One plugin of a family: the name that `type` gives in a config, one line for `edmund list`, its source, its factory.
+/// One plugin of a family: the name that `type` gives in a config, one line for `edmund list`, its
+/// source, its factory.
 template <typename Factory>
 struct Entry {
   std::string_view name;
@@ -38,7 +39,8 @@ std::vector<Description> describe(std::span<const Row> table) {
   return out;
 }
 
-/// Entry that `type` names in `options`; records an error there (and answers the default) for an unknown name.
+/// Entry that `type` names in `options`; records an error there (and answers the default) for an
+/// unknown name.
 template <typename Row>
 const Row& chosen(std::span<const Row> table, Options& options, std::string_view fallback) {
   const auto list = names(table);

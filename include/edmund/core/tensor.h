@@ -5,7 +5,8 @@
 #include <utility>
 #include <vector>
 
-// The one header of core that knows LibTorch: core's own sources and the schedules do not include it.
+// The one header of core that knows LibTorch: core's own sources and the schedules do not include
+// it.
 namespace edmund {
 
 using at::Tensor;

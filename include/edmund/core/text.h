@@ -8,10 +8,11 @@
 
 namespace edmund {
 
-/// Integer as people write it: "50000", "1e6", "2.5e3", "010" (ten), "+3", "1_000". Empty for anything else, fractions and
-/// numbers outside of 64 bits included.
+/// Integer as people write it: "50000", "1e6", "2.5e3", "010" (ten), "+3", "1_000". Empty for
+/// anything else, fractions and numbers outside of 64 bits included.
 std::optional<std::int64_t> parse_integer(std::string_view text);
-/// Real number: "0.5", "1e-3", "1_000", "inf", "-inf" (".inf" as well). Empty for anything else, "nan" and "0x1p3" included.
+/// Real number: "0.5", "1e-3", "1_000", "inf", "-inf" (".inf" as well). Empty for anything else,
+/// "nan" and "0x1p3" included.
 std::optional<double> parse_real(std::string_view text);
 
 /// The name at the least edit distance, if it is near enough to be a slip of the hand.
@@ -20,7 +21,8 @@ std::optional<std::string> nearest_name(std::string_view name, std::span<const s
 std::string suggestion(std::string_view name, std::span<const std::string_view> known);
 
 std::string join(std::span<const std::string_view> parts, std::string_view separator);
-/// 'text' for a message of one line: control characters as \n, \x07 …, the middle of more than 80 bytes left out.
+/// 'text' for a message of one line: control characters as \n, \x07 …, the middle of more than 80
+/// bytes left out.
 std::string in_quotes(std::string_view text);
 bool is_utf8(std::string_view bytes);
 

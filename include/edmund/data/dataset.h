@@ -55,8 +55,10 @@ std::span<const DatasetEntry> dataset_table();
 ///
 ///   type        digits  see dataset_table(); each type reads further options (root, split, …)
 ///   size        0       height and width that are asked for, in pixels; 0: the images' own
-///   resize      refuse  images of another size: refuse | pad | area | bilinear | bicubic | crop (see resized)
-///   channels    0       1 (grey), 3 (RGB) or 0: the images' own; grey is repeated to RGB, RGB to grey is refused
+///   resize      refuse  images of another size: refuse | pad | area | bilinear | bicubic | crop
+///                       (see resized)
+///   channels    0       1 (grey), 3 (RGB) or 0: the images' own; grey is repeated to RGB, RGB to
+///                       grey is refused
 ///   max_images  0       largest number of images, chosen by seed; 0: all
 ///   choice_seed 0       seed of that choice
 std::unique_ptr<Dataset> make_dataset(Options& options);

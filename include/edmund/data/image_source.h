@@ -12,34 +12,38 @@
 
 namespace edmund {
 
-/// Images as the files of a data set have them, before anything is resized: what a data set plugin makes. The
-/// functions take an index in [0, size) and are thread-safe.
+/// Images as the files of a data set have them, before anything is resized: what a data set plugin
+/// makes. The functions take an index in [0, size) and are thread-safe.
 struct ImageSource {
-  std::string name = {};                                 // "digits train", for reports
-  std::int64_t size = 0;                                 // images
-  std::int64_t num_classes = 0;                          // 0: no labels
-  std::vector<std::string> class_names = {};             // num_classes entries, or empty
-  std::vector<std::int64_t> labels = {};                 // size entries in [0, num_classes), or empty without classes
+  std::string name = {};                      // "digits train", for reports
+  std::int64_t size = 0;                      // images
+  std::int64_t num_classes = 0;               // 0: no labels
+  std::vector<std::string> class_names = {};  // num_classes entries, or empty
+  // size entries in [0, num_classes), or empty without classes
+  std::vector<std::int64_t> labels = {};
   std::function<ImageHeader(std::int64_t)> header = {};  // shape, without decoding
   std::function<Tensor(std::int64_t)> image = {};        // uint8 [C, H, W]
   std::function<std::string(std::int64_t)> file = {};    // where the image comes from, for messages
 };
 
-/// Images that lie in memory: uint8 [N, C, H, W] from `file`. Labels, classes and their names are the caller's to add.
+/// Images that lie in memory: uint8 [N, C, H, W] from `file`. Labels, classes and their names are
+/// the caller's to add.
 ImageSource stored(std::string name, const Tensor& images, std::string file);
 
 /// The images at `indices`, in that order.
 ImageSource selected(ImageSource whole, std::vector<std::int64_t> indices);
 
-/// For data sets without a split of their own: "test" is every fifth image of each class in the order of the files
-/// (the 5th, 10th, 15th …), "train" the others, "all" everything. Without labels all images count as one class.
+/// For data sets without a split of their own: "test" is every fifth image of each class in the
+/// order of the files (the 5th, 10th, 15th …), "train" the others, "all" everything. Without labels
+/// all images count as one class.
 ImageSource split_by_class(ImageSource whole, std::string_view split);
 
 /// `count` of `size` indices, chosen by seed, ascending; all of them if there are no more.
 std::vector<std::int64_t> chosen_indices(std::int64_t size, std::int64_t count, std::uint64_t seed);
 
-/// Checks labels against [0, num_classes) and answers the number of classes: `num_classes`, or the largest label + 1
-/// if it is 0. Throws Error naming `place` and the position of the first label that does not fit.
+/// Checks labels against [0, num_classes) and answers the number of classes: `num_classes`, or the
+/// largest label + 1 if it is 0. Throws Error naming `place` and the position of the first label
+/// that does not fit.
 std::int64_t checked_classes(std::span<const std::int64_t> labels, std::int64_t num_classes, std::string_view place);
 
 }  // namespace edmund

@@ -18,8 +18,8 @@ struct LoaderSettings {
   std::int64_t start = 0;  // global position of the first image: images trained on so far
 };
 
-/// A batch of training: image k of the run stands at global position k, whatever the number of threads or batches
-/// ahead.
+/// A batch of training: image k of the run stands at global position k, whatever the number of
+/// threads or batches ahead.
 struct TrainingBatch {
   Tensor images;                        // uint8 [B, C, H, W]
   Tensor labels;                        // int64 [B]
@@ -29,8 +29,8 @@ struct TrainingBatch {
 /// Index of the image at a global position: a keyed permutation of each epoch.
 std::int64_t data_index(std::int64_t position, std::int64_t size, std::uint64_t seed);
 
-/// Endless batches in order; decodes on worker threads. Keeps a reference to the data set. An Error of a worker is
-/// thrown by next() when its batch is due, and again by each call after that.
+/// Endless batches in order; decodes on worker threads. Keeps a reference to the data set. An Error
+/// of a worker is thrown by next() when its batch is due, and again by each call after that.
 class Loader {
  public:
   Loader(const Dataset& dataset, const LoaderSettings& settings);

@@ -32,7 +32,8 @@ struct GaussianMixture {
   Denoiser denoiser() const;
 
  private:
-  Tensor log_terms(const Tensor& flat, const Tensor& sigma) const;  // log w_k N(z; μ_k, (s_k²+σ²) I), [B, K]
+  // log w_k N(z; μ_k, (s_k²+σ²) I), [B, K]
+  Tensor log_terms(const Tensor& flat, const Tensor& sigma) const;
 };
 
 }  // namespace edmund

@@ -12,7 +12,8 @@
 namespace edmund {
 
 struct ClassifierSettings {
-  std::int64_t channels = 32;  // of the first convolution; doubled at each halving of the image, at most 4-fold
+  // of the first convolution; doubled at each halving of the image, at most 4-fold
+  std::int64_t channels = 32;
   std::int64_t features = 64;  // width of the penultimate layer, which serves as features
   std::int64_t epochs = 0;     // 0: as many as take some seconds, more for fewer and smaller images
   std::int64_t batch_size = 64;
@@ -21,21 +22,25 @@ struct ClassifierSettings {
   std::uint64_t seed = 0;
 };
 
-/// Small convolutional network which edmund trains itself on a labeled data set: features for a Fréchet distance, and whether a generated
-/// image is of the class that was asked for. A function of (data, settings) on one machine: weights, order and augmentation come from Philox.
+/// Small convolutional network which edmund trains itself on a labeled data set: features for a
+/// Fréchet distance, and whether a generated image is of the class that was asked for. A function
+/// of (data, settings) on one machine: weights, order and augmentation come from Philox.
 class Classifier {
  public:
   /// Throws Error for data without classes or with fewer than two images.
   static Classifier train(const Dataset& labeled, const ClassifierSettings& settings);
-  /// The same, taken from `folder` if it was trained there before on the same data with the same settings, else trained and kept there.
+  /// The same, taken from `folder` if it was trained there before on the same data with the same
+  /// settings, else trained and kept there.
   static Classifier cached(const Dataset& labeled, const ClassifierSettings& settings,
                            const std::filesystem::path& folder);
 
-  /// Safetensors file with everything that it takes to use it. Reading checks every shape; throws Error naming the file.
+  /// Safetensors file with everything that it takes to use it. Reading checks every shape; throws
+  /// Error naming the file.
   void write(const std::filesystem::path& path) const;
   static Classifier read(const std::filesystem::path& path);
 
-  /// Output of the penultimate layer before its activation: uint8 [B, C, H, W] → float32 [B, features].
+  /// Output of the penultimate layer before its activation: uint8 [B, C, H, W] → float32 [B,
+  /// features].
   Tensor features(const Tensor& images) const;
   /// Class logits [B, classes] of features() [B, features].
   Tensor logits(const Tensor& features) const;

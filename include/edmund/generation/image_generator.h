@@ -20,21 +20,26 @@ Tensor balanced_labels(const ModelShape& shape, std::span<const std::int64_t> im
 
 /// Images drawn from a model.
 struct Generated {
-  Tensor images;                 // uint8 [N, C, H, W], on the CPU
-  Tensor labels;                 // int64 [N]: the class asked for; undefined if unconditional
-  Tensor values = {};            // double [N, C, H, W]: the images before they were rounded, if asked for
-  std::int64_t evaluations = 0;  // network evaluations an image (NFE), a guided step counting both of its evaluations;
-                                 // of the batch that took most, where the sampler chooses its steps
-  std::int64_t draws = 0;        // of noise for an image; more than one where the sampler is stochastic
+  Tensor images;  // uint8 [N, C, H, W], on the CPU
+  Tensor labels;  // int64 [N]: the class asked for; undefined if unconditional
+  // double [N, C, H, W]: the images before they were rounded, if asked for
+  Tensor values = {};
+  // network evaluations an image (NFE), a guided step counting both of its evaluations;
+  std::int64_t evaluations = 0;
+  // of the batch that took most, where the sampler chooses its steps
+  // of noise for an image; more than one where the sampler is stochastic
+  std::int64_t draws = 0;
   double seconds = 0.0;
 };
 
 /// How draw() goes about it.
 struct DrawSettings {
-  bool values = false;                                        // return them too
-  std::int64_t batch_size = 0;                                // 0: the sampling's
-  std::function<void(std::int64_t done)> progress = nullptr;  // called with the count of finished images
-  std::function<Denoiser(Denoiser)> around = nullptr;  // wraps D as the sampler gets it: to keep a trace, to time it
+  bool values = false;          // return them too
+  std::int64_t batch_size = 0;  // 0: the sampling's
+  // called with the count of finished images
+  std::function<void(std::int64_t done)> progress = nullptr;
+  // wraps D as the sampler gets it: to keep a trace, to time it
+  std::function<Denoiser(Denoiser)> around = nullptr;
 };
 
 /// The noise source of the images first … first + count - 1 of a call.

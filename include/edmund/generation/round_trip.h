@@ -6,7 +6,8 @@ namespace edmund {
 
 /// Images taken to latents by the ODE and back.
 struct RoundTrip {
-  Tensor latents, images;  // ε = x/(s·σ) at the first time; floats in [-1, 1] but for the error; [N, C, H, W] both
+  // ε = x/(s·σ) at the first time; floats in [-1, 1] but for the error; [N, C, H, W] both
+  Tensor latents, images;
   std::int64_t evaluations = 0;  // network evaluations an image, both ways
 };
 

@@ -47,7 +47,8 @@ struct Sampling {
   Interval guidance_sigmas;
   std::shared_ptr<const GuideModel> guide;  // none: classifier-free guidance
   std::int64_t batch_size = 64;
-  bool recordable = true;  // false: the work depends on the images (adaptive samplers), see ops/graph.h
+  // false: the work depends on the images (adaptive samplers), see ops/graph.h
+  bool recordable = true;
 };
 
 /// Sampler, schedule and grid of a `sampling:` mapping for a network of these noise levels.
@@ -57,10 +58,12 @@ struct Sampling {
 ///   preset    none  a mapping as a paper has it (presets.h), below the keys that stand here
 ///   schedule, grid, sampler    what noise, which of its levels, how to integrate: their own tables
 ///   clip      []    [low, high] that D is cut to; []: not cut
-///   threshold 0     share of dynamic thresholding (Saharia et al. 2022: 0.995), in (0, 1]; 0: none; excludes clip
+///   threshold 0     share of dynamic thresholding (Saharia et al. 2022: 0.995), in (0, 1]; 0:
+///                   none; excludes clip
 ///   guidance.weight  1    w of D_u + w (D_c - D_u), in [0, 1000]; 1: no guidance
 ///   guidance.sigmas  []   [low, high]: guides these noise levels only
-///   guidance.model   ""   run or checkpoint (its EMA weights) in place of D_u, conditioned as the model is (autoguidance)
+///   guidance.model   ""   run or checkpoint (its EMA weights) in place of D_u, conditioned as the
+///                         model is (autoguidance)
 ///   batch_size       64   images at a time
 Sampling make_sampling(Options& options, const Preconditioning& preconditioning, const GuideLoader& load = nullptr);
 

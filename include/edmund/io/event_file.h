@@ -7,8 +7,9 @@
 
 namespace edmund {
 
-/// TensorBoard event file: TFRecord frames (length, masked CRC32C) of Event messages, by our own encoder. Each object writes a
-/// file of its own in the folder (TensorBoard joins them), a whole record at a time. Throws Error if the disk does not take it.
+/// TensorBoard event file: TFRecord frames (length, masked CRC32C) of Event messages, by our own
+/// encoder. Each object writes a file of its own in the folder (TensorBoard joins them), a whole
+/// record at a time. Throws Error if the disk does not take it.
 class EventFile {
  public:
   explicit EventFile(const std::filesystem::path& folder);

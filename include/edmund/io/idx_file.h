@@ -8,8 +8,8 @@
 
 namespace edmund {
 
-/// Reads an IDX file of unsigned bytes, plain or gzip-compressed: uint8 [N, H, W]. Throws Error unless magic number,
-/// sizes and length agree; no more bytes are read than the header promises.
+/// Reads an IDX file of unsigned bytes, plain or gzip-compressed: uint8 [N, H, W]. Throws Error
+/// unless magic number, sizes and length agree; no more bytes are read than the header promises.
 Tensor read_idx_images(const std::filesystem::path& path);
 
 /// Labels [N] of such a file.

@@ -19,8 +19,9 @@ bool is_png(std::string_view bytes);
 std::optional<ImageHeader> header_in(std::string_view bytes, std::string_view name,
                                      std::int64_t pixel_limit = kPixelLimit);
 
-/// Walks through all chunks (PNG, with their checksums) or markers (JPEG). Throws Error for a file that is cut short,
-/// damaged or transparent: the decoders would fill in what is missing, or print to the terminal.
+/// Walks through all chunks (PNG, with their checksums) or markers (JPEG). Throws Error for a file
+/// that is cut short, damaged or transparent: the decoders would fill in what is missing, or print
+/// to the terminal.
 void check_complete(std::string_view bytes, std::string_view name);
 
 }  // namespace edmund

@@ -13,12 +13,14 @@ namespace edmund {
 struct ImageHeader {
   std::int64_t width = 0, height = 0, channels = 0;
 };
-/// Reads the header of a PNG or JPEG before anything is decoded. Throws Error (naming `name`) for other formats,
-/// truncated files, 16-bit and alpha channels, and for more than `pixel_limit` pixels.
+/// Reads the header of a PNG or JPEG before anything is decoded. Throws Error (naming `name`) for
+/// other formats, truncated files, 16-bit and alpha channels, and for more than `pixel_limit`
+/// pixels.
 ImageHeader image_header(std::string_view bytes, std::string_view name, std::int64_t pixel_limit = 1 << 26);
 
-/// PNG or JPEG → uint8 [C, H, W], C = 1 (grey) or 3 (RGB); alpha is refused by name. Levels are taken as they are stored: no gamma, no color profile, no
-/// EXIF orientation. Throws Error for damaged data.
+/// PNG or JPEG → uint8 [C, H, W], C = 1 (grey) or 3 (RGB); alpha is refused by name. Levels are
+/// taken as they are stored: no gamma, no color profile, no EXIF orientation. Throws Error for
+/// damaged data.
 Tensor decode_image(std::string_view bytes, std::string_view name);
 Tensor read_image(const std::filesystem::path& path);
 
@@ -26,8 +28,8 @@ Tensor read_image(const std::filesystem::path& path);
 std::string png_bytes(const Tensor& image);
 void write_png(const std::filesystem::path& path, const Tensor& image);
 
-/// uint8 [B, C, H, W] → one image [C, …] of `columns` columns, each pixel enlarged `zoom` times, `gap` white pixels
-/// between.
+/// uint8 [B, C, H, W] → one image [C, …] of `columns` columns, each pixel enlarged `zoom` times,
+/// `gap` white pixels between.
 Tensor image_grid(const Tensor& images, std::int64_t columns, std::int64_t zoom = 1, std::int64_t gap = 0);
 
 }  // namespace edmund

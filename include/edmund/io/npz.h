@@ -16,8 +16,9 @@ namespace edmund {
 class ZipArchive;
 struct NpyHeader;
 
-/// Reads NumPy's .npz files: a zip archive of .npy arrays. Entries are read on demand, so that large ones which no one asks for cost nothing; every
-/// header, size and type is checked before memory is taken. Pickled objects are refused: no code is ever loaded.
+/// Reads NumPy's .npz files: a zip archive of .npy arrays. Entries are read on demand, so that
+/// large ones which no one asks for cost nothing; every header, size and type is checked before
+/// memory is taken. Pickled objects are refused: no code is ever loaded.
 class NpzFile {
  public:
   /// Throws Error for files that are no zip archives or are damaged.
@@ -25,8 +26,9 @@ class NpzFile {
   ~NpzFile();
 
   bool has(std::string_view name) const;
-  /// Numbers (f2 f4 f8, i1 i2 i4 i8, u1, b1; little-endian, C or Fortran order) as a C-ordered tensor. Throws Error, naming file and array, for one
-  /// that is missing, of another type, damaged or above `limit` bytes.
+  /// Numbers (f2 f4 f8, i1 i2 i4 i8, u1, b1; little-endian, C or Fortran order) as a C-ordered
+  /// tensor. Throws Error, naming file and array, for one that is missing, of another type, damaged
+  /// or above `limit` bytes.
   Tensor array(std::string_view name, std::uint64_t limit = 1ull << 30) const;
   /// A single text, of bytes (S) or code points (U), as UTF-8.
   std::string text(std::string_view name) const;
@@ -40,8 +42,8 @@ class NpzFile {
   std::unique_ptr<ZipArchive> archive_;
 };
 
-/// The bytes of an .npz file, uncompressed, which numpy.load reads without pickle: arrays under their names, and texts as single byte strings (S). The same
-/// content gives the same bytes.
+/// The bytes of an .npz file, uncompressed, which numpy.load reads without pickle: arrays under
+/// their names, and texts as single byte strings (S). The same content gives the same bytes.
 std::string npz_bytes(const std::vector<std::pair<std::string, Tensor>>& arrays,
                       const std::map<std::string, std::string>& texts = {});
 

@@ -9,8 +9,8 @@
 
 namespace edmund {
 
-/// Reads a zip file. Its directory is read once; entries are read on demand, from any thread. Nothing is ever
-/// extracted to disk.
+/// Reads a zip file. Its directory is read once; entries are read on demand, from any thread.
+/// Nothing is ever extracted to disk.
 class ZipArchive {
  public:
   struct Entry {
@@ -19,16 +19,16 @@ class ZipArchive {
     std::uint64_t size = 0;  // bytes, uncompressed
   };
 
-  /// Throws Error for files that are no zip archives, cut short, or have names that lead out of the archive or stand
-  /// twice.
+  /// Throws Error for files that are no zip archives, cut short, or have names that lead out of the
+  /// archive or stand twice.
   explicit ZipArchive(const std::filesystem::path& path);
   ~ZipArchive();
 
   /// Files, folders left out, sorted by name.
   const std::vector<Entry>& entries() const { return entries_; }
 
-  /// The first `limit` bytes of an entry, or all if it has no more. Throws Error, naming archive and entry, for
-  /// damaged data.
+  /// The first `limit` bytes of an entry, or all if it has no more. Throws Error, naming archive
+  /// and entry, for damaged data.
   std::string read(const Entry& entry, std::uint64_t limit) const;
 
  private:
@@ -38,7 +38,8 @@ class ZipArchive {
   std::vector<Entry> entries_;
 };
 
-/// The bytes of a zip archive of these files (name, content), stored without compression. The same content gives the same bytes.
+/// The bytes of a zip archive of these files (name, content), stored without compression. The same
+/// content gives the same bytes.
 std::string zip_bytes(const std::vector<std::pair<std::string, std::string>>& files);
 
 }  // namespace edmund

@@ -24,10 +24,12 @@ class SongUNet : public Network {
     std::int64_t in_channels = 3, out_channels = 3;
     std::int64_t num_classes = 0, augment_labels = 0;
     std::int64_t channels = 128;
-    std::vector<std::int64_t> multipliers = {1, 2, 2, 2};  // channels of each resolution, the finest first
+    // channels of each resolution, the finest first
+    std::vector<std::int64_t> multipliers = {1, 2, 2, 2};
     std::int64_t embedding_multiplier = 4, noise_multiplier = 1;
-    std::int64_t blocks = 4;                     // of each resolution
-    std::vector<std::int64_t> attention = {16};  // resolutions with attention (the coarsest has one in any case)
+    std::int64_t blocks = 4;  // of each resolution
+    // resolutions with attention (the coarsest has one in any case)
+    std::vector<std::int64_t> attention = {16};
     double dropout = 0.10;
     Noise embedding = Noise::kPositional;
     Encoder encoder = Encoder::kStandard;

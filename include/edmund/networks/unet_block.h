@@ -24,7 +24,8 @@ class UNetBlock : public torch::nn::Module {
     double eps = 1e-5;
     std::vector<double> resample_filter = {1, 1};
     bool resample_projection = false;  // 1×1 convolution on a skip that resamples only
-    bool adaptive_scale = true;  // the embedding scales and shifts after the second norm; else it is added before it
+    // the embedding scales and shifts after the second norm; else it is added before it
+    bool adaptive_scale = true;
     Init init = {}, init_zero = {.weight = 0.0};
     std::optional<Init> init_attention = std::nullopt;
     std::uint32_t layer = 0;  // dropout draws of its own

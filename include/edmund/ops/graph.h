@@ -29,9 +29,9 @@ class Graph {
 /// Error for the CPU.
 std::unique_ptr<Graph> make_graph(at::Device device, int warm_up);
 
-/// Lets `make` record the CPU's work, which records() then asks for like a GPU's; nullptr: it is not recorded. For tests
-/// of recorded work where there is no GPU. What `make` returns may run the work that it recorded again, so that the work
-/// must not refer to what is gone by then.
+/// Lets `make` record the CPU's work, which records() then asks for like a GPU's; nullptr: it is
+/// not recorded. For tests of recorded work where there is no GPU. What `make` returns may run the
+/// work that it recorded again, so that the work must not refer to what is gone by then.
 using GraphFactory = std::unique_ptr<Graph>(int warm_up);
 void set_cpu_recorder(GraphFactory* make);
 
@@ -50,7 +50,8 @@ inline std::vector<float> adam_terms(const AdamStep& args) {
 
 /// What an Adam step finds out only where the parameters lie.
 struct LiveAdam {
-  /// adam_terms(), float32, in place of what AdamStep says: recorded work reads them anew. Undefined:
+  /// adam_terms(), float32, in place of what AdamStep says: recorded work reads them anew.
+  /// Undefined:
   /// AdamStep's own. Only the fast operators read them.
   Tensor terms = {};
   Tensor norm = {};             // of the gradient, []: the step decides by it

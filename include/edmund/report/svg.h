@@ -14,7 +14,8 @@ struct Series {
   std::vector<double> error;  // half-widths of error bars, or empty
   bool points = false;        // marks instead of a line
   bool dashed = false;
-  bool reference = false;  // in grey, for others to be read against: a thin line if dashed, else a wide pale one
+  // in grey, for others to be read against: a thin line if dashed, else a wide pale one
+  bool reference = false;
 };
 
 /// A horizontal line across the plot that values are read against, such as floor or ceiling.
@@ -23,7 +24,8 @@ struct Guide {
   double y = 0.0;
 };
 
-/// A plot as our own SVG: axes with round ticks, log scales, legend; each point tells its values on hover (<title>).
+/// A plot as our own SVG: axes with round ticks, log scales, legend; each point tells its values on
+/// hover (<title>).
 struct Plot {
   std::string title, x_label, y_label;
   std::vector<Series> series;
@@ -33,13 +35,17 @@ struct Plot {
   std::vector<double> covers_x;  // values that the axis spans whatever the series have
 };
 
-/// <svg> element, well-formed XML that can stand in a page or in a file. Values that are not finite (or not positive on a log axis)
-/// are left out and interrupt their line; long lines are thinned to the lowest and highest value per pixel.
+/// <svg> element, well-formed XML that can stand in a page or in a file. Values that are not finite
+/// (or not positive on a log axis)
+/// are left out and interrupt their line; long lines are thinned to the lowest and highest value
+/// per pixel.
 std::string svg(const Plot& plot);
 
-/// Round numbers inside [low, high], 1, 2 or 5 times a power of ten apart, at most count + 1 of them.
+/// Round numbers inside [low, high], 1, 2 or 5 times a power of ten apart, at most count + 1 of
+/// them.
 std::vector<double> round_ticks(double low, double high, std::int64_t count);
-/// Powers of ten inside [low, high], thinned to about `count`; 1, 2 and 5 times them where few powers fit, else round ticks.
+/// Powers of ten inside [low, high], thinned to about `count`; 1, 2 and 5 times them where few
+/// powers fit, else round ticks.
 std::vector<double> log_ticks(double low, double high, std::int64_t count);
 
 }  // namespace edmund

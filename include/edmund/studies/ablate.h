@@ -20,7 +20,8 @@ namespace edmund {
 ///   arms      []         list of {name, set}: one training each; or
 ///   axes      []         list of {name, arms: [{name, set}]}: a training for each combination
 ///   seeds     [0]        a training of each arm for each: `seed` of its config
-///   compare   {}         images, nfe, metrics, variants … as in a comparison (see compare.h), its `models`
+///   compare   {}         images, nfe, metrics, variants … as in a comparison (see compare.h), its
+///                        `models`
 ///                        being the arms; where the baseline (the first arm unless named) is an
 ///                        arm, differences are to its training of the same seed
 struct AblationArm {

@@ -21,11 +21,13 @@ struct BenchCase {
   std::string name;        // MODEL:PHASE:KERNELS
   std::int64_t batch = 1;  // images a call
   std::function<void()> run = nullptr;
-  std::function<double()> inside = nullptr;    // seconds of the last call spent in the network (sampling)
+  // seconds of the last call spent in the network (sampling)
+  std::function<double()> inside = nullptr;
   std::function<Figures()> figures = nullptr;  // after the timing
   std::int64_t evaluations = 0;                // network evaluations a call (sampling)
   std::vector<double> seconds = {};            // of each round
-  std::vector<double> outside = {};            // of each round: share of the time that was not the network's
+  // of each round: share of the time that was not the network's
+  std::vector<double> outside = {};
 };
 
 /// Something of an experiment that can be timed.
@@ -46,8 +48,10 @@ BenchCase make_bench_case(const std::shared_ptr<Experiment>& experiment, const B
 
 /// Rates of this machine as a program meets them, best of a few tries.
 struct MachineRates {
-  double flops = 0.0;  // of a matrix product of float32, by LibTorch or by a 1×1 convolution, whichever is faster
-  double bytes = 0.0;  // read and written by a pass over large memory, in place: a copy also fetches what it overwrites
+  // of a matrix product of float32, by LibTorch or by a 1×1 convolution, whichever is faster
+  double flops = 0.0;
+  // read and written by a pass over large memory, in place: a copy also fetches what it overwrites
+  double bytes = 0.0;
 };
 MachineRates measured_rates();
 

@@ -26,16 +26,19 @@ struct Resampled;
 ///   images     1000      numbers 0 … images - 1, each the same noise and class in every cell
 ///   block      250       images between two saves
 ///   seed       0
-///   nfe        []        budgets: each variant gets the most steps whose network evaluations do not
+///   nfe        []        budgets: each variant gets the most steps whose network evaluations do
+///                        not
 ///                        exceed them; [] takes its steps as they stand
 ///   real       10000     most real images that are compared with, chosen by seed
 ///   metrics    [frechet, kid]   and others of the metric table, without intervals
 ///   resamples  200       of the bootstrap;   level 0.95   of its intervals
-///   baseline   ""        variant that differences are taken to, at the same budget; "": the first. Or
+///   baseline   ""        variant that differences are taken to, at the same budget; "": the first.
+///                        Or
 ///                        a model, at the same variant and budget
 ///   distance   {images: 64, tolerance: 1e-5}   distance to the solution of the ODE (rk45) from the
 ///                        same noise; 0 images: none
-///   variants   []        list of {name, sampling}: a `sampling:` mapping laid over that of the run,
+///   variants   []        list of {name, sampling}: a `sampling:` mapping laid over that of the
+///                        run,
 ///                        or a preset alone
 struct ComparePlan {
   struct Model {

@@ -27,11 +27,13 @@ struct MatrixCell {
   bool one_interval = false;  // measured between two entries of the schedule's table
 
   std::vector<double> steps, distances,
-      evaluations;  // RMS distance to the ODE's solution in z, relative to z; network evaluations an image
+      // RMS distance to the ODE's solution in z, relative to z; network evaluations an image
+      evaluations;
   double slope = std::numeric_limits<double>::quiet_NaN();           // -d ln(distance)/d ln(steps)
   double standard_error = std::numeric_limits<double>::quiet_NaN();  // of the slope
   double deviation = std::numeric_limits<
-      double>::quiet_NaN();  // stochastic: most that a mean or covariance is off, in standard errors
+      // stochastic: most that a mean or covariance is off, in standard errors
+      double>::quiet_NaN();
 };
 
 /// A pair that has no solver of its own in the matrix, yet must be refused or accepted as a config.

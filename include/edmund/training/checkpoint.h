@@ -14,11 +14,13 @@ namespace edmund {
 
 /// Everything that a training needs to go on: config, weights, EMA, moments and position.
 struct Checkpoint {
-  std::string config;                      // YAML as resolved
-  std::int64_t images = 0, steps = 0;      // position in the sequence of training images; optimizer steps taken
+  std::string config;  // YAML as resolved
+  // position in the sequence of training images; optimizer steps taken
+  std::int64_t images = 0, steps = 0;
   std::map<std::string, double> counters;  // skipped steps, seconds …; all finite
   NamedTensors network, ema;               // state dict: parameters and buffers
-  NamedTensors optimizer;  // first_moment.NAME, second_moment.NAME, and what is trained beside the network
+  // first_moment.NAME, second_moment.NAME, and what is trained beside the network
+  NamedTensors optimizer;
 };
 
 /// The folder of a run's checkpoint: RUN/checkpoints/<images, 12 digits>.

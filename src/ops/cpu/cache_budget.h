@@ -25,7 +25,8 @@ const CacheBudget& cache_budget();
 CacheBudget budget_of(std::int64_t l2_bytes);
 void use_cache_budget(const CacheBudget& budget);
 
-// Block sizes that decide the order of sums, and so the results: constants, the same on every machine.
+// Block sizes that decide the order of sums, and so the results: constants, the same on every
+// machine.
 
 /// Gradient of a 1×1 filter: pixels that are summed before the next ones join, and its size up to
 /// which each thread sums a gradient of its own pixels.

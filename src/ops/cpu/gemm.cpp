@@ -13,7 +13,8 @@ struct Sums {
   long a_row, a_step;  // element (row i, depth d) at a + i·a_row + d·a_step
   const float* b;      // rows of kPanel (or kWidth) columns, ldb apart
   long ldb, depth;
-  const float* next = nullptr;  // what is asked for meanwhile, a cache line for each step of the depth
+  // what is asked for meanwhile, a cache line for each step of the depth
+  const float* next = nullptr;
 };
 
 // acc = A·B for R rows and N vectors of columns. The compiler unrolls all but the outermost loop,

@@ -113,7 +113,8 @@ struct Attention {
   float scale = 1.0F;          // of the scores
   float* out = nullptr;        // pixel i's result at out + i·out_row
   long out_row = 0;
-  float* log_sums = nullptr;  // [L], log Σ exp of each query's scores: written by forward unless null, read by backward
+  // [L], log Σ exp of each query's scores: written by forward unless null, read by backward
+  float* log_sums = nullptr;
 };
 
 /// float32 or float64: number i at x + i·stride.

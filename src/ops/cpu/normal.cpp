@@ -13,7 +13,9 @@ using Long = std::int64_t __attribute__((vector_size(4 * kWidth)));
 using Word = std::uint64_t __attribute__((vector_size(4 * kWidth)));
 
 constexpr double kWhole =
-    6755399441055744.0;  // 1.5·2^52: added to a small number, it rounds that to a whole one, which its lowest bits then hold
+    // 1.5·2^52: added to a small number, it rounds that to a whole one, which its lowest bits then
+    // hold
+    6755399441055744.0;
 
 EDMUND_INLINE Double whole(Double x) { return (x + kWhole) - kWhole; }
 EDMUND_INLINE Long bits_of(Double x) { return (Long)(x + kWhole) - (Long)(Double{} + kWhole); }

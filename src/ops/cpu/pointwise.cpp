@@ -60,7 +60,8 @@ void epilogue(float* y, long pixels, long C, const Epilogue& epilogue) {
 }
 
 void scaled_sums(const float* dy, long pixels, long C, float scale, float* scaled, float* sums) {
-  constexpr long kChunk = 64;  // pixels summed before they join the others: sums of thousands lose fewer digits
+  // pixels summed before they join the others: sums of thousands lose fewer digits
+  constexpr long kChunk = 64;
   for (long begin = 0; begin < pixels; begin += kChunk)
     for (long c = 0; c < C; c += kWidth) {
       const long n = smaller(kWidth, C - c), end = smaller(begin + kChunk, pixels);

@@ -183,7 +183,8 @@ void winograd_filter_gradient(const ConstPlanes& du, const Range& c_range, const
       }
       for (long i = 0; i < 9 * count; i += kWidth) {
         Vec turned[kWidth];
-        turned_lanes(taps[i], kWidth, kWidth, kWidth, turned);  // rows beyond 9·count hold what was there: not stored
+        // rows beyond 9·count hold what was there: not stored
+        turned_lanes(taps[i], kWidth, kWidth, kWidth, turned);
         const long n = smaller(kWidth, 9 * count - i);
         for (long lane = 0; lane < lanes; ++lane) store(dw + ((k + lane) * C + c) * 9 + i, turned[lane], n);
       }

@@ -11,7 +11,8 @@ namespace {
 /// Points 0, ±3/4, ±3/2, ∞. Rounding leaves half the error of 0, ±1, ±2, ∞: powers of the points,
 /// which the outputs are summed with, differ less. Everything but the divisors is exact in float32.
 struct SixPoints {
-  static constexpr float a = 0.75F, b = 1.5F, a2 = a * a, b2 = b * b, a3 = a2 * a, b3 = b2 * b;  // exact
+  // exact
+  static constexpr float a = 0.75F, b = 1.5F, a2 = a * a, b2 = b * b, a3 = a2 * a, b3 = b2 * b;
   // Rows of G: powers of the point, divided by its differences to the others.
   static constexpr double near_scale = 1 / (2.0 * a2 * (a2 - b2)), far_scale = 1 / (2.0 * b2 * (b2 - a2));
   static constexpr float kOrigin = 1 / (a2 * b2);

@@ -1,4 +1,5 @@
-// Linear combinations of images of any float types in either memory order, with normal numbers that are drawn on the spot.
+// Linear combinations of images of any float types in either memory order, with normal numbers that
+// are drawn on the spot.
 #include "device_code.cuh"
 
 namespace edmund::ops::cuda {
@@ -32,7 +33,8 @@ __device__ double rounded(double value, Type type) {
   return element(memory, type, 0);
 }
 
-// A thread makes elements 4i … 4i + 3 of an image in the order [channels, pixels], for which one block of Philox draws.
+// A thread makes elements 4i … 4i + 3 of an image in the order [channels, pixels], for which one
+// block of Philox draws.
 __global__ void combine_kernel(CombineTask task) {
   const std::int64_t C = task.channels, P = task.pixels;
   const std::int64_t block = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x, first = block * 4;

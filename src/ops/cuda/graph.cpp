@@ -57,7 +57,8 @@ class CudaGraph : public Graph {
       const std::string why = error.what();
       try {
         graph_.capture_end();
-      } catch (const std::exception&) {  // says that recording failed, which the first error explains
+        // says that recording failed, which the first error explains
+      } catch (const std::exception&) {
       }
       throw std::runtime_error("this work cannot be recorded as a CUDA graph, set graphs: off; " + why);
     }

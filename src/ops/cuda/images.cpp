@@ -80,7 +80,8 @@ Tensor combine(std::span<const Term> terms, at::ScalarType dtype, at::MemoryForm
 Tensor attention(const Tensor& qkv, std::int64_t heads) {
   const std::int64_t B = qkv.size(0), C = qkv.size(1) / 3, H = qkv.size(2), W = qkv.size(3), L = H * W;
   const Tensor rows = channels_last(qkv).permute({0, 2, 3, 1}).reshape({B, L, heads, C / heads, 3});
-  const Tensor parts = rows.permute({4, 0, 1, 2, 3}).contiguous().transpose(2, 3);  // [3, B, heads, L, d]
+  // [3, B, heads, L, d]
+  const Tensor parts = rows.permute({4, 0, 1, 2, 3}).contiguous().transpose(2, 3);
   const Tensor out = at::scaled_dot_product_attention(parts[0], parts[1], parts[2]);
   return out.transpose(1, 2).reshape({B, H, W, C}).permute({0, 3, 1, 2});
 }

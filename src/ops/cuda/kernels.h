@@ -38,7 +38,8 @@ cudaError_t draw_normal(const RowKeys& keys, std::int64_t rows, std::int64_t cou
 cudaError_t draw_uniform(const RowKeys& keys, std::int64_t rows, std::int64_t count, float* out, cudaStream_t stream);
 cudaError_t draw_uniform(const RowKeys& keys, std::int64_t rows, std::int64_t count, double* out, cudaStream_t stream);
 
-// ---- norm.cu, norm_backward.cu: forward reads x twice and writes y once; backward reads x and dy twice and writes dx once.
+// ---- norm.cu, norm_backward.cu: forward reads x twice and writes y once; backward reads x and dy
+// twice and writes dx once.
 
 /// Element n = channel·pixels + pixel of image i is kept if word n of (seed, kDropout, samples[i],
 /// layer) is at least `limit`.
@@ -124,7 +125,8 @@ struct AdamTask {
   int copies = 0;
   std::int64_t size = 0;
   float beta1 = 0, one_minus_beta1 = 0, beta2 = 0, one_minus_beta2 = 0, eps = 0;
-  float terms[4 + kMostCopies] = {};  // decay, 1/√correction2, step size, factor of the gradient, β of each EMA
+  // decay, 1/√correction2, step size, factor of the gradient, β of each EMA
+  float terms[4 + kMostCopies] = {};
   const float* live_terms = nullptr;  // the same on the GPU, in their place; or null
   const float* norm = nullptr;        // of the gradient, on the GPU; or null
   float clip_norm = 0.0F;             // 0: none

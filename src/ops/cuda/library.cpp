@@ -59,7 +59,8 @@ const Library& library() {
 
 bool driver_is_there() {
   std::error_code error;
-  for (const char* path : {"/dev/nvidiactl", "/proc/driver/nvidia/version", "/dev/dxg"})  // dxg: Windows' Linux
+  // dxg: Windows' Linux
+  for (const char* path : {"/dev/nvidiactl", "/proc/driver/nvidia/version", "/dev/dxg"})
     if (fs::exists(path, error)) return true;
   return false;
 }

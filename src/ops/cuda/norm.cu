@@ -15,7 +15,8 @@ __global__ void moments_kernel(const T* x, ImageShape shape, std::int64_t part_p
   for (std::int64_t image = blockIdx.y; image < shape.images; image += gridDim.y) {
     const T* from = x + image * shape.pixels * C;
     float* to = partial + (image * gridDim.x + blockIdx.x) * 2 * C;
-    for (std::int64_t begin = 0; begin < C; begin += blockDim.x) {  // the same for all threads: they meet inside
+    // the same for all threads: they meet inside
+    for (std::int64_t begin = 0; begin < C; begin += blockDim.x) {
       const std::int64_t c = begin + threadIdx.x;
       float2 sum = make_float2(0.0F, 0.0F);
       if (c < C) {

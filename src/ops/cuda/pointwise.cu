@@ -34,7 +34,8 @@ __global__ void scaled_sums_kernel(ImageShape shape, const T* dy, float scale, T
   const std::int64_t last = first + part_pixels < shape.pixels ? first + part_pixels : shape.pixels;
   for (std::int64_t image = blockIdx.y; image < shape.images; image += gridDim.y) {
     const std::int64_t at = image * shape.pixels * C;
-    for (std::int64_t begin = 0; begin < C; begin += blockDim.x) {  // the same for all threads: they meet inside
+    // the same for all threads: they meet inside
+    for (std::int64_t begin = 0; begin < C; begin += blockDim.x) {
       const std::int64_t c = begin + threadIdx.x;
       float sum = 0.0F;
       if (c < C)

@@ -68,7 +68,8 @@ const AblationArm* training_of(const AblationPlan& plan, const std::string& arm,
   return found == plan.arms.end() ? nullptr : &*found;
 }
 
-// `compare:` as a comparison of the arms, where an arm that is the baseline is called by the name of its first training.
+// `compare:` as a comparison of the arms, where an arm that is the baseline is called by the name
+// of its first training.
 Options comparison_of(const AblationPlan& plan, const fs::path& file, std::span<const std::string> overrides) {
   const std::string baseline =
       Options::read_file(file, overrides).child("compare").text("baseline", plan.arms.front().arm);

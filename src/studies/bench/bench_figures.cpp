@@ -138,7 +138,8 @@ std::function<void()> accuracy(BenchCase& out, const Experiment& experiment, std
   const auto denoised = std::make_shared<Tensor>();
   out.figures = [=] {
     const c10::InferenceMode without_gradients;
-    const Tensor error = (*denoised - expected).abs().flatten(1).amax(1) / expected.abs().flatten(1).amax(1);  // [B]
+    // [B]
+    const Tensor error = (*denoised - expected).abs().flatten(1).amax(1) / expected.abs().flatten(1).amax(1);
     return Figures{{"relative_error", error.max().item<double>()}};
   };
   return [=] {
@@ -150,7 +151,8 @@ std::function<void()> accuracy(BenchCase& out, const Experiment& experiment, std
 double peak_megabytes() {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);)
-    if (line.starts_with("VmHWM:")) return std::stod(line.substr(6)) * 1024 * 1e-6;  // in kB of 1024 bytes
+    // in kB of 1024 bytes
+    if (line.starts_with("VmHWM:")) return std::stod(line.substr(6)) * 1024 * 1e-6;
   fail("/proc/self/status: no VmHWM there");
 }
 

@@ -134,7 +134,8 @@ Comparison::Comparison(const fs::path& file, const std::vector<std::string>& ove
   if (out_.empty()) out_ = fs::path("runs") / plan_.name;
   loaded_.resize(plan_.models.size());
   for (std::size_t m = 0; m < plan_.models.size(); ++m) {
-    Options again = Options::read_file(file, overrides);  // for the places of mistakes in the variants, all at once
+    // for the places of mistakes in the variants, all at once
+    Options again = Options::read_file(file, overrides);
     read_comparison(again);
     check_variants(again, plan_, loaded(m).trained.experiment);
     again.finish();

@@ -89,7 +89,8 @@ std::vector<Series> order_lines(const std::vector<Series>& curves) {
   const double x = std::exp(x_sum / count), y = std::exp(y_sum / count);
   for (const int order : {1, 2, 3}) {
     Series line{.label = format("order {}", order), .dashed = true, .reference = true};
-    const auto at = [&](double value) { return x * std::pow(y / value, 1.0 / order); };  // where the line has it
+    // where the line has it
+    const auto at = [&](double value) { return x * std::pow(y / value, 1.0 / order); };
     for (const double end : {std::max(x_low, at(y_high)), std::min(x_high, at(y_low))}) {
       line.x.push_back(end);
       line.y.push_back(y * std::pow(x / end, order));

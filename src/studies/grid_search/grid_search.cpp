@@ -80,8 +80,10 @@ struct PathCosts {
 // programming over paths by their number of nodes and their last one.
 std::vector<std::size_t> cheapest_path(const PathCosts& costs, std::size_t N) {
   const std::size_t K = costs.first.size();
-  std::vector<std::vector<double>> best(N, std::vector<double>(K, kInfinite));    // [n][j]: of n + 1 nodes up to j
-  std::vector<std::vector<std::size_t>> from(N, std::vector<std::size_t>(K, 0));  // the node before j on it
+  // [n][j]: of n + 1 nodes up to j
+  std::vector<std::vector<double>> best(N, std::vector<double>(K, kInfinite));
+  // the node before j on it
+  std::vector<std::vector<std::size_t>> from(N, std::vector<std::size_t>(K, 0));
   best[0] = costs.first;
   for (std::size_t n = 1; n < N; ++n)
     for (std::size_t i = 0; i < K; ++i)

@@ -26,8 +26,9 @@ namespace {
 using matrix::preconditioning_of, matrix::Truth;
 
 constexpr Interval kSigmas{0.05, 80.0};  // every schedule of the table spans it
-constexpr double kRounding = 1e-11;      // relative distance below which rounding shows in the slope
-constexpr std::size_t kFitted = 4;       // finest step counts of a slope
+// relative distance below which rounding shows in the slope
+constexpr double kRounding = 1e-11;
+constexpr std::size_t kFitted = 4;  // finest step counts of a slope
 
 // The cell as a config has it, with so many steps from sigmas.high to sigmas.low. Throws Error with
 // the reason if it is refused.
@@ -118,7 +119,8 @@ void measure_order(MatrixCell& cell, Truths& truths, const Preconditioning& prec
   } else if (cell.order == 1) {
     all.push_back(512);  // its error falls slowly to the slope
   } else if (cell.order >= 4) {
-    all = {64, 128, 256, 512, 1024};  // so do those of high order, whose error is above rounding long after
+    // so do those of high order, whose error is above rounding long after
+    all = {64, 128, 256, 512, 1024};
   }
   const DenoisingModel model = exact_model(*truth, preconditioning);
   for (const double steps : all) {
@@ -142,7 +144,8 @@ void measure_order(MatrixCell& cell, Truths& truths, const Preconditioning& prec
 
 void measure_moments(MatrixCell& cell, Truths& truths, const Preconditioning& preconditioning, bool few) {
   const Truth& truth = truths.between(kSigmas);
-  const double steps = 256;  // so many that the bias of the step is small beside the standard errors of so many images
+  // so many that the bias of the step is small beside the standard errors of so many images
+  const double steps = 256;
   const Sampling sampling = configured(cell, preconditioning, kSigmas, steps);
   PhiloxNoise noise(1, consecutive(0, few ? 512 : 2048), at::kDouble, at::kCPU);
   const Tensor x0 = truth.mixture.drawn(noise.normal({1, 2, 2}));

@@ -108,7 +108,8 @@ Truth solved(const GaussianMixture& mixture, Interval sigmas) {
           .start = start,
           .end = end,
           .size = size,
-          .uncertainty = rms(end - half) / 15 / size};  // of order 4: the half grid is off by 16 times as much
+          // of order 4: the half grid is off by 16 times as much
+          .uncertainty = rms(end - half) / 15 / size};
 }
 
 std::shared_ptr<NoiseSchedule> watched(std::shared_ptr<const NoiseSchedule> schedule, const TimeGrid& grid,

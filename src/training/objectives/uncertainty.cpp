@@ -13,7 +13,8 @@ namespace edmund {
 namespace {
 
 constexpr std::int64_t kFeatures = 128;
-constexpr std::int64_t kSample = std::int64_t{1} << 40;  // beyond the indices of a network's parameters
+// beyond the indices of a network's parameters
+constexpr std::int64_t kSample = std::int64_t{1} << 40;
 
 }  // namespace
 
@@ -27,8 +28,9 @@ Uncertainty::Uncertainty(std::uint64_t seed, const at::TensorOptions& options) {
 }
 
 Tensor Uncertainty::log_variance(const Tensor& sigma) const {
-  const Tensor c = 0.25 * sigma.to(weight_.dtype()).log();                                // [B]
-  const Tensor features = std::sqrt(2.0) * (c.unsqueeze(1) * frequency_ + phase_).cos();  // [B, 128]
+  const Tensor c = 0.25 * sigma.to(weight_.dtype()).log();  // [B]
+  // [B, 128]
+  const Tensor features = std::sqrt(2.0) * (c.unsqueeze(1) * frequency_ + phase_).cos();
   return features.matmul(weight_).div(std::sqrt(static_cast<double>(kFeatures))).view({-1, 1, 1, 1});
 }
 
