@@ -86,26 +86,26 @@ void add_training(Page& page, const Experiment& experiment, const std::vector<js
 }
 
 void add_schedule(Page& page, const Experiment& experiment) {
-  const NoiseSchedule& path = *experiment.sampling.schedule;
+  const NoiseSchedule& schedule = *experiment.sampling.schedule;
   page.section("Noise", experiment.sampling.name);
-  const Interval times = path.times();
+  const Interval times = schedule.times();
   Series sigma{.label = "σ(t)"}, scale{.label = "s(t)"}, nodes{.label = "grid", .points = true};
   Series skip{.label = "c_skip"}, out{.label = "c_out"}, in{.label = "c_in"}, noise{.label = "c_noise"};
-  const double high = path.sigma(experiment.sampling.grid.t.front()),
-               low = path.sigma(experiment.sampling.grid.t.back());
+  const double high = schedule.sigma(experiment.sampling.grid.t.front()),
+               low = schedule.sigma(experiment.sampling.grid.t.back());
   constexpr int kPoints = 120;
   for (int i = 0; i <= kPoints; ++i) {
-    const double t = path.time(low * std::pow(high / low, static_cast<double>(i) / kPoints));
+    const double t = schedule.time(low * std::pow(high / low, static_cast<double>(i) / kPoints));
     if (!times.contains(t)) continue;
-    sigma.x.push_back(t), sigma.y.push_back(path.sigma(t));
-    scale.x.push_back(t), scale.y.push_back(path.scale(t));
-    const EdmCoefficients c = experiment.model.preconditioning().edm(at::full({1}, path.sigma(t), at::kDouble));
+    sigma.x.push_back(t), sigma.y.push_back(schedule.sigma(t));
+    scale.x.push_back(t), scale.y.push_back(schedule.scale(t));
+    const EdmCoefficients c = experiment.model.preconditioning().edm(at::full({1}, schedule.sigma(t), at::kDouble));
     for (auto [series, value] : {std::pair{&skip, c.skip}, {&out, c.out}, {&in, c.in}, {&noise, c.noise}}) {
-      series->x.push_back(path.sigma(t));
+      series->x.push_back(schedule.sigma(t));
       series->y.push_back(value.item<double>());
     }
   }
-  for (const double t : experiment.sampling.grid.t) nodes.x.push_back(t), nodes.y.push_back(path.sigma(t));
+  for (const double t : experiment.sampling.grid.t) nodes.x.push_back(t), nodes.y.push_back(schedule.sigma(t));
   page.begin_columns();
   page.figure(svg({.title = "Noise level", .x_label = "t", .y_label = "σ", .series = {sigma, nodes}, .log_y = true}));
   page.figure(svg({.title = "Scale of the signal", .x_label = "t", .y_label = "s", .series = {scale}}));

@@ -54,10 +54,10 @@ TEST_CASE("wrong options of samplers are named", "[samplers]") {
 
 TEST_CASE("the euler final step needs a clean time", "[samplers]") {
   for (const char* yaml : {"{type: ddpm}", "{type: ve}"}) {
-    const auto path = schedule(yaml);
+    const auto schedule = schedule_of(yaml);
     NoNoise noise;
     const auto run = [&] {
-      made(make_sampler, "{type: euler, final: euler}")(Gaussian{}.denoiser(), *path, {{path->time(1.0)}},
+      made(make_sampler, "{type: euler, final: euler}")(Gaussian{}.denoiser(), *schedule, {{schedule->time(1.0)}},
                                                         at::ones({1, 1, 1, 1}, at::kDouble), noise);
     };
     CHECK(message(run).find("final: denoise") != std::string::npos);
@@ -65,10 +65,10 @@ TEST_CASE("the euler final step needs a clean time", "[samplers]") {
 }
 
 TEST_CASE("velocity outside the schedule is an error", "[samplers]") {
-  const auto path = schedule("{type: flow}");
+  const auto schedule = schedule_of("{type: flow}");
   for (const double t : {0.0, 1.0, -0.5, 2.0}) {
     CHECK(message([&] {
-            velocity(Gaussian{}.denoiser(), *path, at::ones({1, 1, 1, 1}, at::kDouble), t);
+            velocity(Gaussian{}.denoiser(), *schedule, at::ones({1, 1, 1, 1}, at::kDouble), t);
           }).find("outside") != std::string::npos);
   }
 }

@@ -30,12 +30,12 @@ struct Gaussian {
 };
 
 /// N + 1 times, evenly in ln σ over the part of [0.05, 20] that the schedule spans.
-inline TimeGrid smooth_grid(const NoiseSchedule& path, int N) {
-  const std::string low = number_text(std::max(path.sigmas().low, 0.05)),
-                    high = number_text(std::min(path.sigmas().high, 20.0));
+inline TimeGrid smooth_grid(const NoiseSchedule& schedule, int N) {
+  const std::string low = number_text(std::max(schedule.sigmas().low, 0.05)),
+                    high = number_text(std::min(schedule.sigmas().high, 20.0));
   return made(make_grid,
               "{type: log_snr, steps: " + std::to_string(N + 1) + ", sigma_min: " + low + ", sigma_max: " + high + "}",
-              path, Interval{0.0, 1e300});
+              schedule, Interval{0.0, 1e300});
 }
 
 }  // namespace edmund::testing

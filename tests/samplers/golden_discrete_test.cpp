@@ -45,26 +45,26 @@ struct Config {
 
   // The scheduler's timesteps, which count from 0 and need not be whole, before they are spaced in
   // σ.
-  std::vector<double> timesteps(const NoiseSchedule& path) const {
+  std::vector<double> timesteps(const NoiseSchedule& schedule) const {
     std::vector<double> t;
-    const auto n = static_cast<double>(num_inference_steps), last = static_cast<double>(path.levels().size()) - 1;
+    const auto n = static_cast<double>(num_inference_steps), last = static_cast<double>(schedule.levels().size()) - 1;
     if (timestep_spacing == "linspace")
       for (double i = 0; i < n; ++i) t.push_back(last - last * i / (n - 1));
     else
-      for (const double entry : native(path, num_inference_steps, timestep_spacing, steps_offset).t)
+      for (const double entry : native(schedule, num_inference_steps, timestep_spacing, steps_offset).t)
         t.push_back(entry - 1);
     return t;
   }
   // σ there, linear in σ between entries.
-  std::vector<double> sigmas(const NoiseSchedule& path) const {
-    const std::vector<double> levels = path.levels();
+  std::vector<double> sigmas(const NoiseSchedule& schedule) const {
+    const std::vector<double> levels = schedule.levels();
     std::vector<double> out;
-    for (const double t : timesteps(path)) {
+    for (const double t : timesteps(schedule)) {
       const std::size_t low = std::min(static_cast<std::size_t>(t), levels.size() - 2);
       out.push_back(std::lerp(levels[low], levels[low + 1], t - static_cast<double>(low)));
     }
     if (!in_sigma()) return out;
-    const auto edm = schedule("{type: edm, sigma_min: 1e-6, sigma_max: 1e6}");
+    const auto edm = schedule_of("{type: edm, sigma_min: 1e-6, sigma_max: 1e6}");
     return made(make_grid,
                 std::string("{type: ") + (use_karras_sigmas ? "karras" : "log_snr") +
                     ", steps: " + std::to_string(num_inference_steps) + ", sigma_min: " + number_text(out.back()) +
@@ -86,15 +86,15 @@ void check_grid(Golden& golden, const std::string& name, const Config& config, c
                 bool heun) {
   const auto path = config.table.path();
   config.table.check(golden, name);
-  const std::vector<double> spaced = config.timesteps(*path);
+  const std::vector<double> spaced = config.timesteps(*schedule);
   std::vector<double> all, timesteps;
   for (std::size_t i = 0; i < sigmas.size(); ++i) {
     for (int copy = 0; copy < (heun && i > 0 ? 2 : 1); ++copy) {
       all.push_back(sigmas[i]);
-      timesteps.push_back(config.in_sigma() ? path->time(sigmas[i]) - 1 : spaced[i]);
+      timesteps.push_back(config.in_sigma() ? schedule->time(sigmas[i]) - 1 : spaced[i]);
     }
   }
-  all.push_back(config.to_zero() ? 0.0 : path->sigmas().low);
+  all.push_back(config.to_zero() ? 0.0 : schedule->sigmas().low);
   golden.check_each(name + ".sigmas", all,
                     // 1 - ᾱ in single precision; so much in σ is 0.03 in t where ln σ grows least
                     3e-4);
@@ -106,8 +106,8 @@ void check_case(Golden& golden, const std::string& name, const Config& config, c
   const std::vector<double> sigmas = config.sigmas(*config.table.path());
   check_grid(golden, name, config, sigmas, heun);
   // x = z: the reference works without scale.
-  const auto path = schedule("{type: edm, sigma_min: " + number_text(sigmas.back()) +
-                             ", sigma_max: " + number_text(sigmas.front()) + "}");
+  const auto schedule = schedule_of("{type: edm, sigma_min: " + number_text(sigmas.back()) +
+                                    ", sigma_max: " + number_text(sigmas.front()) + "}");
   const Tensor samples = golden.real(name + ".samples"), outputs = golden.real(name + ".model_outputs"),
                inputs = golden.real(name + ".model_inputs");
 
@@ -147,7 +147,7 @@ void check_case(Golden& golden, const std::string& name, const Config& config, c
     ReplayedNoise noise(draws);
     const Tensor last =
         made(make_sampler, "{type: " + sampler + ", final: " + (config.to_zero() ? "denoise}" : "none}"))(
-            D, *path, {sigmas}, samples[0], noise);
+            D, *schedule, {sigmas}, samples[0], noise);
     states.push_back(last);
     // a last step from σ_min to σ_min: nothing moves, but the reference calls its network
     if (!config.to_zero()) {
@@ -181,7 +181,7 @@ std::vector<double> flow_times(nlohmann::json& config, std::int64_t n) {
     for (double& at : t) at = 1 - (1 - at) / stretch;
   }
   if (!karras) return t;
-  const auto edm = schedule("{type: edm, sigma_min: 1e-6, sigma_max: 1e6}");
+  const auto edm = schedule_of("{type: edm, sigma_min: 1e-6, sigma_max: 1e6}");
   return made(make_grid,
               "{type: karras, steps: " + std::to_string(n) + ", sigma_min: " + number_text(t.back()) +
                   ", sigma_max: " + number_text(t.front()) + "}",
@@ -203,24 +203,24 @@ void check_flow_case(Golden& golden, const std::string& name, const nlohmann::js
   t.pop_back();
 
   // t = 1 is no time of ours (s = 0): a time so near that D is the prior's mean to rounding.
-  const auto path = schedule("{type: flow, t_min: 1e-9, t_max: 0.999999999}");
+  const auto schedule = schedule_of("{type: flow, t_min: 1e-9, t_max: 0.999999999}");
   TimeGrid grid;
-  for (const double at : t) grid.t.push_back(std::min(at, path->times().high));
+  for (const double at : t) grid.t.push_back(std::min(at, schedule->times().high));
   const Tensor samples = golden.real(name + ".samples"), outputs = golden.real(name + ".model_outputs");
   const Tensor draws = stochastic ? golden.real(name + ".noise") : at::empty({0}, at::kDouble);
   std::int64_t call = 0;
   const Denoiser stored = [&](const Tensor& z, double sigma) {
-    const double time = path->time(sigma);
-    return path->scale(time) * z - time * outputs[call++];
+    const double time = schedule->time(sigma);
+    return schedule->scale(time) * z - time * outputs[call++];
   };
   for (const auto& [label, D] :
        {std::pair{"stored outputs", stored}, std::pair{"mixture", Mixture::from(golden).denoiser()}}) {
     const auto trace = std::make_shared<std::vector<Evaluation>>();
     ReplayedNoise noise(draws);
     const Tensor last = made(make_sampler, stochastic ? "{type: ddim, renoise: true}" : "{type: euler}")(
-        recorded(D, trace), *path, grid, samples[0], noise);
+        recorded(D, trace), *schedule, grid, samples[0], noise);
     std::vector<Tensor> states;
-    for (std::size_t i = 0; i < trace->size(); ++i) states.push_back(path->scale(grid.t[i]) * (*trace)[i].z);
+    for (std::size_t i = 0; i < trace->size(); ++i) states.push_back(schedule->scale(grid.t[i]) * (*trace)[i].z);
     states.push_back(last);
     golden.check_max_of(name + ", " + label, at::stack(states), samples, kSinglePrecision);
     golden.check(name + ": draws", noise.used() == std::max<std::int64_t>(draws.size(0) - 1, 0));

@@ -65,7 +65,7 @@ double setting(const Settings& settings, const std::string& key, double usual) {
 }
 
 struct Run {
-  std::unique_ptr<NoiseSchedule> path;
+  std::unique_ptr<NoiseSchedule> schedule;
   TimeGrid grid;
   Sampler sampler;
   double lift = 0.0;  // deviation of the noise that the reference adds by rounding
@@ -78,8 +78,8 @@ void check_run(Golden& golden, const std::string& name, const Run& run, double t
   const double t = run.grid.t.front();
   const bool draws = golden.has(name + ".noise");
   ReplayedNoise noise(draws ? golden.real(name + ".noise") : at::empty({0}, at::kDouble));
-  const Tensor x =
-      run.sampler(D, *run.path, run.grid, run.path->scale(t) * run.path->sigma(t) * golden.real("latents"), noise);
+  const Tensor x = run.sampler(D, *run.schedule, run.grid,
+                               run.schedule->scale(t) * run.schedule->sigma(t) * golden.real("latents"), noise);
 
   golden.check_each(name + ".out", x, 0.0,
                     tolerance * golden.real(name + ".out").abs().max().item<double>() + run.lift);
@@ -113,12 +113,12 @@ Run edm_run(Golden& golden, const std::string& name) {
   Settings settings = words_and_numbers(golden.settings().at(name));
   const double low = std::min(setting(settings, "sigma_min", 0.002), 0.002),
                high = std::max(setting(settings, "sigma_max", 80), 80.0);
-  auto path = schedule("{type: edm, sigma_min: " + number_text(low) + ", sigma_max: " + number_text(high) + "}");
+  auto schedule = schedule_of("{type: edm, sigma_min: " + number_text(low) + ", sigma_max: " + number_text(high) + "}");
   Interval network{0.0, 1e300};
   if (name.starts_with("round_iddpm")) {
     const std::vector<double> levels = network_levels();
     network = {levels.front(), levels.back()};
-    path = snapped(std::move(path), levels);
+    schedule = snapped(std::move(schedule), levels);
   }
   const std::string grid =
       "{type: karras" +
@@ -129,8 +129,8 @@ Run edm_run(Golden& golden, const std::string& name) {
       take(settings, {{"S_churn", "S_churn"}, {"S_min", "S_min"}, {"S_max", "S_max"}, {"S_noise", "S_noise"}}) + "}";
   require(settings.empty(), "golden {}: case {} has the unknown setting '{}'", golden.name(), name,
           settings.empty() ? "" : settings.begin()->first);
-  TimeGrid times = made(make_grid, grid, *path, network);
-  return {std::move(path), times, made(make_sampler, sampler)};
+  TimeGrid times = made(make_grid, grid, *schedule, network);
+  return {std::move(schedule), times, made(make_sampler, sampler)};
 }
 
 // The nodes of the reference's grid: each σ that it evaluates at, once.
@@ -144,14 +144,14 @@ std::vector<double> nodes(Golden& golden, const std::string& name) {
 // The reference makes ᾱ of the levels in float32: they are that uncertain, most where u is small.
 // Ours are compared within that; the solver runs on the reference's, so that it is held to its own
 // tolerance.
-TimeGrid iddpm_grid(Golden& golden, const std::string& name, const NoiseSchedule& path, const TimeGrid& ours) {
+TimeGrid iddpm_grid(Golden& golden, const std::string& name, const NoiseSchedule& schedule, const TimeGrid& ours) {
   const std::vector<double> theirs = nodes(golden, name);
   golden.check(name + " levels", ours.t.size() == theirs.size());
   TimeGrid out;
   for (std::size_t i = 0; i < std::min(ours.t.size(), theirs.size()); ++i) {
     const double allowed = 16 * std::ldexp(1.0, -24) * (theirs[i] + 1 / theirs[i]);
-    golden.check(name + " level " + std::to_string(i), std::abs(path.sigma(ours.t[i]) - theirs[i]) <= allowed);
-    out.t.push_back(path.time(theirs[i]));
+    golden.check(name + " level " + std::to_string(i), std::abs(schedule.sigma(ours.t[i]) - theirs[i]) <= allowed);
+    out.t.push_back(schedule.time(theirs[i]));
   }
   return out;
 }
@@ -173,8 +173,8 @@ Run ablation_run(Golden& golden, const std::string& name, Settings settings) {
   const Interval usual = published_sigmas(grid_name, std::stod(epsilon_s));
   const std::string range = ", sigma_min: " + taken_word(settings, "sigma_min", number_text(usual.low)) +
                             ", sigma_max: " + taken_word(settings, "sigma_max", number_text(usual.high));
-  auto path = schedule("{type: " + schedules.at(schedule_name) + ", scale: " + scales.at(scaling) + range +
-                       (schedule_name == "vp" ? ", t_min: " + epsilon_s : "") + "}");
+  auto schedule = schedule_of("{type: " + schedules.at(schedule_name) + ", scale: " + scales.at(scaling) + range +
+                              (schedule_name == "vp" ? ", t_min: " + epsilon_s : "") + "}");
 
   std::string grid = "{type: " + grid_name + range + take(settings, {{"steps", "num_steps"}});
   if (discretization == "vp") grid += ", epsilon_s: " + epsilon_s;
@@ -189,13 +189,13 @@ Run ablation_run(Golden& golden, const std::string& name, Settings settings) {
   for (const char* key : {"M", "C_1", "C_2", "rho", "alpha"}) settings.erase(key);
   require(settings.empty(), "golden {}: case {} has the unknown setting '{}'", golden.name(), name,
           settings.empty() ? "" : settings.begin()->first);
-  TimeGrid times = made(make_grid, grid + "}", *path, Interval{0.0, 1e300});
-  if (discretization == "iddpm") times = iddpm_grid(golden, name, *path, times);
+  TimeGrid times = made(make_grid, grid + "}", *schedule, Interval{0.0, 1e300});
+  if (discretization == "iddpm") times = iddpm_grid(golden, name, *schedule, times);
   // Its lift of x by s·√(σ̂² - σ²)·n is not 0 without churn, since σ̂ = σ(σ⁻¹(σ)) is some ulps from
   // σ; sσ ≤ 1 here.
   const double lift =
       schedule_name == "vp" && scaling == "vp" ? 4 * std::sqrt(std::numeric_limits<double>::epsilon()) : 0.0;
-  return {std::move(path), times, made(make_sampler, sampler + "}"), lift};
+  return {std::move(schedule), times, made(make_sampler, sampler + "}"), lift};
 }
 
 }  // namespace

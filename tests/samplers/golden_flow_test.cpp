@@ -20,7 +20,7 @@ namespace edmund::testing {
 namespace {
 
 std::unique_ptr<NoiseSchedule> flow(double low, double high) {
-  return schedule("{type: flow, t_min: " + number_text(low) + ", t_max: " + number_text(high) + "}");
+  return schedule_of("{type: flow, t_min: " + number_text(low) + ", t_max: " + number_text(high) + "}");
 }
 
 // The reference hands its denoiser σ in float32.
@@ -29,17 +29,17 @@ Denoiser single_sigma(Denoiser D) {
 }
 
 void check_pairs(Golden& golden) {
-  const auto path = flow(1e-9, 1 - 1e-9);
+  const auto schedule = flow(1e-9, 1 - 1e-9);
   const Denoiser D = single_sigma(Mixture::from(golden).denoiser());
   const Tensor x0 = golden.real("pair.x0"), eps = golden.real("pair.eps"), x_t = golden.real("pair.x_t");
   std::vector<Tensor> x, target, exact;
   std::int64_t i = 0;
   for (const double t : golden.reals("pair.t")) {
-    const double s = path->scale(t), sigma = path->sigma(t), s_rate = path->scale_rate(t);
+    const double s = schedule->scale(t), sigma = schedule->sigma(t), s_rate = schedule->scale_rate(t);
     x.push_back(s * (x0[i] + sigma * eps[i]));
     // d/dt of the line above
-    target.push_back(s_rate * x0[i] + (s_rate * sigma + s * path->sigma_rate(t)) * eps[i]);
-    exact.push_back(Tensor(velocity(D, *path, x_t.slice(0, i, i + 1), t))[0]);
+    target.push_back(s_rate * x0[i] + (s_rate * sigma + s * schedule->sigma_rate(t)) * eps[i]);
+    exact.push_back(Tensor(velocity(D, *schedule, x_t.slice(0, i, i + 1), t))[0]);
     ++i;
   }
   golden.check_max("pair.x_t", at::stack(x), 1e-9);
@@ -50,18 +50,18 @@ void check_pairs(Golden& golden) {
 // All N + 1 states of `sampler` on N uniform steps.
 void check_states(Golden& golden, const std::string& name, const std::string& sampler, std::int64_t N) {
   const auto ends = golden.reals("sample.t_start_end");
-  const auto path = flow(ends[1], ends[0]);
+  const auto schedule = flow(ends[1], ends[0]);
   TimeGrid grid;
   for (std::int64_t i = 0; i <= N; ++i)
     grid.t.push_back(std::lerp(ends[0], ends[1], static_cast<double>(i) / static_cast<double>(N)));
   const auto trace = std::make_shared<std::vector<Evaluation>>();
   NoNoise noise;
   const Tensor last = made(make_sampler, "{type: " + sampler + ", final: none}")(
-      recorded(single_sigma(Mixture::from(golden).denoiser()), trace), *path, grid, golden.real("sample.z"), noise);
+      recorded(single_sigma(Mixture::from(golden).denoiser()), trace), *schedule, grid, golden.real("sample.z"), noise);
   const std::size_t evaluations = sampler == "heun" ? 2 : 1;
   std::vector<Tensor> states;
   for (std::size_t i = 0; i < trace->size(); i += evaluations)
-    states.push_back(path->scale(grid.t[i / evaluations]) * (*trace)[i].z);
+    states.push_back(schedule->scale(grid.t[i / evaluations]) * (*trace)[i].z);
   states.push_back(last);
   golden.check_max(name, at::stack(states), 1e-9);
 }
@@ -87,9 +87,9 @@ TEST_CASE("flow is rectified flow, with time running from noise to data", "[gold
                       golden.check_each(name, times, 1e-9);
                     }
                     const auto ends = golden.reals("sample.t_start_end");
-                    const auto path = flow(ends[1], ends[0]);
-                    const Tensor exact = integrated(Mixture::from(golden).denoiser(), *path, golden.real("sample.z"),
-                                                    path->times(), 1200);
+                    const auto schedule = flow(ends[1], ends[0]);
+                    const Tensor exact = integrated(Mixture::from(golden).denoiser(), *schedule,
+                                                    golden.real("sample.z"), schedule->times(), 1200);
                     golden.check_max("sample.exact", exact, 1e-9);
                     golden.check_max("sample.rk45", exact, 1e-3);
                   },

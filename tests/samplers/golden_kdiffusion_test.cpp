@@ -90,20 +90,20 @@ void check_case(Golden& golden, const Case& run) {
   std::vector<double> sigmas = golden.reals("sigmas");
   require(sigmas.back() == 0.0, "golden {}: the grid does not end with 0", golden.name());
   sigmas.pop_back();  // `final` is the step to 0
-  const auto path = schedule("{type: edm}");
+  const auto schedule = schedule_of("{type: edm}");
   TimeGrid grid{sigmas};
   if (fast) {
     const std::string ends =
         ", sigma_max: " + number_text(sigmas.front()) + ", sigma_min: " + number_text(sigmas.back());
-    grid = made(make_grid, "{type: log_snr, steps: " + std::to_string(run.n / 3 + 2) + ends + "}", *path,
+    grid = made(make_grid, "{type: log_snr, steps: " + std::to_string(run.n / 3 + 2) + ends + "}", *schedule,
                 Interval{0.0, 1e300});
   }
 
   const bool draws = golden.has(run.name + ".noise");
   ReplayedNoise noise(draws ? golden.real(run.name + ".noise") : at::empty({0}, at::kDouble));
   const auto trace = std::make_shared<std::vector<Evaluation>>();
-  const Tensor x = made(make_sampler, sampler_of(run))(recorded(Mixture::from(golden).denoiser(), trace), *path, grid,
-                                                       golden.real("x_init"), noise);
+  const Tensor x = made(make_sampler, sampler_of(run))(recorded(Mixture::from(golden).denoiser(), trace), *schedule,
+                                                       grid, golden.real("x_init"), noise);
   golden.check_max(run.name + ".out", x, tolerance);
   golden.check(run.name + ": every draw is used", !draws || noise.used() == golden.use(run.name + ".noise").size(0));
   if (fast) golden.check(run.name + ": evaluations", std::ssize(*trace) == run.n);

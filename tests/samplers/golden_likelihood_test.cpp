@@ -24,40 +24,40 @@ std::unique_ptr<NoiseSchedule> schedule_of(Golden& golden, const std::string& sd
   const auto value = [&](const std::string& name) {
     return name + ": " + number_text(number_in(text, name + " ([-+.0-9e]+)"));
   };
-  if (sde == "ve") return schedule("{type: ve, " + value("sigma_min") + ", " + value("sigma_max") + "}");
+  if (sde == "ve") return schedule_of("{type: ve, " + value("sigma_min") + ", " + value("sigma_max") + "}");
   const std::string type = sde == "vp" ? "vp" : sde == "subvp" ? "sub_vp" : sde;
-  return schedule("{type: " + type + ", " + value("beta_min") + ", " + value("beta_max") +
-                  ", t_min: " + number_text(golden.settings().at("eps").get<double>()) + "}");
+  return schedule_of("{type: " + type + ", " + value("beta_min") + ", " + value("beta_max") +
+                     ", t_min: " + number_text(golden.settings().at("eps").get<double>()) + "}");
 }
 
 // One isotropic Gaussian. The reference integrates x from the data itself at t = eps, without the
 // scale s(eps) of the first state.
 void check_gaussian(Golden& golden, const std::string& sde) {
-  const auto path = schedule_of(golden, sde);
+  const auto schedule = schedule_of(golden, sde);
   const TimeGrid grid{{1.0, golden.settings().at("eps").get<double>()}};
   const Tensor x = golden.real("data"), mean = golden.real("gauss.mean");
-  const double std = golden.number("gauss.std"), s = path->scale(grid.t.back());
+  const double std = golden.number("gauss.std"), s = schedule->scale(grid.t.back());
   const Mixture mixture{mean.reshape({1, -1}), at::full({1}, std, mean.options()), at::ones({1}, mean.options())};
   const std::int64_t n = x[0].numel();
   // Prior of the reference: σ_max on ve, 1 on the others, whatever s·σ is.
-  const double prior = sde == "ve" ? path->sigma(1.0) : 1.0;
+  const double prior = sde == "ve" ? schedule->sigma(1.0) : 1.0;
   const auto bits = [&](const Likelihood& found, double offset) {
     return bits_per_dimension(found.log_density - static_cast<double>(n) * std::log(s), n, offset);
   };
   NoNoise none;
   const Likelihood tight = log_likelihood(
-      mixture.denoiser(), *path, grid, x / s, none,
+      mixture.denoiser(), *schedule, grid, x / s, none,
       {.trace = Trace::kExact, .adaptive = Tolerance{.relative = 1e-11, .absolute = 1e-11}, .prior_std = prior});
   // The Jacobian is a multiple of 1, so that any Rademacher probe gives the trace.
   PhiloxNoise probes(0, {0, 1, 2, 3}, at::kDouble, at::kCPU, Stream::kProbe);
   const Tolerance loose{.relative = golden.settings().at("rtol").get<double>(),
                         .absolute = golden.settings().at("atol").get<double>()};
-  const Likelihood same = log_likelihood(mixture.denoiser(), *path, grid, x / s, probes,
+  const Likelihood same = log_likelihood(mixture.denoiser(), *schedule, grid, x / s, probes,
                                          {.trace = Trace::kRademacher, .adaptive = loose, .prior_std = prior});
   golden.check_max(sde + ".centered.z_exact", tight.latent, 1e-8);
 
   // The density of the data itself: no prior mismatch to speak of and σ → 0.
-  const auto wide = schedule("{type: edm, sigma_min: 1e-4, sigma_max: 1e4}");
+  const auto wide = schedule_of("{type: edm, sigma_min: 1e-4, sigma_max: 1e4}");
   const Likelihood exact =
       log_likelihood(mixture.denoiser(), *wide, {{1e4, 1e-4}}, x, none,
                      {.trace = Trace::kExact, .adaptive = Tolerance{.relative = 1e-10, .absolute = 1e-10}});
@@ -73,10 +73,10 @@ void check_gaussian(Golden& golden, const std::string& sde) {
     // The reference solves the whole batch as one row, with the integral of the divergence (here in
     // closed form) behind all images.
     const Slope coupled = [&](double t, const Tensor& y) {
-      const Tensor v = velocity(mixture.denoiser(), *path, y.narrow(1, 0, x.numel()).reshape(x.sizes()), t);
-      const double sigma = path->sigma(t), growth = path->sigma_rate(t) / sigma;
+      const Tensor v = velocity(mixture.denoiser(), *schedule, y.narrow(1, 0, x.numel()).reshape(x.sizes()), t);
+      const double sigma = schedule->sigma(t), growth = schedule->sigma_rate(t) / sigma;
       const double gain = std * std / (std * std + sigma * sigma);
-      const double rate = static_cast<double>(n) * (path->scale_rate(t) / path->scale(t) + growth * (1 - gain));
+      const double rate = static_cast<double>(n) * (schedule->scale_rate(t) / schedule->scale(t) + growth * (1 - gain));
       return at::cat({v.reshape({1, -1}), at::full({1, x.size(0)}, rate, v.options())}, 1);
     };
     const Tensor y0 = at::cat({x.reshape({1, -1}), at::zeros({1, x.size(0)}, x.options())}, 1);
@@ -91,13 +91,14 @@ void check_mixture(Golden& golden) {
   const auto text = golden.settings().at("sigmas").get<std::string>();
   const double low = number_in(text, R"(get_sigmas_karras\(\d+, ([.0-9]+))"),
                high = number_in(text, R"(get_sigmas_karras\(\d+, [.0-9]+, ([.0-9]+))");
-  const auto path = schedule("{type: edm, sigma_min: " + number_text(low) + ", sigma_max: " + number_text(high) + "}");
+  const auto schedule =
+      schedule_of("{type: edm, sigma_min: " + number_text(low) + ", sigma_max: " + number_text(high) + "}");
   const Mixture mixture = Mixture::from(golden);
   const Tensor x = golden.real("log_likelihood.x");
   const Tolerance tight{.relative = 1e-11, .absolute = 1e-11};
 
   ReplayedNoise probe(golden.real("log_likelihood.rademacher").unsqueeze(0));
-  const Likelihood estimate = log_likelihood(mixture.denoiser(), *path, {{high, low}}, x, probe,
+  const Likelihood estimate = log_likelihood(mixture.denoiser(), *schedule, {{high, low}}, x, probe,
                                              {.trace = Trace::kRademacher, .adaptive = tight});
   // The reference's own solver (dopri5) is held to 1e-4 a step; its steps end where an
   // interpolation does.
@@ -105,8 +106,8 @@ void check_mixture(Golden& golden) {
 
   // With the exact trace and the true density of the latent in place of the prior.
   NoNoise none;
-  const Likelihood exact =
-      log_likelihood(mixture.denoiser(), *path, {{high, low}}, x, none, {.trace = Trace::kExact, .adaptive = tight});
+  const Likelihood exact = log_likelihood(mixture.denoiser(), *schedule, {{high, low}}, x, none,
+                                          {.trace = Trace::kExact, .adaptive = tight});
   const Tensor prior = Mixture::gaussian(0, high, x[0].numel()).log_density(exact.latent.cpu(), 0.0).to(x.device());
   golden.check_max("log_likelihood.exact_log_density_at_sigma_min",
                    exact.log_density - prior + mixture.log_density(exact.latent, high), 1e-8);

@@ -31,18 +31,18 @@ struct Config {
   }
   bool to_zero() const { return final_sigmas_type == "zero"; }
 
-  TimeGrid grid(const NoiseSchedule& path) const {
+  TimeGrid grid(const NoiseSchedule& schedule) const {
     const std::int64_t n = num_inference_steps;
     if (use_karras_sigmas || use_lu_lambdas) {
       require(to_zero(), "golden: a grid down to sigma_min that ends there already");
       return made(make_grid,
                   std::string("{type: ") + (use_karras_sigmas ? "karras" : "log_snr") +
-                      ", steps: " + std::to_string(n) + ", sigma_min: " + number_text(path.sigmas().low) +
-                      ", sigma_max: " + number_text(path.sigmas().high) + "}",
-                  path, Interval{0.0, 1e300});
+                      ", steps: " + std::to_string(n) + ", sigma_min: " + number_text(schedule.sigmas().low) +
+                      ", sigma_max: " + number_text(schedule.sigmas().high) + "}",
+                  schedule, Interval{0.0, 1e300});
     }
     // All but `trailing` choose one point more than steps and leave the last one out.
-    TimeGrid grid = native(path, timestep_spacing == "trailing" ? n : n + 1, timestep_spacing, steps_offset);
+    TimeGrid grid = native(schedule, timestep_spacing == "trailing" ? n : n + 1, timestep_spacing, steps_offset);
     if (timestep_spacing != "trailing") grid.t.pop_back();
     if (!to_zero()) grid.t.push_back(1.0);
     return grid;
@@ -87,19 +87,20 @@ Config unipc(const nlohmann::json& settings) {
 
 void check_case(Golden& golden, const std::string& name, const Config& config) {
   const auto path = config.table.path();
-  const TimeGrid grid = config.grid(*path);
+  const TimeGrid grid = config.grid(*schedule);
   config.table.check(golden, name);
 
   // σ from ᾱ in single precision: 1 - ᾱ has lost up to 4 digits at the clean end.
   std::vector<double> sigmas;
-  for (const double t : grid.t) sigmas.push_back(path->sigma(t));
+  for (const double t : grid.t) sigmas.push_back(schedule->sigma(t));
   if (config.to_zero()) sigmas.push_back(0.0);
   golden.check_each(name + ".sigmas", sigmas, 3e-4);
   // Timesteps count from 0 and are whole, also where σ lies between two entries.
   const auto timesteps = golden.reals(name + ".timesteps");
   golden.check(name + ": one timestep a step", std::ssize(timesteps) == config.num_inference_steps);
   for (std::size_t i = 0; i < timesteps.size(); ++i)
-    golden.check(name + " timestep " + std::to_string(i), std::abs(path->time(sigmas[i]) - 1 - timesteps[i]) <= 0.501);
+    golden.check(name + " timestep " + std::to_string(i),
+                 std::abs(schedule->time(sigmas[i]) - 1 - timesteps[i]) <= 0.501);
 
   const Tensor samples = golden.real(name + ".samples"), outputs = golden.real(name + ".model_outputs");
   const Tensor draws = golden.has(name + ".noise") ? golden.real(name + ".noise") : at::empty({0}, at::kDouble);
@@ -113,9 +114,9 @@ void check_case(Golden& golden, const std::string& name, const Config& config) {
     ReplayedNoise noise(draws);
     const Sampler sampler =
         made(make_sampler, config.sampler + ", final: " + (config.to_zero() ? "denoise}" : "none}"));
-    const Tensor last = sampler(recorded(D, trace), *path, grid, samples[0], noise);
+    const Tensor last = sampler(recorded(D, trace), *schedule, grid, samples[0], noise);
     std::vector<Tensor> states;
-    for (std::size_t i = 0; i < trace->size(); ++i) states.push_back(path->scale(grid.t[i]) * (*trace)[i].z);
+    for (std::size_t i = 0; i < trace->size(); ++i) states.push_back(schedule->scale(grid.t[i]) * (*trace)[i].z);
     states.push_back(last);
     golden.check_max_of(name + ", " + label, at::stack(states), samples, 1e-4);
     // The reference draws for the step to σ = 0 too, and multiplies by 0.

@@ -52,14 +52,14 @@ struct Run {
     golden.check(name + ": draws", draws == golden.use(name + ".noise").size(0) - 1);
   }
 
-  // Steps from entry to entry of the discretization, with the score of the continuous path at the
+  // Steps from entry to entry of the discretization, with the score of the continuous schedule at the
   // times of the reference.
   void discrete() const {
-    const auto path = sde.discrete(N), continuous = sde.continuous(1e-6);
+    const auto schedule = sde.discrete(N), continuous = sde.continuous(1e-6);
     const Mixture mixture = Mixture::from(golden);
     std::int64_t calls = 0;
     const Denoiser D = [&](const Tensor& z, double sigma) {
-      const double t = time(calls++ / evaluations_a_time()), s = path->scale(path->time(sigma)),
+      const double t = time(calls++ / evaluations_a_time()), s = schedule->scale(schedule->time(sigma)),
                    a = continuous->scale(t);
       return z + (sigma * sigma * s) * (mixture.score(s * z / a, continuous->sigma(t)) / a);
     };
@@ -73,7 +73,7 @@ struct Run {
                                 ", corrector: " + corrector + ", snr: " + number_text(snr) +
                                 ", corrector_steps: " + std::to_string(corrector_steps) + "}";
     ReplayedNoise noise(golden.real(name + ".noise"));
-    const Tensor x = made(make_sampler, sampler)(D, *path, grid, prior(), noise);
+    const Tensor x = made(make_sampler, sampler)(D, *schedule, grid, prior(), noise);
     check(x, calls, noise.used());
   }
 
@@ -81,7 +81,7 @@ struct Run {
   // last one, without noise, ends beyond t = 0, which reverse_sde does not notice.
   void euler_maruyama() const {
     require(corrector == "none", "golden {}: {} is not served", golden.name(), name);
-    const auto path = sde.continuous(1e-6);
+    const auto schedule = sde.continuous(1e-6);
     const auto calls = std::make_shared<std::int64_t>(0);
     const Denoiser D = counted(Mixture::from(golden).denoiser(), calls);
     const Tensor draws = golden.real(name + ".noise");
@@ -91,8 +91,8 @@ struct Run {
       const TimeGrid step{{time(i), time(i) - 1 / static_cast<double>(N)}};
       x = i + 1 < N ? made(make_sampler,
                            "{type: predictor_corrector, predictor: euler_maruyama, corrector: none, final: none}")(
-                          D, *path, step, x, noise)
-                    : made(make_sampler, "{type: reverse_sde, final: none}")(D, *path, step, x, none);
+                          D, *schedule, step, x, noise)
+                    : made(make_sampler, "{type: reverse_sde, final: none}")(D, *schedule, step, x, none);
     }
     check(x, *calls, noise.used());
   }
@@ -101,9 +101,9 @@ struct Run {
 void check_ode(Golden& golden, const std::string& key) {
   const Sde sde(golden, key);
   const double eps = number_in(golden.settings().at("ode").get<std::string>(), R"(eps ([0-9][-+.e0-9]*))");
-  const auto path = sde.continuous(0.5 * eps);
+  const auto schedule = sde.continuous(0.5 * eps);
   const Tensor x =
-      integrated(Mixture::from(golden).denoiser(), *path, golden.real(key + ".ode_rk45.z"), {eps, 1.0}, 300);
+      integrated(Mixture::from(golden).denoiser(), *schedule, golden.real(key + ".ode_rk45.z"), {eps, 1.0}, 300);
   golden.check_max(key + ".ode_exact.out", x, 1e-6);
   golden.check_max(key + ".ode_rk45.out", x, 2e-3);
 }

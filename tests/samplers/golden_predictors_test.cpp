@@ -24,13 +24,13 @@ struct Update {
   double t;
   std::int64_t N;
 
-  Tensor run(const std::string& sampler, const NoiseSchedule& path, const TimeGrid& grid, bool with_noise) const {
+  Tensor run(const std::string& sampler, const NoiseSchedule& schedule, const TimeGrid& grid, bool with_noise) const {
     const Tensor x = golden.real(prefix + "x"), draw = golden.real(prefix + "noise"),
                  score = golden.real(prefix + "score");
-    const double s = path.scale(grid.t.front());
+    const double s = schedule.scale(grid.t.front());
     const Denoiser D = [&](const Tensor& z, double sigma) { return z + (sigma * sigma * s) * score; };
     ReplayedNoise noise((with_noise ? draw : at::zeros_like(draw)).unsqueeze(0));
-    return made(make_sampler, sampler)(D, path, grid, x, noise);
+    return made(make_sampler, sampler)(D, schedule, grid, x, noise);
   }
 
   void check(const std::string& predictor, const Tensor& x, const Tensor& mean) const {
@@ -39,10 +39,10 @@ struct Update {
   }
 
   void euler_maruyama(const std::string& name, double lambda) const {
-    const auto path = sde.continuous(1e-6);
+    const auto schedule = sde.continuous(1e-6);
     const TimeGrid grid{{t, t - 1 / static_cast<double>(N)}};
     const std::string sampler = "{type: reverse_sde, final: none, lambda: " + number_text(lambda) + "}";
-    check(name, run(sampler, *path, grid, true), run(sampler, *path, grid, false));
+    check(name, run(sampler, *schedule, grid, true), run(sampler, *schedule, grid, false));
   }
 
   // From table entry k to k - 1 (counted from 0; the clean image is below 0).
@@ -50,16 +50,16 @@ struct Update {
     require(sde.name != "subvp", "golden {}: sub-VP has no ancestral sampling", golden.name());
     const bool vp = sde.name == "vp";
     const std::int64_t k = table_index(t, N);
-    const auto path = sde.discrete(N);
+    const auto schedule = sde.discrete(N);
     const auto entry = [&](std::int64_t i) { return sde.entry(i, N); };
     const std::string sampler = std::string("{type: ancestral, variance: ") + (vp ? "beta" : "posterior") +
                                 ", final: " + (k > 0 ? "none" : "denoise") + "}";
     const TimeGrid grid = k > 0 ? TimeGrid{{entry(k), entry(k - 1)}} : TimeGrid{{entry(k)}};
-    const Tensor mean = run(sampler, *path, grid, false);
+    const Tensor mean = run(sampler, *schedule, grid, false);
     // The reference adds the noise of VP's last step too.
-    const double last = vp ? transition_std(*path, entry(0), 0.0) : 0.0;
-    check("ancestral_sampling", k > 0 ? run(sampler, *path, grid, true) : mean + last * golden.real(prefix + "noise"),
-          mean);
+    const double last = vp ? transition_std(*schedule, entry(0), 0.0) : 0.0;
+    check("ancestral_sampling",
+          k > 0 ? run(sampler, *schedule, grid, true) : mean + last * golden.real(prefix + "noise"), mean);
   }
 
   // From table entry k to k - 1, or to the clean image. Sub-VP's step is discretized as
@@ -67,15 +67,15 @@ struct Update {
   void reverse_diffusion(const std::string& name, bool probability_flow) const {
     if (sde.name == "subvp") return euler_maruyama(name, probability_flow ? 0.0 : 1.0);
     const std::int64_t k = table_index(t, N);
-    const auto path = sde.discrete(N);
+    const auto schedule = sde.discrete(N);
     const std::string sampler = std::string("{type: predictor_corrector, corrector: none, final: ") +
                                 (k > 0 ? "none" : "predictor") +
                                 ", probability_flow: " + (probability_flow ? "true}" : "false}");
     const TimeGrid grid = k > 0 ? TimeGrid{{sde.entry(k, N), sde.entry(k - 1, N)}} : TimeGrid{{sde.entry(k, N)}};
-    const Tensor mean = run(sampler, *path, grid, false);
+    const Tensor mean = run(sampler, *schedule, grid, false);
     // The reference adds the noise of the last step too.
-    const double last = probability_flow ? 0.0 : transition_std(*path, sde.entry(0, N), 0.0);
-    check(name, k > 0 ? run(sampler, *path, grid, true) : mean + last * golden.real(prefix + "noise"), mean);
+    const double last = probability_flow ? 0.0 : transition_std(*schedule, sde.entry(0, N), 0.0);
+    check(name, k > 0 ? run(sampler, *schedule, grid, true) : mean + last * golden.real(prefix + "noise"), mean);
   }
 
   // Corrector steps at t, before a step of table entry k: `name` is KIND_snrSNR_nSTEPS.
@@ -83,11 +83,11 @@ struct Update {
     std::smatch m;
     require(sde.name != "subvp" && std::regex_match(name, m, std::regex(R"((langevin|ald)_snr([0-9.]+)_n([0-9]+))")),
             "golden {}: unknown corrector {} of {}", golden.name(), name, sde.name);
-    const auto path = sde.continuous(1e-6);
+    const auto schedule = sde.continuous(1e-6);
     // The step that follows keeps 1 - β of the signal's square: to the time at which s is that much
     // larger.
-    const double s = path->scale(t), s_u = s / std::sqrt(1 - sde.beta(table_index(t, N), N));
-    const double u = sde.name == "ve" ? 0.5 * t : path->time(std::sqrt(1 / (s_u * s_u) - 1));
+    const double s = schedule->scale(t), s_u = s / std::sqrt(1 - sde.beta(table_index(t, N), N));
+    const double u = sde.name == "ve" ? 0.5 * t : schedule->time(std::sqrt(1 / (s_u * s_u) - 1));
     const std::string sampler =
         "{type: predictor_corrector, predictor: none, norms: batch, final: none, corrector: " + m[1].str() +
         ", snr: " + m[2].str() + ", corrector_steps: " + m[3].str() + "}";
@@ -96,8 +96,8 @@ struct Update {
       Tensor all = draws.clone();
       all[-1].mul_(sign);
       ReplayedNoise noise(all);
-      return made(make_sampler, sampler)(Mixture::from(golden).denoiser(), *path, {{t, u}}, golden.real(prefix + "x"),
-                                         noise);
+      return made(make_sampler, sampler)(Mixture::from(golden).denoiser(), *schedule, {{t, u}},
+                                         golden.real(prefix + "x"), noise);
     };
     // The last step's size depends on its draw by the norm, which a change of sign keeps: half-way
     // lies the mean.
@@ -106,8 +106,8 @@ struct Update {
   }
 
   void check_score() const {
-    const auto path = sde.continuous(1e-6);
-    const double s = path->scale(t), sigma = path->sigma(t);
+    const auto schedule = sde.continuous(1e-6);
+    const double s = schedule->scale(t), sigma = schedule->sigma(t);
     // The states of all times are one draw, as wide as data of variance ½ is there.
     golden.check_max(prefix + "x", s * std::sqrt(0.5 + sigma * sigma) * golden.real("x"), 2e-5);
     golden.check_max(prefix + "score", Mixture::from(golden).score(golden.real(prefix + "x") / s, sigma) / s, 2e-5);

@@ -56,16 +56,16 @@ Sampler sampler_of(const Config& config, bool ddim, const char* last) {
 
 // The scheduler's step from sample i, entry `from` to entry `to` of the table (counted from 1; 0:
 // clean image).
-Tensor stepped(const Config& config, bool ddim, const NoiseSchedule& path, Denoiser D, const Tensor& x, double from,
+Tensor stepped(const Config& config, bool ddim, const NoiseSchedule& schedule, Denoiser D, const Tensor& x, double from,
                double to, const Tensor& draw) {
   ReplayedNoise noise(draw.unsqueeze(0));
   const double r = config.clip_sample_range;
   if (config.clip_sample && (!ddim || config.use_clipped_model_output)) D = clipped(std::move(D), {-r, r});
-  if (to > 0) return sampler_of(config, ddim, "none")(D, path, {{from, to}}, x, noise);
-  const Tensor clean = sampler_of(config, ddim, "denoise")(D, path, {{from}}, x, noise);
+  if (to > 0) return sampler_of(config, ddim, "none")(D, schedule, {{from, to}}, x, noise);
+  const Tensor clean = sampler_of(config, ddim, "denoise")(D, schedule, {{from}}, x, noise);
   // The reference omits the noise of the last step only where that step starts at the first entry.
   if (ddim || from == 1 || config.variance_type != "fixed_large") return clean;
-  return clean + transition_std(path, from, 0.0) * draw;
+  return clean + transition_std(schedule, from, 0.0) * draw;
 }
 
 void check_case(Golden& golden, const std::string& name, bool ddim) {
@@ -74,7 +74,7 @@ void check_case(Golden& golden, const std::string& name, bool ddim) {
   const auto timesteps = golden.reals(name + ".timesteps");
   config.table.check(golden, name);
 
-  const TimeGrid grid = native(*path, config.num_inference_steps, config.timestep_spacing, config.steps_offset);
+  const TimeGrid grid = native(*schedule, config.num_inference_steps, config.timestep_spacing, config.steps_offset);
   std::vector<double> ours;
   for (const double t : grid.t) ours.push_back(t - 1);  // the reference counts from 0
   golden.check_each(name + ".timesteps", ours, 0.0);
@@ -96,9 +96,9 @@ void check_case(Golden& golden, const std::string& name, bool ddim) {
       return predicted(config.prediction_type, z, sigma, outputs[i]);
     };
     const std::string label = name + " step " + std::to_string(i);
-    golden.check_max_of(label + ", stored output", stepped(config, ddim, *path, stored, x, from, to, n), samples[i + 1],
-                        1e-4);
-    golden.check_max_of(label + ", mixture", stepped(config, ddim, *path, mixture.denoiser(), x, from, to, n),
+    golden.check_max_of(label + ", stored output", stepped(config, ddim, *schedule, stored, x, from, to, n),
+                        samples[i + 1], 1e-4);
+    golden.check_max_of(label + ", mixture", stepped(config, ddim, *schedule, mixture.denoiser(), x, from, to, n),
                         samples[i + 1], 1e-4);
   }
   golden.check(name + ": every draw belongs to a step", draw == draws.size(0));

@@ -17,19 +17,19 @@ TEST_CASE("Langevin steps leave the distribution at a time as it is", "[samplers
   std::vector<std::int64_t> images(n);
   std::iota(images.begin(), images.end(), 0);
   for (const auto& entry : schedule_table()) {
-    const auto path = schedule("{type: " + std::string(entry.name) + "}");
+    const auto schedule = schedule_of("{type: " + std::string(entry.name) + "}");
     std::vector<std::string> correctors{"langevin"};
     if (entry.name == "vp") correctors = {"langevin", "langevin, norms: batch", "ald"};
     for (const auto& corrector : correctors) {
       INFO(corrector << " on " << entry.name);
-      const double t = path->time(1.0), u = path->time(0.99), s = path->scale(t);
+      const double t = schedule->time(1.0), u = schedule->time(0.99), s = schedule->scale(t);
       PhiloxNoise noise(7, images, at::kDouble, at::kCPU);
       const double spread = std::sqrt(data.variance(1.0));
       const Tensor x = s * (data.mean + spread * noise.normal({1, 16, 16}));
       const Tensor out =
           made(make_sampler, "{type: predictor_corrector, predictor: none, final: none, snr: 0.05, corrector_steps: " +
                                  std::to_string(steps) + ", corrector: " + corrector +
-                                 "}")(data.denoiser(), *path, {{t, u}}, x, noise);
+                                 "}")(data.denoiser(), *schedule, {{t, u}}, x, noise);
       const Tensor standard = (out / s - data.mean) / spread;
       CHECK_FALSE(at::allclose(out, x, 0.1, 0.1));  // it moved
       CHECK(std::abs(standard.mean().item<double>()) <= 5 / std::sqrt(n * d));
@@ -50,7 +50,7 @@ TEST_CASE("Langevin corrections keep mean and covariance within 5 standard error
   std::vector<std::int64_t> images(n);
   std::iota(images.begin(), images.end(), 0);
   for (const auto& entry : schedule_table()) {
-    const auto path = schedule("{type: " + std::string(entry.name) + "}");
+    const auto schedule = schedule_of("{type: " + std::string(entry.name) + "}");
     // Not with probability_flow: its Euler steps let the variance grow faster than so small
     // Langevin steps take it back.
     std::vector<std::string> cases{"corrector: langevin"};
@@ -60,14 +60,14 @@ TEST_CASE("Langevin corrections keep mean and covariance within 5 standard error
         cases.emplace_back(more);
     for (const auto& options : cases) {
       INFO(options << " on " << entry.name);
-      const double low = std::max(path->sigmas().low, 0.02);
+      const double low = std::max(schedule->sigmas().low, 0.02);
       const TimeGrid grid =
-          made(make_grid, "{type: log_snr, steps: 150, sigma_max: 40, sigma_min: " + number_text(low) + "}", *path,
+          made(make_grid, "{type: log_snr, steps: 150, sigma_max: 40, sigma_min: " + number_text(low) + "}", *schedule,
                Interval{0.0, 1e300});
       PhiloxNoise noise(7, images, at::kDouble, at::kCPU);
-      const Tensor x = initial_state(*path, grid, noise, {1, 8, 8});
+      const Tensor x = initial_state(*schedule, grid, noise, {1, 8, 8});
       const Tensor out = made(make_sampler, std::string("{type: predictor_corrector, snr: 0.05, ") + options + "}")(
-                             D, *path, grid, x, noise)
+                             D, *schedule, grid, x, noise)
                              .flatten(1);
       const Tensor found_mean = out.mean(0), centered = out - found_mean,
                    found = at::matmul(centered.t(), centered) / (n - 1);

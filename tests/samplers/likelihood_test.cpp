@@ -21,7 +21,7 @@ namespace {
 // Little bias at the low end, little of the data left at the high end.
 std::vector<std::string> wide_schedules() { return schedules_that_span({1e-3, 1e4}); }
 
-TimeGrid ends(const NoiseSchedule& path) { return {{path.time(1e4), path.time(1e-3)}}; }
+TimeGrid ends(const NoiseSchedule& schedule) { return {{schedule.time(1e4), schedule.time(1e-3)}}; }
 
 std::vector<std::int64_t> numbers(std::int64_t B) {
   std::vector<std::int64_t> out(static_cast<std::size_t>(B));
@@ -36,9 +36,9 @@ Tensor images(const Correlated& data, std::int64_t B) {
 
 constexpr Tolerance kTight{.relative = 1e-8, .absolute = 1e-8};
 
-Likelihood exact(const Denoiser& D, const NoiseSchedule& path, const TimeGrid& grid, const Tensor& x) {
+Likelihood exact(const Denoiser& D, const NoiseSchedule& schedule, const TimeGrid& grid, const Tensor& x) {
   NoNoise none;
-  return log_likelihood(D, path, grid, x, none, {.trace = Trace::kExact, .adaptive = kTight});
+  return log_likelihood(D, schedule, grid, x, none, {.trace = Trace::kExact, .adaptive = kTight});
 }
 
 }  // namespace
@@ -47,8 +47,8 @@ TEST_CASE("bits a dimension of a Gaussian are the closed form on every schedule"
   const Correlated data = Correlated::made(12);
   const Tensor x = images(data, 6), truth = bits_per_dimension(data.log_density(x, 0.0), 12, 0.0);
   for (const auto& yaml : wide_schedules()) {
-    const auto path = schedule(yaml);
-    const Likelihood found = exact(data.denoiser(), *path, ends(*path), x);
+    const auto schedule = schedule_of(yaml);
+    const Likelihood found = exact(data.denoiser(), *schedule, ends(*schedule), x);
     const Tensor error = (bits_per_dimension(found.log_density, 12, 0.0) - truth).abs();
     INFO(yaml << ": error " << error.max().item<double>() << ", evaluations " << found.evaluations);
     CHECK(error.max().item<double>() < 1e-4);
@@ -61,11 +61,11 @@ TEST_CASE("Hutchinson's estimate lies within its own error bar, which is no wide
   const Correlated data = Correlated::made(12);
   const std::int64_t B = 64;
   const Tensor x = images(data, B);
-  const auto path = schedule(wide_schedules()[0]);
-  const Tensor truth = exact(data.denoiser(), *path, ends(*path), x).log_density;
+  const auto schedule = schedule_of(wide_schedules()[0]);
+  const Tensor truth = exact(data.denoiser(), *schedule, ends(*schedule), x).log_density;
   for (const Trace trace : {Trace::kRademacher, Trace::kGaussian}) {
     PhiloxNoise probes(3, numbers(B), at::kDouble, at::kCPU, Stream::kProbe);
-    const Likelihood found = log_likelihood(data.denoiser(), *path, ends(*path), x, probes,
+    const Likelihood found = log_likelihood(data.denoiser(), *schedule, ends(*schedule), x, probes,
                                             {.trace = trace, .probes = 32, .adaptive = Tolerance{}});
     const Tensor z = (found.log_density - truth) / found.probe_error;
     INFO("z: mean " << z.mean().item<double>() << ", rms " << z.square().mean().sqrt().item<double>());
@@ -81,16 +81,16 @@ TEST_CASE("Hutchinson's estimate lies within its own error bar, which is no wide
 
 TEST_CASE("one probe has no error bar, and a probe is fixed for the whole solve", "[samplers]") {
   const Correlated data = Correlated::made(4);
-  const auto path = schedule("{type: edm}");
+  const auto schedule = schedule_of("{type: edm}");
   const TimeGrid grid{{80.0, 0.002}};
   const Tensor x = images(data, 2);
   PhiloxNoise probes(3, {0, 1}, at::kDouble, at::kCPU, Stream::kProbe);
-  const Likelihood found = log_likelihood(data.denoiser(), *path, grid, x, probes, {.adaptive = Tolerance{}});
+  const Likelihood found = log_likelihood(data.denoiser(), *schedule, grid, x, probes, {.adaptive = Tolerance{}});
   CHECK(found.probe_error.isnan().all().item<bool>());
   PhiloxNoise again(3, {0, 1}, at::kDouble, at::kCPU, Stream::kProbe);
   // a second draw would be an error
   ReplayedNoise stored(again.normal(x.sizes().slice(1)).unsqueeze(0));
-  CHECK(log_likelihood(data.denoiser(), *path, grid, x, stored, {.adaptive = Tolerance{}})
+  CHECK(log_likelihood(data.denoiser(), *schedule, grid, x, stored, {.adaptive = Tolerance{}})
             .log_density.equal(found.log_density));
 }
 
@@ -98,14 +98,14 @@ TEST_CASE("Heun steps on a grid converge at order 2 to the adaptive value", "[sa
   const Correlated data = Correlated::made(3);
   const Tensor x = images(data, 2);
   for (const char* yaml : {"{type: edm}", "{type: flow}", "{type: vp}"}) {
-    const auto path = schedule(yaml);
+    const auto schedule = schedule_of(yaml);
     const auto error = [&](int N) {
-      const TimeGrid grid = smooth_grid(*path, N);
+      const TimeGrid grid = smooth_grid(*schedule, N);
       NoNoise none;
-      const Likelihood fixed = log_likelihood(data.denoiser(), *path, grid, x, none, {.trace = Trace::kExact});
+      const Likelihood fixed = log_likelihood(data.denoiser(), *schedule, grid, x, none, {.trace = Trace::kExact});
       CHECK(fixed.evaluations == 2 * N);
       const Likelihood solved =
-          log_likelihood(data.denoiser(), *path, grid, x, none,
+          log_likelihood(data.denoiser(), *schedule, grid, x, none,
                          {.trace = Trace::kExact, .adaptive = Tolerance{.relative = 1e-11, .absolute = 1e-11}});
       return (fixed.log_density - solved.log_density).abs().max().item<double>();
     };
@@ -120,11 +120,11 @@ TEST_CASE("a mixture's density is found where it is far from Gaussian", "[sample
                         at::tensor({0.3, 0.6}, at::kDouble), at::tensor({0.4, 0.6}, at::kDouble)};
   const Tensor x = (at::arange(8, at::kDouble).cos() * 1.2).reshape({4, 1, 1, 2});
   for (const auto& yaml : wide_schedules()) {
-    const auto path = schedule(yaml);
-    const TimeGrid grid = ends(*path);
-    const Likelihood found = exact(mixture.denoiser(), *path, grid, x);
+    const auto schedule = schedule_of(yaml);
+    const TimeGrid grid = ends(*schedule);
+    const Likelihood found = exact(mixture.denoiser(), *schedule, grid, x);
     // With the true density of the latent in place of the prior only the solver's error is left.
-    const double t = grid.t.front(), s = path->scale(t), sigma = path->sigma(t);
+    const double t = grid.t.front(), s = schedule->scale(t), sigma = schedule->sigma(t);
     const Tensor prior = Mixture::gaussian(0, s * sigma, 2).log_density(found.latent, 0.0),
                  true_prior = mixture.log_density(found.latent / s, sigma) - 2 * std::log(s);
     INFO(yaml);
@@ -149,11 +149,11 @@ TEST_CASE("dequantized values stay in their level and depend on seed and image n
 
 TEST_CASE("likelihoods are refused in inference mode and without probes", "[samplers]") {
   const Correlated data = Correlated::made(2);
-  const auto path = schedule("{type: edm}");
+  const auto schedule = schedule_of("{type: edm}");
   const Tensor x = images(data, 1);
   NoNoise none;
   const auto run = [&](const LikelihoodSettings& settings) {
-    return log_likelihood(data.denoiser(), *path, {{80.0, 0.002}}, x, none, settings);
+    return log_likelihood(data.denoiser(), *schedule, {{80.0, 0.002}}, x, none, settings);
   };
   CHECK_THROWS_AS(run({.probes = 0}), Error);
   const c10::InferenceMode inference;

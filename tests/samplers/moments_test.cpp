@@ -36,12 +36,12 @@ std::vector<std::string> stochastic() {
   return out;
 }
 
-void check_moments(std::string_view sampler, const NoiseSchedule& path) {
+void check_moments(std::string_view sampler, const NoiseSchedule& schedule) {
   // Rates of a table are one-sided at its entries: what uses them is off by a part of an interval,
   // however small the steps.
-  const bool between_entries = !path.levels().empty() && uses_clock(sampler, path);
-  if (between_entries && path.levels().size() < 1000) return;
-  const Bias coarse = bias(sampler, path, 120), fine = bias(sampler, path, 240);
+  const bool between_entries = !schedule.levels().empty() && uses_clock(sampler, schedule);
+  if (between_entries && schedule.levels().size() < 1000) return;
+  const Bias coarse = bias(sampler, schedule, 120), fine = bias(sampler, schedule, 240);
   INFO("variance off by " << coarse.variance << ", " << fine.variance << "; mean by " << coarse.mean << ", "
                           << fine.mean);
   CHECK(fine.mean < 0.01);
@@ -59,20 +59,20 @@ void check_moments(std::string_view sampler, const NoiseSchedule& path) {
 
 TEST_CASE("stochastic samplers converge to the mean and variance of Gaussian data on every schedule", "[samplers]") {
   for (const auto& yaml : schedule_cases()) {
-    const auto path = schedule(yaml);
+    const auto schedule = schedule_of(yaml);
     for (const auto& sampler : stochastic()) {
       INFO(sampler << " on " << yaml);
-      check_moments(sampler, *path);
+      check_moments(sampler, *schedule);
     }
   }
 }
 
 TEST_CASE("rows of stochastic samplers draw, the others do not", "[samplers]") {
-  const auto path = schedule("{type: edm}");
+  const auto schedule = schedule_of("{type: edm}");
   for (const auto& row : sampler_table()) {
     INFO(row.name);
     CountedDraws noise;
-    made(make_sampler, stated(row))(Gaussian{}.denoiser(), *path, smooth_grid(*path, 4),
+    made(make_sampler, stated(row))(Gaussian{}.denoiser(), *schedule, smooth_grid(*schedule, 4),
                                     at::ones({1, 1, 1, 1}, at::kDouble), noise);
     CHECK((noise.draws() > 0) == (row.order == SamplerEntry::kStochastic));
   }
@@ -91,7 +91,7 @@ TEST_CASE("samples of correlated Gaussian data have its mean and covariance with
   std::vector<std::int64_t> images(n);
   std::iota(images.begin(), images.end(), 0);
   for (const auto& entry : schedule_table()) {
-    const auto path = schedule("{type: " + std::string(entry.name) + "}");
+    const auto schedule = schedule_of("{type: " + std::string(entry.name) + "}");
     // As many steps as keep the error of the method below that of the estimate: fewer at order 2.
     for (const auto& [sampler, steps] :
          {std::pair{"{type: ddim, eta: 1}", 120}, std::pair{"{type: ancestral, variance: beta}", 120},
@@ -100,14 +100,14 @@ TEST_CASE("samples of correlated Gaussian data have its mean and covariance with
           std::pair{"{type: dpmpp_sde}", 120}, std::pair{"{type: dpmpp_2m_sde}", 40},
           std::pair{"{type: dpmpp_3m_sde}", 40}}) {
       INFO(sampler << " on " << entry.name);
-      const double low = std::max(path->sigmas().low, 0.02);
+      const double low = std::max(schedule->sigmas().low, 0.02);
       const TimeGrid grid = made(
           make_grid,
           "{type: log_snr, steps: " + std::to_string(steps) + ", sigma_max: 40, sigma_min: " + number_text(low) + "}",
-          *path, Interval{0.0, 1e300});
+          *schedule, Interval{0.0, 1e300});
       PhiloxNoise noise(11, images, at::kDouble, at::kCPU);
-      const Tensor x = initial_state(*path, grid, noise, {1, 1, 2});
-      const Tensor out = made(make_sampler, sampler)(D, *path, grid, x, noise).flatten(1);
+      const Tensor x = initial_state(*schedule, grid, noise, {1, 1, 2});
+      const Tensor out = made(make_sampler, sampler)(D, *schedule, grid, x, noise).flatten(1);
       const Tensor found_mean = out.mean(0), centered = out - found_mean,
                    found = at::matmul(centered.t(), centered) / (n - 1);
       const Tensor variances = covariance.diagonal();

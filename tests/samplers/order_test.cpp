@@ -19,7 +19,7 @@ constexpr double kShares[] = {0.04, 0.15, 0.3, 0.5, 0.7, 0.86, 0.97};
 
 // Error in z of `sampler` on the grid, root mean square over images that start at these quantiles:
 // where the error of one changes its sign, that of the others does not.
-double error(const Peaks& data, const Sampler& sampler, const NoiseSchedule& path, const TimeGrid& grid) {
+double error(const Peaks& data, const Sampler& sampler, const NoiseSchedule& schedule, const TimeGrid& grid) {
   const double t = grid.t.front(), u = grid.t.back();
   const auto quantiles = [&](double sigma) {
     std::vector<double> z;
@@ -27,15 +27,15 @@ double error(const Peaks& data, const Sampler& sampler, const NoiseSchedule& pat
     return at::tensor(z).view({-1, 1, 1, 1});
   };
   NoNoise noise;
-  const Tensor x = sampler(data.denoiser(), path, grid, path.scale(t) * quantiles(path.sigma(t)), noise);
-  return (x / path.scale(u) - quantiles(path.sigma(u))).square().mean().sqrt().item<double>();
+  const Tensor x = sampler(data.denoiser(), schedule, grid, schedule.scale(t) * quantiles(schedule.sigma(t)), noise);
+  return (x / schedule.scale(u) - quantiles(schedule.sigma(u))).square().mean().sqrt().item<double>();
 }
 
 // log2 of how much the error falls when the steps are doubled.
-double order(const Sampler& sampler, const NoiseSchedule& path) {
-  if (path.levels().empty()) {
-    return std::log2(error({}, sampler, path, smooth_grid(path, 256)) /
-                     error({}, sampler, path, smooth_grid(path, 512)));
+double order(const Sampler& sampler, const NoiseSchedule& schedule) {
+  if (schedule.levels().empty()) {
+    return std::log2(error({}, sampler, schedule, smooth_grid(schedule, 256)) /
+                     error({}, sampler, schedule, smooth_grid(schedule, 512)));
   }
   // The slope of a table jumps at its entries: the order is that inside one interval. Data as wide
   // as the noise there, so that the trajectory bends.
@@ -45,8 +45,8 @@ double order(const Sampler& sampler, const NoiseSchedule& path) {
     grid.t.back() += 1e-9;  // the entry itself has the slope of the interval below it
     return grid;
   };
-  const Peaks data{.unit = path.sigma(1.5)};
-  return std::log2(error(data, sampler, path, inside(64)) / error(data, sampler, path, inside(128)));
+  const Peaks data{.unit = schedule.sigma(1.5)};
+  return std::log2(error(data, sampler, schedule, inside(64)) / error(data, sampler, schedule, inside(128)));
 }
 
 }  // namespace
@@ -54,11 +54,11 @@ double order(const Sampler& sampler, const NoiseSchedule& path) {
 TEST_CASE("every sampler of the table states its error, and those with an order have it on every schedule",
           "[samplers]") {
   for (const auto& yaml : schedule_cases()) {
-    const auto path = schedule(yaml);
+    const auto schedule = schedule_of(yaml);
     for (const auto& row : sampler_table()) {
       INFO(row.name << " on " << yaml << ": " << stated_order(row.order, row.with));
       CHECK(row.order != 0);
-      if (row.order > 0) CHECK_THAT(order(made(make_sampler, stated(row)), *path), WithinAbs(row.order, 0.15));
+      if (row.order > 0) CHECK_THAT(order(made(make_sampler, stated(row)), *schedule), WithinAbs(row.order, 0.15));
     }
   }
 }
@@ -72,40 +72,40 @@ TEST_CASE("options that change the order of a sampler do so on every schedule", 
     });
   };
   for (const auto& yaml : schedule_cases()) {
-    const auto path = schedule(yaml);
+    const auto schedule = schedule_of(yaml);
     const bool all = yaml.find("scale: own") != std::string::npos;
     for (const auto& [sampler, expected] : kVariants) {
       if (!all && ordered(sampler)) continue;
       INFO(sampler << " on " << yaml);
-      CHECK_THAT(order(made(make_sampler, sampler), *path), WithinAbs(expected, 0.15));
+      CHECK_THAT(order(made(make_sampler, sampler), *schedule), WithinAbs(expected, 0.15));
     }
   }
 }
 
 TEST_CASE("samplers that choose their own steps end near the solution, on every schedule", "[samplers]") {
   for (const auto& entry : schedule_table()) {
-    const auto path = schedule("{type: " + std::string(entry.name) + "}");
+    const auto schedule = schedule_of("{type: " + std::string(entry.name) + "}");
     for (const auto& row : sampler_table()) {
       if (row.order != SamplerEntry::kTolerance) continue;
       INFO(row.name << " on " << entry.name);
       // A few steps, each off by its tolerance of 1e-4 at most while the ODE contracts.
-      CHECK(error({}, made(make_sampler, stated(row)), *path, smooth_grid(*path, 1)) < 1e-3);
+      CHECK(error({}, made(make_sampler, stated(row)), *schedule, smooth_grid(*schedule, 1)) < 1e-3);
     }
   }
 }
 
 TEST_CASE("ipndm converges at its order on equal steps in sigma", "[samplers]") {
-  const auto path = schedule("{type: edm}");
+  const auto schedule = schedule_of("{type: edm}");
   const auto equal = [&](int N) {
     TimeGrid grid;
-    for (int i = 0; i <= N; ++i) grid.t.push_back(path->time(std::lerp(40.0, 1.0, static_cast<double>(i) / N)));
+    for (int i = 0; i <= N; ++i) grid.t.push_back(schedule->time(std::lerp(40.0, 1.0, static_cast<double>(i) / N)));
     return grid;
   };
   for (const int k : {1, 2, 3, 4}) {
     const Sampler sampler =
         made(make_sampler, "{type: ipndm, final: none, warm_up: runge_kutta, order: " + std::to_string(k) + "}");
     INFO("ipndm " << k);
-    CHECK_THAT(std::log2(error({}, sampler, *path, equal(2048)) / error({}, sampler, *path, equal(4096))),
+    CHECK_THAT(std::log2(error({}, sampler, *schedule, equal(2048)) / error({}, sampler, *schedule, equal(4096))),
                WithinAbs(k, 0.15));
   }
 }
@@ -114,12 +114,12 @@ TEST_CASE("ipndm converges at its order on equal steps in sigma", "[samplers]") 
 // however high the order of the method. Its size is small beside that of order 3 for a usual number
 // of steps from a high σ, so that it shows from a σ where the trajectory bends.
 TEST_CASE("multistep methods of order 3 and more fall to order 2 with their published start", "[samplers]") {
-  const auto path = schedule("{type: edm}");
+  const auto schedule = schedule_of("{type: edm}");
   const auto slope = [&](std::string_view sampler) {
     const auto found = [&](int N) {
       TimeGrid grid;
       for (int i = 0; i <= N; ++i) grid.t.push_back(std::pow(4.0, 0.5 - static_cast<double>(i) / N));
-      return error({}, made(make_sampler, sampler), *path, grid);
+      return error({}, made(make_sampler, sampler), *schedule, grid);
     };
     return std::log2(found(512) / found(1024));
   };

@@ -31,19 +31,19 @@ struct Misfit {
 };
 
 Misfit misfit(const std::string& type, const Repainting& settings, int N) {
-  const auto path = schedule("{type: " + type + "}");
+  const auto schedule = schedule_of("{type: " + type + "}");
   const Correlated data = pair();
   const Tensor image = at::tensor({0.2 + 1.5 * kFirst, 100.0}, at::kDouble).reshape({1, 1, 1, 2});
   const Tensor mask = at::tensor({0.0, 1.0}, at::kDouble).reshape({1, 1, 2});
   std::vector<std::int64_t> numbers(kImages);
   std::iota(numbers.begin(), numbers.end(), 0);
   PhiloxNoise noise(11, numbers, at::kDouble, at::kCPU);
-  const TimeGrid grid = smooth_grid(*path, N);
+  const TimeGrid grid = smooth_grid(*schedule, N);
   const auto count = std::make_shared<std::int64_t>(0);
-  const Tensor x = initial_state(*path, grid, noise, {1, 1, 2});
+  const Tensor x = initial_state(*schedule, grid, noise, {1, 1, 2});
   const Tensor painted =
       // [B, 2]
-      repainted(image, mask, settings)(counted(data.denoiser(), count), *path, grid, x, noise).flatten(1);
+      repainted(image, mask, settings)(counted(data.denoiser(), count), *schedule, grid, x, noise).flatten(1);
   // known pixels stay as they are
   CHECK(painted.select(1, 0).eq(image.flatten()[0]).all().item<bool>());
   CHECK(*count == N * settings.resamples + 1);
@@ -92,13 +92,13 @@ TEST_CASE("longer jumps resample too; one over the whole grid starts anew and is
 
 TEST_CASE("DDIM steps between replacements need no noise of their own", "[samplers]") {
   // With nothing known it is DDIM; the draws for the known part go nowhere.
-  const auto path = schedule("{type: edm}");
-  const TimeGrid grid = smooth_grid(*path, 10);
+  const auto schedule = schedule_of("{type: edm}");
+  const TimeGrid grid = smooth_grid(*schedule, 10);
   PhiloxNoise noise(11, {0, 1, 2}, at::kDouble, at::kCPU);
-  const Tensor x = initial_state(*path, grid, noise, {1, 1, 2}), all = at::ones({1, 1, 1}, at::kDouble);
+  const Tensor x = initial_state(*schedule, grid, noise, {1, 1, 2}), all = at::ones({1, 1, 1}, at::kDouble);
   const Tensor image = at::zeros({1, 1, 1, 2}, at::kDouble);
-  const Tensor painted = repainted(image, all, {.eta = 0.0})(pair().denoiser(), *path, grid, x, noise);
-  const Tensor ddim = made(make_sampler, "{type: ddim}")(pair().denoiser(), *path, grid, x, noise);
+  const Tensor painted = repainted(image, all, {.eta = 0.0})(pair().denoiser(), *schedule, grid, x, noise);
+  const Tensor ddim = made(make_sampler, "{type: ddim}")(pair().denoiser(), *schedule, grid, x, noise);
   CHECK((painted - ddim).abs().max().item<double>() < 1e-12);
 }
 

@@ -18,8 +18,8 @@ inline Tensor peaks(const Tensor& z, double sigma) {
 }
 
 /// Times of these σ on the schedule.
-inline TimeGrid on(const NoiseSchedule& path, std::string_view sigmas = "[40, 18, 7, 3, 1.4, 0.6, 0.2, 0.05]") {
-  return made(make_grid, "{type: explicit, sigmas: " + std::string(sigmas) + "}", path, Interval{0.0, 1e300});
+inline TimeGrid on(const NoiseSchedule& schedule, std::string_view sigmas = "[40, 18, 7, 3, 1.4, 0.6, 0.2, 0.05]") {
+  return made(make_grid, "{type: explicit, sigmas: " + std::string(sigmas) + "}", schedule, Interval{0.0, 1e300});
 }
 
 /// |a - b| within `relative` of the largest |b|.

@@ -41,7 +41,7 @@ struct BetaTable {
   std::unique_ptr<NoiseSchedule> path() const {
     std::string yaml = "{type: ddpm, N: " + std::to_string(num_train_timesteps) + ", betas: " + kind();
     if (kind() != "cosine") yaml += ", beta_start: " + number_text(beta_start) + ", beta_end: " + number_text(beta_end);
-    return schedule(yaml + (rescale_betas_zero_snr ? ", zero_terminal_snr: true}" : "}"));
+    return schedule_of(yaml + (rescale_betas_zero_snr ? ", zero_terminal_snr: true}" : "}"));
   }
   std::vector<double> betas() const {
     return make_betas(kind(), num_train_timesteps, beta_start, beta_end);
@@ -66,11 +66,12 @@ inline Tensor predicted(const std::string& prediction_type, const Tensor& z, dou
 }
 
 /// Our `native` grid of a scheduler's timesteps.
-inline TimeGrid native(const NoiseSchedule& path, std::int64_t steps, const std::string& spacing, std::int64_t offset) {
+inline TimeGrid native(const NoiseSchedule& schedule, std::int64_t steps, const std::string& spacing,
+                       std::int64_t offset) {
   return made(make_grid,
               "{type: native, steps: " + std::to_string(steps) + ", spacing: " + spacing +
                   (spacing == "leading" ? ", offset: " + std::to_string(offset) : "") + "}",
-              path, Interval{0.0, 1e300});
+              schedule, Interval{0.0, 1e300});
 }
 
 }  // namespace edmund::testing

@@ -22,7 +22,7 @@ auto made(Make&& make, std::string_view yaml, const Args&... args) {
   return result;
 }
 
-inline std::unique_ptr<NoiseSchedule> schedule(std::string_view yaml) { return made(make_schedule, yaml); }
+inline std::unique_ptr<NoiseSchedule> schedule_of(std::string_view yaml) { return made(make_schedule, yaml); }
 
 /// Every entry of the schedule table with its defaults under each scale, and its variants.
 inline std::vector<std::string> schedule_cases() {
@@ -39,7 +39,7 @@ inline std::vector<std::string> schedule_cases() {
 inline std::vector<std::string> schedules_that_span(Interval sigmas) {
   std::vector<std::string> out = schedule_cases();
   std::erase_if(out, [&](const std::string& yaml) {
-    const Interval own = schedule(yaml)->sigmas();
+    const Interval own = schedule_of(yaml)->sigmas();
     return own.low > sigmas.low || own.high < sigmas.high;
   });
   return out;

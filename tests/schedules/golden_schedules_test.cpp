@@ -49,7 +49,7 @@ Table table(Golden& golden, const std::string& kind, bool zero_snr) {
     yaml += beta_options(range);
     low = std::stod(range), high = std::stod(range.substr(range.find("..") + 2));
   }
-  return {schedule(yaml + "}"), make_betas(ours, N, low, high)};
+  return {schedule_of(yaml + "}"), make_betas(ours, N, low, high)};
 }
 
 void check_table(Golden& golden, const std::string& name, const std::string& kind, bool zero_snr) {

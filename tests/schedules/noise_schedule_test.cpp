@@ -30,7 +30,7 @@ std::vector<double> sample_times(Interval times) {
 
 bool has_message(const std::string& yaml, const std::string& part) {
   try {
-    schedule(yaml);
+    schedule_of(yaml);
   } catch (const Error& error) {
     INFO(error.what());
     CHECK(std::string(error.what()).find(part) != std::string::npos);
@@ -68,19 +68,19 @@ TEST_CASE("a time that misses the domain by rounding is its end", "[schedules]")
 
 TEST_CASE("schedules are their formulas", "[schedules]") {
   const double t = 0.37;
-  CHECK(schedule("{type: edm}")->sigma(t) == t);
-  CHECK_THAT(schedule("{type: ve}")->sigma(t), WithinRel(0.02 * std::pow(5000.0, t), 1e-13));
-  CHECK_THAT(schedule("{type: ve, clock: sqrt}")->sigma(t), WithinRel(std::sqrt(t), 1e-15));
+  CHECK(schedule_of("{type: edm}")->sigma(t) == t);
+  CHECK_THAT(schedule_of("{type: ve}")->sigma(t), WithinRel(0.02 * std::pow(5000.0, t), 1e-13));
+  CHECK_THAT(schedule_of("{type: ve, clock: sqrt}")->sigma(t), WithinRel(std::sqrt(t), 1e-15));
   const double B = 0.1 * t + 0.5 * 19.9 * t * t;
-  CHECK_THAT(schedule("{type: vp}")->scale(t), WithinRel(std::exp(-B / 2), 1e-14));
-  CHECK_THAT(schedule("{type: vp}")->sigma(t), WithinRel(std::sqrt(std::exp(B) - 1), 1e-14));
-  CHECK_THAT(schedule("{type: sub_vp}")->scale(t) * schedule("{type: sub_vp}")->sigma(t),
+  CHECK_THAT(schedule_of("{type: vp}")->scale(t), WithinRel(std::exp(-B / 2), 1e-14));
+  CHECK_THAT(schedule_of("{type: vp}")->sigma(t), WithinRel(std::sqrt(std::exp(B) - 1), 1e-14));
+  CHECK_THAT(schedule_of("{type: sub_vp}")->scale(t) * schedule_of("{type: sub_vp}")->sigma(t),
              WithinRel(1 - std::exp(-B), 1e-14));
-  CHECK_THAT(schedule("{type: cosine}")->scale(t), WithinRel(std::cos(std::numbers::pi * t / 2), 1e-14));
-  CHECK_THAT(schedule("{type: flow}")->scale(t) * schedule("{type: flow}")->sigma(t), WithinRel(t, 1e-14));
-  CHECK_THAT(schedule("{type: ve, scale: variance_preserving}")->scale(t),
+  CHECK_THAT(schedule_of("{type: cosine}")->scale(t), WithinRel(std::cos(std::numbers::pi * t / 2), 1e-14));
+  CHECK_THAT(schedule_of("{type: flow}")->scale(t) * schedule_of("{type: flow}")->sigma(t), WithinRel(t, 1e-14));
+  CHECK_THAT(schedule_of("{type: ve, scale: variance_preserving}")->scale(t),
              WithinRel(1 / std::sqrt(1 + std::pow(0.02 * std::pow(5000.0, t), 2)), 1e-13));
-  CHECK(schedule("{type: vp, scale: unit}")->scale(t) == 1.0);
+  CHECK(schedule_of("{type: vp, scale: unit}")->scale(t) == 1.0);
 }
 
 TEST_CASE("vp has g² = β and sub_vp g² = β (1 - exp(-2B))", "[schedules]") {
@@ -89,17 +89,17 @@ TEST_CASE("vp has g² = β and sub_vp g² = β (1 - exp(-2B))", "[schedules]") {
     const auto square = [t](const NoiseSchedule& schedule) {
       return 2 * std::pow(schedule.scale(t), 2) * schedule.sigma(t) * schedule.sigma_rate(t);
     };
-    CHECK_THAT(square(*schedule("{type: vp}")), WithinRel(beta, 1e-12));
-    CHECK_THAT(square(*schedule("{type: sub_vp}")), WithinRel(-beta * std::expm1(-2 * B), 1e-12));
+    CHECK_THAT(square(*schedule_of("{type: vp}")), WithinRel(beta, 1e-12));
+    CHECK_THAT(square(*schedule_of("{type: sub_vp}")), WithinRel(-beta * std::expm1(-2 * B), 1e-12));
   }
 }
 
 TEST_CASE("vp solves its betas from a range of sigma", "[schedules]") {
-  const auto own = schedule("{type: vp}");
-  const auto solved = schedule("{type: vp, sigma_min: " + number_text(own->sigmas().low) +
-                               ", sigma_max: " + number_text(own->sigmas().high) + "}");
+  const auto own = schedule_of("{type: vp}");
+  const auto solved = schedule_of("{type: vp, sigma_min: " + number_text(own->sigmas().low) +
+                                  ", sigma_max: " + number_text(own->sigmas().high) + "}");
   for (const double t : sample_times(own->times())) CHECK_THAT(solved->sigma(t), WithinRel(own->sigma(t), 1e-12));
-  const auto other = schedule("{type: vp, t_min: 0.01, sigma_min: 0.03, sigma_max: 50}");
+  const auto other = schedule_of("{type: vp, t_min: 0.01, sigma_min: 0.03, sigma_max: 50}");
   CHECK_THAT(other->sigma(0.01), WithinRel(0.03, 1e-12));
   CHECK_THAT(other->sigma(1.0), WithinRel(50.0, 1e-12));
 }
@@ -119,10 +119,10 @@ TEST_CASE("ddpm passes through its table, with the rate of the interval below", 
     }
     CHECK_THAT(schedule->sigma_rate(3.0), WithinRel(schedule->sigma_rate(3.0 - 1e-9), 1e-6));
   }
-  const auto log_sigma = schedule("{type: ddpm, N: 2, beta_start: 0.1, beta_end: 0.9}");
+  const auto log_sigma = schedule_of("{type: ddpm, N: 2, beta_start: 0.1, beta_end: 0.9}");
   CHECK_THAT(log_sigma->sigma(1.5), WithinRel(std::sqrt(log_sigma->sigma(1) * log_sigma->sigma(2)), 1e-14));
   const auto log_alpha =
-      schedule("{type: ddpm, N: 2, beta_start: 0.1, beta_end: 0.9, interpolation: linear_log_alpha}");
+      schedule_of("{type: ddpm, N: 2, beta_start: 0.1, beta_end: 0.9, interpolation: linear_log_alpha}");
   CHECK_THAT(log_alpha->scale(1.5), WithinRel(std::sqrt(log_alpha->scale(1) * log_alpha->scale(2)), 1e-14));
 }
 

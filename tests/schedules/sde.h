@@ -30,16 +30,16 @@ struct Sde {
   /// Valid from t_min on.
   std::unique_ptr<NoiseSchedule> continuous(double t_min) const {
     const std::string ends = number_text(low) + (name == "ve" ? ", sigma_max: " : ", beta_max: ") + number_text(high);
-    if (name == "ve") return schedule("{type: ve, sigma_min: " + ends + "}");
-    return schedule(std::string("{type: ") + (name == "vp" ? "vp" : "sub_vp") + ", t_min: " + number_text(t_min) +
-                    ", beta_min: " + ends + "}");
+    if (name == "ve") return schedule_of("{type: ve, sigma_min: " + ends + "}");
+    return schedule_of(std::string("{type: ") + (name == "vp" ? "vp" : "sub_vp") + ", t_min: " + number_text(t_min) +
+                       ", beta_min: " + ends + "}");
   }
 
   /// The VP table of N steps: betas from low/N to high/N.
   std::unique_ptr<NoiseSchedule> table(std::int64_t N) const {
-    return schedule("{type: ddpm, N: " + std::to_string(N) +
-                    ", beta_start: " + number_text(low / static_cast<double>(N)) +
-                    ", beta_end: " + number_text(high / static_cast<double>(N)) + "}");
+    return schedule_of("{type: ddpm, N: " + std::to_string(N) +
+                       ", beta_start: " + number_text(low / static_cast<double>(N)) +
+                       ", beta_end: " + number_text(high / static_cast<double>(N)) + "}");
   }
 
   /// Where the N-step discretization walks: the VP table, or the continuous schedule at the times

@@ -70,7 +70,7 @@ TEST_CASE("every grid falls strictly inside every schedule", "[schedules]") {
 TEST_CASE("karras is EDM's grid of 18", "[schedules]") {
   const double expected[] = {80,     57.586, 40.7856, 28.3746, 19.3525, 12.9101, 8.4009, 5.3152, 3.2568,
                              1.9233, 1.0882, .5853,   .2964,   .1395,   .0599,   .0229,  .0075,  .002};
-  const TimeGrid result = grid("{type: karras}", *schedule("{type: edm}"));
+  const TimeGrid result = grid("{type: karras}", *schedule_of("{type: edm}"));
   REQUIRE(result.t.size() == 18);
   for (std::size_t i = 0; i < 18; ++i)
     CHECK_THAT(result.t[i], WithinRel(expected[i], 1e-3) || WithinAbs(expected[i], 5.1e-5));
@@ -81,7 +81,7 @@ TEST_CASE("a grid is the same set of sigmas on every schedule that spans it", "[
        {"{type: karras, sigma_min: 0.02, sigma_max: 50}", "{type: log_snr, rho: 2, sigma_min: 0.02, sigma_max: 50}",
         "{type: edm_vp, sigma_min: 0.02, sigma_max: 50}", "{type: edm_ve, sigma_min: 0.02, sigma_max: 50}",
         "{type: edm_iddpm, sigma_min: 0.02, sigma_max: 50}", "{type: explicit, sigmas: [40, 3, 0.5, 0.03]}"}) {
-    const TimeGrid expected = grid(yaml, *schedule("{type: edm}"));
+    const TimeGrid expected = grid(yaml, *schedule_of("{type: edm}"));
     for (const auto& other : schedules_that_span({0.02, 50})) {
       INFO(yaml << " on " << other);
       const auto schedule = testing::schedule(other);
@@ -94,9 +94,9 @@ TEST_CASE("a grid is the same set of sigmas on every schedule that spans it", "[
 }
 
 TEST_CASE("grids that are uniform in t, √t and ln σ are so", "[schedules]") {
-  const auto vp = schedule("{type: vp}");
+  const auto vp = schedule_of("{type: vp}");
   const TimeGrid uniform = grid("{type: uniform, steps: 5}", *vp), quadratic = grid("{type: quadratic, steps: 5}", *vp);
-  const TimeGrid log_snr = grid("{type: log_snr, steps: 5}", *schedule("{type: edm}"));
+  const TimeGrid log_snr = grid("{type: log_snr, steps: 5}", *schedule_of("{type: edm}"));
   for (int i = 0; i < 5; ++i) {
     const auto k = static_cast<std::size_t>(i);
     CHECK_THAT(uniform.t[k], WithinRel(1 - i / 4.0 * (1 - 1e-3), 1e-12));
@@ -106,7 +106,7 @@ TEST_CASE("grids that are uniform in t, √t and ln σ are so", "[schedules]") {
 }
 
 TEST_CASE("default ranges are the published ones, cut to schedule and network", "[schedules]") {
-  const auto edm = schedule("{type: edm, sigma_min: 1e-4, sigma_max: 1e4}"), ddpm = schedule("{type: ddpm}");
+  const auto edm = schedule_of("{type: edm, sigma_min: 1e-4, sigma_max: 1e4}"), ddpm = schedule_of("{type: ddpm}");
   const auto ends = [](const NoiseSchedule& schedule, const TimeGrid& result) {
     return Interval{schedule.sigma(result.t.back()), schedule.sigma(result.t.front())};
   };
@@ -127,7 +127,7 @@ TEST_CASE("default ranges are the published ones, cut to schedule and network", 
   check(*ddpm, "{type: karras}", any, ddpm->sigma(1), 80);
   check(*ddpm, "{type: log_snr}", any, ddpm->sigma(1), ddpm->sigma(1000));
   for (const char* type : {"{type: uniform}", "{type: log_snr}", "{type: quadratic}", "{type: karras}"})
-    check(*schedule("{type: flow}"), type, any, 0.002, 80);
+    check(*schedule_of("{type: flow}"), type, any, 0.002, 80);
 }
 
 TEST_CASE("iDDPM levels are those of the EDM paper's code", "[schedules]") {
@@ -172,7 +172,7 @@ TEST_CASE("native spacings are the papers' entries", "[schedules]") {
 }
 
 TEST_CASE("wrong options of grids are recorded and a valid grid comes back", "[schedules]") {
-  const auto edm = schedule("{type: edm}"), ddpm = schedule("{type: ddpm}");
+  const auto edm = schedule_of("{type: edm}"), ddpm = schedule_of("{type: ddpm}");
   CHECK(has_message("{type: karas}", *edm, "karras"));
   CHECK(has_message("{steps: 0}", *edm, "steps"));
   CHECK(has_message("{rho: 0}", *edm, "rho"));
@@ -203,7 +203,7 @@ TEST_CASE("a grid file gives its noise levels on every schedule that spans them"
 }
 
 TEST_CASE("a grid file that is missing, damaged or out of range is named with its mistake", "[schedules]") {
-  const auto edm = schedule("{type: edm}");
+  const auto edm = schedule_of("{type: edm}");
   const testing::TemporaryFolder folder;
   const auto told = [&](const std::string& content, const std::string& part, Interval network = {0.0, 1e300}) {
     const auto file = folder.write("bad.yaml", content);

@@ -12,7 +12,7 @@ namespace edmund::testing {
 TEST_CASE("every schedule keeps its contract", "[schedules]") {
   for (const auto& yaml : schedule_cases()) {
     INFO(yaml);
-    CHECK(violations(*schedule(yaml)) == std::vector<std::string>{});
+    CHECK(violations(*schedule_of(yaml)) == std::vector<std::string>{});
   }
 }
 

@@ -22,7 +22,7 @@ GaussianMixture faces() {
 }
 
 GridTask task(const std::string& sampler, const std::string& path, Interval sigmas = {0.01, 80}) {
-  return {.schedule = schedule(path),
+  return {.schedule = schedule_of(path),
           .sampler = made(make_sampler, "{" + sampler + "}"),
           .stepper = made(make_sampler, "{" + sampler + ", final: none}"),
           .sigmas = sigmas};

@@ -24,7 +24,6 @@
 using namespace edmund;
 using namespace edmund::testing;
 using nlohmann::json;
-
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();

@@ -100,6 +100,6 @@ struct StandardGrid {
 /// karras and log_snr with several ρ, uniform, quadratic, edm_vp and edm_ve on that schedule, each
 /// from σ_max to several σ_min of the range, and the spacings of a table where the schedule has
 /// one: what an optimized grid is to be compared with.
-std::vector<StandardGrid> standard_grids(const NoiseSchedule& path, Interval sigmas, std::int64_t steps);
+std::vector<StandardGrid> standard_grids(const NoiseSchedule& schedule, Interval sigmas, std::int64_t steps);
 
 }  // namespace edmund

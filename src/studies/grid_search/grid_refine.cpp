@@ -107,16 +107,16 @@ class Search {
 
 // Levels of a grid of that config, on the schedule; none if the range does not allow it, as that of
 // edm_vp.
-std::vector<double> named(const NoiseSchedule& path, const std::string& yaml) {
+std::vector<double> named(const NoiseSchedule& schedule, const std::string& yaml) {
   Options options = Options::read_text(yaml, "standard grid");
-  const TimeGrid grid = make_grid(options, path);
+  const TimeGrid grid = make_grid(options, schedule);
   try {
     options.finish();
   } catch (const Error&) {
     return {};
   }
   std::vector<double> out;
-  for (const double t : grid.t) out.push_back(path.sigma(t));
+  for (const double t : grid.t) out.push_back(schedule.sigma(t));
   return out;
 }
 
@@ -140,7 +140,7 @@ FoundGrid refined_grid(const ConvergedImages& images, std::vector<double> start,
   return found;
 }
 
-std::vector<StandardGrid> standard_grids(const NoiseSchedule& path, Interval sigmas, std::int64_t steps) {
+std::vector<StandardGrid> standard_grids(const NoiseSchedule& schedule, Interval sigmas, std::int64_t steps) {
   std::vector<StandardGrid> out;
   std::vector<double> lows{sigmas.low};
   for (const double low : {0.02, 0.1})
@@ -163,13 +163,13 @@ std::vector<StandardGrid> standard_grids(const NoiseSchedule& path, Interval sig
                                     {"edm_ve", 0}}) {
       const std::string option = rho > 0 ? format(", rho: {}", rho) : "";
       const std::string range = format(", sigma_min: {}, sigma_max: {}", low, sigmas.high);
-      std::vector<double> levels = named(path, format("{type: {}, steps: {}", type, steps) + option + range + "}");
+      std::vector<double> levels = named(schedule, format("{type: {}, steps: {}", type, steps) + option + range + "}");
       if (std::ssize(levels) == steps)
         out.push_back({std::string(type) + option + format(", sigma_min: {}", low), std::move(levels)});
     }
-  if (std::ssize(path.levels()) >= std::max<std::int64_t>(steps, 100))
+  if (std::ssize(schedule.levels()) >= std::max<std::int64_t>(steps, 100))
     for (const char* spacing : {"leading", "trailing", "linspace"}) {
-      std::vector<double> levels = named(path, format("{type: native, steps: {}, spacing: {}}", steps, spacing));
+      std::vector<double> levels = named(schedule, format("{type: native, steps: {}, spacing: {}}", steps, spacing));
       if (std::ssize(levels) == steps) out.push_back({format("native, spacing: {}", spacing), std::move(levels)});
     }
   return out;

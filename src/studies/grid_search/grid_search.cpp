@@ -59,10 +59,10 @@ double rms(std::size_t batches, const Difference& difference) {
 Tensor rms_of_each(const Tensor& difference) { return difference.square().flatten(1).mean(1).sqrt(); }
 
 // Empty if the levels fall together on the schedule.
-TimeGrid grid_of(const NoiseSchedule& path, const std::vector<double>& sigmas) {
+TimeGrid grid_of(const NoiseSchedule& schedule, const std::vector<double>& sigmas) {
   TimeGrid grid;
   for (const double sigma : sigmas) {
-    const double t = path.snap(path.time(sigma));
+    const double t = schedule.snap(schedule.time(sigma));
     if (!grid.t.empty() && !(t < grid.t.back())) return {};
     grid.t.push_back(t);
   }
