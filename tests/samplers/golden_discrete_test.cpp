@@ -84,7 +84,7 @@ struct Config {
 // first and the last).
 void check_grid(Golden& golden, const std::string& name, const Config& config, const std::vector<double>& sigmas,
                 bool heun) {
-  const auto path = config.table.path();
+  const auto schedule = config.table.schedule();
   config.table.check(golden, name);
   const std::vector<double> spaced = config.timesteps(*schedule);
   std::vector<double> all, timesteps;
@@ -103,7 +103,7 @@ void check_grid(Golden& golden, const std::string& name, const Config& config, c
 
 void check_case(Golden& golden, const std::string& name, const Config& config, const std::string& sampler) {
   const bool heun = sampler.starts_with("heun"), stochastic = golden.has(name + ".noise");
-  const std::vector<double> sigmas = config.sigmas(*config.table.path());
+  const std::vector<double> sigmas = config.sigmas(*config.table.schedule());
   check_grid(golden, name, config, sigmas, heun);
   // x = z: the reference works without scale.
   const auto schedule = schedule_of("{type: edm, sigma_min: " + number_text(sigmas.back()) +

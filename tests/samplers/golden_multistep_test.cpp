@@ -86,7 +86,7 @@ Config unipc(const nlohmann::json& settings) {
 }
 
 void check_case(Golden& golden, const std::string& name, const Config& config) {
-  const auto path = config.table.path();
+  const auto schedule = config.table.schedule();
   const TimeGrid grid = config.grid(*schedule);
   config.table.check(golden, name);
 

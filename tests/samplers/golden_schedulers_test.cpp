@@ -70,7 +70,7 @@ Tensor stepped(const Config& config, bool ddim, const NoiseSchedule& schedule, D
 
 void check_case(Golden& golden, const std::string& name, bool ddim) {
   const Config config(golden.settings().at(name));
-  const auto path = config.table.path();
+  const auto schedule = config.table.schedule();
   const auto timesteps = golden.reals(name + ".timesteps");
   config.table.check(golden, name);
 

@@ -38,7 +38,7 @@ struct BetaTable {
     take(config, "rescale_betas_zero_snr", rescale_betas_zero_snr);
   }
   std::string kind() const { return beta_schedule == "squaredcos_cap_v2" ? "cosine" : beta_schedule; }
-  std::unique_ptr<NoiseSchedule> path() const {
+  std::unique_ptr<NoiseSchedule> schedule() const {
     std::string yaml = "{type: ddpm, N: " + std::to_string(num_train_timesteps) + ", betas: " + kind();
     if (kind() != "cosine") yaml += ", beta_start: " + number_text(beta_start) + ", beta_end: " + number_text(beta_end);
     return schedule_of(yaml + (rescale_betas_zero_snr ? ", zero_terminal_snr: true}" : "}"));

@@ -88,7 +88,7 @@ void check_variances(Golden& golden, const std::string& name, const std::string&
 void check_timesteps(Golden& golden, const std::string& name, const std::string& spacing, const std::string& steps,
                      const std::string& offset) {
   const std::string N = noted(golden, "timesteps[^\n]*num_train_timesteps (\\d+)");
-  const auto schedule = testing::schedule("{type: ddpm, N: " + N + "}");
+  const auto schedule = schedule_of("{type: ddpm, N: " + N + "}");
   const TimeGrid grid =
       made(make_grid, "{type: native, spacing: " + spacing + ", steps: " + steps + ", offset: " + offset + "}",
            *schedule, Interval{0, 1e300});
@@ -100,8 +100,8 @@ void check_timesteps(Golden& golden, const std::string& name, const std::string&
 void check_forward(Golden& golden) {
   const std::string range = noted(golden, "forward[^\n]*linear betas ([-+.e0-9]+\\.\\.[-+.e0-9]+)");
   const auto schedule =
-      testing::schedule("{type: ddpm, betas: linear, N: " + noted(golden, "forward[^\n]* (\\d+) train steps") +
-                        beta_options(range) + "}");
+      schedule_of("{type: ddpm, betas: linear, N: " + noted(golden, "forward[^\n]* (\\d+) train steps") +
+                  beta_options(range) + "}");
   const Tensor x0 = golden.real("forward.x0"), eps = golden.real("forward.eps");
   std::vector<double> s, sigma;
   for (const double t : golden.reals("forward.t"))
@@ -154,12 +154,12 @@ TEST_CASE("grids are those of k-diffusion", "[golden][schedules]") {
           return args.size() > i ? args[i] : settings.value(key, usual);
         };
         const double beta_d = setting("beta_d", 1, 19.9), beta_min = setting("beta_min", 2, 0.1);
-        schedule = testing::schedule("{type: vp, beta_min: " + number_text(beta_min) +
-                                     ", beta_max: " + number_text(beta_min + beta_d) +
-                                     ", t_min: " + number_text(setting("eps_s", 3, 1e-3)) + "}");
+        schedule = schedule_of("{type: vp, beta_min: " + number_text(beta_min) +
+                               ", beta_max: " + number_text(beta_min + beta_d) +
+                               ", t_min: " + number_text(setting("eps_s", 3, 1e-3)) + "}");
         grid += "uniform";
       } else {
-        schedule = testing::schedule("{type: edm, sigma_min: " + text(1) + ", sigma_max: " + text(2) + "}");
+        schedule = schedule_of("{type: edm, sigma_min: " + text(1) + ", sigma_max: " + text(2) + "}");
         grid += (kind == "karras"                                     ? "karras"
                  : kind == "exponential" || kind == "polyexponential" ? "log_snr"
                                                                       : kind) +

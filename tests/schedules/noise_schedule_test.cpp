@@ -44,7 +44,7 @@ bool has_message(const std::string& yaml, const std::string& part) {
 TEST_CASE("the ranges of a schedule lie in each other", "[schedules]") {
   for (const auto& yaml : schedule_cases()) {
     INFO(yaml);
-    const auto schedule = testing::schedule(yaml);
+    const auto schedule = schedule_of(yaml);
     CHECK(schedule->domain().low == schedule->times().low);
     CHECK(schedule->domain().high >= schedule->times().high);
     CHECK(schedule->sigmas().low == schedule->sigma(schedule->times().low));
@@ -57,7 +57,7 @@ TEST_CASE("the ranges of a schedule lie in each other", "[schedules]") {
 TEST_CASE("a time that misses the domain by rounding is its end", "[schedules]") {
   for (const auto& yaml : schedule_cases()) {
     INFO(yaml);
-    const auto schedule = testing::schedule(yaml);
+    const auto schedule = schedule_of(yaml);
     const Interval domain = schedule->domain();
     CHECK(schedule->sigma(domain.low * (1 - 1e-12) - 1e-15) == schedule->sigma(domain.low));
     CHECK(schedule->scale(domain.low * (1 - 1e-12) - 1e-15) == schedule->scale(domain.low));
@@ -107,7 +107,7 @@ TEST_CASE("vp solves its betas from a range of sigma", "[schedules]") {
 TEST_CASE("ddpm passes through its table, with the rate of the interval below", "[schedules]") {
   for (const char* yaml : {"{type: ddpm, N: 4, beta_start: 0.1, beta_end: 0.4}",
                            "{type: ddpm, N: 4, beta_start: 0.1, beta_end: 0.4, interpolation: linear_log_alpha}"}) {
-    const auto schedule = testing::schedule(yaml);
+    const auto schedule = schedule_of(yaml);
     double alpha_bar = 1.0;
     for (int i = 1; i <= 4; ++i) {
       alpha_bar *= 0.9 - 0.1 * (i - 1);
@@ -127,14 +127,13 @@ TEST_CASE("ddpm passes through its table, with the rate of the interval below", 
 }
 
 TEST_CASE("zero terminal SNR is held at its floor", "[schedules]") {
-  const auto schedule = testing::schedule("{type: ddpm, betas: scaled_linear, zero_terminal_snr: true}");
+  const auto schedule = schedule_of("{type: ddpm, betas: scaled_linear, zero_terminal_snr: true}");
   CHECK_THAT(schedule->sigma(1000), WithinRel(1e6, 1e-6));
   CHECK_THAT(schedule->scale(1), WithinRel(std::sqrt(1 - 8.5e-4), 1e-12));
 }
 
 TEST_CASE("snapped schedules know their levels only, ties to the larger", "[schedules]") {
-  const auto schedule =
-      snapped(testing::schedule("{type: edm, sigma_min: 0.5, sigma_max: 10}"), {0.1, 1.0, 2.0, 4.0, 12.0});
+  const auto schedule = snapped(schedule_of("{type: edm, sigma_min: 0.5, sigma_max: 10}"), {0.1, 1.0, 2.0, 4.0, 12.0});
   CHECK(schedule->time(0.5) == 1.0);
   CHECK(schedule->time(1.4) == 1.0);
   CHECK(schedule->time(1.5) == 2.0);
@@ -144,13 +143,13 @@ TEST_CASE("snapped schedules know their levels only, ties to the larger", "[sche
   CHECK(schedule->snap(2.9) == 2.0);
   CHECK(schedule->levels() == std::vector<double>{1.0, 2.0, 4.0, 12.0});
   CHECK(schedule->sigma(2.5) == 2.5);
-  CHECK_THROWS_AS(snapped(testing::schedule("{type: edm}"), {1e-5, 1e-4}), Error);
+  CHECK_THROWS_AS(snapped(schedule_of("{type: edm}"), {1e-5, 1e-4}), Error);
 }
 
 TEST_CASE("a time outside the schedule is an error", "[schedules]") {
   for (const auto& yaml : schedule_cases()) {
     INFO(yaml);
-    const auto schedule = testing::schedule(yaml);
+    const auto schedule = schedule_of(yaml);
     const double below = schedule->times().low - std::max(1e-6, 1e-3 * schedule->times().low),
                  above = 1.01 * schedule->domain().high;
     for (const double t : {below, above, std::nan("")}) {

@@ -39,7 +39,7 @@ bool has_message(std::string_view yaml, const NoiseSchedule& schedule, const std
 
 TEST_CASE("every grid falls strictly inside every schedule", "[schedules]") {
   for (const auto& yaml : schedule_cases()) {
-    const auto schedule = testing::schedule(yaml);
+    const auto schedule = schedule_of(yaml);
     for (const auto& entry : grid_table()) {
       for (const char* steps : {"1", "2", "37"}) {
         std::string text = "{type: " + std::string(entry.name) + ", steps: " + steps + "}";
@@ -84,7 +84,7 @@ TEST_CASE("a grid is the same set of sigmas on every schedule that spans it", "[
     const TimeGrid expected = grid(yaml, *schedule_of("{type: edm}"));
     for (const auto& other : schedules_that_span({0.02, 50})) {
       INFO(yaml << " on " << other);
-      const auto schedule = testing::schedule(other);
+      const auto schedule = schedule_of(other);
       const TimeGrid result = grid(yaml, *schedule);
       REQUIRE(result.t.size() == expected.t.size());
       for (std::size_t i = 0; i < expected.t.size(); ++i)
@@ -143,7 +143,7 @@ TEST_CASE("on a snapped schedule a grid has known levels only and no time twice"
   std::vector<double> levels = iddpm_levels(100);
   std::reverse(levels.begin(), levels.end());
   for (const char* yaml : {"{type: edm, sigma_min: 1e-3}", "{type: vp}", "{type: flow}", "{type: ddpm}"}) {
-    const auto schedule = snapped(testing::schedule(yaml), levels);
+    const auto schedule = snapped(schedule_of(yaml), levels);
     for (const char* text : {"{type: karras, steps: 300}", "{type: uniform, steps: 300}",
                              "{type: quadratic, steps: 300}", "{type: edm_vp, steps: 300}"}) {
       INFO(yaml << " " << text);
@@ -161,7 +161,7 @@ TEST_CASE("on a snapped schedule a grid has known levels only and no time twice"
 }
 
 TEST_CASE("native spacings are the papers' entries", "[schedules]") {
-  const auto schedule = testing::schedule("{type: ddpm}");
+  const auto schedule = schedule_of("{type: ddpm}");
   const auto entries = [&](std::string_view yaml) { return grid(yaml, *schedule).t; };
   CHECK(entries("{type: native, steps: 4}") == std::vector<double>{751, 501, 251, 1});
   CHECK(entries("{type: native, steps: 4, offset: 1}") == std::vector<double>{752, 502, 252, 2});
@@ -195,7 +195,7 @@ TEST_CASE("a grid file gives its noise levels on every schedule that spans them"
   const auto file = folder / "grid.yaml";
   write_grid_file(file, sigmas, "first line\nsecond line");
   for (const auto& yaml : schedules_that_span({0.05, 60})) {
-    const auto schedule = testing::schedule(yaml);
+    const auto schedule = schedule_of(yaml);
     const TimeGrid read = grid("{type: file, file: '" + file + "'}", *schedule);
     REQUIRE(read.t.size() == sigmas.size());
     for (std::size_t i = 0; i < sigmas.size(); ++i) CHECK_THAT(schedule->sigma(read.t[i]), WithinRel(sigmas[i], 1e-12));
