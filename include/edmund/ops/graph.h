@@ -26,7 +26,7 @@ class Graph {
 };
 
 /// Runs directly `warm_up` times, at least once, while libraries choose their algorithms. Throws
-/// Error for the CPU.
+/// Error for the CPU unless a recorder is set.
 std::unique_ptr<Graph> make_graph(at::Device device, int warm_up);
 
 /// Lets `make` record the CPU's work, which records() then asks for like a GPU's; nullptr: it is
