@@ -1,4 +1,5 @@
 #include "edmund/core/error.h"
+#include "edmund/networks/network.h"
 #include "edmund/networks/state_dict.h"
 #include "trainer_state.h"
 

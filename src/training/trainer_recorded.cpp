@@ -1,6 +1,7 @@
 // A training step as recorded work: all that take_step() does is one CUDA graph. What differs from
 // step to step is copied to where the graph reads it; whether a step is skipped, and how much of
 // the gradient is cut, the GPU decides itself.
+#include "edmund/networks/network.h"
 #include "edmund/ops/device.h"
 #include "trainer_state.h"
 

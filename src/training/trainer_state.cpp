@@ -1,5 +1,6 @@
 #include "trainer_state.h"
 
+#include "edmund/networks/network.h"
 #include "edmund/networks/state_dict.h"
 
 #include <ATen/core/grad_mode.h>

@@ -1,4 +1,5 @@
 // What every objective of the table promises; a new row is tested without a word here.
+#include "edmund/networks/network.h"
 #include "edmund/networks/state_dict.h"
 #include "edmund/ops/random.h"
 #include "edmund/training/objective.h"

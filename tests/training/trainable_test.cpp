@@ -1,6 +1,7 @@
 // What the trainer promises to any Trainable.
 #include "edmund/training/trainable.h"
 
+#include "edmund/networks/network.h"
 #include "edmund/ops/device.h"
 #include "helpers.h"
 #include "support/catch.h"

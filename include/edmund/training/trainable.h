@@ -3,7 +3,7 @@
 #include "edmund/core/interval.h"
 #include "edmund/core/tensor.h"
 #include "edmund/data/loader.h"
-#include "edmund/networks/network.h"
+#include "edmund/networks/condition.h"
 
 #include <cstdint>
 #include <string>

@@ -1,6 +1,7 @@
 #include "gaussian.h"
 
 #include "edmund/core/philox.h"
+#include "edmund/networks/network.h"
 #include "edmund/ops/pixels.h"
 #include "edmund/ops/random.h"
 #include "uncertainty.h"
