@@ -75,7 +75,7 @@ TEST_CASE("reading refuses what is missing, too large or no regular file", "[cor
   CHECK(contains(error_of([&] { read_file(folder / "pipe"); }), "not a regular file"));
   CHECK(read_file(file, 5) == "12345");
   CHECK(contains(error_of([&] { read_file(file, 4); }), "5 bytes, more than the 4"));
-  CHECK(contains(error_of([&] { read_file(file / "below"); }), "Not a directory"));
+  CHECK(contains(error_of([&] { read_file(file + "/below"); }), "Not a directory"));
 }
 
 TEST_CASE("a file whose size the system does not tell is read to its end, within the limit", "[core]") {
@@ -88,7 +88,7 @@ TEST_CASE("a file whose size the system does not tell is read to its end, within
 TEST_CASE("writing fails with the path and the reason", "[core]") {
   const TemporaryFolder folder;
   const auto file = folder.write("file", "old");
-  CHECK(contains(error_of([&] { write_file(file / "below", "new"); }), "file: cannot make the folder"));
+  CHECK(contains(error_of([&] { write_file(file + "/below", "new"); }), "file: cannot make the folder"));
   CHECK(contains(error_of([&] { write_file(folder.path(), "new"); }), "not a regular file"));
   CHECK(contains(error_of([&] { write_file("/dev/null", "new"); }), "/dev/null: cannot write: not a regular file"));
   CHECK(contains(error_of([&] { write_file(folder.path() / "", "new"); }), "not the name of a file"));
@@ -116,7 +116,7 @@ TEST_CASE("making a folder says what is in the way", "[core]") {
   CHECK(fs::is_directory(folder / "a/b/c"));
   const auto file = folder.write("file", "");
   CHECK(contains(error_of([&] { make_folder(file); }), "cannot make the folder"));
-  CHECK(contains(error_of([&] { make_folder(file / "below"); }), "Not a directory"));
+  CHECK(contains(error_of([&] { make_folder(file + "/below"); }), "Not a directory"));
 }
 
 TEST_CASE("a published folder appears whole or not at all", "[core]") {

@@ -63,7 +63,7 @@ TEST_CASE("the log file has everything with its time and goes on where it ended"
 TEST_CASE("a log file that cannot be opened is bad input", "[core]") {
   const testing::TemporaryFolder folder;
   const auto file = folder.write("file", "");
-  CHECK(contains(testing::error_of([&] { log::to_file(file / "log.txt"); }), "cannot make the folder"));
+  CHECK(contains(testing::error_of([&] { log::to_file(file + "/log.txt"); }), "cannot make the folder"));
   CHECK(contains(testing::error_of([&] { log::to_file(folder.path()); }), "cannot open the log file"));
 }
 

@@ -34,7 +34,7 @@ struct Example {
     return out;
   }
 
-  Folder folder;
+  TemporaryFolder folder;
   std::string config;
 };
 

@@ -2,6 +2,7 @@
 
 #include "edmund/core/error.h"
 #include "edmund/diffusion/model.h"
+#include "edmund/networks/network.h"
 #include "support/catch.h"
 
 #include <ATen/ATen.h>

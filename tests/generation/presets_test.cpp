@@ -2,6 +2,7 @@
 
 #include "edmund/core/error.h"
 #include "edmund/diffusion/preconditioning.h"
+#include "edmund/generation/sampling.h"
 #include "samplers/noise.h"
 #include "support/catch.h"
 #include "support/golden.h"

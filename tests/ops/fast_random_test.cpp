@@ -11,13 +11,13 @@ using namespace edmund;
 
 TEST_CASE("Every instruction set draws Philox's words", "[ops][fast]") {
   const RandomKey key{0x123456789abcdef0, Stream::kLatent, (std::uint64_t{1} << 40) + 5, 9};
-  const std::uint32_t seed[2] = {0x9abcdef0, 0x12345678};
-  const std::uint32_t counter[3] = {9, 5, (1U << 8) ^ (static_cast<std::uint32_t>(Stream::kLatent) << 24)};
+  const PhiloxKey layout{.key = {0x9abcdef0, 0x12345678},
+                         .counter = {9, 5, (1U << 8) ^ (static_cast<std::uint32_t>(Stream::kLatent) << 24)}};
   long count = 0;
   const auto* tables = ops::cpu::kernel_tables(count);
   for (long i = 0; i < count; ++i) {
     std::vector<std::uint32_t> words(4 * 37);
-    tables[i]->philox(seed, counter, 0xfffffff0, 37, words.data());  // the counter wraps
+    tables[i]->philox(layout, 0xfffffff0, 37, words.data());  // the counter wraps
     for (std::uint32_t block = 0; block < 37; ++block)
       for (std::uint32_t lane = 0; lane < 4; ++lane)
         REQUIRE(words[4 * block + lane] == key.words(0xfffffff0 + block)[lane]);

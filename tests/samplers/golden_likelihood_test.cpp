@@ -19,7 +19,7 @@ namespace edmund::testing {
 namespace {
 
 // "beta_min 0.1, beta_max 20" → "{type: vp, beta_min: 0.1, beta_max: 20, t_min: EPS}" and likewise.
-std::unique_ptr<NoiseSchedule> schedule_of(Golden& golden, const std::string& sde) {
+std::unique_ptr<NoiseSchedule> stated_schedule(Golden& golden, const std::string& sde) {
   const auto text = golden.settings().at(sde).get<std::string>();
   const auto value = [&](const std::string& name) {
     return name + ": " + number_text(number_in(text, name + " ([-+.0-9e]+)"));
@@ -33,7 +33,7 @@ std::unique_ptr<NoiseSchedule> schedule_of(Golden& golden, const std::string& sd
 // One isotropic Gaussian. The reference integrates x from the data itself at t = eps, without the
 // scale s(eps) of the first state.
 void check_gaussian(Golden& golden, const std::string& sde) {
-  const auto schedule = schedule_of(golden, sde);
+  const auto schedule = stated_schedule(golden, sde);
   const TimeGrid grid{{1.0, golden.settings().at("eps").get<double>()}};
   const Tensor x = golden.real("data"), mean = golden.real("gauss.mean");
   const double std = golden.number("gauss.std"), s = schedule->scale(grid.t.back());

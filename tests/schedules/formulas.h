@@ -12,7 +12,7 @@ struct Formulas {
   using Function = std::function<double(double)>;
   Function s = [](double t) { return 1 / t; }, sigma = [](double t) { return t; };
   Function s_dot = [](double t) { return -1 / (t * t); }, sigma_dot = [](double) { return 1.0; };
-  Function time = [](double sigma) { return sigma; };
+  Function time = [](double level) { return level; };
   Clock clock = {.times = {1.0, 10.0}, .reach = 20.0};
 };
 

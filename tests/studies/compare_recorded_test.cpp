@@ -22,7 +22,7 @@ variants:
 )";
 
 TEST_CASE("compare replays recorded work between the blocks of a cell, and draws the same images", "[app]") {
-  const TempFolder folder;
+  const TemporaryFolder folder;
   const std::string at = folder.path().string();
   write_idx_data(folder.path());
   write_text(folder.path() / "config.yaml", small_config());
