@@ -63,7 +63,7 @@ TEST_CASE("all mistakes of a config come in one error, each with its place", "[a
   };
   const std::string all = message(Needs::kData), settings = message(Needs::kSettings);
   for (const char* part : {"test:1:7: name", "test:2:7: data", "test:3:17: network.type", "test:4:20: training.images",
-                           "test:4:34: training.ema.type", "test:5:21: sampling.sampler.type",
+                           "test:4:35: training.ema.type", "test:5:21: sampling.sampler.type",
                            "test:6:23: evaluation.metrics", "test:7:1: unknown key 'devise'"})
     CHECK_THAT(all, Catch::Matchers::ContainsSubstring(part));
   CHECK(std::count(all.begin(), all.end(), '\n') == 7);

@@ -41,7 +41,7 @@ class Bounded : public Wrapped {
     const at::NoGradGuard no_grad;
     for (auto& [name, tensor] : parameters()) tensor.clamp_(-kBound, kBound);
   }
-  static constexpr double kBound = 0.05;
+  static constexpr double kBound = 0.0625;  // a float too
 };
 
 Trainer one_layer_trainer(std::uint64_t seed = 1) {
