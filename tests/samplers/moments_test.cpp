@@ -4,6 +4,7 @@
 #include "samplers/bias.h"
 #include "samplers/cases.h"
 #include "support/catch.h"
+#include "support/kernels.h"
 
 #include <ATen/Functions.h>
 #include <numeric>
@@ -58,6 +59,7 @@ void check_moments(std::string_view sampler, const NoiseSchedule& schedule) {
 }  // namespace
 
 TEST_CASE("stochastic samplers converge to the mean and variance of Gaussian data on every schedule", "[samplers]") {
+  const UseKernels fast(ops::Kernels::kFast);  // as in use, and several times as fast here
   for (const auto& yaml : schedule_cases()) {
     const auto schedule = schedule_of(yaml);
     for (const auto& sampler : stochastic()) {

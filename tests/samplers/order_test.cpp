@@ -6,6 +6,7 @@
 #include "samplers/orders.h"
 #include "samplers/peaks.h"
 #include "support/catch.h"
+#include "support/kernels.h"
 
 #include <algorithm>
 #include <ATen/ops/tensor.h>
@@ -53,6 +54,7 @@ double order(const Sampler& sampler, const NoiseSchedule& schedule) {
 
 TEST_CASE("every sampler of the table states its error, and those with an order have it on every schedule",
           "[samplers]") {
+  const UseKernels fast(ops::Kernels::kFast);  // as in use, and several times as fast here
   for (const auto& yaml : schedule_cases()) {
     const auto schedule = schedule_of(yaml);
     for (const auto& row : sampler_table()) {
@@ -64,6 +66,7 @@ TEST_CASE("every sampler of the table states its error, and those with an order 
 }
 
 TEST_CASE("options that change the order of a sampler do so on every schedule", "[samplers]") {
+  const UseKernels fast(ops::Kernels::kFast);  // as in use, and several times as fast here
   // Of samplers whose row states an order only on one of each type of schedule.
   const auto ordered = [](std::string_view sampler) {
     const auto rows = sampler_table();
