@@ -157,15 +157,17 @@ std::filesystem::path golden_folder() {
 }
 
 void for_each_golden(const std::vector<std::string>& prefixes, const std::function<void(Golden&)>& body,
-                     const std::vector<std::string>& ignored) {
+                     const std::vector<std::string>& ignored, const std::vector<std::string>& other_kinds) {
   std::vector<std::filesystem::path> files;
   bool any = false;
+  const auto one_of = [](const std::string& name, const std::vector<std::string>& starts) {
+    return std::any_of(starts.begin(), starts.end(), [&](const auto& start) { return name.starts_with(start); });
+  };
   for (const auto& entry : std::filesystem::directory_iterator(golden_folder())) {
     if (entry.path().extension() != ".safetensors") continue;
     any = true;
     const auto name = entry.path().filename().string();
-    if (std::any_of(prefixes.begin(), prefixes.end(), [&](const auto& prefix) { return name.starts_with(prefix); }))
-      files.push_back(entry.path());
+    if (one_of(name, prefixes) && !one_of(name, other_kinds)) files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());
   INFO("golden files " << prefixes.front() << "* in " << golden_folder());

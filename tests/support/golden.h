@@ -79,11 +79,11 @@ double number_in(const std::string& text, const std::string& pattern);
 /// EDMUND_GOLDEN_DIR, or tests/golden of the source tree.
 std::filesystem::path golden_folder();
 
-/// Runs `body`, then finish(ignored), on each golden file whose name starts with one of `prefixes`;
-/// an Error fails the test and the next file follows. Fails if there is no such file, unless
-/// EDMUND_GOLDEN_DIR names a folder of other golden files.
+/// Runs `body`, then finish(ignored), on each golden file whose name starts with one of `prefixes`
+/// and with none of `other_kinds`; an Error fails the test and the next file follows. Fails if
+/// there is no such file, unless EDMUND_GOLDEN_DIR names a folder of other golden files.
 void for_each_golden(const std::vector<std::string>& prefixes, const std::function<void(Golden&)>& body,
-                     const std::vector<std::string>& ignored = {});
+                     const std::vector<std::string>& ignored = {}, const std::vector<std::string>& other_kinds = {});
 
 /// `text` fits `pattern`, where `*` stands for any characters.
 bool fits(std::string_view text, std::string_view pattern);
