@@ -46,7 +46,7 @@ std::string flow(const Value& value) {
   std::string out;
   switch (value.kind) {
     case Kind::kNull: return "~";
-    case Kind::kScalar: return value.is_quoted ? yaml_of(value.text) : value.text;
+    case Kind::kScalar: return is_word(value) ? yaml_of(value.text) : value.text;
     case Kind::kList:
       for (const auto& item : value.items) out += (out.empty() ? "" : ", ") + flow(item);
       return "[" + out + "]";
@@ -58,11 +58,28 @@ std::string flow(const Value& value) {
   return out;
 }
 
+std::string block(const Value& mapping, std::size_t indent) {
+  std::string out;
+  for (const auto& entry : mapping.entries) {
+    out += std::string(indent, ' ') + yaml_of(entry.key) + ":";
+    const bool is_block = entry.value.kind == Kind::kMapping && !entry.value.entries.empty();
+    out += is_block ? "\n" + block(entry.value, indent + 2) : " " + flow(entry.value) + "\n";
+  }
+  return out;
+}
+
 }  // namespace yaml
 
 const yaml::Value* Options::Node::find(std::string_view key) const {
   const yaml::Value* found = value ? value->find(key) : nullptr;
   return found && found->kind != yaml::Kind::kNull ? found : nullptr;
+}
+
+yaml::Value* Options::Node::find(std::string_view key) {
+  if (!value) return nullptr;
+  for (yaml::Entry& entry : value->entries)
+    if (entry.key == key) return entry.value.kind == yaml::Kind::kNull ? nullptr : &entry.value;
+  return nullptr;
 }
 
 const Options::Node::Record* Options::Node::known(std::string_view key) const {
@@ -84,7 +101,7 @@ std::string Options::Node::path_of(std::string_view key) const {
   return path.empty() ? std::string(key) : format("{}.{}", path, key);
 }
 
-std::unique_ptr<Options::Node> Options::Node::below(const yaml::Value* inner, std::string inner_path) const {
+std::unique_ptr<Options::Node> Options::Node::below(yaml::Value* inner, std::string inner_path) const {
   auto node = std::make_unique<Node>();
   node->path = std::move(inner_path);
   node->place = inner ? inner->place : place;
@@ -114,6 +131,39 @@ void Options::Node::find_unread(std::vector<yaml::Mistake>& out) const {
   }
   for (const auto& record : records)
     for (const auto& node : record.nodes) node->find_unread(out);
+}
+
+void Options::Node::find_facts(std::vector<OptionFacts>& out) const {
+  for (const auto& record : records) {
+    if (!record.kind.empty())
+      out.push_back({.path = path_of(record.key),
+                     .kind = record.kind,
+                     .accepts = record.accepts,
+                     .fallback = record.fallback,
+                     .value = record.failed ? "" : record.yaml,
+                     .about = record.about,
+                     .is_chosen = find(record.key) != nullptr,
+                     .is_needed = record.is_needed});
+    for (const auto& node : record.nodes) node->find_facts(out);
+  }
+}
+
+void Options::Node::find_left(std::vector<std::string>& out) const {
+  if (value && !value->left.empty() && value->find("type")) {
+    std::string kept, dropped;
+    for (const auto& entry : value->left) {
+      if (entry.key == "type") continue;
+      const Record* record = known(entry.key);
+      std::string& list = record && record->is_taken_over ? kept : dropped;
+      list += format("{}{}: {}", list.empty() ? "" : ", ", entry.key, yaml::flow(entry.value));
+    }
+    if (!kept.empty() || !dropped.empty())
+      out.push_back(format("{}: another type, {}, so {}{}{}{}{}", path, value->find("type")->text, kept,
+                           kept.empty() ? "" : " is kept", kept.empty() || dropped.empty() ? "" : " and ", dropped,
+                           dropped.empty() ? "" : " is dropped"));
+  }
+  for (const auto& record : records)
+    for (const auto& node : record.nodes) node->find_left(out);
 }
 
 void Options::Node::write(std::string& out, std::size_t indent) const {

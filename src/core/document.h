@@ -16,13 +16,15 @@ struct Options::Node {
   struct Record {
     std::string key;
     bool failed = false;  // its mistake is recorded; later ones about the fallback are not
+    bool is_needed = false, is_taken_over = false;
     bool is_list = false;
     // of the value in use; empty for what is not to be written
     std::string yaml = {};
-    std::vector<std::unique_ptr<Node>> nodes = {};  // of a mapping, or of a list of mappings
+    std::string kind = {}, accepts = {}, fallback = {}, about = {};  // as in OptionFacts
+    std::vector<std::unique_ptr<Node>> nodes = {};                   // of a mapping, or of a list of mappings
   };
 
-  const yaml::Value* value = nullptr;
+  yaml::Value* value = nullptr;
   std::string path;   // "sampling.grid"; empty at the top
   yaml::Place place;  // of the mapping, or of the nearest one around it
   std::vector<Record> records;
@@ -32,12 +34,16 @@ struct Options::Node {
 
   /// Value of a key; null when missing or null in the document.
   const yaml::Value* find(std::string_view key) const;
+  yaml::Value* find(std::string_view key);
   const Record* known(std::string_view key) const;
   Record& record(std::string_view key);
   std::string path_of(std::string_view key) const;
-  std::unique_ptr<Node> below(const yaml::Value* inner, std::string inner_path) const;
+  std::unique_ptr<Node> below(yaml::Value* inner, std::string inner_path) const;
 
   void find_unread(std::vector<yaml::Mistake>& out) const;
+  void find_facts(std::vector<OptionFacts>& out) const;
+  /// What became of keys that mappings of another type left.
+  void find_left(std::vector<std::string>& out) const;
   /// Appends lines of YAML, indented by `indent` spaces.
   void write(std::string& out, std::size_t indent) const;
 };

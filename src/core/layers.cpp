@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <system_error>
 #include <utility>
 
@@ -25,10 +26,19 @@ void merge(Value& lower, Value upper) {
   if (upper.kind == Kind::kMapping && is_word(lower)) lower = mapping_of(lower);
   if (has_type(lower) && is_word(upper)) upper = mapping_of(upper);
   const bool both = lower.kind == Kind::kMapping && upper.kind == Kind::kMapping;
-  if (!both || (has_type(lower) && has_type(upper) && lower.find("type")->text != upper.find("type")->text)) {
+  if (both && has_type(lower) && has_type(upper) && lower.find("type")->text != upper.find("type")->text) {
+    std::vector<Entry> left = std::move(lower.entries);
+    std::move(lower.left.begin(), lower.left.end(), std::back_inserter(left));
+    std::move(upper.left.begin(), upper.left.end(), std::back_inserter(left));
+    lower = std::move(upper);
+    lower.left = std::move(left);
+    return;
+  }
+  if (!both) {
     lower = std::move(upper);
     return;
   }
+  std::move(upper.left.begin(), upper.left.end(), std::back_inserter(lower.left));
   if (upper.place.line > 0) lower.place = upper.place;
   for (auto& [key, place, value] : upper.entries) {
     const auto below =

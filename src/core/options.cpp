@@ -1,78 +1,16 @@
 #include "edmund/core/options.h"
 
-#include "document.h"
 #include "edmund/core/error.h"
 #include "edmund/core/text.h"
-#include "reading.h"
+#include "option_reader.h"
 
 #include <algorithm>
 #include <functional>
 #include <utility>
 
 namespace edmund {
-using yaml::any_text, yaml::found, yaml::integer_in, yaml::number_in, yaml::range_text, yaml::true_or_false,
-    yaml::yaml_of, yaml::yaml_within;
-using yaml::Kind, yaml::Outcome, yaml::Reading, yaml::Value;
-
-/// What all readers share: one mistake a key, one record a key.
-struct Options::Reader {
-  Document& document;
-  Node& node;
-  std::string_view key;
-
-  template <typename T>
-  T one(const Reading<T>& reading, T fallback, const std::string& fallback_yaml) const {
-    const Value* value = node.find(key);
-    if (!value) return keep(std::move(fallback), fallback_yaml);
-    const auto outcome = reading(*value);
-    if (outcome.value) return keep(*outcome.value, yaml_of(*outcome.value));
-    add(value->place, node.path_of(key), outcome.mistake);
-    return fallback;
-  }
-
-  template <typename T>
-  std::vector<T> list(const Reading<T>& reading, std::string_view what, std::vector<T> fallback,
-                      const std::string& fallback_yaml) const {
-    const Value* value = node.find(key);
-    if (!value) return keep(std::move(fallback), fallback_yaml);
-    if (value->kind != Kind::kList) {
-      add(value->place, node.path_of(key), format("expected a list of {} in [ ], found {}", what, found(*value)));
-      return fallback;
-    }
-    std::vector<T> values;
-    bool is_good = true;
-    for (std::size_t i = 0; i < value->items.size(); ++i) {
-      const auto outcome = reading(value->items[i]);
-      if (outcome.value) {
-        values.push_back(*outcome.value);
-      } else if (std::exchange(is_good, false)) {
-        add(value->items[i].place, format("{}[{}]", node.path_of(key), i), outcome.mistake);
-      }
-    }
-    return is_good ? keep(std::move(values), yaml_of(values)) : fallback;
-  }
-
-  template <typename T>
-  T needed(const Reading<T>& reading, std::string_view what) const {
-    if (node.find(key)) return one<T>(reading, T{}, "");
-    const Value* null = node.value ? node.value->find(key) : nullptr;
-    add(null ? null->place : node.place, node.path_of(key), format("missing; expected {}", what));
-    return T{};
-  }
-
-  /// Records the value in use, the first time.
-  template <typename T>
-  T keep(T value, const std::string& yaml) const {
-    Node::Record& record = node.record(key);
-    if (record.yaml.empty() && record.nodes.empty()) record.yaml = yaml;
-    return value;
-  }
-
-  void add(const yaml::Place& place, std::string_view path, std::string_view message) const {
-    Node::Record& record = node.record(key);
-    if (!std::exchange(record.failed, true)) document.add(place, path, message);
-  }
-};
+using yaml::found;
+using yaml::Kind, yaml::Value;
 
 Options::Options() : Options(std::make_shared<Document>(yaml::Tree{}), nullptr) { node_ = &document_->top; }
 Options::Options(std::shared_ptr<Document> document, Node* node) : document_(std::move(document)), node_(node) {}
@@ -97,80 +35,22 @@ bool Options::has(std::string_view key) const {
   return node_->find(key) != nullptr;
 }
 
-double Options::real(std::string_view key, double fallback, Range range) {
-  return Reader{*document_, *node_, key}.one(number_in(range), fallback, yaml_within(fallback, range));
+bool Options::take_over(std::string_view key) {
+  Value* value = node_->value;
+  if (!value || node_->find(key)) return false;
+  const auto is_it = [&](const yaml::Entry& entry) { return entry.key == key; };
+  const auto found = std::find_if(value->left.begin(), value->left.end(), is_it);
+  if (found == value->left.end()) return false;
+  value->entries.push_back(*found);
+  node_->record(key).is_taken_over = true;
+  return true;
 }
 
-std::int64_t Options::integer(std::string_view key, std::int64_t fallback, Range range) {
-  return Reader{*document_, *node_, key}.one(integer_in(range), fallback, yaml_within(fallback, range));
-}
-
-bool Options::flag(std::string_view key, bool fallback) {
-  return Reader{*document_, *node_, key}.one<bool>(true_or_false, fallback, yaml_of(fallback));
-}
-
-std::string Options::text(std::string_view key, std::string_view fallback) {
-  return Reader{*document_, *node_, key}.one<std::string>(any_text, std::string(fallback),
-                                                          yaml_of(std::string(fallback)));
-}
-
-std::string Options::choice(std::string_view key, std::string_view fallback, std::span<const std::string_view> names) {
-  const auto is_known = [&](std::string_view name) {
-    return std::find(names.begin(), names.end(), name) != names.end();
-  };
-  const auto reading = [&](const Value& value) -> Outcome<std::string> {
-    auto read = any_text(value);
-    if (!read.value) return {.mistake = format("expected a name, found {}{}", found(value), suggestion("", names))};
-    if (is_known(*read.value)) return read;
-    return {.mistake = format("unknown name {}{}", in_quotes(*read.value), suggestion(*read.value, names))};
-  };
-  return Reader{*document_, *node_, key}.one<std::string>(reading, std::string(fallback),
-                                                          is_known(fallback) ? yaml_of(std::string(fallback)) : "");
-}
-
-std::string Options::choice(std::string_view key, std::string_view fallback,
-                            std::initializer_list<std::string_view> names) {
-  return choice(key, fallback, std::span(names.begin(), names.size()));
-}
-
-std::vector<double> Options::reals(std::string_view key, std::vector<double> fallback, Range range) {
-  const std::string yaml = yaml_within(fallback, range);
-  return Reader{*document_, *node_, key}.list(number_in(range), "numbers", std::move(fallback), yaml);
-}
-
-std::optional<Interval> Options::interval(std::string_view key) {
-  const std::vector<double> ends = reals(key, {});
-  const bool is_interval = ends.size() == 2 && ends[0] < ends[1];
-  check(ends.empty() || is_interval, key, "expected [low, high] with low < high");
-  return is_interval ? std::optional<Interval>({ends[0], ends[1]}) : std::nullopt;
-}
-
-std::vector<std::int64_t> Options::integers(std::string_view key, std::vector<std::int64_t> fallback, Range range) {
-  const std::string yaml = yaml_within(fallback, range);
-  return Reader{*document_, *node_, key}.list(integer_in(range), "integers", std::move(fallback), yaml);
-}
-
-std::vector<std::string> Options::texts(std::string_view key, std::vector<std::string> fallback) {
-  const std::string yaml = yaml_of(fallback);
-  return Reader{*document_, *node_, key}.list<std::string>(any_text, "texts", std::move(fallback), yaml);
-}
-
-double Options::required_real(std::string_view key, Range range) {
-  return Reader{*document_, *node_, key}.needed(number_in(range), "a number" + range_text(range));
-}
-
-std::int64_t Options::required_integer(std::string_view key, Range range) {
-  return Reader{*document_, *node_, key}.needed(integer_in(range), "an integer" + range_text(range));
-}
-
-std::string Options::required_text(std::string_view key) {
-  return Reader{*document_, *node_, key}.needed<std::string>(any_text, "text");
-}
-
-Options Options::child(std::string_view key) {
+Options Options::child(std::string_view key, std::string_view about) {
   Node::Record& record = node_->record(key);
+  Reader{*document_, *node_, key}.described("mapping", "", "", about);
   if (record.nodes.empty() || record.is_list) {
-    const Value* value = node_->find(key);
+    Value* value = node_->find(key);
     if (value && value->kind != Kind::kMapping && !yaml::is_word(*value)) {
       Reader{*document_, *node_, key}.add(value->place, node_->path_of(key),
                                           "expected a mapping, found " + found(*value));
@@ -184,17 +64,18 @@ Options Options::child(std::string_view key) {
   return {document_, record.nodes.front().get()};
 }
 
-std::vector<Options> Options::children(std::string_view key) {
+std::vector<Options> Options::children(std::string_view key, std::string_view about) {
   Node::Record& record = node_->record(key);
-  const Value* value = node_->find(key);
+  Value* value = node_->find(key);
   const Reader reader{*document_, *node_, key};
+  reader.described("list of mappings", "", "", about);
   if (value && value->kind != Kind::kList) {
     reader.add(value->place, node_->path_of(key), "expected a list of mappings, found " + found(*value));
     value = nullptr;
   }
   if (value && record.nodes.empty()) {
     for (std::size_t i = 0; i < value->items.size(); ++i) {
-      const Value& item = value->items[i];
+      Value& item = value->items[i];
       const std::string path = format("{}[{}]", node_->path_of(key), i);
       const bool is_good = item.kind == Kind::kMapping || yaml::is_word(item);
       if (!is_good) reader.add(item.place, path, "expected a mapping, found " + found(item));
@@ -265,6 +146,20 @@ void Options::finish() const {
 std::string Options::resolved() const {
   std::string out;
   node_->write(out, 0);
+  return out;
+}
+
+std::string Options::chosen() const { return node_->value ? yaml::block(*node_->value, 0) : std::string(); }
+
+std::vector<OptionFacts> Options::facts() const {
+  std::vector<OptionFacts> out;
+  node_->find_facts(out);
+  return out;
+}
+
+std::vector<std::string> Options::notes() const {
+  std::vector<std::string> out;
+  document_->top.find_left(out);
   return out;
 }
 

@@ -35,6 +35,7 @@ struct Value {
   Place place = {};
   std::vector<Value> items = {};
   std::vector<Entry> entries = {};
+  std::vector<Entry> left = {};  // by mappings of another type that stood here: see merge()
 
   const Value* find(std::string_view key) const;
 };
@@ -81,9 +82,11 @@ Value mapping_of(const Value& word);
 
 /// The value on one line of YAML, as it stands in the document.
 std::string flow(const Value& value);
+/// The entries of a mapping on lines of YAML, indented by `indent` spaces.
+std::string block(const Value& mapping, std::size_t indent);
 
 /// Lays `upper` over `lower`, mappings key by key, all else as a whole. A mapping of another type
-/// starts anew: the keys below belong to another plugin. A word is {type: word} where it meets a
+/// starts anew: the keys below belong to another plugin and are left aside. A word is {type: word} where it meets a
 /// mapping.
 void merge(Value& lower, Value upper);
 /// A mapping from text as a further source, `name`, of `tree`; it is not put into the root.

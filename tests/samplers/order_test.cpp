@@ -35,8 +35,8 @@ double error(const Peaks& data, const Sampler& sampler, const NoiseSchedule& sch
 // log2 of how much the error falls when the steps are doubled.
 double order(const Sampler& sampler, const NoiseSchedule& schedule) {
   if (schedule.levels().empty()) {
-    return std::log2(error({}, sampler, schedule, smooth_grid(schedule, 256)) /
-                     error({}, sampler, schedule, smooth_grid(schedule, 512)));
+    return std::log2(error({}, sampler, schedule, smooth_grid(schedule, 128)) /
+                     error({}, sampler, schedule, smooth_grid(schedule, 256)));
   }
   // The slope of a table jumps at its entries: the order is that inside one interval. Data as wide
   // as the noise there, so that the trajectory bends.

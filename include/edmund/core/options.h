@@ -28,9 +28,21 @@ inline Range above(double low) { return {.low = low, .open_low = true}; }
 inline Range between(double low, double high) { return {.low = low, .high = high}; }
 inline Range inside(double low, double high) { return {.low = low, .high = high, .open_low = true, .open_high = true}; }
 
+/// What a reader said of one key, and what it got.
+struct OptionFacts {
+  std::string path;        // "sampling.grid.steps"
+  std::string kind;        // "number", "integer", "true or false", "text", "list of numbers", "mapping" …
+  std::string accepts;     // "at least 1", "heun | ddim"; empty: anything of its kind
+  std::string fallback;    // as YAML; empty if there is none
+  std::string value;       // in use, as YAML; empty after a mistake
+  std::string about;       // one line
+  bool is_chosen = false;  // stands in the document
+  bool is_needed = false;  // without a default
+};
+
 /// A mapping of a config file that remembers what was read from it.
 ///
-/// A reader names its key, its default and its range in one call. A missing key gives the default;
+/// A reader names its key, its default, its range and one line about it in one call. A missing key gives the default;
 /// a wrong type, a value out of range or an unknown choice is recorded with its place and gives the
 /// default too, so that one pass reports every mistake.
 /// `finish` then throws one Error with all of them, keys that no one asked for included (with the
@@ -52,29 +64,36 @@ class Options {
   static Options read_text(std::string_view text, std::string_view name, std::span<const std::string> overrides = {});
 
   bool has(std::string_view key) const;
+  /// Whether a mapping of another `type` stood here and its value of `key` can be taken: it then
+  /// counts as chosen here. Without this, what a mapping of another type says is dropped.
+  bool take_over(std::string_view key);
 
-  double real(std::string_view key, double fallback, Range = {});
+  double real(std::string_view key, double fallback, Range = {}, std::string_view about = {});
   /// `1e6` is an integer, `010` is ten, 1.5 is not.
-  std::int64_t integer(std::string_view key, std::int64_t fallback, Range = {});
-  bool flag(std::string_view key, bool fallback);
-  std::string text(std::string_view key, std::string_view fallback);
-  std::string choice(std::string_view key, std::string_view fallback, std::span<const std::string_view> names);
-  std::string choice(std::string_view key, std::string_view fallback, std::initializer_list<std::string_view> names);
-  std::vector<double> reals(std::string_view key, std::vector<double> fallback, Range = {});
+  std::int64_t integer(std::string_view key, std::int64_t fallback, Range = {}, std::string_view about = {});
+  bool flag(std::string_view key, bool fallback, std::string_view about = {});
+  std::string text(std::string_view key, std::string_view fallback, std::string_view about = {});
+  std::string choice(std::string_view key, std::string_view fallback, std::span<const std::string_view> names,
+                     std::string_view about = {});
+  std::string choice(std::string_view key, std::string_view fallback, std::initializer_list<std::string_view> names,
+                     std::string_view about = {});
+  std::vector<double> reals(std::string_view key, std::vector<double> fallback, Range = {},
+                            std::string_view about = {});
   /// `[low, high]`, low < high; nothing if the key is missing or `[]`.
-  std::optional<Interval> interval(std::string_view key);
-  std::vector<std::int64_t> integers(std::string_view key, std::vector<std::int64_t> fallback, Range = {});
-  std::vector<std::string> texts(std::string_view key, std::vector<std::string> fallback);
+  std::optional<Interval> interval(std::string_view key, std::string_view about = {});
+  std::vector<std::int64_t> integers(std::string_view key, std::vector<std::int64_t> fallback, Range = {},
+                                     std::string_view about = {});
+  std::vector<std::string> texts(std::string_view key, std::vector<std::string> fallback, std::string_view about = {});
 
   /// For keys without a default: records "missing" and gives 0 or "".
-  double required_real(std::string_view key, Range = {});
-  std::int64_t required_integer(std::string_view key, Range = {});
-  std::string required_text(std::string_view key);
+  double required_real(std::string_view key, Range = {}, std::string_view about = {});
+  std::int64_t required_integer(std::string_view key, Range = {}, std::string_view about = {});
+  std::string required_text(std::string_view key, std::string_view about = {});
 
   /// Mapping below `key`; empty if missing. A plain word stands for `{type: word}`.
-  Options child(std::string_view key);
+  Options child(std::string_view key, std::string_view about = {});
   /// Mappings in the list below `key`; empty if missing.
-  std::vector<Options> children(std::string_view key);
+  std::vector<Options> children(std::string_view key, std::string_view about = {});
 
   /// Leaves what stands below `key` to a later reader: nothing unknown is reported there, and
   /// resolved() gives it as it stands.
@@ -104,6 +123,14 @@ class Options {
   void finish() const;
   /// YAML of every key that was read, defaults included, in the order of reading.
   std::string resolved() const;
+  /// YAML of this mapping as it stands in the document, bases merged and overrides applied: what
+  /// people chose and nothing else.
+  std::string chosen() const;
+  /// What became of keys that people chose in mappings whose `type` was replaced, one line a
+  /// mapping; to be asked when all is read.
+  std::vector<std::string> notes() const;
+  /// Of every key that was read here and below, in the order of reading.
+  std::vector<OptionFacts> facts() const;
   /// Every value that stands in the document, as "key.path" → text (lists as in the file).
   std::map<std::string, std::string> flattened() const;
 
