@@ -11,7 +11,9 @@ std::string stated_order(int order, std::string_view with) {
   return (order == 0 ? "order not stated" : format("order {}", order)) + more;
 }
 
-const SamplerEntry& chosen_sampler(Options& options) { return chosen(sampler_table(), options, "heun"); }
+const SamplerEntry& chosen_sampler(Options& options) {
+  return chosen(sampler_table(), options, "heun", "solver of the ODE or SDE");
+}
 
 Sampler make_sampler(Options& options) { return chosen_sampler(options).make(options); }
 
