@@ -8,14 +8,15 @@ namespace edmund {
 std::unique_ptr<Dataset> held_out_data(const Experiment& experiment) {
   Options options = experiment.config.options, evaluation = options.child("evaluation");
   if (!evaluation.has("held_out")) return nullptr;
-  Options held_out = evaluation.child("held_out");
+  Options held_out = evaluation.child("held_out", "images that training never saw, to judge features by");
   return make_dataset(held_out);
 }
 
 std::unique_ptr<FeatureExtractor> evaluation_features(const Experiment& experiment,
                                                       const std::filesystem::path& cache) {
   const auto held_out = held_out_data(experiment);
-  Options options = experiment.config.options, features = options.child("evaluation").child("features");
+  Options options = experiment.config.options,
+          features = options.child("evaluation").child("features", "what images are compared by");
   auto extractor = make_features(features, {.labeled = *experiment.data,
                                             .held_out = held_out.get(),
                                             .seed = experiment.config.evaluation.seed,

@@ -117,8 +117,10 @@ std::vector<std::int64_t> read_labels(const std::string& text, const std::vector
 }  // namespace
 
 ImageSource make_edm_zip(Options& options) {
-  const auto num_classes = options.integer("num_classes", 0, between(0, 1 << 20));
-  const auto split = options.choice("split", "all", {"train", "test", "all"});
+  const auto num_classes =
+      options.integer("num_classes", 0, between(0, 1 << 20), "number of classes; 0: largest label + 1");
+  const auto split =
+      options.choice("split", "all", {"train", "test", "all"}, "which images; test: every fifth of each class");
   const auto root = existing_path(options, "root", "a zip archive or a folder of images with dataset.json");
   const Contents contents = std::filesystem::is_directory(root) ? read_folder(root) : read_archive(root);
   const auto place = (root / kLabelFile).string();

@@ -18,7 +18,8 @@
 namespace edmund {
 
 ImageSource make_folder(Options& options) {
-  const auto split = options.choice("split", "all", {"train", "test", "all"});
+  const auto split =
+      options.choice("split", "all", {"train", "test", "all"}, "which images; test: every fifth of each class");
   const auto root = existing_path(options, "root", "a folder of images");
   require(std::filesystem::is_directory(root), "{}: not a folder", root.string());
   const EncodedFiles files = files_below(root);

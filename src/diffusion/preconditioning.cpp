@@ -31,8 +31,8 @@ struct Mixture {
 using MixtureFunction = std::function<Mixture(const Tensor& sigma)>;
 
 Preconditioning with_noise_input(Options& options, MixtureFunction mixture) {
-  Options child = options.child("noise_input");
-  NoiseInput input = chosen(noise_inputs(), child, "log").make(child);
+  Options child = options.child("noise_input", "how the network is told σ");
+  NoiseInput input = chosen(noise_inputs(), child, "log", "form in which the network is told σ").make(child);
   const auto coefficients = [mixture = std::move(mixture),
                              noise = std::move(input.noise)](const Tensor& sigma) -> Coefficients {
     TORCH_CHECK(sigma.dim() == 1, "preconditioning: sigma ", sigma.sizes(), ", expected [B]");
@@ -48,7 +48,8 @@ Preconditioning with_noise_input(Options& options, MixtureFunction mixture) {
 Tensor unit_scale(const Tensor& sigma) { return (sigma.square() + 1).rsqrt(); }
 
 Preconditioning make_edm(Options& options) {
-  const double data = options.real("sigma_data", 0.5, between(1e-6, 1e6));
+  const double data = options.real("sigma_data", 0.5, between(1e-6, 1e6),
+                                   "σ_d: standard deviation of the images, which are in [-1, 1]");
   return with_noise_input(options, [data](const Tensor& sigma) -> Mixture {
     const Tensor in = (sigma.square() + data * data).rsqrt();
     return {sigma * in / data, -data * in, in};
@@ -108,7 +109,7 @@ double Preconditioning::round(double sigma) const { return rounding.empty() ? si
 std::span<const Entry<PreconditioningFactory>> preconditioning_table() { return kPreconditionings; }
 
 Preconditioning make_preconditioning(Options& options) {
-  return chosen(preconditioning_table(), options, "edm").make(options);
+  return chosen(preconditioning_table(), options, "edm", "mixture of x0 and ε that the network learns").make(options);
 }
 
 }  // namespace edmund

@@ -13,9 +13,11 @@ double LearningRate::at(std::int64_t images) const {
 }
 
 LearningRate make_learning_rate(Options& options) {
-  return {.base = options.real("learning_rate", 1e-3, above(0.0)),
-          .ramp_images = options.real("learning_rate_ramp", 0.0, at_least(0.0)),
-          .decay_images = options.real("learning_rate_decay", 0.0, at_least(0.0))};
+  return {
+      .base = options.real("learning_rate", 1e-3, above(0.0), "of Adam, after the ramp"),
+      .ramp_images = options.real("learning_rate_ramp", 0.0, at_least(0.0), "images over which the rate grows from 0"),
+      .decay_images = options.real("learning_rate_decay", 0.0, at_least(0.0),
+                                   "images after which the rate falls by 1/√images; 0: never")};
 }
 
 }  // namespace edmund

@@ -22,14 +22,15 @@ void combine(std::vector<Options>& axes, std::size_t axis, const AblationArm& so
     out.push_back(so_far);
     return;
   }
-  auto levels = axes[axis].children("arms");
+  auto levels = axes[axis].children("arms", "levels of the factor");
   axes[axis].check(!levels.empty(), "arms", "expected a list of {name, set}, found none");
   for (Options& level : levels) {
     AblationArm arm = so_far;
-    const std::string name = level.required_text("name");
+    const std::string name = level.required_text("name", "of the level in tables and plots");
     arm.name += (arm.name.empty() ? "" : " ") + name;
     arm.levels.push_back(name);
-    for (auto& text : level.texts("set", {})) arm.set.push_back(std::move(text));
+    for (auto& text : level.texts("set", {}, "overrides key.path=value of this level"))
+      arm.set.push_back(std::move(text));
     combine(axes, axis + 1, arm, out);
   }
 }
@@ -116,23 +117,24 @@ RunFolder folder_of(const AblationArm& arm, const fs::path& out) { return {out /
 
 AblationPlan read_ablation(const fs::path& file, std::span<const std::string> overrides, Needs needs) {
   Options root = Options::read_file(file, overrides);
-  AblationPlan plan{.name = root.text("name", "ablation")};
-  const std::string config = root.required_text("config");
+  AblationPlan plan{.name = root.text("name", "ablation", "title of the report; results go to runs/NAME")};
+  const std::string config = root.required_text("config", "the base config, relative to this file");
   plan.config = fs::path(config).is_absolute() ? fs::path(config) : file.parent_path() / config;
-  const std::vector<std::string> common = root.texts("set", {});
+  const std::vector<std::string> common = root.texts("set", {}, "overrides key.path=value of every arm");
   std::vector<AblationArm> arms;
-  auto axes = root.children("axes");
-  for (Options& axis : axes) plan.axes.push_back(axis.required_text("name"));
+  auto axes = root.children("axes", "factors, in place of arms: one training for each combination of their levels");
+  for (Options& axis : axes) plan.axes.push_back(axis.required_text("name", "of the factor"));
   if (!axes.empty()) {
     root.check(!root.has("arms"), "arms", "excludes axes: give one of them");
     combine(axes, 0, {.set = common}, arms);
   }
-  for (Options& arm : root.children("arms")) {
-    arms.push_back({.name = arm.required_text("name"), .set = common});
-    for (auto& text : arm.texts("set", {})) arms.back().set.push_back(std::move(text));
+  for (Options& arm : root.children("arms", "trainings that differ in their overrides")) {
+    arms.push_back({.name = arm.required_text("name", "of the arm in tables and plots"), .set = common});
+    for (auto& text : arm.texts("set", {}, "overrides key.path=value of this arm"))
+      arms.back().set.push_back(std::move(text));
   }
   root.check(!arms.empty(), "arms", "expected a list of {name, set}, found none");
-  const auto seeds = root.integers("seeds", {0}, at_least(0));
+  const auto seeds = root.integers("seeds", {0}, at_least(0), "every arm is trained once for each");
   root.check(!seeds.empty(), "seeds", "expected at least one seed");
   root.defer("compare");
   root.finish();
