@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -36,6 +38,21 @@ std::string config_under(const std::string& config, const std::string& name, std
 
 }  // namespace
 
+Options run_options(const RunFolder& run, std::span<const std::string> overrides) {
+  return Options::read_text(read_file(run.config()), run.config().string(), overrides);
+}
+
+void take_image(Options& options, const std::string& resolved, const std::string& name) {
+  if (resolved.empty()) return;  // of version 0.1.0, whose configs hold it
+  Options all = Options::read_text(resolved, name);
+  const std::string image = all.child("image").chosen();
+  if (!image.empty()) options.child("image").stand_on(image, name);
+}
+
+Options options_again(const Experiment& experiment, std::span<const std::string> overrides) {
+  return Options::read_text(experiment.config.options.chosen(), "config", overrides);
+}
+
 FoundCheckpoint find_checkpoint(const fs::path& path) {
   require(fs::is_directory(path), "{}: no such run folder; `edmund train CONFIG` makes one", path.string());
   if (fs::exists(path / "state.json"))  // a checkpoint itself: RUN/checkpoints/000000012800
@@ -57,6 +74,7 @@ TrainedModel load_model(const fs::path& path, std::span<const std::string> overr
   const std::string name = (folder / "state.json").string() + " (config)";
   RunConfig config = parse(Options::read_text(config_under(checkpoint.config, name, overrides), name, here));
   apply_backend(config.backend);
+  take_image(config.options, checkpoint.resolved, (folder / "state.json").string() + " (resolved)");
   Experiment experiment = construct(std::move(config), needs);
   load_state(experiment.model.network(), ema ? checkpoint.ema : checkpoint.network, folder.string());
   return {.run = run, .checkpoint = folder, .images = checkpoint.images, .experiment = std::move(experiment)};
@@ -65,9 +83,14 @@ TrainedModel load_model(const fs::path& path, std::span<const std::string> overr
 void require_same_training(const Experiment& experiment, const RunFolder& run) {
   const auto newest = newest_checkpoint(run.path);
   if (!newest) return;
-  auto before = Options::read_text(read_header(*newest).config, "checkpoint").flattened();
-  before.emplace("objective.type", "denoise");  // of runs older than the key
-  const auto now = Options::read_text(experiment.config.options.resolved(), "config").flattened();
+  const Checkpoint header = read_header(*newest);
+  const std::string& stored = header.resolved.empty() ? header.config : header.resolved;
+  const auto before = Options::read_text(stored, "checkpoint").flattened();
+  const Options& options = experiment.config.options;
+  const auto now = Options::read_text(options.resolved(), "config").flattened();
+  std::set<std::string> chosen;
+  for (const OptionFacts& fact : options.facts())
+    if (fact.is_chosen) chosen.insert(fact.path);
   static constexpr std::string_view kFree[] = {"name",
                                                "kernels",
                                                "conv",
@@ -88,10 +111,14 @@ void require_same_training(const Experiment& experiment, const RunFolder& run) {
     return std::any_of(std::begin(kFree), std::end(kFree), [&](auto prefix) { return key.starts_with(prefix); });
   };
   std::string differing;
-  for (const auto& [key, value] : now)
-    if (const auto found = before.find(key); !free(key) && (found == before.end() || found->second != value))
+  for (const auto& [key, value] : now) {
+    const auto found = before.find(key);
+    // a key that is younger than the run has its default, which is what was done before
+    const bool is_same = found == before.end() ? !chosen.contains(key) : found->second == value;
+    if (!free(key) && !is_same)
       differing += format("{}{} ({} there, {} here)", differing.empty() ? "" : ", ", key,
                           found == before.end() ? "none" : found->second, value);
+  }
   require(differing.empty(), "{}: holds another training: {}; choose another folder with --run", run.path.string(),
           differing);
 }

@@ -84,7 +84,7 @@ ImageSource read_digits(const std::filesystem::path& path) {
 }  // namespace
 
 ImageSource make_digits(Options& options) {
-  const auto root = options.text("root", "");
+  const auto root = options.path("root").string();
   const auto split = options.choice("split", "train", {"train", "test", "all"});
   const auto path = (root.empty() ? dependencies() / "data/digits" : std::filesystem::path(root)) / "digits.csv.gz";
   require(is_there(path), "{}: the digits are not there; run scripts/setup, or give their folder as `root`",

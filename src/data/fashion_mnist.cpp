@@ -33,7 +33,7 @@ std::filesystem::path part(const std::filesystem::path& root, std::string_view n
 }  // namespace
 
 ImageSource make_fashion_mnist(Options& options) {
-  const std::filesystem::path root = options.text("root", "/usr/share/datasets/fashion-mnist");
+  const std::filesystem::path root = options.path("root", "/usr/share/datasets/fashion-mnist", "");
   const auto split = options.choice("split", "train", {"train", "test", "all"});
   std::vector<Tensor> images;
   std::vector<std::int64_t> labels;

@@ -18,7 +18,7 @@
 namespace edmund {
 
 ImageSource make_idx(Options& options) {
-  const auto labels = std::filesystem::path(options.text("labels", ""));
+  const auto labels = options.path("labels");
   const auto num_classes = options.integer("num_classes", 0, between(0, 256));
   const auto split = options.choice("split", "all", {"train", "test", "all"});
   options.check(num_classes == 0 || !labels.empty(), "num_classes", "num_classes needs `labels`");

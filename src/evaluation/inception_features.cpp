@@ -93,7 +93,7 @@ class InceptionFeatures final : public FeatureExtractor {
 }  // namespace
 
 std::unique_ptr<FeatureExtractor> make_inception_features(Options& options, const FeatureContext& context) {
-  const std::string path = options.required_text("file");
+  const std::string path = options.required_path("file").string();
   std::vector<std::string_view> keys;
   for (const auto& convention : kConventions) keys.push_back(convention.key);
   const std::string resize = options.choice("resize", "tf1", keys);

@@ -31,7 +31,7 @@ void check_levels(Options& guidance, const Sampling& sampling) {
 void read_guidance(Options& guidance, Sampling& sampling, const GuideLoader& load) {
   sampling.guidance = guidance.real("weight", 1.0, between(0, 1000));
   if (const auto sigmas = guidance.interval("sigmas")) sampling.guidance_sigmas = *sigmas;
-  const std::string path = guidance.text("model", "");
+  const std::string path = guidance.path("model").string();
   if (!path.empty() && load) {
     try {
       sampling.guide = std::make_shared<const GuideModel>(load(path));
