@@ -49,9 +49,9 @@ CLI::Option* add_text(CLI::App& arguments, const std::string& flag, std::string&
 }
 
 void require_folder_like(std::string_view flag, const fs::path& path) {
-  static constexpr std::string_view kFiles[] = {".png", ".jpg",  ".jpeg", ".gif",  ".svg", ".pdf", ".csv", ".json",
-                                                ".npz", ".npy",  ".html", ".yaml", ".yml", ".zip", ".txt", ".md",
-                                                ".tex", ".jsonl", ".safetensors"};
+  static constexpr std::string_view kFiles[] = {".png",  ".jpg", ".jpeg", ".gif",   ".svg",        ".pdf", ".csv",
+                                                ".json", ".npz", ".npy",  ".html",  ".yaml",       ".yml", ".zip",
+                                                ".txt",  ".md",  ".tex",  ".jsonl", ".safetensors"};
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   if (fs::is_directory(status)) return;

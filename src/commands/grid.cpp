@@ -31,7 +31,8 @@ Action make_print_grid(CLI::App& arguments) {
       levels.push_back({{"sigma", sigmas.back()}, {"t", t}, {"s", sampling.schedule->scale(t)}});
       if (!*json) std::cout << number_text(sigmas.back()) << '\n';
     }
-    if (*json) std::cout << json_text(nlohmann::ordered_json{{"sampling", sampling.name}, {"levels", levels}}, 2) << '\n';
+    if (*json)
+      std::cout << json_text(nlohmann::ordered_json{{"sampling", sampling.name}, {"levels", levels}}, 2) << '\n';
     if (!out->empty()) write_grid_file(*out, sigmas, "edmund grid: " + sampling.name);
     return ExitCode::kDone;
   };

@@ -36,7 +36,8 @@ edmund::ExitCode run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   edmund::open_standard_streams();
-  std::signal(SIGPIPE, SIG_IGN);  // a reader that is gone is a failed write, and no end of hours of work
+  // a reader that is gone is a failed write, and no end of hours of work
+  std::signal(SIGPIPE, SIG_IGN);
   keep_heap();
 #ifndef __SANITIZE_ADDRESS__  // which is to see what reads a dead tensor
   edmund::ops::install_caching_allocator();

@@ -221,11 +221,13 @@ ExitCode optimize(const Flags& flags) {
 Action make_optimize_grid(CLI::App& arguments) {
   const auto flags = std::make_shared<Flags>();
   add_target(arguments, flags->target, "RUN or RUN/checkpoints/N");
-  add_integer(arguments, "--steps", flags->steps, {1, 100}, "grid points (evaluations: as many for euler, 2 N - 1 for heun)")
+  add_integer(arguments, "--steps", flags->steps, {1, 100},
+              "grid points (evaluations: as many for euler, 2 N - 1 for heun)")
       ->required();
   add_integer(arguments, "--images", flags->images, {2, 1'000'000}, "images to search with (default 128)");
   add_integer(arguments, "--held-out", flags->held_out, {2, 1'000'000}, "other images to compare on (default 256)");
-  add_integer(arguments, "--iterations", flags->iterations, {2, 1'000'000}, "most sweeps over the levels from each start (default 30)");
+  add_integer(arguments, "--iterations", flags->iterations, {2, 1'000'000},
+              "most sweeps over the levels from each start (default 30)");
   arguments.add_option("--out", flags->out, "grid file (default: RUN/grid-N.yaml), with its facts as .json beside it");
   arguments.add_flag("--json", flags->json, "facts as JSON");
   return [=] { return optimize(*flags); };

@@ -28,6 +28,7 @@ Action make_train(CLI::App& arguments) {
   arguments.add_option("--run", *folder, "run folder (default: runs/<name of the config>)");
   return [=] {
     const bool existing = fs::is_directory(target->path);
+    if (!folder->empty()) require_folder_like("--run", *folder);
     require(!existing || folder->empty(), "--run goes with a config; '{}' is a run folder already", target->path);
     const fs::path config = existing ? RunFolder{target->path}.config() : fs::path(target->path);
     require(!existing || fs::exists(config), "{}: not a run folder (no config.yaml in it)", target->path);

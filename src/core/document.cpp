@@ -80,9 +80,10 @@ std::string block(const Value& mapping, std::size_t indent) {
   std::string out;
   for (const auto& entry : mapping.entries) {
     if (entry.value.is_filled) continue;
-    out += std::string(indent, ' ') + yaml_of(entry.key) + ":";
     const bool is_block = entry.value.kind == Kind::kMapping && !entry.value.entries.empty();
-    out += is_block ? "\n" + block(entry.value, indent + 2) : " " + flow(entry.value) + "\n";
+    out.append(indent, ' ');
+    out += format(is_block ? "{}:\n{}" : "{}: {}\n", yaml_of(entry.key),
+                  is_block ? block(entry.value, indent + 2) : flow(entry.value));
   }
   return out;
 }
@@ -236,8 +237,9 @@ std::string Options::Document::settle(yaml::Value& value, std::string_view path)
   const std::filesystem::path there = absolute(value), here = std::filesystem::absolute(value.text).lexically_normal();
   std::error_code error;
   if (here != there && !std::filesystem::exists(there, error) && std::filesystem::exists(here, error))
-    return format("no {}: a path starts at the folder of the file that names it; {} lies in the working folder: write {}",
-                  there, in_quotes(value.text), here);
+    return format(
+        "no {}: a path starts at the folder of the file that names it; {} lies in the working folder: write {}", there,
+        in_quotes(value.text), here);
   if (!is_utf8(there.string())) return "";  // no YAML file can hold it: it stays as it was written
   yaml::Value* same = yaml::find_below(tree.root, path);
   if (same && same->kind == yaml::Kind::kScalar && same->text == value.text) same->text = there.string();

@@ -22,7 +22,8 @@ struct Options::Node {
     // of the value in use; empty for what is not to be written
     std::string yaml = {};
     std::string kind = {}, accepts = {}, fallback = {}, about = {};  // as in OptionFacts
-    std::vector<std::unique_ptr<Node>> nodes = {};                   // of a mapping, or of a list of mappings
+    // of a mapping, or of a list of mappings
+    std::vector<std::unique_ptr<Node>> nodes = {};
   };
 
   yaml::Value* value = nullptr;
@@ -45,7 +46,8 @@ struct Options::Node {
   void find_facts(std::vector<OptionFacts>& out) const;
   /// What became of keys that mappings of another type left.
   void find_left(std::vector<std::string>& out) const;
-  /// Appends lines of YAML, indented by `indent` spaces; what was filled in as comments if so asked.
+  /// Appends lines of YAML, indented by `indent` spaces; what was filled in as comments if so
+  /// asked.
   enum class Filled { kPlain, kComment };
   void write(std::string& out, std::size_t indent, Filled filled) const;
   /// Whether people wrote it.

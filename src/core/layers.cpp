@@ -157,8 +157,8 @@ void apply(std::span<const std::string> overrides, const fs::path& folder, Tree&
     require(keys.front() != "base", "override {}: base files are named in the config file itself", in_quotes(text));
     check_way(tree.root, keys, text, tree);
     check_way(layer, keys, text, tree);
-    const int source = add_source(
-        tree, {.name = "override " + in_quotes(text), .has_lines = false, .folder = folder.string()});
+    const int source =
+        add_source(tree, {.name = "override " + in_quotes(text), .has_lines = false, .folder = folder.string()});
     Value value = parse(std::string_view(text).substr(equals + 1), source, tree);
     for (auto key = keys.rbegin(); key != keys.rend(); ++key) {
       Value outer = {.kind = Kind::kMapping, .place = {source, 0, 0}};

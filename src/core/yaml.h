@@ -94,8 +94,8 @@ void mark_filled(Value& value);
 Value* find_below(Value& value, std::string_view path);
 
 /// Lays `upper` over `lower`, mappings key by key, all else as a whole. A mapping of another type
-/// starts anew: the keys below belong to another plugin and are left aside. A word is {type: word} where it meets a
-/// mapping.
+/// starts anew: the keys below belong to another plugin and are left aside. A word is {type: word}
+/// where it meets a mapping.
 void merge(Value& lower, Value upper);
 /// A mapping from text as a further source, `name`, of `tree`; it is not put into the root.
 Value parse_more(std::string_view text, std::string_view name, Tree& tree);

@@ -42,7 +42,8 @@ struct OptionFacts {
 
 /// A mapping of a config file that remembers what was read from it.
 ///
-/// A reader names its key, its default, its range and one line about it in one call. A missing key gives the default;
+/// A reader names its key, its default, its range and one line about it in one call. A missing key
+/// gives the default;
 /// a wrong type, a value out of range or an unknown choice is recorded with its place and gives the
 /// default too, so that one pass reports every mistake.
 /// `finish` then throws one Error with all of them, keys that no one asked for included (with the
@@ -93,8 +94,8 @@ class Options {
   std::vector<std::string> texts(std::string_view key, std::vector<std::string> fallback, std::string_view about = {});
 
   /// A path; "" if the key is missing. A relative one starts at the folder of the file that names
-  /// it, that of an override or of a text at the working folder. It is absolute in chosen(), so that
-  /// a stored config means the same from anywhere. Records a mistake if nothing lies there but
+  /// it, that of an override or of a text at the working folder. It is absolute in chosen(), so
+  /// that a stored config means the same from anywhere. Records a mistake if nothing lies there but
   /// something would from the working folder.
   std::filesystem::path path(std::string_view key, std::string_view about = {});
   std::filesystem::path path(std::string_view key, std::string_view fallback, std::string_view about);

@@ -16,7 +16,8 @@ namespace edmund {
 inline void open_standard_streams() {
   for (int number = 0; number <= 2; ++number)
     if (::fcntl(number, F_GETFD) == -1 && errno == EBADF)
-      if (const int opened = ::open("/dev/null", O_RDWR); opened > 2) ::close(opened);  // the lowest number is free
+      // the lowest number is free
+      if (const int opened = ::open("/dev/null", O_RDWR); opened > 2) ::close(opened);
 }
 
 /// All of `std::cout` while it lives: written through to descriptor 1, and remembers why that
@@ -25,7 +26,8 @@ class StandardOutput : private std::streambuf {
  public:
   StandardOutput() : former_(std::cout.rdbuf(this)) {
     setp(buffer_, buffer_ + sizeof buffer_);
-    if (::isatty(STDOUT_FILENO) == 1) std::cout << std::unitbuf;  // each line is seen when it is written
+    // each line is seen when it is written
+    if (::isatty(STDOUT_FILENO) == 1) std::cout << std::unitbuf;
   }
   ~StandardOutput() override {
     write_out();

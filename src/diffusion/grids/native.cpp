@@ -32,8 +32,7 @@ std::vector<double> make_native(Options& options, const NoiseSchedule& schedule,
   const std::vector<double>& levels = schedule.levels();
   const std::string spacing = options.choice("spacing", "leading", {"leading", "linspace", "trailing", "quadratic"});
   const auto N = std::max<std::int64_t>(std::ssize(levels), 1);
-  std::int64_t steps = grid_steps(options),
-               offset = options.integer("offset", 0, at_least(0));
+  std::int64_t steps = grid_steps(options), offset = options.integer("offset", 0, at_least(0));
   if (levels.empty()) {
     options.reject("type", "native chooses entries of a table; this schedule has none (ddpm has)");
     return {schedule.times().high};
