@@ -36,6 +36,26 @@ std::string config_under(const std::string& config, const std::string& name, std
   return plain.resolved();
 }
 
+// Version 0.1.0 stored all values as if they had been chosen. Of how a run samples, those that are
+// the default where they stand are taken for what was filled in.
+std::string without_defaults(const std::string& config, const std::string& name) {
+  Options options = Options::read_text(config, name);
+  construct(parse(options), Needs::kSettings);
+  auto values = options.flattened();
+  for (const OptionFacts& fact : options.facts())
+    if (fact.path.starts_with("sampling.") && !fact.path.ends_with(".type") && fact.value == fact.fallback)
+      values.erase(fact.path);
+  std::vector<std::string> chosen;
+  for (const auto& [key, value] : values) chosen.push_back(key + "=" + value);
+  return Options::read_text("", name, chosen).chosen();
+}
+
+// Where the data lies is free, what its files are called is not.
+std::string file_name(std::string value) {
+  std::erase(value, '"');
+  return fs::path(value).filename().string();
+}
+
 }  // namespace
 
 Options run_options(const RunFolder& run, std::span<const std::string> overrides) {
@@ -72,7 +92,9 @@ TrainedModel load_model(const fs::path& path, std::span<const std::string> overr
   std::vector<std::string> here = {"device=auto"};
   here.insert(here.end(), overrides.begin(), overrides.end());
   const std::string name = (folder / "state.json").string() + " (config)";
-  RunConfig config = parse(Options::read_text(config_under(checkpoint.config, name, overrides), name, here));
+  const std::string chosen =
+      checkpoint.resolved.empty() ? without_defaults(checkpoint.config, name) : checkpoint.config;
+  RunConfig config = parse(Options::read_text(config_under(chosen, name, overrides), name, here));
   apply_backend(config.backend);
   take_image(config.options, checkpoint.resolved, (folder / "state.json").string() + " (resolved)");
   Experiment experiment = construct(std::move(config), needs);
@@ -100,6 +122,7 @@ void require_same_training(const Experiment& experiment, const RunFolder& run) {
                                                "sampling.",
                                                "evaluation.",
                                                "data.root",
+                                               "data.file",
                                                "training.images",
                                                "training.loader_threads",
                                                "training.keep_checkpoints",
@@ -114,7 +137,10 @@ void require_same_training(const Experiment& experiment, const RunFolder& run) {
   for (const auto& [key, value] : now) {
     const auto found = before.find(key);
     // a key that is younger than the run has its default, which is what was done before
-    const bool is_same = found == before.end() ? !chosen.contains(key) : found->second == value;
+    const bool is_file = key == "data.images" || key == "data.labels";
+    const bool is_same = found == before.end() ? !chosen.contains(key)
+                         : is_file             ? file_name(found->second) == file_name(value)
+                                               : found->second == value;
     if (!free(key) && !is_same)
       differing += format("{}{} ({} there, {} here)", differing.empty() ? "" : ", ", key,
                           found == before.end() ? "none" : found->second, value);

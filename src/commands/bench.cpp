@@ -194,7 +194,7 @@ std::vector<std::string> overrides_of(const BenchFlags& flags) {
   const std::pair<const char*, const std::string*> keys[] = {
       {"device", &flags.device}, {"precision", &flags.precision}, {"graphs", &flags.graphs}};
   for (const auto& [key, value] : keys)
-    if (!value->empty()) out.push_back(format("{}={}", key, *value));
+    if (!value->empty()) out.push_back(format("{}={}", key, Options::quoted(*value)));
   return out;
 }
 

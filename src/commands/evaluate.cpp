@@ -13,6 +13,7 @@
 #include "edmund/core/json_text.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
+#include "edmund/core/text.h"
 #include "edmund/evaluation/classifier.h"
 #include "edmund/evaluation/features.h"
 #include "edmund/evaluation/scores.h"
@@ -87,8 +88,8 @@ ordered_json facts_of(const EvaluateFlags& flags, const TrainedModel& trained, c
   const bool own = flags.folder.empty();
   return {{"name", !flags.name.empty() ? flags.name
                    : own               ? sampling
-                                       : flags.folder},
-          {"sampling", own ? sampling : "images in " + flags.folder},
+                                       : as_utf8(flags.folder)},
+          {"sampling", own ? sampling : "images in " + as_utf8(flags.folder)},
           {"weights", flags.raw ? "raw" : "ema"},
           {"trained_images", trained.images},
           {"images", drawn.images.size(0)},

@@ -154,8 +154,10 @@ TEST_CASE("a run stores its choices, and its training goes on only with the same
   save_checkpoint(newest, checkpoint);
   write_file(run.config(), checkpoint.config);
   std::filesystem::remove(run.resolved());
-  for (const char* command : {"sample runs/small --images 2", "train config.yaml training.images=112",
-                              "train runs/small", "evaluate runs/small evaluation.images=40", "inspect runs/small"}) {
+  for (const char* command :
+       {"sample runs/small --images 2", "sample runs/small --images 2 sampling.schedule.type=vp",
+        "sample runs/small --images 2 sampling.schedule.type=ddpm", "train config.yaml training.images=112",
+        "train runs/small", "evaluate runs/small evaluation.images=40", "inspect runs/small"}) {
     const Outcome outcome = edmund_run(folder.path(), command);
     INFO(command << "\n" << outcome.output);
     CHECK(outcome.code == 0);
