@@ -117,8 +117,8 @@ RunFolder folder_of(const AblationArm& arm, const fs::path& out) { return {out /
 AblationPlan read_ablation(const fs::path& file, std::span<const std::string> overrides, Needs needs) {
   Options root = Options::read_file(file, overrides);
   AblationPlan plan{.name = root.text("name", "ablation")};
-  const std::string config = root.required_text("config");
-  plan.config = fs::path(config).is_absolute() ? fs::path(config) : file.parent_path() / config;
+  if (const std::string fault = name_fault(plan.name); !fault.empty()) root.reject("name", fault);
+  plan.config = root.required_path("config");
   plan.folder = file.parent_path();
   const std::vector<std::string> common = root.texts("set", {});
   std::vector<AblationArm> arms;
@@ -133,6 +133,8 @@ AblationPlan read_ablation(const fs::path& file, std::span<const std::string> ov
     for (auto& text : arm.texts("set", {})) arms.back().set.push_back(std::move(text));
   }
   root.check(!arms.empty(), "arms", "expected a list of {name, set}, found none");
+  for (const AblationArm& arm : arms)
+    if (const std::string fault = name_fault(folder_name(arm.name)); !fault.empty()) root.reject("", "arms: " + fault);
   const auto seeds = root.integers("seeds", {0}, at_least(0));
   root.check(!seeds.empty(), "seeds", "expected at least one seed");
   root.defer("compare");
@@ -191,7 +193,7 @@ fs::path write_comparison(const AblationPlan& plan, const fs::path& file, std::s
       compare.settle(format("variants[{}].sampling.{}", i, key));
   for (const auto& key : compare.keys()) compare.defer(key);
   std::string text = format("name: {}\n{}models:\n", Options::quoted(plan.name), compare.resolved());
-  for (const auto& [name, run, base] : models_of(plan, baseline, out))
+  for (const auto& [name, run, base] : models_of(plan, baseline, {}))  // from where the file lies
     text += format("  - {name: {}, run: {}, baseline: {}}\n", Options::quoted(name), Options::quoted(run),
                    Options::quoted(base));
   const fs::path written = out / "comparison.yaml";
