@@ -74,11 +74,17 @@ EvaluationSettings read_evaluation(Options& evaluation) {
   for (const auto& metric : out.metrics)
     evaluation.check(std::find(known.begin(), known.end(), metric) != known.end(), "metrics", "unknown metric '{}'{}",
                      metric, suggestion(metric, known));
-  out.reference =
-      evaluation.text("reference", "", "statistics of the real images (edmund stats); empty: from the data");
+  out.reference = evaluation
+                      .path("reference", {}, "statistics of the real images (edmund stats); empty: from the data")
+                      .string();
   // Extractors learn from the data, so `evaluate` makes them: until then their keys wait.
   evaluation.defer("features");
   evaluation.defer("held_out");
+  for (const char* file : {"features.file", "held_out.root", "held_out.file"}) evaluation.settle(file);
+  // elsewhere these are names of arrays
+  const auto values = evaluation.flattened();
+  if (const auto type = values.find("evaluation.held_out.type"); type != values.end() && type->second == "idx")
+    for (const char* file : {"held_out.images", "held_out.labels"}) evaluation.settle(file);
   return out;
 }
 
@@ -96,8 +102,7 @@ RunConfig parse(Options options) {
   Options root = options;  // another handle to the same document
   RunConfig config{.options = std::move(options)};
   config.name = root.text("name", "run", "of the run, whose folder is runs/NAME");
-  root.check(!config.name.empty() && config.name.find('/') == std::string::npos, "name",
-             "expected a name without '/', found '{}'", config.name);
+  if (const std::string fault = name_fault(config.name); !fault.empty()) root.reject("name", fault);
   config.seed =
       static_cast<std::uint64_t>(root.integer("seed", 0, at_least(0), "of every random draw of the training"));
   config.backend = read_backend(root);

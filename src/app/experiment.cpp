@@ -1,6 +1,7 @@
 #include "edmund/app/config.h"
 #include "edmund/app/guide.h"
 #include "edmund/core/error.h"
+#include "edmund/core/log.h"
 #include "edmund/generation/guidance.h"
 #include "edmund/networks/network.h"
 
@@ -90,6 +91,8 @@ Experiment construct(RunConfig config, Needs needs) {
   Sampling sampling = make_sampling(sampling_options, preconditioning, draws ? load_guide : GuideLoader());
   if (draws) check_guidance(sampling_options, sampling, shape, config.objective.label_dropout);
   root.finish();
+  if (draws)
+    for (const auto& note : root.notes()) log::info("{}", note);
 
   if (network) network->to(config.backend.device);
   return {.config = std::move(config),

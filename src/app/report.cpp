@@ -91,11 +91,26 @@ void add_samples(Page& page, const RunFolder& run) {
   }
 }
 
+void add_config(Page& page, const std::string& chosen, const std::string& resolved) {
+  page.section("Config", resolved.empty() ? "As it was understood, defaults included: a config itself."
+                                          : "What was chosen: a config itself.");
+  page.figure("<pre>" + escaped(chosen) + "</pre>");
+  if (resolved.empty()) return;
+  const auto given = Options::read_text(chosen, "config").flattened();
+  std::string filled;
+  for (const auto& [key, value] : Options::read_text(resolved, "resolved").flattened())
+    if (!given.contains(key)) filled += format("{}: {}\n", key, value);
+  page.paragraph("What was filled in, for the schedule, grid, sampler and data at hand:");
+  page.figure("<pre>" + escaped(filled) + "</pre>");
+}
+
 }  // namespace
 
 void write_report(const RunFolder& run, std::int64_t parameters) {
-  const std::string config = read_file(run.config());
-  const Experiment experiment = construct(parse(Options::read_text(config, run.config().string())), Needs::kSettings);
+  Options options = run_options(run);
+  const std::string resolved = fs::exists(run.resolved()) ? read_file(run.resolved()) : "";
+  take_image(options, resolved, run.resolved().string());
+  const Experiment experiment = construct(parse(options), Needs::kSettings);
   const std::vector<json> lines = read_lines(run.metrics());
   Page page("edmund: " + experiment.config.name, experiment.sampling.name);
   std::vector<std::pair<std::string, std::string>> facts = {
@@ -117,8 +132,7 @@ void write_report(const RunFolder& run, std::int64_t parameters) {
   add_training(page, experiment, lines);
   add_schedule(page, experiment);
   add_curvature(page, run);
-  page.section("Config", "As it was understood, defaults included: a config itself.");
-  page.figure("<pre>" + escaped(config) + "</pre>");
+  add_config(page, read_file(run.config()), resolved);
   write_file(run.report(), page.html());
 }
 

@@ -34,7 +34,8 @@ class Recorder {
         trainer_(trainer),
         events_(run.path / "events"),
         metrics_(run.metrics(), trainer.clock(), trainer.images()),
-        config_(experiment.config.options.resolved()) {}
+        config_(experiment.config.options.chosen()),
+        resolved_(experiment.config.options.resolved()) {}
 
   void log(double images_per_second, double seconds) {
     if (metrics_.empty()) return;
@@ -66,6 +67,7 @@ class Recorder {
 
   void checkpoint(double seconds) {
     Checkpoint state = trainer_.checkpoint(config_);
+    state.resolved = resolved_;
     state.counters["seconds"] = seconds;
     const auto folder = checkpoint_folder(run_.path, trainer_.images());
     save_checkpoint(folder, state);
@@ -87,7 +89,7 @@ class Recorder {
   Trainer& trainer_;
   EventFile events_;
   MetricsLog metrics_;
-  std::string config_;
+  std::string config_, resolved_;
 };
 
 void warn_of_sigma_data(const Experiment& experiment) {
@@ -130,7 +132,9 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
   } else {
     warn_of_sigma_data(experiment);
   }
-  write_file(run.config(), experiment.config.options.resolved());
+  write_file(run.config(), experiment.config.options.chosen());
+  write_file(run.resolved(), "# All values in use, for readers; what was chosen stands in config.yaml.\n" +
+                                 experiment.config.options.resolved());
 
   const std::int64_t total = experiment.config.training.images;
   Recorder recorder(experiment, run, trainer);

@@ -16,6 +16,7 @@ namespace edmund {
 namespace {
 
 ExitCode ablate(const CompareFlags& flags) {
+  if (!flags.out.empty()) require_folder_like("--out", flags.out);
   const auto [shard, shards] = parse_shard(flags.shard);
   const AblationPlan plan = read_ablation(flags.target.path, flags.target.overrides);
   const std::filesystem::path out =

@@ -23,6 +23,7 @@
 // bytes are those of the operators' operands and results.
 
 #include "edmund/commands/command.h"
+#include "edmund/core/json_text.h"
 #include "edmund/core/stopwatch.h"
 #include "edmund/core/text.h"
 #include "edmund/networks/network.h"
@@ -47,8 +48,7 @@ using nlohmann::ordered_json;
 struct BenchFlags {
   Target target;
   std::vector<std::string> phases = {"forward"}, kernels = {"fast"};
-  std::int64_t batch = 8, rounds = 7;
-  int threads = 0;
+  std::int64_t batch = 8, rounds = 7, threads = 0;
   double min_time = 0.25;
   bool json = false, profile = false;
   std::string device, precision, graphs;  // in place of the config's, unless empty
@@ -194,12 +194,12 @@ std::vector<std::string> overrides_of(const BenchFlags& flags) {
   const std::pair<const char*, const std::string*> keys[] = {
       {"device", &flags.device}, {"precision", &flags.precision}, {"graphs", &flags.graphs}};
   for (const auto& [key, value] : keys)
-    if (!value->empty()) out.push_back(format("{}={}", key, *value));
+    if (!value->empty()) out.push_back(format("{}={}", key, Options::quoted(*value)));
   return out;
 }
 
 ExitCode bench(const BenchFlags& flags) {
-  if (flags.threads > 0) at::set_num_threads(flags.threads);
+  if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
   std::vector<BenchPhase> phases;
   for (const auto& phase : flags.phases) phases.push_back(phase_named(phase));
   const auto has = [&](std::string_view phase) {
@@ -233,7 +233,7 @@ ExitCode bench(const BenchFlags& flags) {
     const MachineRates& work = works[i];
     const ordered_json line = line_of(one, work, threads);
     if (flags.json) {
-      std::cout << line.dump() << '\n';
+      std::cout << json_text(line) << '\n';
       continue;
     }
     print_line(one, line, work, peak);
@@ -257,11 +257,11 @@ Action make_bench(CLI::App& arguments) {
       ->delimiter(',');
   arguments.add_option("--kernels", flags->kernels, "fast, reference, exact: the first is what others are compared to")
       ->delimiter(',');
-  arguments.add_option("--batch", flags->batch, "images a call")->check(CLI::Range(1, 1 << 20));
-  arguments.add_option("--rounds", flags->rounds, "interleaved rounds")->check(CLI::Range(1, 10'000));
+  add_integer(arguments, "--batch", flags->batch, {1, 1 << 20}, "images a call");
+  add_integer(arguments, "--rounds", flags->rounds, {1, 10'000}, "interleaved rounds");
   arguments.add_option("--min-time", flags->min_time, "seconds of each case in a round")
       ->check(CLI::Range(0.0, 3600.0));
-  arguments.add_option("--threads", flags->threads, "0: as many as cores")->check(CLI::Range(0, 1024));
+  add_integer(arguments, "--threads", flags->threads, {0, 1024}, "0: as many as cores");
   arguments.add_option("--device", flags->device, "auto, cpu, cuda or cuda:N (default: the config's)");
   arguments.add_option("--precision", flags->precision, "fp32, tf32, bf16 or fp16 on a GPU (default: the config's)");
   arguments.add_option("--graphs", flags->graphs, "on or off: recorded work on a GPU (default: the config's)");

@@ -41,7 +41,8 @@ std::string help() {
 
 Options options_of(const Target& target) {
   const std::filesystem::path path = target.path;
-  return Options::read_file(std::filesystem::is_directory(path) ? RunFolder{path}.config() : path, target.overrides);
+  if (std::filesystem::is_directory(path)) return run_options({path}, target.overrides);
+  return Options::read_file(path, target.overrides);
 }
 
 void add_target(CLI::App& arguments, Target& target, std::string_view what) {
@@ -77,6 +78,9 @@ ExitCode run_command(std::vector<std::string> arguments) {
     } catch (const CLI::ParseError& error) {
       explain(app, error);
     }
+    for (const CLI::Option* option : app.get_options())
+      for (const std::string& given : option->results())
+        require(!given.empty(), "edmund {}: {}: expected a value, found none", command.name, option->get_name());
     log::set_level(quiet ? log::Level::kWarn : verbose ? log::Level::kDebug : log::Level::kInfo);
     return action();
   }

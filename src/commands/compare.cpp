@@ -7,6 +7,7 @@
 
 #include "comparing.h"
 #include "edmund/core/files.h"
+#include "edmund/core/json_text.h"
 #include "edmund/core/text.h"
 #include "edmund/report/svg.h"
 #include "edmund/studies/comparison_files.h"
@@ -65,7 +66,7 @@ ExitCode compared(Comparison& comparison, std::int64_t shard, std::int64_t shard
     return ExitCode::kDone;
   }
   const ComparisonTable table = comparison.table();
-  const std::string text = json_of(table).dump(1) + "\n";
+  const std::string text = json_text(json_of(table), 1) + "\n";
   write_file(comparison.out() / "results.json", text);
   write_file(comparison.out() / "results.csv", csv_of(table));
   write_file(comparison.out() / "report.html", compare_page(comparison, table, [&](Page& page) {
@@ -82,6 +83,7 @@ Action make_compare(CLI::App& arguments) {
   const auto flags = std::make_shared<CompareFlags>();
   add_compare_flags(arguments, *flags, "COMPARISON.yaml");
   return [=] {
+    if (!flags->out.empty()) require_folder_like("--out", flags->out);
     const auto [shard, shards] = parse_shard(flags->shard);
     Comparison comparison(flags->target.path, flags->target.overrides, flags->out);
     return compared(comparison, shard, shards, flags->json);

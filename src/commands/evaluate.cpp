@@ -10,8 +10,10 @@
 #include "edmund/commands/command.h"
 #include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
+#include "edmund/core/json_text.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
+#include "edmund/core/text.h"
 #include "edmund/evaluation/classifier.h"
 #include "edmund/evaluation/features.h"
 #include "edmund/evaluation/scores.h"
@@ -37,7 +39,9 @@ struct EvaluateFlags {
 };
 
 Generated images_in(const std::filesystem::path& folder, const ModelShape& shape) {
-  Options options = Options::read_text("type: folder", "--folder", std::vector<std::string>{"root=" + folder.string()});
+  Options options;
+  options.set("type", "folder", "--folder");
+  options.set("root", folder.string(), "--folder");
   const auto data = make_dataset(options);
   require_model_size(data->info(), shape, folder.string());
   return {.images = read_all(*data).images};
@@ -84,8 +88,8 @@ ordered_json facts_of(const EvaluateFlags& flags, const TrainedModel& trained, c
   const bool own = flags.folder.empty();
   return {{"name", !flags.name.empty() ? flags.name
                    : own               ? sampling
-                                       : flags.folder},
-          {"sampling", own ? sampling : "images in " + flags.folder},
+                                       : as_utf8(flags.folder)},
+          {"sampling", own ? sampling : "images in " + as_utf8(flags.folder)},
           {"weights", flags.raw ? "raw" : "ema"},
           {"trained_images", trained.images},
           {"images", drawn.images.size(0)},
@@ -113,7 +117,7 @@ void keep(const ordered_json& result, const std::filesystem::path& file) {
   std::erase_if(all.get_ref<ordered_json::array_t&>(),
                 [&](const ordered_json& old) { return old.value("name", "") == result["name"]; });
   all.push_back(result);
-  write_file(file, all.dump(2) + "\n");
+  write_file(file, json_text(all, 2) + "\n");
 }
 
 ExitCode evaluate(const EvaluateFlags& flags) {
@@ -142,7 +146,7 @@ ExitCode evaluate(const EvaluateFlags& flags) {
     write_curvature(trained.run, generator, 4, experiment.config.seed);
   write_report(trained.run, parameter_count(experiment.model.network()));
   if (flags.json)
-    std::cout << result.dump(2) << '\n';
+    std::cout << json_text(result, 2) << '\n';
   else
     print(result);
   if (!flags.json && result.contains("class_agreement"))
@@ -157,7 +161,7 @@ ExitCode evaluate(const EvaluateFlags& flags) {
 Action make_evaluate(CLI::App& arguments) {
   const auto flags = std::make_shared<EvaluateFlags>();
   add_target(arguments, flags->target, "RUN or RUN/checkpoints/N");
-  arguments.add_option("--name", flags->name, "name of the scores in the report (default: how they were sampled)");
+  add_text(arguments, "--name", flags->name, "name of the scores in the report (default: how they were sampled)");
   arguments.add_option("--folder", flags->folder, "scores these images in place of drawing some");
   arguments.add_flag("--raw", flags->raw, "the network's own weights in place of their EMA");
   arguments.add_flag("--json", flags->json, "scores as JSON");

@@ -3,9 +3,11 @@
 // edmund-core's own output, recorded when that was built.
 
 #include "answers.h"
+#include "edmund/core/standard_streams.h"
 
 #include <cerrno>
 #include <climits>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -93,9 +95,14 @@ void ask_for_large_pages() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  edmund::open_standard_streams();
   if (const char* answer = known_answer(argc, argv)) {
-    const bool written = std::fputs(answer, stdout) >= 0 && std::fflush(stdout) == 0;
-    return written ? 0 : 1;
+    std::signal(SIGPIPE, SIG_IGN);  // a reader that is gone is a failed write
+    edmund::StandardOutput output;
+    std::cout << answer;
+    const int reason = output.finish();
+    if (reason != 0) std::fprintf(stderr, "error: standard output: cannot write: %s\n", std::strerror(reason));
+    return reason == 0 ? 0 : 1;
   }
   char own[PATH_MAX];
   const ssize_t length = readlink("/proc/self/exe", own, sizeof(own));

@@ -15,6 +15,7 @@
 #include "edmund/commands/command.h"
 #include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
+#include "edmund/core/json_text.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
 #include "edmund/core/stopwatch.h"
@@ -29,6 +30,7 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 namespace edmund {
 namespace {
@@ -37,7 +39,8 @@ using nlohmann::ordered_json;
 
 struct LikelihoodFlags {
   Target target;
-  std::int64_t images = 64, probes = 1, seed = -1;
+  std::int64_t images = 64, probes = 1;
+  std::optional<std::int64_t> seed;
   double tolerance = 0;
   std::string probe = "rademacher";
   bool exact = false, density = false, train = false, raw = false, json = false;
@@ -67,8 +70,6 @@ Images read_images(Experiment& experiment, const LikelihoodFlags& flags, std::ui
 }
 
 LikelihoodSettings settings_of(const LikelihoodFlags& flags) {
-  require(flags.images > 0, "--images: expected a count above 0, found {}", flags.images);
-  require(flags.probes > 0 && flags.probes <= 10'000, "--probes: expected 1 to 10000, found {}", flags.probes);
   require(flags.tolerance >= 0 && flags.tolerance < 1, "--tolerance: expected a number in (0, 1), found {}",
           flags.tolerance);
   require(flags.probe == "rademacher" || flags.probe == "gaussian",
@@ -167,7 +168,7 @@ ExitCode likelihood(const LikelihoodFlags& flags) {
   Experiment& experiment = trained.experiment;
   // Winograd's rounding would add up over the trace's integral
   ops::set_conv_algorithm(ops::ConvAlgorithm::kDirect);
-  const auto seed = flags.seed >= 0 ? static_cast<std::uint64_t>(flags.seed) : experiment.config.evaluation.seed;
+  const auto seed = flags.seed ? static_cast<std::uint64_t>(*flags.seed) : experiment.config.evaluation.seed;
   const Sampling& sampling = experiment.sampling;
   if (sampling.guidance != 1.0 || sampling.clip || sampling.threshold > 0)
     log::warn("guidance, clip and threshold are left out: the likelihood is that of the model itself");
@@ -181,9 +182,9 @@ ExitCode likelihood(const LikelihoodFlags& flags) {
                         {"data", images.from}};
   facts.update(facts_of(experiment, flags, settings, solved));
   const std::filesystem::path file = trained.run.path / "likelihood.json";
-  write_file(file, facts.dump(2) + "\n");
+  write_file(file, json_text(facts, 2) + "\n");
   if (flags.json) {
-    std::cout << facts.dump(2) << '\n';
+    std::cout << json_text(facts, 2) << '\n';
     return ExitCode::kDone;
   }
   const auto shown = [&](const char* key) {
@@ -206,15 +207,15 @@ ExitCode likelihood(const LikelihoodFlags& flags) {
 Action make_likelihood(CLI::App& arguments) {
   const auto flags = std::make_shared<LikelihoodFlags>();
   add_target(arguments, flags->target, "RUN or RUN/checkpoints/N");
-  arguments.add_option("--images", flags->images, "how many, chosen by seed (default 64)");
-  arguments.add_option("--probes", flags->probes,
-                       "random directions of the trace an image (default 1); 2 give an error");
+  add_integer(arguments, "--images", flags->images, {1, 1'000'000'000}, "how many, chosen by seed (default 64)");
+  add_integer(arguments, "--probes", flags->probes, {1, 10'000},
+              "random directions of the trace an image (default 1); 2 give an error");
   arguments.add_option("--probe", flags->probe, "their law: rademacher (default) or gaussian");
   arguments.add_flag("--exact", flags->exact, "exact trace: one backward pass a pixel, for small images");
   arguments.add_option("--tolerance", flags->tolerance, "adaptive solver (e.g. 1e-5) in place of Heun on the grid");
   arguments.add_flag("--density", flags->density, "density of the values in [-1, 1] as they are, not dequantized");
   arguments.add_flag("--train", flags->train, "training images in place of evaluation.held_out");
-  arguments.add_option("--seed", flags->seed, "of images, dequantization and probes (default: evaluation.seed)");
+  add_integer(arguments, "--seed", flags->seed, {}, "of images, dequantization and probes (default: evaluation.seed)");
   arguments.add_flag("--raw", flags->raw, "the network's own weights in place of their EMA");
   arguments.add_flag("--json", flags->json, "facts as JSON");
   return [=] { return likelihood(*flags); };

@@ -3,6 +3,7 @@
 //   edmund list [FAMILY] [--json]
 
 #include "edmund/commands/command.h"
+#include "edmund/core/json_text.h"
 #include "edmund/core/text.h"
 #include "edmund/data/dataset.h"
 #include "edmund/diffusion/loss_weight.h"
@@ -98,7 +99,7 @@ Action make_list(CLI::App& arguments) {
       }
       if (!*json) print(family);
     }
-    if (*json) std::cout << out.dump(2) << '\n';
+    if (*json) std::cout << json_text(out, 2) << '\n';
     return ExitCode::kDone;
   };
 }

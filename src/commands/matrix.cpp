@@ -30,8 +30,7 @@ struct Flags {
 };
 
 ExitCode measure(const Flags& flags) {
-  require(flags.threads >= 0 && flags.threads <= 1024, "--threads: expected 0 (all cores) to 1024, found {}",
-          flags.threads);
+  require_folder_like("--out", flags.out);
   const auto threads =
       flags.threads > 0 ? flags.threads : std::max<std::int64_t>(std::thread::hardware_concurrency(), 1);
   std::unique_ptr<Progress> progress;
@@ -61,7 +60,7 @@ ExitCode measure(const Flags& flags) {
 Action make_matrix(CLI::App& arguments) {
   const auto flags = std::make_shared<Flags>();
   arguments.add_option("--out", flags->out, "folder for matrix.json and matrix.html (default: matrix)");
-  arguments.add_option("--threads", flags->threads, "cells at a time (default: cores)");
+  add_integer(arguments, "--threads", flags->threads, {0, 1024}, "cells at a time (default: cores)");
   arguments.add_flag("--quick", flags->quick, "one parameterization, fewer images");
   arguments.add_flag("--json", flags->json, "print the JSON");
   return [=] { return measure(*flags); };

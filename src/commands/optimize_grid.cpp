@@ -11,6 +11,7 @@
 #include "edmund/commands/command.h"
 #include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
+#include "edmund/core/json_text.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
 #include "edmund/core/stopwatch.h"
@@ -54,9 +55,8 @@ std::vector<GridImages> drawn(const Experiment& experiment, std::int64_t count, 
 // The run's sampler with `final: none`.
 Sampler stepper(const Experiment& experiment) {
   const std::vector<std::string> none{"sampling.sampler.final=none"};
-  Options options = Options::read_text(experiment.config.options.resolved(), "config", none);
-  Options sampler = options.child("sampling").child("sampler");
-  return make_sampler(sampler);
+  Options sampling = options_again(experiment, none).child("sampling");
+  return make_sampling(sampling, experiment.model.preconditioning(), {}).sampler;
 }
 
 struct Judged {
@@ -116,14 +116,6 @@ void print(const std::vector<Judged>& rows, const Judged& optimized) {
     seen.push_back(type);
     line(row);
   }
-}
-
-void check(const Flags& flags) {
-  require(flags.steps >= 1 && flags.steps <= 100, "--steps: expected a number of grid points from 1 to 100, found {}",
-          flags.steps);
-  for (const auto& [name, value] :
-       {std::pair{"--images", flags.images}, {"--held-out", flags.held_out}, {"--iterations", flags.iterations}})
-    require(value >= 2 && value <= 1'000'000, "{}: expected 2 to 1000000, found {}", name, value);
 }
 
 GridTask task_of(const Experiment& experiment) {
@@ -195,7 +187,7 @@ ordered_json facts_of(const Outcome& outcome, const Flags& flags, const TrainedM
 }
 
 ExitCode optimize(const Flags& flags) {
-  check(flags);
+  if (!flags.out.empty()) require_file_like("--out", flags.out);
   const TrainedModel trained = load_model(flags.target.path, flags.target.overrides, Needs::kModel);
   const GridTask task = task_of(trained.experiment);
   const Outcome outcome = outcome_of(flags, trained.experiment, task);
@@ -208,9 +200,9 @@ ExitCode optimize(const Flags& flags) {
   facts["optimized"] = facts_of(outcome.optimized);
   for (const auto& row : outcome.standard) facts["standard"].push_back(facts_of(row));
   std::filesystem::path json_file = out;
-  write_file(json_file.replace_extension(".json"), facts.dump(2) + "\n");
+  write_file(json_file.replace_extension(".json"), json_text(facts, 2) + "\n");
   if (flags.json) {
-    std::cout << facts.dump(2) << '\n';
+    std::cout << json_text(facts, 2) << '\n';
     return ExitCode::kDone;
   }
   std::cout << format(
@@ -220,7 +212,7 @@ ExitCode optimize(const Flags& flags) {
   std::cout << format(
       "nearer than the best standard grid: {} % of the images\ngrid: {}; use it with 'sampling.grid={type: file, file: "
       "{}}'\n",
-      std::round(100 * outcome.nearer), out.string(), out.string());
+      std::round(100 * outcome.nearer), out.string(), Options::quoted(out.string()));
   return ExitCode::kDone;
 }
 
@@ -229,11 +221,13 @@ ExitCode optimize(const Flags& flags) {
 Action make_optimize_grid(CLI::App& arguments) {
   const auto flags = std::make_shared<Flags>();
   add_target(arguments, flags->target, "RUN or RUN/checkpoints/N");
-  arguments.add_option("--steps", flags->steps, "grid points (evaluations: as many for euler, 2 N - 1 for heun)")
+  add_integer(arguments, "--steps", flags->steps, {1, 100},
+              "grid points (evaluations: as many for euler, 2 N - 1 for heun)")
       ->required();
-  arguments.add_option("--images", flags->images, "images to search with (default 128)");
-  arguments.add_option("--held-out", flags->held_out, "other images to compare on (default 256)");
-  arguments.add_option("--iterations", flags->iterations, "most sweeps over the levels from each start (default 30)");
+  add_integer(arguments, "--images", flags->images, {2, 1'000'000}, "images to search with (default 128)");
+  add_integer(arguments, "--held-out", flags->held_out, {2, 1'000'000}, "other images to compare on (default 256)");
+  add_integer(arguments, "--iterations", flags->iterations, {2, 1'000'000},
+              "most sweeps over the levels from each start (default 30)");
   arguments.add_option("--out", flags->out, "grid file (default: RUN/grid-N.yaml), with its facts as .json beside it");
   arguments.add_flag("--json", flags->json, "facts as JSON");
   return [=] { return optimize(*flags); };

@@ -61,10 +61,11 @@ Action make_sample(CLI::App& arguments) {
   const auto flags = std::make_shared<modes::Flags>();
   add_target(arguments, flags->target, "RUN or RUN/checkpoints/N");
   arguments.add_option("--out", flags->out, "folder for the images (default: RUN/samples, or RUN/<mode>)");
-  arguments.add_option("--images", flags->images, "how many (default 64, 8 with --inpaint): numbers 0 … N-1");
+  add_integer(arguments, "--images", flags->images, {1, 10'000'000},
+              "how many (default 64, 8 with --inpaint): numbers 0 … N-1");
   arguments.add_option("--numbers", flags->numbers, "which image numbers, e.g. 0-63,100");
-  arguments.add_option("--seed", flags->seed, "random seed (default: the config's)");
-  arguments.add_option("--class", flags->label, "class of all images (default: number mod classes)");
+  add_integer(arguments, "--seed", flags->seed, {}, "random seed (default: the config's)");
+  add_integer(arguments, "--class", flags->label, {0, 1 << 24}, "class of all images (default: number mod classes)");
   arguments.add_flag("--raw", flags->raw, "the network's own weights in place of their EMA");
   arguments.add_flag("--json", flags->json, "facts as JSON");
 
@@ -84,11 +85,10 @@ Action make_sample(CLI::App& arguments) {
   auto* mask =
       arguments.add_option("--mask", flags->mask, "image of the same size: white where to paint")->needs(inpaint);
   inpaint->needs(mask);
-  arguments
-      .add_option("--resamples", flags->resamples,
-                  "times each piece of the grid is repeated (default 10; 1: replacement)")
+  add_integer(arguments, "--resamples", flags->resamples, {1, 10'000},
+              "times each piece of the grid is repeated (default 10; 1: replacement)")
       ->needs(inpaint);
-  arguments.add_option("--jump", flags->jump, "grid steps of such a piece (default 1)")->needs(inpaint);
+  add_integer(arguments, "--jump", flags->jump, {1, 10'000}, "grid steps of such a piece (default 1)")->needs(inpaint);
   arguments.add_option("--eta", flags->eta, "noise of inpainting's steps: 1 ancestral (default) … 0 DDIM")
       ->needs(inpaint);
   return [=] {

@@ -17,7 +17,7 @@ struct Flags {
   Target target;
   std::string out, numbers;
   std::optional<std::int64_t> images;
-  std::int64_t seed = -1, label = -1;
+  std::optional<std::int64_t> seed, label;
   bool raw = false, json = false;
 
   std::string invert;  // folder or file

@@ -31,9 +31,6 @@ Tensor read_mask(const std::filesystem::path& file, const ModelShape& shape) {
 }  // namespace
 
 ExitCode inpaint(const Flags& flags) {
-  require(flags.resamples > 0 && flags.resamples <= 10'000, "--resamples: expected 1 to 10000, found {}",
-          flags.resamples);
-  require(flags.jump > 0 && flags.jump <= 10'000, "--jump: expected 1 to 10000, found {}", flags.jump);
   require(flags.eta >= 0 && flags.eta <= 1, "--eta: expected a number in [0, 1], found {}", flags.eta);
   const Task task = begin(flags, "inpainting");
   const Experiment& experiment = task.experiment();

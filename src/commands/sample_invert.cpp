@@ -26,7 +26,9 @@ namespace {
 // All images of a folder, or the one of a file, at most `limit`.
 Batch images_at(const std::filesystem::path& path, const ModelShape& shape, std::int64_t limit) {
   if (!std::filesystem::is_directory(path)) return {.images = image_like(path, shape).unsqueeze(0)};
-  Options options = Options::read_text("type: folder", "--invert", std::vector<std::string>{"root=" + path.string()});
+  Options options;
+  options.set("type", "folder", "--invert");
+  options.set("root", path.string(), "--invert");
   const auto data = make_dataset(options);
   const DatasetInfo info = data->info();
   require_model_size(info, shape, path.string());
@@ -37,9 +39,8 @@ Batch images_at(const std::filesystem::path& path, const ModelShape& shape, std:
 
 // The config's way of sampling with another number of steps, ending at the last grid time.
 Sampling with_steps(const Experiment& experiment, std::int64_t steps) {
-  Options root = Options::read_text(
-      experiment.config.options.resolved(), "config",
-      std::vector<std::string>{format("sampling.grid.steps={}", steps), "sampling.sampler.final=none"});
+  Options root = options_again(
+      experiment, std::vector<std::string>{format("sampling.grid.steps={}", steps), "sampling.sampler.final=none"});
   Options options = root.child("sampling");
   Sampling sampling = make_sampling(options, experiment.model.preconditioning(), load_guide);
   for (const auto& key : root.keys()) root.defer(key);

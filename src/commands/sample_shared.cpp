@@ -2,6 +2,7 @@
 
 #include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
+#include "edmund/core/json_text.h"
 #include "edmund/core/text.h"
 #include "edmund/io/image_io.h"
 #include "sample.h"
@@ -46,25 +47,24 @@ std::vector<std::int64_t> integers_of(const std::string& flag, const std::string
 }
 
 Task begin(const Flags& flags, const std::string& folder) {
+  if (!flags.out.empty()) require_folder_like("--out", flags.out);
   Task task{.trained = load_model(flags.target.path, flags.target.overrides, Needs::kModel,
                                   flags.raw ? Weights::kRaw : Weights::kEma)};
-  task.seed = flags.seed >= 0 ? static_cast<std::uint64_t>(flags.seed) : task.experiment().config.seed;
+  task.seed = flags.seed ? static_cast<std::uint64_t>(*flags.seed) : task.experiment().config.seed;
   task.out = flags.out.empty() ? task.trained.run.path / folder : std::filesystem::path(flags.out);
   return task;
 }
 
 std::vector<std::int64_t> numbers_of(const Flags& flags, std::int64_t fallback) {
   if (!flags.numbers.empty()) return parse_numbers(flags.numbers);
-  const std::int64_t count = flags.images.value_or(fallback);
-  require(count > 0 && count <= 10'000'000, "--images: expected a count above 0, found {}", count);
-  return consecutive(0, count);
+  return consecutive(0, flags.images.value_or(fallback));
 }
 
 Tensor labels_of(const Flags& flags, const ModelShape& shape, const Tensor& fallback, std::int64_t count) {
-  if (flags.label < 0) return shape.num_classes > 0 ? fallback : Tensor();
-  require(flags.label < shape.num_classes, "--class: the model has {} classes, found {}", shape.num_classes,
-          flags.label);
-  return at::full({count}, flags.label, at::kLong);
+  if (!flags.label) return shape.num_classes > 0 ? fallback : Tensor();
+  require(*flags.label < shape.num_classes, "--class: the model has {} classes, counted from 0, found {}",
+          shape.num_classes, *flags.label);
+  return at::full({count}, *flags.label, at::kLong);
 }
 
 Tensor image_like(const std::filesystem::path& file, const ModelShape& shape) {
@@ -101,8 +101,8 @@ ExitCode report(const Flags& flags, const Task& task, const std::string& name, c
                                 {"seed", task.seed},
                                 {"folder", task.out.string()}};
   all.update(facts);
-  write_file(task.out / name, all.dump(2) + "\n");
-  std::cout << (flags.json ? all.dump(2) : line) << '\n';
+  write_file(task.out / name, json_text(all, 2) + "\n");
+  std::cout << (flags.json ? json_text(all, 2) : line) << '\n';
   return ExitCode::kDone;
 }
 

@@ -57,6 +57,7 @@ Moments moments_of(const Dataset& data, const FeatureExtractor& features) {
 
 ExitCode stats(const StatsFlags& flags) {
   require(fs::path(flags.out).extension() == ".npz", "--out {}: expected a file that ends with .npz", flags.out);
+  require_file_like("--out", flags.out);
   Options root = read_config(flags.target);
   Options data_options = root.child("data"), evaluation = root.child("evaluation");
   const auto data = make_dataset(data_options);

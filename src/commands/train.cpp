@@ -7,11 +7,16 @@
 
 #include "edmund/app/run.h"
 #include "edmund/commands/command.h"
+#include "edmund/core/folder_lock.h"
 #include "edmund/core/log.h"
+#include "edmund/core/text.h"
 #include "edmund/networks/state_dict.h"
 
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <system_error>
+#include <utility>
 
 namespace edmund {
 namespace fs = std::filesystem;
@@ -23,13 +28,21 @@ Action make_train(CLI::App& arguments) {
   arguments.add_option("--run", *folder, "run folder (default: runs/<name of the config>)");
   return [=] {
     const bool existing = fs::is_directory(target->path);
+    if (!folder->empty()) require_folder_like("--run", *folder);
     require(!existing || folder->empty(), "--run goes with a config; '{}' is a run folder already", target->path);
     const fs::path config = existing ? RunFolder{target->path}.config() : fs::path(target->path);
     require(!existing || fs::exists(config), "{}: not a run folder (no config.yaml in it)", target->path);
-    Experiment experiment = construct(parse(Options::read_file(config, target->overrides)), Needs::kData);
-    const RunFolder run{existing          ? fs::path(target->path)
-                        : folder->empty() ? fs::path("runs") / experiment.config.name
-                                          : fs::path(*folder)};
+    RunConfig parsed = parse(existing ? run_options({target->path}, target->overrides)
+                                      : Options::read_file(config, target->overrides));
+    // A name that is refused is a mistake of the config, which construct() tells with the others.
+    const fs::path named = name_fault(parsed.name).empty() ? fs::path("runs") / parsed.name : fs::path();
+    const RunFolder run{existing ? fs::path(target->path) : folder->empty() ? named : fs::path(*folder)};
+    // One owner, before anything is read; a folder that is not there is made when all is well.
+    std::optional<FolderLock> owner;
+    std::error_code error;
+    if (!run.path.empty() && fs::is_directory(run.path, error)) owner.emplace(run.path, "trained");
+    Experiment experiment = construct(std::move(parsed), Needs::kData);
+    if (!owner) owner.emplace(run.path, "trained");
     require_same_training(experiment, run);
     apply_backend(experiment.config.backend);
     const ExitCode code = train_run(experiment, run);

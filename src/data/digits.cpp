@@ -84,7 +84,7 @@ ImageSource read_digits(const std::filesystem::path& path) {
 }  // namespace
 
 ImageSource make_digits(Options& options) {
-  const auto root = options.text("root", "", "folder of digits.csv.gz; empty: where scripts/setup puts it");
+  const auto root = options.path("root", {}, "folder of digits.csv.gz; empty: where scripts/setup puts it").string();
   const auto split =
       options.choice("split", "train", {"train", "test", "all"}, "which images; test: every fifth of each class");
   const auto path = (root.empty() ? dependencies() / "data/digits" : std::filesystem::path(root)) / "digits.csv.gz";

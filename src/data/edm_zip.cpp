@@ -14,6 +14,7 @@
 
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
+#include "edmund/core/json_text.h"
 #include "edmund/core/log.h"
 #include "edmund/data/image_source.h"
 #include "edmund/io/image_io.h"
@@ -143,7 +144,7 @@ std::string edm_zip_example(const std::filesystem::path& folder) {
     write_png(folder / name, images[static_cast<std::int64_t>(i)]);
     list.push_back({name, labels[i]});
   }
-  write_file(folder / kLabelFile, Json{{"labels", list}}.dump());
+  write_file(folder / kLabelFile, json_text(Json{{"labels", list}}));
   return format("{type: edm-zip, root: {}}", folder.string());
 }
 

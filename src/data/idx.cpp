@@ -18,7 +18,7 @@
 namespace edmund {
 
 ImageSource make_idx(Options& options) {
-  const auto labels = std::filesystem::path(options.text("labels", "", "IDX file of classes; empty: none"));
+  const auto labels = options.path("labels", {}, "IDX file of classes; empty: none");
   const auto num_classes =
       options.integer("num_classes", 0, between(0, 256), "number of classes; 0: largest label + 1");
   const auto split =

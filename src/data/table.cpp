@@ -47,7 +47,7 @@ bool is_there(const std::filesystem::path& path) {
 }
 
 std::filesystem::path existing_path(Options& options, std::string_view key, std::string_view what) {
-  const std::filesystem::path path = options.text(key, "", format("{} (needed)", what));
+  const std::filesystem::path path = options.path(key, {}, format("{} (needed)", what));
   require(!path.empty(), "`{}` is missing; it gives {}", key, what);
   require(is_there(path), "{}: `{}` should be {}, but nothing is there", path.string(), key, what);
   return path;

@@ -93,7 +93,8 @@ class InceptionFeatures final : public FeatureExtractor {
 }  // namespace
 
 std::unique_ptr<FeatureExtractor> make_inception_features(Options& options, const FeatureContext& context) {
-  const std::string path = options.required_text("file", "safetensors of the network (scripts/convert_inception)");
+  const std::string path =
+      options.required_path("file", "safetensors of the network (scripts/convert_inception)").string();
   std::vector<std::string_view> keys;
   for (const auto& convention : kConventions) keys.push_back(convention.key);
   const std::string resize =

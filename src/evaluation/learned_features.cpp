@@ -82,7 +82,7 @@ std::unique_ptr<FeatureExtractor> make_classifier_features(Options& options, con
 }
 
 std::unique_ptr<FeatureExtractor> make_efficientnet_features(Options& options, const FeatureContext& context) {
-  const std::string path = options.required_text("file", "safetensors of the network");
+  const std::string path = options.required_path("file", "safetensors of the network").string();
   // the mistake is recorded; finish() tells it
   if (path.empty()) return make_identity_features(options, context);
   const std::string bytes = read_file(path);

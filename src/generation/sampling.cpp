@@ -87,6 +87,10 @@ Sampling make_sampling(Options& options, const Preconditioning& preconditioning,
   return sampling;
 }
 
+void settle_paths(Options& sampling) {
+  for (const char* key : {"grid.file", "schedule.file", "guidance.model"}) sampling.settle(key);
+}
+
 Tensor sampled(const Sampling& sampling, const Denoiser& D, NoiseSource& noise, const ImageShape& image) {
   const Tensor x = initial_state(*sampling.schedule, sampling.grid, noise, {image.channels, image.height, image.width});
   return sampling.sampler(D, *sampling.schedule, sampling.grid, x, noise);

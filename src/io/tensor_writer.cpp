@@ -1,4 +1,5 @@
 #include "edmund/core/error.h"
+#include "edmund/core/json_text.h"
 #include "edmund/io/tensor_file.h"
 #include "tensor_header.h"
 
@@ -28,7 +29,7 @@ std::string tensor_bytes(const std::vector<std::pair<std::string, Tensor>>& tens
     header[name] = {{"dtype", dtype}, {"shape", tensor.sizes().vec()}, {"data_offsets", {at, end}}};
     at = end;
   }
-  std::string text = header.dump();
+  std::string text = json_text(header);
   text.append((8 - text.size() % 8) % 8, ' ');
 
   std::string out;

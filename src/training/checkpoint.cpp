@@ -47,6 +47,7 @@ NamedTensors tensors(const fs::path& folder, const json& state, const char* part
 
 Checkpoint header(const json& state) {
   return {.config = state["config"],
+          .resolved = state.value("resolved", ""),
           .images = state["images"],
           .steps = state["steps"],
           .counters = state["counters"],
@@ -85,6 +86,7 @@ void save_checkpoint(const fs::path& where, const Checkpoint& checkpoint) {
   json state = {{"format", "edmund checkpoint"}, {"version", files::kVersion}, {"config", checkpoint.config},
                 {"images", checkpoint.images},   {"steps", checkpoint.steps},  {"counters", json::object()},
                 {"files", json::object()}};
+  if (!checkpoint.resolved.empty()) state["resolved"] = checkpoint.resolved;
   for (const auto& [name, value] : checkpoint.counters) {
     require(std::isfinite(value), "{}: counter {} is {}, expected a finite number", folder.string(), name, value);
     state["counters"][name] = value;

@@ -2,6 +2,7 @@
 
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
+#include "edmund/core/json_text.h"
 
 #include <algorithm>
 #include <cmath>
@@ -67,7 +68,7 @@ void MetricsLog::write(double images_per_second, double seconds, std::int64_t sk
     const double center = std::exp(low_ + (static_cast<double>(bin) + 0.5) * (high_ - low_) / kBins);
     line["bins"].push_back({{clock_, center}, {"loss", bin_loss_[bin] / bin_count_[bin]}, {"count", bin_count_[bin]}});
   }
-  file_ << line.dump() << '\n' << std::flush;
+  file_ << json_text(line) << '\n' << std::flush;
   require(file_.good(), "{}: cannot be written; is the disk full?", name_);
   loss_ = gradient_norm_ = 0.0;
   steps_ = 0;

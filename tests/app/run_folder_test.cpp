@@ -25,6 +25,33 @@ TEST_CASE("an interrupted training saves, exits with 75, and goes on", "[app]") 
   CHECK(saved);
 }
 
+TEST_CASE("a second training in a folder is refused, the first goes on; a dead one's is taken over", "[app]") {
+  const TemporaryFolder folder;
+  write_idx_data(folder.path());
+  write_text(folder.path() / "config.yaml", small_config());
+  const std::string start =
+      "train config.yaml training.images=1e6 2>/dev/null & pid=$!; while ! grep -q images runs/small/metrics.jsonl "
+      "2>/dev/null; do sleep 0.05; done; ";
+  const Outcome two = edmund_run(
+      folder.path(), start + EDMUND_BINARY +
+                         " train config.yaml training.images=1e6; echo code $?; "
+                         "kill -INT $pid; wait $pid; echo first $?; ls -A runs/small | grep lock; echo pid $pid");
+  INFO(two.output);
+  const std::string pid = two.output.substr(two.output.rfind(' ') + 1, two.output.size() - two.output.rfind(' ') - 2);
+  CHECK(two.output.starts_with("error: runs/small: is being trained by process " + pid + " on "));
+  CHECK(two.output.find("code 2\nfirst 75\npid") != std::string::npos);
+
+  const Outcome killed =
+      edmund_run(folder.path(),
+                 "train config.yaml training.images=1e6 2>/dev/null & pid=$!; while ! [ -s runs/small/.lock ]; do "
+                 "sleep 0.05; done; kill -9 $pid; wait $pid; ls -A runs/small | grep lock");
+  CHECK(killed.output.find(".lock") != std::string::npos);
+  const Outcome after = edmund_run(folder.path(), "train runs/small training.images=32");
+  INFO(after.output);
+  CHECK(after.output.find("which is gone: taken over") != std::string::npos);
+  CHECK(!std::filesystem::exists(folder.path() / "runs/small/.lock"));
+}
+
 TEST_CASE("a damaged checkpoint is passed over, or named when asked for", "[app]") {
   const TemporaryFolder folder;
   write_idx_data(folder.path());

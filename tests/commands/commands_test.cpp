@@ -73,9 +73,16 @@ TEST_CASE("config prints a config that means the same", "[app]") {
   const Outcome once = edmund_run(folder.path(), "config config.yaml training.images=1e2");
   REQUIRE(once.code == 0);
   CHECK(once.output.find("images: 100") != std::string::npos);
-  CHECK(once.output.find("rho: 7") != std::string::npos);  // a default
+  CHECK(once.output.find("\n    # rho: 7\n") != std::string::npos);  // a default
   write_text(folder.path() / "again.yaml", once.output);
   CHECK(edmund_run(folder.path(), "config again.yaml").output == once.output);
+  // A default is no choice: another schedule brings its own.
+  const std::string other = " sampling.schedule.type=vp --json";
+  CHECK(edmund_run(folder.path(), "config again.yaml" + other).output ==
+        edmund_run(folder.path(), "config config.yaml training.images=1e2" + other).output);
+  const Outcome chosen = edmund_run(folder.path(), "config config.yaml --chosen");
+  CHECK(chosen.output.find("rho") == std::string::npos);
+  CHECK(chosen.output.find("images: " + (folder.path() / "images.idx").string()) != std::string::npos);
 }
 
 TEST_CASE("inspect shows the noise levels and coefficients of a config", "[app]") {

@@ -35,7 +35,7 @@ struct AblationArm {
 };
 struct AblationPlan {
   std::string name;
-  std::filesystem::path config;
+  std::filesystem::path config, folder;  // where paths in `set` start: that of the plan's file
   std::vector<std::string> axes;
   std::vector<AblationArm> arms;
 

@@ -14,7 +14,8 @@ namespace edmund {
 
 /// Everything that a training needs to go on: config, weights, EMA, moments and position.
 struct Checkpoint {
-  std::string config;  // YAML as resolved
+  std::string config;    // YAML as people chose it, on which a training goes on
+  std::string resolved;  // the same with all that was filled in; empty in those of version 0.1.0
   // position in the sequence of training images; optimizer steps taken
   std::int64_t images = 0, steps = 0;
   std::map<std::string, double> counters;  // skipped steps, seconds …; all finite

@@ -9,7 +9,7 @@
 //
 //   sigmas: [80, 21.5, 6.1, 0.9, 0.05]      strictly decreasing
 //
-//   file   the grid file, from where the command runs
+//   file   the grid file
 //
 // The levels are those of the file on any schedule that spans them, since a grid of σ says the same
 // on every clock.
@@ -57,7 +57,7 @@ std::vector<double> make_explicit(Options& options, const NoiseSchedule& schedul
 std::vector<double> make_file(Options& options, const NoiseSchedule& schedule, Interval network_sigmas) {
   const std::vector<double> fallback{schedule.times().high};
   const std::string file =
-      options.required_text("file", "grid file: YAML with `sigmas`, as edmund optimize-grid writes it");
+      options.required_path("file", "grid file: YAML with `sigmas`, as edmund optimize-grid writes it").string();
   if (file.empty()) return fallback;
   std::vector<double> sigmas;
   try {

@@ -49,7 +49,7 @@ std::vector<std::string> overrides_of(const AblationArm& arm) {
 }
 
 RunConfig config_of(const AblationPlan& plan, const AblationArm& arm) {
-  return parse(Options::read_file(plan.config, overrides_of(arm)));
+  return parse(Options::read_file(plan.config, overrides_of(arm), plan.folder));
 }
 
 Experiment constructed(const AblationPlan& plan, const AblationArm& arm, Needs needs) {
@@ -76,7 +76,7 @@ Options comparison_of(const AblationPlan& plan, const fs::path& file, std::span<
       Options::read_file(file, overrides).child("compare").text("baseline", plan.arms.front().arm);
   std::vector<std::string> all(overrides.begin(), overrides.end());
   if (const AblationArm* base = training_of(plan, baseline))
-    all.push_back(format("compare.baseline=\"{}\"", base->name));
+    all.push_back("compare.baseline=" + Options::quoted(base->name));
   Options root = Options::read_file(file, all);
   for (const auto& key : root.keys())
     if (key != "compare") root.defer(key);
@@ -118,8 +118,9 @@ RunFolder folder_of(const AblationArm& arm, const fs::path& out) { return {out /
 AblationPlan read_ablation(const fs::path& file, std::span<const std::string> overrides, Needs needs) {
   Options root = Options::read_file(file, overrides);
   AblationPlan plan{.name = root.text("name", "ablation", "title of the report; results go to runs/NAME")};
-  const std::string config = root.required_text("config", "the base config, relative to this file");
-  plan.config = fs::path(config).is_absolute() ? fs::path(config) : file.parent_path() / config;
+  if (const std::string fault = name_fault(plan.name); !fault.empty()) root.reject("name", fault);
+  plan.config = root.required_path("config", "the base config, relative to this file");
+  plan.folder = file.parent_path();
   const std::vector<std::string> common = root.texts("set", {}, "overrides key.path=value of every arm");
   std::vector<AblationArm> arms;
   auto axes = root.children("axes", "factors, in place of arms: one training for each combination of their levels");
@@ -134,6 +135,8 @@ AblationPlan read_ablation(const fs::path& file, std::span<const std::string> ov
       arms.back().set.push_back(std::move(text));
   }
   root.check(!arms.empty(), "arms", "expected a list of {name, set}, found none");
+  for (const AblationArm& arm : arms)
+    if (const std::string fault = name_fault(folder_name(arm.name)); !fault.empty()) root.reject("", "arms: " + fault);
   const auto seeds = root.integers("seeds", {0}, at_least(0), "every arm is trained once for each");
   root.check(!seeds.empty(), "seeds", "expected at least one seed");
   root.defer("compare");
@@ -185,10 +188,16 @@ fs::path write_comparison(const AblationPlan& plan, const fs::path& file, std::s
                           const fs::path& out) {
   Options compare = comparison_of(plan, file, overrides);
   const std::string baseline = compare.text("baseline", "");
+  // it lies in another folder than the plan
+  const std::size_t variants = comparison_of(plan, file, overrides).children("variants").size();
+  for (std::size_t i = 0; i < variants; ++i)
+    for (const char* key : {"grid.file", "schedule.file", "guidance.model"})
+      compare.settle(format("variants[{}].sampling.{}", i, key));
   for (const auto& key : compare.keys()) compare.defer(key);
-  std::string text = format("name: {}\n{}models:\n", plan.name, compare.resolved());
-  for (const auto& [name, run, base] : models_of(plan, baseline, out))
-    text += format("  - {name: \"{}\", run: \"{}\", baseline: \"{}\"}\n", name, run, base);
+  std::string text = format("name: {}\n{}models:\n", Options::quoted(plan.name), compare.resolved());
+  for (const auto& [name, run, base] : models_of(plan, baseline, {}))  // from where the file lies
+    text += format("  - {name: {}, run: {}, baseline: {}}\n", Options::quoted(name), Options::quoted(run),
+                   Options::quoted(base));
   const fs::path written = out / "comparison.yaml";
   write_file(written, text);
   return written;

@@ -23,7 +23,7 @@ std::vector<ComparePlan::Model> read_models(Options& root) {
   std::vector<ComparePlan::Model> out;
   for (Options& model : root.children("models", "trained models, each with the same variants"))
     out.push_back({model.required_text("name", "of the model in tables and plots"),
-                   model.required_text("run", "run folder or checkpoint"),
+                   model.required_path("run", "run folder or checkpoint").string(),
                    model.text("baseline", "", "model of this list that its differences are taken to")});
   root.check(!out.empty(), "models", "expected a list of {name, run}, found none");
   for (const auto& model : out)
@@ -97,8 +97,7 @@ ComparePlan read_comparison(Options& root, std::vector<ComparePlan::Model> model
       .seed = static_cast<std::uint64_t>(root.integer("seed", 0, at_least(0), "of the noise")),
       .level = root.real("level", 0.95, inside(0, 1), "probability that an interval covers"),
       .metrics = root.texts("metrics", {"frechet", "kid"}, "scores, as edmund list metrics has them")};
-  root.check(!plan.name.empty() && plan.name.find('/') == std::string::npos, "name",
-             "expected a name without '/', found '{}'", plan.name);
+  if (const std::string fault = name_fault(plan.name); !fault.empty()) root.reject("name", fault);
   const auto known = names(metric_table());
   for (const auto& metric : plan.metrics)
     root.check(std::find(known.begin(), known.end(), metric) != known.end(), "metrics", "unknown metric '{}'{}", metric,
@@ -115,7 +114,7 @@ ComparePlan read_comparison(Options& root, std::vector<ComparePlan::Model> model
 }
 
 std::string sampling_text(const Experiment& experiment) {
-  return text_of(Options::read_text(experiment.config.options.resolved(), experiment.config.name).child("sampling"));
+  return Options(experiment.config.options).child("sampling").chosen();
 }
 
 Sampling variant_sampling(Options& sampling, std::int64_t steps, const Experiment& experiment, std::string_view own) {
@@ -139,8 +138,9 @@ Comparison::Comparison(const fs::path& file, const std::vector<std::string>& ove
   Options root = Options::read_file(file, overrides);
   plan_ = read_comparison(root);
   for (Options& variant : root.children("variants")) {
-    variant.defer("sampling");
-    variants_.push_back(text_of(Options(variant).child("sampling")));
+    Options sampling = variant.child("sampling");
+    settle_paths(sampling);
+    variants_.push_back(text_of(sampling));
   }
   root.finish();
   solution_ = format("{sampler: {type: rk45, rtol: {}, atol: {}, final: denoise}}", plan_.tolerance, plan_.tolerance);

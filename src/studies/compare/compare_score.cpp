@@ -1,6 +1,7 @@
 #include "compare_loaded.h"
 #include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
+#include "edmund/core/json_text.h"
 #include "edmund/core/text.h"
 #include "edmund/evaluation/bootstrap.h"
 #include "edmund/evaluation/classifier.h"
@@ -175,7 +176,7 @@ std::optional<Measured> Comparison::difference_of(const CompareCell& cell) {
   if (!fs::exists(file)) {
     const Loaded& scorer = loaded(cell.model);
     const Resampled less = difference(resampled_of(cell, scorer), resampled_of(*base, scorer));
-    write_file(file, json_of(measured(less.interval(plan_.level))).dump(1) + "\n");
+    write_file(file, json_text(json_of(measured(less.interval(plan_.level))), 1) + "\n");
   }
   return read_measured(read_file(file), file.string());
 }
@@ -190,7 +191,7 @@ void Comparison::run(std::int64_t shard, std::int64_t shards, const std::functio
     if (cell.kind == CellKind::kSolution || index++ % shards != shard) continue;
     if (const fs::path file = scores_file(cell); !fs::exists(file)) {
       draw(cell);
-      write_file(file, json_of(scored(cell)).dump(1) + "\n");
+      write_file(file, json_text(json_of(scored(cell)), 1) + "\n");
     }
     done(kept(cell));
   }
