@@ -2,6 +2,7 @@
 
 #include "edmund/core/consecutive.h"
 #include "edmund/core/error.h"
+#include "edmund/core/files.h"
 #include "edmund/core/philox.h"
 
 #include <algorithm>
@@ -15,6 +16,12 @@ namespace {
 constexpr std::int64_t kFold = 5;
 constexpr std::int64_t kClassLimit = 1 << 20;
 
+std::string pixel_checksum(const Tensor& image) {
+  const Tensor pixels = image.contiguous();
+  const auto* bytes = reinterpret_cast<const char*>(pixels.const_data_ptr<std::uint8_t>());
+  return checksum({bytes, static_cast<std::size_t>(pixels.numel())});
+}
+
 }  // namespace
 
 ImageSource stored(std::string name, const Tensor& images, std::string file) {
@@ -25,7 +32,8 @@ ImageSource stored(std::string name, const Tensor& images, std::string file) {
           .size = images.size(0),
           .header = [header](std::int64_t) { return header; },
           .image = [images](std::int64_t i) { return images[i]; },
-          .file = [file = std::move(file)](std::int64_t i) { return format("{}: image {}", file, i); }};
+          .file = [file = std::move(file)](std::int64_t i) { return format("{}: image {}", file, i); },
+          .content = [images](std::int64_t i) { return pixel_checksum(images[i]); }};
 }
 
 ImageSource selected(ImageSource whole, std::vector<std::int64_t> indices) {
@@ -40,6 +48,7 @@ ImageSource selected(ImageSource whole, std::vector<std::int64_t> indices) {
   out.header = [at, f = std::move(whole.header)](std::int64_t i) { return f(at->at(static_cast<std::size_t>(i))); };
   out.image = [at, f = std::move(whole.image)](std::int64_t i) { return f(at->at(static_cast<std::size_t>(i))); };
   out.file = [at, f = std::move(whole.file)](std::int64_t i) { return f(at->at(static_cast<std::size_t>(i))); };
+  out.content = [at, f = std::move(whole.content)](std::int64_t i) { return f(at->at(static_cast<std::size_t>(i))); };
   return out;
 }
 

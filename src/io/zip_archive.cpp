@@ -1,6 +1,7 @@
 #include "edmund/io/zip_archive.h"
 
 #include "edmund/core/error.h"
+#include "edmund/core/text.h"
 
 #include <algorithm>
 #include <mutex>
@@ -25,13 +26,29 @@ std::string reason(int code) {
 
 // Whether one of the parts between slashes is "..", or the path is absolute.
 bool leads_out(std::string_view name) {
-  if (name.empty() || name.front() == '/' || name.find('\\') != std::string_view::npos) return true;
+  if (name.empty() || name.front() == '/') return true;
   for (std::size_t at = 0; at <= name.size();) {
     const auto end = std::min(name.find('/', at), name.size());
     if (name.substr(at, end - at) == "..") return true;
     at = end + 1;
   }
   return false;
+}
+
+// Throws Error for an entry that could not be read later on.
+void check_entry(const zip_stat_t& stat, const std::filesystem::path& path) {
+  const std::string name = stat.name;
+  require(
+      name.find('\\') == std::string::npos,
+      "{}: entry {} has a name with a backslash, which leads out of the archive or was meant as a slash; pack it anew",
+      path.string(), in_quotes(name));
+  require(!leads_out(name), "{}: entry {} has a name that leads out of the archive", path.string(), in_quotes(name));
+  if (name.ends_with('/')) return;
+  require((stat.valid & ZIP_STAT_ENCRYPTION_METHOD) == 0 || stat.encryption_method == ZIP_EM_NONE,
+          "{}: entry {} is encrypted; pack the archive without a password", path.string(), in_quotes(name));
+  require((stat.valid & ZIP_STAT_COMP_METHOD) == 0 || zip_compression_method_supported(stat.comp_method, 0) == 1,
+          "{}: entry {} is compressed by method {}, which is not read; pack the archive with deflate", path.string(),
+          in_quotes(name), stat.comp_method);
 }
 
 }  // namespace
@@ -48,9 +65,10 @@ ZipArchive::ZipArchive(const std::filesystem::path& path) : path_(path), handle_
                        (stat.valid & ZIP_STAT_NAME) != 0 && (stat.valid & ZIP_STAT_SIZE) != 0;
     require(known, "{}: entry {} of the zip archive cannot be read: {}", path.string(), i,
             zip_strerror(handle_->zip.get()));
+    check_entry(stat, path);
     const std::string name = stat.name;
-    require(!leads_out(name), "{}: entry '{}' has a name that leads out of the archive", path.string(), name);
-    if (!name.ends_with('/')) entries_.push_back({.name = name, .index = stat.index, .size = stat.size});
+    if (!name.ends_with('/'))
+      entries_.push_back({.name = name, .index = stat.index, .size = stat.size, .crc = stat.crc});
   }
   std::ranges::sort(entries_, {}, &Entry::name);
   const auto twice = std::ranges::adjacent_find(entries_, {}, &Entry::name);

@@ -17,10 +17,11 @@ class ZipArchive {
     std::string name;
     std::uint64_t index = 0;
     std::uint64_t size = 0;  // bytes, uncompressed
+    std::uint32_t crc = 0;   // CRC-32 of them, as the directory has it
   };
 
-  /// Throws Error for files that are no zip archives, cut short, or have names that lead out of the
-  /// archive or stand twice.
+  /// Throws Error for files that are no zip archives, cut short, have names that lead out of the
+  /// archive or stand twice, or entries that are encrypted or compressed in a way that is not read.
   explicit ZipArchive(const std::filesystem::path& path);
   ~ZipArchive();
 
