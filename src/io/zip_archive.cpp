@@ -4,6 +4,7 @@
 #include "edmund/core/text.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <mutex>
 #include <zip.h>
 
@@ -68,7 +69,11 @@ ZipArchive::ZipArchive(const std::filesystem::path& path) : path_(path), handle_
     check_entry(stat, path);
     const std::string name = stat.name;
     if (!name.ends_with('/'))
-      entries_.push_back({.name = name, .index = stat.index, .size = stat.size, .crc = stat.crc});
+      entries_.push_back({.name = name,
+                          .index = stat.index,
+                          .size = stat.size,
+                          .crc = stat.crc,
+                          .stored = (stat.valid & ZIP_STAT_COMP_METHOD) != 0 && stat.comp_method == ZIP_CM_STORE});
   }
   std::ranges::sort(entries_, {}, &Entry::name);
   const auto twice = std::ranges::adjacent_find(entries_, {}, &Entry::name);
@@ -78,24 +83,64 @@ ZipArchive::ZipArchive(const std::filesystem::path& path) : path_(path), handle_
 
 ZipArchive::~ZipArchive() = default;
 
+// Used under the mutex.
+struct ZipArchive::OpenEntry {
+  std::unique_ptr<zip_file_t, decltype(&zip_fclose)> file;
+  std::string place;
+
+  // Fills `to` and answers how many bytes there were.
+  std::size_t fill(char* to, std::size_t count) const {
+    std::size_t at = 0;
+    while (at < count) {
+      const zip_int64_t got = zip_fread(file.get(), to + at, count - at);
+      require(got >= 0, "{}: damaged: {}", place, zip_file_strerror(file.get()));
+      if (got == 0) break;
+      at += static_cast<std::size_t>(got);
+    }
+    return at;
+  }
+};
+
+ZipArchive::OpenEntry ZipArchive::opened(const Entry& entry) const {
+  OpenEntry out{.file = {zip_fopen_index(handle_->zip.get(), entry.index, 0), zip_fclose},
+                .place = format("{}/{}", path_.string(), entry.name)};
+  require(out.file != nullptr, "{}: cannot be read: {}", out.place, zip_strerror(handle_->zip.get()));
+  return out;
+}
+
 std::string ZipArchive::read(const Entry& entry, std::uint64_t limit) const {
   const std::lock_guard lock(handle_->mutex);
-  zip_t* zip = handle_->zip.get();
-  const std::unique_ptr<zip_file_t, decltype(&zip_fclose)> file(zip_fopen_index(zip, entry.index, 0), zip_fclose);
-  require(file != nullptr, "{}/{}: cannot be read: {}", path_.string(), entry.name, zip_strerror(zip));
+  const OpenEntry open = opened(entry);
   std::string bytes(std::min(entry.size, limit), '\0');
-  std::size_t at = 0;
-  zip_int64_t got = 1;
-  while (at < bytes.size() && got > 0) {
-    got = zip_fread(file.get(), bytes.data() + at, bytes.size() - at);
-    if (got > 0) at += static_cast<std::size_t>(got);
-  }
+  const std::size_t found = open.fill(bytes.data(), bytes.size());
   // The checksum is compared when the end is reached: one byte more than the directory promises.
   char more = 0;
-  if (got > 0 && entry.size <= limit) got = zip_fread(file.get(), &more, 1);
-  require(got >= 0, "{}/{}: damaged: {}", path_.string(), entry.name, zip_file_strerror(file.get()));
-  require(at == bytes.size() && (entry.size > limit || got == 0),
-          "{}/{}: its size is not the {} bytes of the zip directory", path_.string(), entry.name, entry.size);
+  const bool ends = entry.size > limit || found < bytes.size() || open.fill(&more, 1) == 0;
+  require(found == bytes.size() && ends, "{}: its size is not the {} bytes of the zip directory", open.place,
+          entry.size);
+  return bytes;
+}
+
+void ZipArchive::stream(const Entry& entry, const std::function<void(std::string_view)>& take) const {
+  constexpr std::size_t kBlock = 1 << 22;
+  const std::lock_guard lock(handle_->mutex);
+  const OpenEntry open = opened(entry);
+  std::string block(kBlock, '\0');
+  std::uint64_t total = 0;
+  for (std::size_t found = kBlock; found == kBlock; total += found) {
+    found = open.fill(block.data(), kBlock);
+    take(std::string_view(block).substr(0, found));
+  }
+  require(total == entry.size, "{}: its size is not the {} bytes of the zip directory", open.place, entry.size);
+}
+
+std::string ZipArchive::read_at(const Entry& entry, std::uint64_t offset, std::uint64_t count) const {
+  const std::lock_guard lock(handle_->mutex);
+  const OpenEntry open = opened(entry);
+  std::string bytes(count, '\0');
+  require(zip_fseek(open.file.get(), static_cast<zip_int64_t>(offset), SEEK_SET) == 0 &&
+              open.fill(bytes.data(), bytes.size()) == count,
+          "{}: its {} bytes from {} on cannot be read", open.place, count, offset);
   return bytes;
 }
 

@@ -3,6 +3,7 @@
 #include "edmund/core/tensor.h"
 #include "edmund/data/fingerprint.h"
 #include "edmund/io/image_io.h"
+#include "edmund/io/pixel_file.h"
 
 #include <cstdint>
 #include <functional>
@@ -33,6 +34,9 @@ struct ImageSource {
 /// Images that lie in memory: uint8 [N, C, H, W] from `file`. Labels, classes and their names are
 /// the caller's to add.
 ImageSource stored(std::string name, const Tensor& images, std::string file);
+
+/// The same of a file's bytes [N, H, W] or [N, H, W, C], which are read when they are asked for.
+ImageSource stored(std::string name, const PixelFile& pixels, std::string file);
 
 /// See DataFingerprint. Shows progress.
 DataFingerprint fingerprint(const ImageSource& source);
