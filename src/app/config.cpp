@@ -113,6 +113,11 @@ RunConfig parse(Options options) {
   config.training = read_training(training);
   config.objective = objective_settings(training);
   config.intervals = read_intervals(training, config.training);
+  const std::string check = training.choice("check", "auto", {"auto", "header", "full"},
+                                            "images decoded before the first step: all, none, or those of a minute");
+  config.check = check == "full" ? DataCheck::kFull : check == "header" ? DataCheck::kHeader : DataCheck::kAuto;
+  config.accepts_other_data = training.choice("data_changed", "refuse", {"refuse", "accept"},
+                                              "whether a run goes on with other images than before") == "accept";
   training.defer("ema");
   config.loader = {.batch_size = config.training.batch_size,
                    .threads = training.integer("loader_threads", 1, between(1, 256), "threads that decode images"),

@@ -123,6 +123,9 @@ void require_same_training(const Experiment& experiment, const RunFolder& run) {
                                                "evaluation.",
                                                "data.root",
                                                "data.file",
+                                               "data.damaged",  // what it changes, the fingerprint tells
+                                               "training.check",
+                                               "training.data_changed",
                                                "training.images",
                                                "training.loader_threads",
                                                "training.keep_checkpoints",

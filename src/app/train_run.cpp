@@ -13,9 +13,11 @@
 #include "edmund/networks/network.h"
 #include "edmund/ops/ops.h"
 #include "edmund/training/metrics_log.h"
+#include "train_data.h"
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace edmund {
 namespace {
@@ -28,14 +30,15 @@ bool due(std::int64_t before, std::int64_t after, std::int64_t every) {
 // Everything that a run writes, kept together.
 class Recorder {
  public:
-  Recorder(Experiment& experiment, const RunFolder& run, Trainer& trainer)
+  Recorder(Experiment& experiment, const RunFolder& run, Trainer& trainer, DataFingerprint data)
       : experiment_(experiment),
         run_(run),
         trainer_(trainer),
         events_(run.path / "events"),
         metrics_(run.metrics(), trainer.clock(), trainer.images()),
         config_(experiment.config.options.chosen()),
-        resolved_(experiment.config.options.resolved()) {}
+        resolved_(experiment.config.options.resolved()),
+        data_(std::move(data)) {}
 
   void log(double images_per_second, double seconds) {
     if (metrics_.empty()) return;
@@ -69,6 +72,7 @@ class Recorder {
     Checkpoint state = trainer_.checkpoint(config_);
     state.resolved = resolved_;
     state.counters["seconds"] = seconds;
+    state.data = data_;
     const auto folder = checkpoint_folder(run_.path, trainer_.images());
     save_checkpoint(folder, state);
     trainer_.note_checkpoint(folder);
@@ -90,6 +94,7 @@ class Recorder {
   EventFile events_;
   MetricsLog metrics_;
   std::string config_, resolved_;
+  DataFingerprint data_;
 };
 
 void warn_of_sigma_data(const Experiment& experiment) {
@@ -121,6 +126,7 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
   log::to_file(run.path / "log.txt");
   log::info("kernels: {}", ops::kernels_text());
   const auto newest = newest_checkpoint(run.path);
+  const DataFingerprint data = checked_data(experiment, newest);
   if (!newest) experiment.model.network().initialize(experiment.config.seed);
   Trainer trainer(experiment.objective(experiment.model), model_like(experiment).shared_network(), experiment.ema,
                   experiment.config.training);
@@ -137,7 +143,7 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
                                  experiment.config.options.resolved());
 
   const std::int64_t total = experiment.config.training.images;
-  Recorder recorder(experiment, run, trainer);
+  Recorder recorder(experiment, run, trainer, data);
   LoaderSettings settings = experiment.config.loader;
   settings.start = trainer.images();
   Loader loader(*experiment.data, settings);
@@ -147,10 +153,19 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
   Stopwatch since_log;
   std::int64_t logged_images = trainer.images();
   const auto seconds = [&] { return seconds_before + watch.seconds(); };
+  const auto next_batch = [&] {
+    try {
+      return loader.next();
+    } catch (const Error&) {  // an image is damaged or gone: what was reached stays
+      progress.finish();
+      if (saved != trainer.images()) recorder.checkpoint(seconds());
+      throw;
+    }
+  };
 
   while (trainer.images() < total && !StopRequest::requested()) {
     const std::int64_t before = trainer.images();
-    recorder.metrics().add(trainer.step(loader.next()));
+    recorder.metrics().add(trainer.step(next_batch()));
     const std::int64_t now = trainer.images();
     progress.update(now, format("loss {}", std::round(recorder.metrics().mean_loss() * 1e4) / 1e4));
     if (due(before, now, experiment.config.intervals.log) || now >= total) {

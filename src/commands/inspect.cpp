@@ -1,5 +1,5 @@
-// inspect: what a config or a trained model is: sizes, conventions, the noise levels that its grid
-// visits, its coefficients there.
+// inspect: what a config or a trained model is: sizes, mean and standard deviation of its data,
+// conventions, the noise levels that its grid visits, its coefficients there.
 //
 //   edmund inspect CONFIG|RUN|CHECKPOINT|FILE.safetensors [key=value…] [--json]
 
@@ -7,6 +7,7 @@
 #include "edmund/commands/command.h"
 #include "edmund/core/json_text.h"
 #include "edmund/core/text.h"
+#include "edmund/data/dataset.h"
 #include "edmund/io/tensor_file.h"
 #include "edmund/networks/state_dict.h"
 #include "edmund/samplers/velocity.h"
@@ -66,12 +67,32 @@ ordered_json filled_in(const Options& options) {
   return out;
 }
 
+double rounded(double value) { return std::round(value * 1e4) / 1e4; }
+
+// Mean and standard deviation of the images, beside the sigma_data that is assumed; a run's images
+// may lie elsewhere by now.
+ordered_json data_of(const Experiment& experiment) {
+  Options root = experiment.config.options, section = root.child("data");
+  std::shared_ptr<const Dataset> data = experiment.data;
+  try {
+    if (!data) data = make_dataset(section);
+  } catch (const Error& error) {
+    return {{"not_read", error.what()}};
+  }
+  const DatasetStatistics found = statistics(*data);
+  ordered_json out = {{"images", data->info().size}, {"mean", rounded(found.mean)}, {"std", rounded(found.std)}};
+  if (found.images < data->info().size) out["mean_and_std_of"] = found.images;
+  if (const auto assumed = parse_real(root.child("preconditioning").value("sigma_data"))) out["sigma_data"] = *assumed;
+  return out;
+}
+
 ordered_json facts_of(const Experiment& experiment) {
   const ModelShape& shape = experiment.shape;
   return {{"name", experiment.config.name},
           {"parameters", parameter_count(experiment.model.network())},
           {"image", {shape.image.channels, shape.image.height, shape.image.width}},
           {"classes", shape.num_classes},
+          {"data", data_of(experiment)},
           {"sampling", experiment.sampling.name},
           {"noise_levels",
            {{"1 %", experiment.levels(0.01)}, {"median", experiment.levels(0.5)}, {"99 %", experiment.levels(0.99)}}},

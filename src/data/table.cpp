@@ -1,4 +1,5 @@
 #include "adapted.h"
+#include "damaged.h"
 #include "edmund/core/error.h"
 #include "edmund/core/text.h"
 #include "edmund/data/dataset.h"
@@ -70,11 +71,15 @@ std::unique_ptr<Dataset> make_dataset(Options& options) {
       options.integer("max_images", 0, at_least(0), "at most so many images, chosen by choice_seed; 0: all");
   const auto seed =
       static_cast<std::uint64_t>(options.integer("choice_seed", 0, at_least(0), "of the choice that max_images makes"));
+  const bool skips = options.choice("damaged", "refuse", {"refuse", "skip"},
+                                    "what becomes of images that cannot be decoded") == "skip";
   ImageSource source = entry.make(options);
+  if (skips) source = without_damaged(std::move(source));
   if (max_images > 0) {
     auto indices = chosen_indices(source.size, max_images, seed);
     source = selected(std::move(source), std::move(indices));
   }
+  require_headers(source);
   return adapted(std::move(source), wanted);
 }
 

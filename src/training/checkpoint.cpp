@@ -45,12 +45,23 @@ NamedTensors tensors(const fs::path& folder, const json& state, const char* part
   return {file.tensors.begin(), file.tensors.end()};
 }
 
+/// Of checkpoints that have one: it came later than they.
+DataFingerprint fingerprint(const json& state) {
+  const json data = state.value("data", json());
+  const auto is_text = [&](const char* key) { return data.contains(key) && data[key].is_string(); };
+  if (!data.is_object() || !data.contains("images") || !data["images"].is_number_integer() || !is_text("content") ||
+      !is_text("labels"))
+    return {};
+  return {.images = data["images"], .content = data["content"], .labels = data["labels"]};
+}
+
 Checkpoint header(const json& state) {
   return {.config = state["config"],
           .resolved = state.value("resolved", ""),
           .images = state["images"],
           .steps = state["steps"],
           .counters = state["counters"],
+          .data = fingerprint(state),
           .network = {},
           .ema = {},
           .optimizer = {}};
@@ -91,6 +102,9 @@ void save_checkpoint(const fs::path& where, const Checkpoint& checkpoint) {
     require(std::isfinite(value), "{}: counter {} is {}, expected a finite number", folder.string(), name, value);
     state["counters"][name] = value;
   }
+
+  const DataFingerprint& data = checkpoint.data;
+  if (data.images > 0) state["data"] = {{"images", data.images}, {"content", data.content}, {"labels", data.labels}};
 
   const fs::path unfinished = aside(folder, "new");
   remove_or_fail(unfinished);

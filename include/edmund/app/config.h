@@ -43,6 +43,13 @@ struct Intervals {
   std::int64_t sample_rows = 4;
 };
 
+/// How much of the data is read before the first step (`training.check`).
+enum class DataCheck {
+  kAuto,    // all images, if a minute is enough; else as many as a minute is enough for
+  kHeader,  // the headers alone, as always
+  kFull     // all images
+};
+
 /// What `evaluate` draws and scores (`evaluation:`, without its features and held-out images).
 struct EvaluationSettings {
   std::int64_t images = 1000;
@@ -61,6 +68,8 @@ struct RunConfig {
   TrainingSettings training;
   ObjectiveSettings objective;  // what `training:` says of the loss
   Intervals intervals;
+  DataCheck check = DataCheck::kAuto;
+  bool accepts_other_data = false;  // `training.data_changed: accept`
   LoaderSettings loader;
   EvaluationSettings evaluation;
 };

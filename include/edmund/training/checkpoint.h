@@ -1,6 +1,7 @@
 #pragma once
 
 #include "edmund/core/tensor.h"
+#include "edmund/data/fingerprint.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -19,6 +20,7 @@ struct Checkpoint {
   // position in the sequence of training images; optimizer steps taken
   std::int64_t images = 0, steps = 0;
   std::map<std::string, double> counters;  // skipped steps, seconds …; all finite
+  DataFingerprint data;                    // of the images that were trained on, where that is known
   NamedTensors network, ema;               // state dict: parameters and buffers
   // first_moment.NAME, second_moment.NAME, and what is trained beside the network
   NamedTensors optimizer;
