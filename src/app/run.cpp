@@ -79,6 +79,7 @@ void require_same_training(const Experiment& experiment, const RunFolder& run) {
                                                "data.root",
                                                "training.images",
                                                "training.loader_threads",
+                                               "training.validation.",
                                                "training.keep_checkpoints",
                                                "training.log_every",
                                                "training.checkpoint_every",
