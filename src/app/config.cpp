@@ -64,6 +64,26 @@ Intervals read_intervals(Options& training, const TrainingSettings& settings) {
       .sample_rows = training.integer("sample_rows", 4, between(1, 64), "rows and columns of a sheet of samples")};
 }
 
+ValidationSettings read_validation(Options& training, bool has_held_out) {
+  Options validation = training.child("validation", "loss of held-out images at each checkpoint");
+  ValidationSettings out;
+  out.images = validation.integer("images", has_held_out ? 1024 : 0, at_least(0),
+                                  "held-out images (of evaluation.held_out) to measure; 0: none");
+  out.keep_best = validation.integer("keep_best", out.keep_best, at_least(0),
+                                     "checkpoints with the lowest loss to keep beside the newest");
+  out.patience = validation.integer("patience", out.patience, at_least(0),
+                                    "images without a lower loss after which training ends; 0: never");
+  validation.check(out.images == 0 || has_held_out, "images",
+                   "needs evaluation.held_out: images that are not trained on");
+  validation.check(out.patience == 0 || out.images > 0, "patience", "needs held-out images to measure: images above 0");
+  return out;
+}
+
+StartingWeights read_init(Options& training) {
+  return {.from = training.path("init", "run or checkpoint whose weights a new run starts from").string(),
+          .ema = training.choice("init_weights", "ema", {"ema", "raw"}, "which of its weights") == "ema"};
+}
+
 EvaluationSettings read_evaluation(Options& evaluation) {
   EvaluationSettings out;
   out.images = evaluation.integer("images", 1000, between(2, 1e9), "images that are drawn and scored");
@@ -74,9 +94,8 @@ EvaluationSettings read_evaluation(Options& evaluation) {
   for (const auto& metric : out.metrics)
     evaluation.check(std::find(known.begin(), known.end(), metric) != known.end(), "metrics", "unknown metric '{}'{}",
                      metric, suggestion(metric, known));
-  out.reference = evaluation
-                      .path("reference", {}, "statistics of the real images (edmund stats); empty: from the data")
-                      .string();
+  out.reference =
+      evaluation.path("reference", {}, "statistics of the real images (edmund stats); empty: from the data").string();
   // Extractors learn from the data, so `evaluate` makes them: until then their keys wait.
   evaluation.defer("features");
   evaluation.defer("held_out");
@@ -119,12 +138,14 @@ RunConfig parse(Options options) {
   config.accepts_other_data = training.choice("data_changed", "refuse", {"refuse", "accept"},
                                               "whether a run goes on with other images than before") == "accept";
   training.defer("ema");
+  Options evaluation = root.child("evaluation", "how drawn images are scored");
+  config.validation = read_validation(training, evaluation.has("held_out"));
+  config.init = read_init(training);
   config.loader = {.batch_size = config.training.batch_size,
                    .threads = training.integer("loader_threads", 1, between(1, 256), "threads that decode images"),
                    .seed = config.seed,
                    .flip = training.flag("flip", false, "mirror half of the images, by chance")};
   root.defer("sampling");
-  Options evaluation = root.child("evaluation", "how drawn images are scored");
   config.evaluation = read_evaluation(evaluation);
   return config;
 }

@@ -129,7 +129,7 @@ void write_report(const RunFolder& run, std::int64_t parameters) {
   page.facts(facts);
   add_scores(page, run);
   add_samples(page, run);
-  add_training(page, experiment, lines);
+  add_training(page, experiment, lines, read_lines(run.path / "validation.jsonl"));
   add_schedule(page, experiment);
   add_curvature(page, run);
   add_config(page, read_file(run.config()), resolved);

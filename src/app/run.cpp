@@ -128,6 +128,7 @@ void require_same_training(const Experiment& experiment, const RunFolder& run) {
                                                "training.data_changed",
                                                "training.images",
                                                "training.loader_threads",
+                                               "training.validation.",
                                                "training.keep_checkpoints",
                                                "training.log_every",
                                                "training.checkpoint_every",

@@ -11,9 +11,11 @@
 #include "edmund/io/event_file.h"
 #include "edmund/io/image_io.h"
 #include "edmund/networks/network.h"
+#include "edmund/networks/state_dict.h"
 #include "edmund/ops/ops.h"
 #include "edmund/training/metrics_log.h"
 #include "train_data.h"
+#include "validator.h"
 
 #include <algorithm>
 #include <cmath>
@@ -36,6 +38,7 @@ class Recorder {
         trainer_(trainer),
         events_(run.path / "events"),
         metrics_(run.metrics(), trainer.clock(), trainer.images()),
+        validator_(experiment, run, trainer),
         config_(experiment.config.options.chosen()),
         resolved_(experiment.config.options.resolved()),
         data_(std::move(data)) {}
@@ -76,8 +79,12 @@ class Recorder {
     const auto folder = checkpoint_folder(run_.path, trainer_.images());
     save_checkpoint(folder, state);
     trainer_.note_checkpoint(folder);
-    prune_checkpoints(run_.path, experiment_.config.intervals.keep);
+    prune_checkpoints(run_.path, experiment_.config.intervals.keep, validator_.best());
   }
+
+  void validate() { validator_.measure(events_); }
+  /// Whether held-out images have told that training is to end.
+  bool enough() const { return validator_.exhausted(); }
 
   MetricsLog& metrics() { return metrics_; }
 
@@ -93,6 +100,7 @@ class Recorder {
   Trainer& trainer_;
   EventFile events_;
   MetricsLog metrics_;
+  Validator validator_;
   std::string config_, resolved_;
   DataFingerprint data_;
 };
@@ -107,6 +115,19 @@ void warn_of_sigma_data(const Experiment& experiment) {
         "preconditioning.sigma_data is {}, but the images' standard deviation is {}; results suffer when they are far "
         "apart",
         *assumed, std::round(measured * 1000) / 1000);
+}
+
+// The weights that a new run starts from.
+void initialize(Experiment& experiment) {
+  Network& network = experiment.model.network();
+  network.initialize(experiment.config.seed);
+  const StartingWeights& init = experiment.config.init;
+  if (init.from.empty()) return;
+  const auto folder = find_checkpoint(init.from).folder;
+  const Checkpoint state = load_weights(folder, init.ema);
+  load_state(network, init.ema ? state.ema : state.network, folder.string());
+  log::info("starting from the {} weights of {} ({} images)", init.ema ? "averaged" : "raw", folder.string(),
+            state.images);
 }
 
 // Goes on from a checkpoint. Returns the seconds that were trained until then.
@@ -127,7 +148,7 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
   log::info("kernels: {}", ops::kernels_text());
   const auto newest = newest_checkpoint(run.path);
   const DataFingerprint data = checked_data(experiment, newest);
-  if (!newest) experiment.model.network().initialize(experiment.config.seed);
+  if (!newest) initialize(experiment);
   Trainer trainer(experiment.objective(experiment.model), model_like(experiment).shared_network(), experiment.ema,
                   experiment.config.training);
   double seconds_before = 0.0;
@@ -163,7 +184,11 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
     }
   };
 
-  while (trainer.images() < total && !StopRequest::requested()) {
+  // A checkpoint may have been the last thing that was done before a stop.
+  const std::int64_t every = experiment.config.intervals.checkpoint;
+  if (newest && due(trainer.images() - settings.batch_size, trainer.images(), every)) recorder.validate();
+
+  while (trainer.images() < total && !recorder.enough() && !StopRequest::requested()) {
     const std::int64_t before = trainer.images();
     recorder.metrics().add(trainer.step(next_batch()));
     const std::int64_t now = trainer.images();
@@ -174,17 +199,23 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
       logged_images = now;
     }
     if (due(before, now, experiment.config.intervals.samples) && now < total) recorder.samples();
-    if (due(before, now, experiment.config.intervals.checkpoint) && now < total) {
+    if (due(before, now, every) && now < total) {
+      recorder.validate();
       recorder.checkpoint(seconds());
       saved = now;
     }
   }
   progress.finish();
+  const bool done = trainer.images() >= total || recorder.enough();
+  if (done) recorder.validate();
   if (saved != trainer.images()) recorder.checkpoint(seconds());
-  if (trainer.images() < total) {
+  if (!done) {
     log::info("stopped at {} of {} images; the same command goes on from there", trainer.images(), total);
     return ExitCode::kInterrupted;
   }
+  if (trainer.images() < total)
+    log::info("ended at {} of {} images: no lower validation loss in {} images", trainer.images(), total,
+              experiment.config.validation.patience);
   recorder.samples();
   recorder.trajectory();
   return ExitCode::kDone;

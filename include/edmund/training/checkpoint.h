@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -47,7 +48,8 @@ Checkpoint load_weights(const std::filesystem::path& folder, bool ema = true);
 /// Empty if there is none at all. Throws Error if there are some and all are damaged: going on as
 /// if nothing had been trained would replace them.
 std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& run);
-/// Deletes all but the newest `keep` (0: keeps all), and left-over unfinished ones.
-void prune_checkpoints(const std::filesystem::path& run, std::int64_t keep);
+/// Deletes all but the newest `keep` (0: keeps all) and those at the positions `also`, and left-over
+/// unfinished ones.
+void prune_checkpoints(const std::filesystem::path& run, std::int64_t keep, std::span<const std::int64_t> also = {});
 
 }  // namespace edmund
