@@ -2,6 +2,7 @@
 // comparison; goes on where it stopped.
 //
 //   edmund ablate ABLATION.yaml [key=value…] [--out DIR] [--shard I/N] [--json]
+//   edmund ablate --explain [ABLATION.yaml] [key.path…]
 //
 // DIR (default runs/NAME) takes arms/, report.html, arms.csv, results.csv …
 
@@ -9,6 +10,7 @@
 
 #include "comparing.h"
 #include "edmund/commands/command.h"
+#include "explain.h"
 
 #include <memory>
 
@@ -38,7 +40,15 @@ ExitCode ablate(const CompareFlags& flags) {
 Action make_ablate(CLI::App& arguments) {
   const auto flags = std::make_shared<CompareFlags>();
   add_compare_flags(arguments, *flags, "ABLATION.yaml");
-  return [=] { return ablate(*flags); };
+  return [=] {
+    if (flags->explain) {
+      explain_study(flags->target, "{arms: [{}], axes: [{arms: [{}]}], compare: {variants: [{}]}}", ablation_facts,
+                    flags->json);
+      return ExitCode::kDone;
+    }
+    require_file(*flags, "ablate");
+    return ablate(*flags);
+  };
 }
 
 }  // namespace edmund

@@ -3,6 +3,7 @@
 #include "edmund/app/run.h"
 #include "edmund/core/log.h"
 #include "edmund/core/text.h"
+#include "words.h"
 
 #include <filesystem>
 #include <iostream>
@@ -65,9 +66,8 @@ ExitCode run_command(std::vector<std::string> arguments) {
   for (const auto& command : command_table()) {
     if (command.name != arguments[0]) continue;
     CLI::App app(std::string(command.about), std::string(command.name));
-    bool quiet = false, verbose = false;
-    app.add_flag("--quiet", quiet, "warnings and errors only");
-    app.add_flag("--verbose", verbose, "details too");
+    CommonFlags common;
+    add_common_flags(app, common);
     const Action action = command.make(app);
     try {
       // CLI11 takes them last first
@@ -81,7 +81,7 @@ ExitCode run_command(std::vector<std::string> arguments) {
     for (const CLI::Option* option : app.get_options())
       for (const std::string& given : option->results())
         require(!given.empty(), "edmund {}: {}: expected a value, found none", command.name, option->get_name());
-    log::set_level(quiet ? log::Level::kWarn : verbose ? log::Level::kDebug : log::Level::kInfo);
+    log::set_level(common.quiet ? log::Level::kWarn : common.verbose ? log::Level::kDebug : log::Level::kInfo);
     return action();
   }
   fail("edmund: unknown command '{}'{}", arguments[0], suggestion(arguments[0], known));

@@ -25,6 +25,10 @@
 namespace edmund {
 namespace {
 
+NoiseInput make_noise_input(Options& options) {
+  return chosen(noise_inputs(), options, "log", "form in which the network is told σ").make(options);
+}
+
 struct Mixture {
   Tensor a, b, in;
 };
@@ -32,7 +36,7 @@ using MixtureFunction = std::function<Mixture(const Tensor& sigma)>;
 
 Preconditioning with_noise_input(Options& options, MixtureFunction mixture) {
   Options child = options.child("noise_input", "how the network is told σ");
-  NoiseInput input = chosen(noise_inputs(), child, "log", "form in which the network is told σ").make(child);
+  NoiseInput input = make_noise_input(child);
   const auto coefficients = [mixture = std::move(mixture),
                              noise = std::move(input.noise)](const Tensor& sigma) -> Coefficients {
     TORCH_CHECK(sigma.dim() == 1, "preconditioning: sigma ", sigma.sizes(), ", expected [B]");
@@ -97,6 +101,8 @@ constexpr Entry<PreconditioningFactory> kPreconditionings[] = {
 };
 
 }  // namespace
+
+void read_noise_input(Options& options) { make_noise_input(options); }
 
 EdmCoefficients Preconditioning::edm(const Tensor& sigma) const {
   const auto [a, b, in, noise] = coefficients(sigma);

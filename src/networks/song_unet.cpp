@@ -72,7 +72,7 @@ SongUNet::Config read(Options& options, const NetworkContext& context, SongUNet:
                   ? Decoder::kSkip
                   : Decoder::kStandard;
   c.resample_filter =
-      options.reals("resample_filter", c.resample_filter, "taps of the filter between resolutions, an even number");
+      options.reals("resample_filter", c.resample_filter, {}, "taps of the filter between resolutions, an even number");
   c.out_channels =
       options.flag("learned_variance", false,
                    "as many output channels again, for the variance (Nichol & Dhariwal 2021); not used in sampling")

@@ -47,6 +47,9 @@ struct AblationPlan {
 AblationPlan read_ablation(const std::filesystem::path& file, std::span<const std::string> overrides,
                            Needs needs = Needs::kData);
 
+/// What the readers of an ablation say of its keys.
+std::vector<OptionFacts> ablation_facts(Options root);
+
 /// Where an arm is trained.
 RunFolder folder_of(const AblationArm& arm, const std::filesystem::path& out);
 

@@ -62,6 +62,9 @@ struct ComparePlan {
 /// mistakes are recorded.
 ComparePlan read_comparison(Options& root, std::vector<ComparePlan::Model> models = {});
 
+/// What the readers of a comparison say of its keys, `models` where they are not given.
+std::vector<OptionFacts> comparison_facts(Options root, std::vector<ComparePlan::Model> models = {});
+
 /// `sampling:` of an experiment, YAML with all defaults.
 std::string sampling_text(const Experiment& experiment);
 /// A variant's `sampling:` laid over `own`, that of the experiment, with so many steps unless it

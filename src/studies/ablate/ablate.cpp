@@ -111,42 +111,63 @@ void check_features(const AblationArm& arm, const Experiment& experiment) {
           "arm '{}': evaluation.features.file: {} is not there; its features score the arms", arm.name, file->second);
 }
 
+// What the file says, before arms and seeds meet.
+struct AblationKeys {
+  std::string name;
+  fs::path config;
+  std::vector<std::string> axes;
+  std::vector<AblationArm> arms;
+  std::vector<std::int64_t> seeds;
+};
+
+AblationKeys read_keys(Options& root) {
+  AblationKeys out{.name = root.text("name", "ablation", "title of the report; results go to runs/NAME"),
+                   .config = root.required_path("config", "the base config, relative to this file")};
+  if (const std::string fault = name_fault(out.name); !fault.empty()) root.reject("name", fault);
+  const std::vector<std::string> common = root.texts("set", {}, "overrides key.path=value of every arm");
+  auto axes = root.children("axes", "factors, in place of arms: one training for each combination of their levels");
+  for (Options& axis : axes) out.axes.push_back(axis.required_text("name", "of the factor"));
+  if (!axes.empty()) {
+    root.check(!root.has("arms"), "arms", "excludes axes: give one of them");
+    combine(axes, 0, {.set = common}, out.arms);
+  }
+  for (Options& arm : root.children("arms", "trainings that differ in their overrides")) {
+    out.arms.push_back({.name = arm.required_text("name", "of the arm in tables and plots"), .set = common});
+    for (auto& text : arm.texts("set", {}, "overrides key.path=value of this arm"))
+      out.arms.back().set.push_back(std::move(text));
+  }
+  for (const AblationArm& arm : out.arms)
+    if (const std::string fault = name_fault(folder_name(arm.name)); !fault.empty()) root.reject("", "arms: " + fault);
+  root.check(!out.arms.empty(), "arms", "expected a list of {name, set}, found none");
+  out.seeds = root.integers("seeds", {0}, at_least(0), "every arm is trained once for each");
+  root.check(!out.seeds.empty(), "seeds", "expected at least one seed");
+  return out;
+}
+
 }  // namespace
+
+std::vector<OptionFacts> ablation_facts(Options root) {
+  read_keys(root);
+  comparison_facts(root.child("compare", "keys of a comparison, whose models are the arms"),
+                   {{.name = "arm", .run = ""}});
+  return root.facts();
+}
 
 RunFolder folder_of(const AblationArm& arm, const fs::path& out) { return {out / "arms" / folder_name(arm.name)}; }
 
 AblationPlan read_ablation(const fs::path& file, std::span<const std::string> overrides, Needs needs) {
   Options root = Options::read_file(file, overrides);
-  AblationPlan plan{.name = root.text("name", "ablation", "title of the report; results go to runs/NAME")};
-  if (const std::string fault = name_fault(plan.name); !fault.empty()) root.reject("name", fault);
-  plan.config = root.required_path("config", "the base config, relative to this file");
-  plan.folder = file.parent_path();
-  const std::vector<std::string> common = root.texts("set", {}, "overrides key.path=value of every arm");
-  std::vector<AblationArm> arms;
-  auto axes = root.children("axes", "factors, in place of arms: one training for each combination of their levels");
-  for (Options& axis : axes) plan.axes.push_back(axis.required_text("name", "of the factor"));
-  if (!axes.empty()) {
-    root.check(!root.has("arms"), "arms", "excludes axes: give one of them");
-    combine(axes, 0, {.set = common}, arms);
-  }
-  for (Options& arm : root.children("arms", "trainings that differ in their overrides")) {
-    arms.push_back({.name = arm.required_text("name", "of the arm in tables and plots"), .set = common});
-    for (auto& text : arm.texts("set", {}, "overrides key.path=value of this arm"))
-      arms.back().set.push_back(std::move(text));
-  }
-  root.check(!arms.empty(), "arms", "expected a list of {name, set}, found none");
-  for (const AblationArm& arm : arms)
-    if (const std::string fault = name_fault(folder_name(arm.name)); !fault.empty()) root.reject("", "arms: " + fault);
-  const auto seeds = root.integers("seeds", {0}, at_least(0), "every arm is trained once for each");
-  root.check(!seeds.empty(), "seeds", "expected at least one seed");
+  AblationKeys keys = read_keys(root);
   root.defer("compare");
   root.finish();
-  for (const AblationArm& arm : arms)
-    for (const std::int64_t seed : seeds) {
+  AblationPlan plan{
+      .name = keys.name, .config = keys.config, .folder = file.parent_path(), .axes = std::move(keys.axes)};
+  for (const AblationArm& arm : keys.arms)
+    for (const std::int64_t seed : keys.seeds) {
       plan.arms.push_back(arm);
       plan.arms.back().arm = arm.name;
       plan.arms.back().seed = seed;
-      if (seeds.size() > 1) plan.arms.back().name += format(" seed {}", seed);
+      if (keys.seeds.size() > 1) plan.arms.back().name += format(" seed {}", seed);
     }
   for (const AblationArm& arm : plan.arms) {
     require(

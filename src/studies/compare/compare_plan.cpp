@@ -113,6 +113,12 @@ ComparePlan read_comparison(Options& root, std::vector<ComparePlan::Model> model
   return plan;
 }
 
+std::vector<OptionFacts> comparison_facts(Options root, std::vector<ComparePlan::Model> models) {
+  read_comparison(root, std::move(models));
+  for (Options& variant : root.children("variants")) sampling_of(variant);
+  return root.facts();
+}
+
 std::string sampling_text(const Experiment& experiment) {
   return Options(experiment.config.options).child("sampling").chosen();
 }
