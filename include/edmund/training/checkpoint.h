@@ -19,7 +19,8 @@ struct Checkpoint {
   std::int64_t images = 0, steps = 0;
   std::map<std::string, double> counters;  // skipped steps, seconds …; all finite
   NamedTensors network, ema;               // state dict: parameters and buffers
-  // first_moment.NAME, second_moment.NAME, and what is trained beside the network
+  // first_moment.NAME, second_moment.NAME, ema_rest.NAME (what rounding left of the EMA), and what is
+  // trained beside the network
   NamedTensors optimizer;
 };
 
