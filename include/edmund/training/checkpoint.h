@@ -23,7 +23,8 @@ struct Checkpoint {
   std::map<std::string, double> counters;  // skipped steps, seconds …; all finite
   DataFingerprint data;                    // of the images that were trained on, where that is known
   NamedTensors network, ema;               // state dict: parameters and buffers
-  // first_moment.NAME, second_moment.NAME, and what is trained beside the network
+  // first_moment.NAME, second_moment.NAME, ema_rest.NAME (what rounding left of the EMA), and what is
+  // trained beside the network
   NamedTensors optimizer;
 };
 
