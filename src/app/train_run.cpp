@@ -16,6 +16,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <string>
 
 namespace edmund {
 namespace {
@@ -25,16 +27,28 @@ bool due(std::int64_t before, std::int64_t after, std::int64_t every) {
   return every > 0 && before / every != after / every;
 }
 
-// Everything that a run writes, kept together.
+constexpr const char* kEventBytes = "event_bytes";  // counter: length of the event file at a checkpoint
+
+double counter(const std::map<std::string, double>& counters, const char* name) {
+  const auto found = counters.find(name);
+  return found == counters.end() ? 0.0 : found->second;
+}
+
+// Everything that a run writes, kept together. What it has gathered is part of a checkpoint, so that
+// logs are those of an uninterrupted run.
 class Recorder {
  public:
-  Recorder(Experiment& experiment, const RunFolder& run, Trainer& trainer)
+  // `counters`: of the checkpoint that the trainer goes on from, if it does.
+  Recorder(Experiment& experiment, const RunFolder& run, Trainer& trainer,
+           const std::map<std::string, double>& counters)
       : experiment_(experiment),
         run_(run),
         trainer_(trainer),
-        events_(run.path / "events"),
+        events_(run.path / "events", static_cast<std::int64_t>(counter(counters, kEventBytes))),
         metrics_(run.metrics(), trainer.clock(), trainer.images()),
-        config_(experiment.config.options.resolved()) {}
+        config_(experiment.config.options.resolved()) {
+    metrics_.restore(counters);
+  }
 
   void log(double images_per_second, double seconds) {
     if (metrics_.empty()) return;
@@ -49,7 +63,8 @@ class Recorder {
     const auto images = consecutive(0, columns * experiment_.config.intervals.sample_rows);
     Tensor labels = balanced_labels(experiment_.shape, images);
     if (labels.defined()) labels.remainder_(columns);
-    const Generated drawn = generator().draw(images, labels, experiment_.config.seed);
+    // Whole, if the process is asked to stop: what comes after this position goes on without it.
+    const Generated drawn = generator().draw(images, labels, experiment_.config.seed, {.whole = true});
     const Tensor grid = image_grid(drawn.images, columns, zoom(), 2);
     const std::string number = checkpoint_folder(run_.path, trainer_.images()).filename().string();
     write_png(run_.images() / ("samples-" + number + ".png"), grid);
@@ -67,6 +82,8 @@ class Recorder {
   void checkpoint(double seconds) {
     Checkpoint state = trainer_.checkpoint(config_);
     state.counters["seconds"] = seconds;
+    state.counters[kEventBytes] = static_cast<double>(events_.bytes());
+    metrics_.save(state.counters);
     const auto folder = checkpoint_folder(run_.path, trainer_.images());
     save_checkpoint(folder, state);
     trainer_.note_checkpoint(folder);
@@ -102,14 +119,13 @@ void warn_of_sigma_data(const Experiment& experiment) {
         *assumed, std::round(measured * 1000) / 1000);
 }
 
-// Goes on from a checkpoint. Returns the seconds that were trained until then.
-double restored(Trainer& trainer, const std::filesystem::path& folder) {
+// Goes on from a checkpoint. Returns its counters.
+std::map<std::string, double> restored(Trainer& trainer, const std::filesystem::path& folder) {
   const Checkpoint state = load_checkpoint(folder);
   trainer.restore(state);
   trainer.note_checkpoint(folder);
   log::info("going on from {} ({} images)", folder.string(), trainer.images());
-  const auto seconds = state.counters.find("seconds");
-  return seconds != state.counters.end() ? seconds->second : 0.0;
+  return state.counters;
 }
 
 }  // namespace
@@ -122,18 +138,19 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
   if (!newest) experiment.model.network().initialize(experiment.config.seed);
   Trainer trainer(experiment.objective(experiment.model), model_like(experiment).shared_network(), experiment.ema,
                   experiment.config.training);
-  double seconds_before = 0.0;
+  std::map<std::string, double> counters;
   std::int64_t saved = -1;  // position of the last checkpoint
   if (newest) {
-    seconds_before = restored(trainer, *newest);
+    counters = restored(trainer, *newest);
     saved = trainer.images();
   } else {
+    delete_event_files(run.path / "events");
     warn_of_sigma_data(experiment);
   }
   write_file(run.config(), experiment.config.options.resolved());
 
   const std::int64_t total = experiment.config.training.images;
-  Recorder recorder(experiment, run, trainer);
+  Recorder recorder(experiment, run, trainer, counters);
   LoaderSettings settings = experiment.config.loader;
   settings.start = trainer.images();
   Loader loader(*experiment.data, settings);
@@ -142,7 +159,7 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
   const Stopwatch watch;
   Stopwatch since_log;
   std::int64_t logged_images = trainer.images();
-  const auto seconds = [&] { return seconds_before + watch.seconds(); };
+  const auto seconds = [&] { return counter(counters, "seconds") + watch.seconds(); };
 
   while (trainer.images() < total && !StopRequest::requested()) {
     const std::int64_t before = trainer.images();

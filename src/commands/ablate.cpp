@@ -9,6 +9,7 @@
 
 #include "comparing.h"
 #include "edmund/commands/command.h"
+#include "edmund/core/stop.h"
 
 #include <memory>
 
@@ -37,7 +38,10 @@ ExitCode ablate(const CompareFlags& flags) {
 Action make_ablate(CLI::App& arguments) {
   const auto flags = std::make_shared<CompareFlags>();
   add_compare_flags(arguments, *flags, "ABLATION.yaml");
-  return [=] { return ablate(*flags); };
+  return [=] {
+    const StopRequest stop;  // of all arms: a signal at the end of one is not lost
+    return ablate(*flags);
+  };
 }
 
 }  // namespace edmund

@@ -7,6 +7,7 @@
 
 #include "comparing.h"
 #include "edmund/core/files.h"
+#include "edmund/core/stop.h"
 #include "edmund/core/text.h"
 #include "edmund/report/svg.h"
 #include "edmund/studies/comparison_files.h"
@@ -82,6 +83,7 @@ Action make_compare(CLI::App& arguments) {
   const auto flags = std::make_shared<CompareFlags>();
   add_compare_flags(arguments, *flags, "COMPARISON.yaml");
   return [=] {
+    const StopRequest stop;
     const auto [shard, shards] = parse_shard(flags->shard);
     Comparison comparison(flags->target.path, flags->target.overrides, flags->out);
     return compared(comparison, shard, shards, flags->json);

@@ -1,7 +1,7 @@
 // sample: images from a trained model, one PNG each and a sheet of all.
 //
 //   edmund sample RUN|CHECKPOINT [sampling.sampler.type=ddim …] [--out DIR]
-//       [--images N | --numbers 0-63,100] [--class K] [--raw] [--json]
+//       [--images N | --numbers 0-63,100] [--class NAME|K] [--raw] [--json] [--overwrite] [--dry-run]
 //     --invert IMAGES [--steps 16,32,64] [--keep-clip]
 //         image → latent → image by the ODE, and the error of the round trip
 //     --interpolate A,B[,n]
@@ -10,12 +10,15 @@
 //         fills in what is white in the mask (RePaint)
 //
 // Image number i is a function of (config, seed, i): the same picture in any batch, in any order.
-
-#include "sample.h"
+// Each batch is written when it is drawn; samples.json says from the start what the pictures are of.
+// The same command goes on where it was interrupted, and adds what --images or --numbers asks for
+// more; pictures of another drawing in --out are refused.
 
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
+#include "edmund/core/stop.h"
 #include "edmund/generation/image_generator.h"
+#include "sample_pictures.h"
 
 #include <algorithm>
 #include <cmath>
@@ -23,35 +26,45 @@
 
 namespace edmund {
 namespace sampling_modes {
+namespace {
+
+// What --class makes of the pictures, for the manifest.
+std::string class_rule(const Flags& flags, const ModelShape& shape) {
+  if (shape.num_classes == 0) return "none";
+  const auto label = class_of(flags, shape);
+  return label ? std::to_string(*label) : "by number";
+}
+
+}  // namespace
 
 ExitCode draw(const Flags& flags) {
-  const Task task = begin(flags, "samples");
+  const Task task = begin(flags);
   const Experiment& experiment = task.experiment();
   const std::vector<std::int64_t> numbers = numbers_of(flags, 64);
   const auto count = static_cast<std::int64_t>(numbers.size());
   const Tensor labels = labels_of(flags, experiment.shape, balanced_labels(experiment.shape, numbers), count);
-  log::info("{} images by {} from {}", count, experiment.sampling.name, task.trained.checkpoint.string());
-  Progress progress("sampling", "images", count);
-  const Generated drawn =
-      ImageGenerator(experiment.model, experiment.sampling, experiment.shape)
-          .draw(numbers, labels, task.seed, {.progress = [&](std::int64_t done) { progress.update(done); }});
+  Pictures pictures(flags, task, "samples", "samples.json", {{"class", class_rule(flags, experiment.shape)}}, numbers);
+  const std::int64_t there = pictures.there();
+  log::info("{} images by {} from {}{}", count, experiment.sampling.name, task.trained.checkpoint.string(),
+            there > 0 ? format("; {} are there", there) : "");
+  if (flags.dry_run) return ExitCode::kDone;
+  Progress progress("sampling", "images", count, there);
+  const Generated drawn = ImageGenerator(experiment.model, experiment.sampling, experiment.shape)
+                              .draw(numbers, labels, task.seed, pictures.kept(progress));
   progress.finish();
 
-  write_images(task.out, numbers, drawn.images);
   const auto shown = std::min<std::int64_t>(count, 400);
   const auto columns = experiment.shape.num_classes > 0 && experiment.shape.num_classes <= 20
                            ? experiment.shape.num_classes
                            : static_cast<std::int64_t>(std::ceil(std::sqrt(static_cast<double>(shown))));
-  write_sheet(task.out / "sheet.png", drawn.images.narrow(0, 0, shown), columns);
-  nlohmann::ordered_json facts = {{"images", count},
-                                  {"evaluations_per_image", drawn.evaluations},
-                                  {"images_per_second", static_cast<double>(count) / drawn.seconds}};
+  pictures.write_sheet(pictures.first(shown), columns);
+  nlohmann::ordered_json facts = {{"images", count}};
+  if (pictures.drawn() > 0) facts["images_per_second"] = static_cast<double>(pictures.drawn()) / drawn.seconds;
   if (labels.defined())
     facts["labels"] =
         std::vector<std::int64_t>(labels.data_ptr<std::int64_t>(), labels.data_ptr<std::int64_t>() + count);
-  return report(flags, task, "samples.json", facts,
-                format("{} images in {} ({} evaluations each); all on one sheet: {}", count, task.out.string(),
-                       drawn.evaluations, (task.out / "sheet.png").string()));
+  return pictures.report(facts, format("{} images in {} ({} evaluations each); all on one sheet: {}", count,
+                                       pictures.folder().string(), pictures.evaluations(), pictures.sheet().string()));
 }
 
 }  // namespace sampling_modes
@@ -61,12 +74,15 @@ Action make_sample(CLI::App& arguments) {
   const auto flags = std::make_shared<modes::Flags>();
   add_target(arguments, flags->target, "RUN or RUN/checkpoints/N");
   arguments.add_option("--out", flags->out, "folder for the images (default: RUN/samples, or RUN/<mode>)");
+  arguments.add_flag("--overwrite", flags->overwrite,
+                     "delete the other drawing that --out holds, as its manifest lists it");
   arguments.add_option("--images", flags->images, "how many (default 64, 8 with --inpaint): numbers 0 … N-1");
   arguments.add_option("--numbers", flags->numbers, "which image numbers, e.g. 0-63,100");
   arguments.add_option("--seed", flags->seed, "random seed (default: the config's)");
-  arguments.add_option("--class", flags->label, "class of all images (default: number mod classes)");
+  arguments.add_option("--class", flags->label, "class of all images, by name or number (default: number mod classes)");
   arguments.add_flag("--raw", flags->raw, "the network's own weights in place of their EMA");
   arguments.add_flag("--json", flags->json, "facts as JSON");
+  arguments.add_flag("--dry-run", flags->dry_run, "check and construct everything, draw and write nothing");
 
   auto* invert = arguments.add_option("--invert", flags->invert, "folder of images (or one): to latents and back");
   arguments
@@ -92,6 +108,7 @@ Action make_sample(CLI::App& arguments) {
   arguments.add_option("--eta", flags->eta, "noise of inpainting's steps: 1 ancestral (default) … 0 DDIM")
       ->needs(inpaint);
   return [=] {
+    const StopRequest stop;
     return !flags->invert.empty()        ? modes::invert(*flags)
            : !flags->interpolate.empty() ? modes::interpolate(*flags)
            : !flags->inpaint.empty()     ? modes::inpaint(*flags)
