@@ -61,9 +61,10 @@ std::string flow(const Value& value) {
 std::string block(const Value& mapping, std::size_t indent) {
   std::string out;
   for (const auto& entry : mapping.entries) {
-    out += std::string(indent, ' ') + yaml_of(entry.key) + ":";
     const bool is_block = entry.value.kind == Kind::kMapping && !entry.value.entries.empty();
-    out += is_block ? "\n" + block(entry.value, indent + 2) : " " + flow(entry.value) + "\n";
+    out.append(indent, ' ');
+    out += format(is_block ? "{}:\n{}" : "{}: {}\n", yaml_of(entry.key),
+                  is_block ? block(entry.value, indent + 2) : flow(entry.value));
   }
   return out;
 }
