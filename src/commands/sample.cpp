@@ -2,6 +2,7 @@
 //
 //   edmund sample RUN|CHECKPOINT [sampling.sampler.type=ddim …] [--out DIR]
 //       [--images N | --numbers 0-63,100] [--class NAME|K] [--raw] [--json] [--overwrite] [--dry-run]
+//       [--raw-out FILE] [--noise FILE] [--gif]
 //     --invert IMAGES [--steps 16,32,64] [--keep-clip]
 //         image → latent → image by the ODE, and the error of the round trip
 //     --interpolate A,B[,n]
@@ -14,19 +15,27 @@
 // The same command goes on where it was interrupted, and adds what --images or --numbers asks for
 // more; pictures of another drawing in --out are refused.
 
+#include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
 #include "edmund/core/stop.h"
+#include "edmund/generation/given_noise.h"
 #include "edmund/generation/image_generator.h"
+#include "edmund/io/tensor_file.h"
+#include "edmund/networks/network.h"
 #include "sample_pictures.h"
+#include "sample_values.h"
 
 #include <algorithm>
+#include <ATen/ops/tensor.h>
 #include <cmath>
 #include <memory>
 
 namespace edmund {
 namespace sampling_modes {
 namespace {
+
+namespace fs = std::filesystem;
 
 // What --class makes of the pictures, for the manifest.
 std::string class_rule(const Flags& flags, const ModelShape& shape) {
@@ -35,23 +44,79 @@ std::string class_rule(const Flags& flags, const ModelShape& shape) {
   return label ? std::to_string(*label) : "by number";
 }
 
+// What is drawn: numbers, and the noise and class of each.
+struct Plan {
+  std::vector<std::int64_t> numbers;
+  Tensor labels, given;  // given: rows of noise from a file, undefined without
+  NoiseOf noise;
+};
+
+Plan plan_of(const Flags& flags, const Task& task) {
+  const Experiment& experiment = task.experiment();
+  Plan out;
+  if (!flags.noise.empty()) out.given = read_noise(flags.noise, experiment.shape);
+  out.numbers = numbers_of(flags, out.given.defined() ? out.given.size(0) : 64);
+  const std::int64_t last = *std::ranges::max_element(out.numbers);
+  require(!out.given.defined() || last < out.given.size(0), "--noise: {} holds {} rows, none for image number {}",
+          flags.noise, out.given.defined() ? out.given.size(0) : 0, last);
+  out.labels =
+      labels_of(flags, experiment.shape, balanced_labels(experiment.shape, out.numbers), std::ssize(out.numbers));
+  const at::Device device = device_of(experiment.model.network());
+  out.noise = [numbers = out.numbers, given = out.given, seed = task.seed, device](
+                  std::int64_t first, std::int64_t count) -> std::unique_ptr<NoiseSource> {
+    const std::vector<std::int64_t> part(numbers.begin() + first, numbers.begin() + first + count);
+    auto own = std::make_unique<PhiloxNoise>(seed, part, at::kDouble, device);
+    if (!given.defined()) return own;
+    return std::make_unique<FirstNoise>(given.index_select(0, at::tensor(part)).to(device), std::move(own));
+  };
+  return out;
+}
+
+// Draws what is not there yet. Returns the seconds that it took.
+double draw_rest(ImageGenerator& generator, const Plan& plan, const Task& task, Pictures& pictures,
+                 const RawValues& values) {
+  Progress progress("sampling", "images", pictures.count(), pictures.there());
+  DrawSettings settings = pictures.kept(progress);
+  settings.values = values.wanted();
+  settings.finished = [&, keep = settings.finished](std::int64_t first, const Generated& batch) {
+    values.write(first, batch.values);
+    keep(first, batch);
+  };
+  settings.skip = [&, there = settings.skip](std::int64_t first, std::int64_t count) {
+    return there(first, count) && values.has(first, count);
+  };
+  const Generated drawn = plan.given.defined() ? generator.draw(pictures.count(), plan.labels, plan.noise, settings)
+                                               : generator.draw(plan.numbers, plan.labels, task.seed, settings);
+  progress.finish();
+  return drawn.seconds;
+}
+
+void write_gif(ImageGenerator& generator, const Plan& plan, const fs::path& file) {
+  const auto shown = std::min<std::int64_t>(std::ssize(plan.numbers), 16);
+  const std::vector<std::int64_t> first(plan.numbers.begin(), plan.numbers.begin() + shown);
+  write_file(file, trajectory_gif(generator, first, plan.labels.defined() ? plan.labels.narrow(0, 0, shown) : Tensor(),
+                                  plan.noise));
+}
+
 }  // namespace
 
 ExitCode draw(const Flags& flags) {
   const Task task = begin(flags);
   const Experiment& experiment = task.experiment();
-  const std::vector<std::int64_t> numbers = numbers_of(flags, 64);
-  const auto count = static_cast<std::int64_t>(numbers.size());
-  const Tensor labels = labels_of(flags, experiment.shape, balanced_labels(experiment.shape, numbers), count);
-  Pictures pictures(flags, task, "samples", "samples.json", {{"class", class_rule(flags, experiment.shape)}}, numbers);
+  const Plan plan = plan_of(flags, task);
+  const std::int64_t count = std::ssize(plan.numbers);
+  nlohmann::ordered_json settings = {{"class", class_rule(flags, experiment.shape)}};
+  if (plan.given.defined()) settings["noise"] = checksum(tensor_bytes({{"noise", plan.given}}));
+  Pictures pictures(flags, task, "samples", "samples.json", settings, plan.numbers);
+  const RawValues values(flags.raw_out, pictures.folder(), pictures.fingerprint());
   const std::int64_t there = pictures.there();
   log::info("{} images by {} from {}{}", count, experiment.sampling.name, task.trained.checkpoint.string(),
             there > 0 ? format("; {} are there", there) : "");
   if (flags.dry_run) return ExitCode::kDone;
-  Progress progress("sampling", "images", count, there);
-  const Generated drawn = ImageGenerator(experiment.model, experiment.sampling, experiment.shape)
-                              .draw(numbers, labels, task.seed, pictures.kept(progress));
-  progress.finish();
+  ImageGenerator generator(experiment.model, experiment.sampling, experiment.shape);
+  const double seconds = draw_rest(generator, plan, task, pictures, values);
+  values.finish(count, experiment.sampling.batch_size, experiment.shape.image);
+  if (flags.gif) write_gif(generator, plan, pictures.folder() / "trajectory.gif");
 
   const auto shown = std::min<std::int64_t>(count, 400);
   const auto columns = experiment.shape.num_classes > 0 && experiment.shape.num_classes <= 20
@@ -59,10 +124,10 @@ ExitCode draw(const Flags& flags) {
                            : static_cast<std::int64_t>(std::ceil(std::sqrt(static_cast<double>(shown))));
   pictures.write_sheet(pictures.first(shown), columns);
   nlohmann::ordered_json facts = {{"images", count}};
-  if (pictures.drawn() > 0) facts["images_per_second"] = static_cast<double>(pictures.drawn()) / drawn.seconds;
-  if (labels.defined())
+  if (pictures.drawn() > 0) facts["images_per_second"] = static_cast<double>(pictures.drawn()) / seconds;
+  if (plan.labels.defined())
     facts["labels"] =
-        std::vector<std::int64_t>(labels.data_ptr<std::int64_t>(), labels.data_ptr<std::int64_t>() + count);
+        std::vector<std::int64_t>(plan.labels.data_ptr<std::int64_t>(), plan.labels.data_ptr<std::int64_t>() + count);
   return pictures.report(facts, format("{} images in {} ({} evaluations each); all on one sheet: {}", count,
                                        pictures.folder().string(), pictures.evaluations(), pictures.sheet().string()));
 }
@@ -82,6 +147,10 @@ Action make_sample(CLI::App& arguments) {
   arguments.add_option("--class", flags->label, "class of all images, by name or number (default: number mod classes)");
   arguments.add_flag("--raw", flags->raw, "the network's own weights in place of their EMA");
   arguments.add_flag("--json", flags->json, "facts as JSON");
+  arguments.add_option("--raw-out", flags->raw_out, "also the values before rounding: FILE.safetensors or FILE.npz");
+  arguments.add_option("--noise", flags->noise,
+                       "starting noise from a .safetensors file [N, C, H, W], a row an image number");
+  arguments.add_flag("--gif", flags->gif, "also trajectory.gif: how the first 16 images come out of the noise");
   arguments.add_flag("--dry-run", flags->dry_run, "check and construct everything, draw and write nothing");
 
   auto* invert = arguments.add_option("--invert", flags->invert, "folder of images (or one): to latents and back");

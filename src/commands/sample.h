@@ -18,7 +18,8 @@ struct Flags {
   std::optional<std::int64_t> images;
   std::int64_t seed = -1;
   std::string label;  // class by name or number
-  bool raw = false, json = false, overwrite = false, dry_run = false;
+  bool raw = false, json = false, overwrite = false, dry_run = false, gif = false;
+  std::string raw_out, noise;  // files
 
   std::string invert;  // folder or file
   std::string steps;   // grid sizes, 16,32

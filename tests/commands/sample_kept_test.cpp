@@ -1,9 +1,15 @@
 // What `edmund sample` keeps as it draws, and what it refuses to mix.
 #include "edmund/core/format.h"
+#include "edmund/diffusion/noise_source.h"
+#include "edmund/io/image_io.h"
+#include "edmund/io/npz.h"
+#include "edmund/io/tensor_file.h"
+#include "edmund/ops/pixels.h"
 #include "support/catch.h"
 #include "support/process.h"
 
 #include <algorithm>
+#include <ATen/ATen.h>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -118,6 +124,33 @@ TEST_CASE("pictures of another drawing are neither mixed nor lost", "[app]") {
   CHECK(folders == 2);
   CHECK(sample("--images 2 --out x.png").code == 2);
   CHECK_FALSE(fs::exists(trained() / "x.png"));
+}
+
+TEST_CASE("values before rounding, starting noise and a GIF", "[app]") {
+  check_drawn("--images 6 --out rounded --raw-out v.safetensors --gif sampling.sampler.type=ancestral");
+  const Tensor values = read_tensors(trained() / "v.safetensors").at("values");
+  CHECK(values.sizes() == at::IntArrayRef({6, 1, 8, 8}));
+  CHECK(values.scalar_type() == at::kFloat);
+  for (std::int64_t i = 0; i < 6; ++i)
+    CHECK(at::equal(to_uint8(values[i]), read_image(trained() / format("rounded/00000{}.png", i))));
+  CHECK(bytes(trained() / "rounded/trajectory.gif").starts_with("GIF89a"));
+  CHECK_FALSE(fs::exists(trained() / "rounded/.unfinished"));
+  check_drawn("--images 6 --out rounded --raw-out v.npz sampling.sampler.type=ancestral");
+  CHECK(at::equal(NpzFile(trained() / "v.npz").array("values"), values));
+  CHECK(sample("--images 6 --out rounded --raw-out v.txt").code == 2);
+
+  // The noise that a number has anyway, then the same as rows of a file: the same pictures.
+  const Tensor noise = PhiloxNoise(0, {0, 1, 2}, at::kDouble, at::kCPU).normal({1, 8, 8});
+  write_text(trained() / "noise.safetensors", tensor_bytes({{"latents", noise}}));
+  check_drawn("--out noise --noise noise.safetensors sampling.sampler.type=ancestral");
+  for (int i = 0; i < 3; ++i)
+    CHECK(bytes(trained() / format("noise/00000{}.png", i)) == bytes(trained() / format("rounded/00000{}.png", i)));
+  CHECK_FALSE(fs::exists(trained() / "noise/000003.png"));
+  const Outcome beyond = sample("--images 4 --out noise4 --noise noise.safetensors");
+  CHECK(beyond.code == 2);
+  CHECK(beyond.output.find("3 rows") != std::string::npos);
+  write_text(trained() / "noise.safetensors", tensor_bytes({{"latents", noise.transpose(1, 2).unsqueeze(0)}}));
+  CHECK(sample("--out noise5 --noise noise.safetensors").output.find("[N, 1, 8, 8]") != std::string::npos);
 }
 
 TEST_CASE("a dry run of sample or train checks everything and writes nothing", "[app]") {
