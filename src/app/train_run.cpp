@@ -27,15 +27,16 @@ bool due(std::int64_t before, std::int64_t after, std::int64_t every) {
   return every > 0 && before / every != after / every;
 }
 
-constexpr const char* kEventBytes = "event_bytes";  // counter: length of the event file at a checkpoint
+// counter: length of the event file at a checkpoint
+constexpr const char* kEventBytes = "event_bytes";
 
 double counter(const std::map<std::string, double>& counters, const char* name) {
   const auto found = counters.find(name);
   return found == counters.end() ? 0.0 : found->second;
 }
 
-// Everything that a run writes, kept together. What it has gathered is part of a checkpoint, so that
-// logs are those of an uninterrupted run.
+// Everything that a run writes, kept together. What it has gathered is part of a checkpoint, so
+// that logs are those of an uninterrupted run.
 class Recorder {
  public:
   // `counters`: of the checkpoint that the trainer goes on from, if it does.

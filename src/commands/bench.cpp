@@ -17,8 +17,8 @@
 //   memory     a training step and the peak memory of the process; alone
 //
 // All cases are built first and then timed in interleaved rounds, so that ratios between lines of
-// one call hold on a busy machine; with --beside-load each is timed in turns alone and beside one busy
-// process a core. Each JSON line has case, threads, batch, ms (median of a call),
+// one call hold on a busy machine; with --beside-load each is timed in turns alone and beside one
+// busy process a core. Each JSON line has case, threads, batch, ms (median of a call),
 // ms_min, ms_img, img_s. Images are noise: no data is read but by the phases loader and features.
 // FLOP are those of the direct algorithms, so that Winograd's convolutions may exceed the peak;
 // bytes are those of the operators' operands and results.
@@ -82,7 +82,8 @@ double timed(const std::function<void()>& run, std::int64_t calls) {
 
 double rounded(double x, int digits) { return std::round(x * std::pow(10.0, digits)) / std::pow(10.0, digits); }
 
-// The share of the quiet speed that is left beside one busy process a core: of each round, the median.
+// The share of the quiet speed that is left beside one busy process a core: of each round, the
+// median.
 double kept_share(const BenchCase& bench) {
   std::vector<double> shares;
   for (std::size_t i = 0; i < bench.seconds.size(); ++i) shares.push_back(bench.seconds[i] / bench.beside_load[i]);

@@ -6,8 +6,8 @@
 //
 // Heun steps on the config's grid, or with --tolerance an adaptive solver, one image at a time, so
 // that no value depends on the batch. The number is that of the plain model: guidance, clip and
-// threshold have no part in it. Classes are those of the data: p(image | class). Batches are kept as
-// they come: the same command goes on where it was interrupted.
+// threshold have no part in it. Classes are those of the data: p(image | class). Batches are kept
+// as they come: the same command goes on where it was interrupted.
 
 #include "edmund/samplers/likelihood.h"
 

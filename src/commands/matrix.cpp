@@ -3,8 +3,8 @@
 //
 //   edmund matrix [--out DIR] [--quick] [--threads N] [--json]
 //
-// DIR (default matrix) takes matrix.json and matrix.html. Measured cells are kept until all are: the
-// same command goes on where it was interrupted.
+// DIR (default matrix) takes matrix.json and matrix.html. Measured cells are kept until all are:
+// the same command goes on where it was interrupted.
 //
 // Exit code 1 if a schedule breaks its contract, a cell its sampler's promise, or a config is
 // refused without need.

@@ -1,8 +1,8 @@
 // sample: images from a trained model, one PNG each and a sheet of all.
 //
 //   edmund sample RUN|CHECKPOINT [sampling.sampler.type=ddim …] [--out DIR]
-//       [--images N | --numbers 0-63,100] [--class NAME|K] [--raw] [--json] [--overwrite] [--dry-run]
-//       [--raw-out FILE] [--noise FILE] [--gif]
+//       [--images N | --numbers 0-63,100] [--class NAME|K] [--raw] [--json]
+//       [--overwrite] [--dry-run] [--raw-out FILE] [--noise FILE] [--gif]
 //     --invert IMAGES [--steps 16,32,64] [--keep-clip]
 //         image → latent → image by the ODE, and the error of the round trip
 //     --interpolate A,B[,n]
@@ -11,7 +11,8 @@
 //         fills in what is white in the mask (RePaint)
 //
 // Image number i is a function of (config, seed, i): the same picture in any batch, in any order.
-// Each batch is written when it is drawn; samples.json says from the start what the pictures are of.
+// Each batch is written when it is drawn; samples.json says from the start what the pictures are
+// of.
 // The same command goes on where it was interrupted, and adds what --images or --numbers asks for
 // more; pictures of another drawing in --out are refused.
 

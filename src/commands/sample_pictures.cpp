@@ -159,7 +159,8 @@ bool Pictures::has(std::int64_t first, std::int64_t count) const {
 }
 
 void Pictures::write(std::int64_t first, const Generated& batch) {
-  if (batch.evaluations > evaluations_) {  // before its pictures, which stand for a batch that counts
+  // before its pictures, which stand for a batch that counts
+  if (batch.evaluations > evaluations_) {
     evaluations_ = batch.evaluations;
     write_manifest(false, ordered_json::object());
   }

@@ -17,8 +17,9 @@ namespace edmund::sampling_modes {
 /// other pictures are mixed with them or lost.
 class Pictures {
  public:
-  /// `settings`: what the pictures depend on beside model, sampling, weights and seed. The folder is
-  /// --out; without it `folder` of the run, or if that holds another drawing, `folder`-FINGERPRINT.
+  /// `settings`: what the pictures depend on beside model, sampling, weights and seed. The folder
+  /// is --out; without it `folder` of the run, or if that holds another drawing,
+  /// `folder`-FINGERPRINT.
   /// Throws Error if --out names a folder of other pictures, unless --overwrite deletes what its
   /// manifest lists.
   Pictures(const Flags& flags, const Task& task, const std::string& folder, const std::string& manifest,
@@ -31,8 +32,8 @@ class Pictures {
   /// How many of them are drawn already.
   std::int64_t there() const;
 
-  /// For a draw of these numbers that leaves out batches that are there and keeps the others as they
-  /// come.
+  /// For a draw of these numbers that leaves out batches that are there and keeps the others as
+  /// they come.
   DrawSettings kept(Progress& progress);
   /// Writes the pictures of a batch, uint8 [B, C, H, W], from numbers()[first] on.
   void write(std::int64_t first, const Generated& batch);

@@ -10,8 +10,8 @@
 namespace edmund::sampling_modes {
 
 /// --raw-out: the values of the pictures before they are rounded to levels, float32 [N, C, H, W] in
-/// [-1, 1] or a little beyond. Each batch is kept in a file of its own until all are drawn; then the
-/// file is written, batch by batch.
+/// [-1, 1] or a little beyond. Each batch is kept in a file of its own until all are drawn; then
+/// the file is written, batch by batch.
 class RawValues {
  public:
   /// `file`: .safetensors or .npz, or empty: nothing is kept. Throws Error for other names.

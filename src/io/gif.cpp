@@ -171,7 +171,8 @@ std::string gif_bytes(const Tensor& frames, int delay) {
   const std::int64_t F = frames.size(0), H = frames.size(2), W = frames.size(3);
   require(F > 0 && H > 0 && W > 0 && H < 65536 && W < 65536, "a GIF of {} frames of {}x{} pixels cannot be written", F,
           H, W);
-  const Tensor rgb = frames.expand({F, 3, H, W}).permute({0, 2, 3, 1}).contiguous();  // [F, H, W, 3]
+  // [F, H, W, 3]
+  const Tensor rgb = frames.expand({F, 3, H, W}).permute({0, 2, 3, 1}).contiguous();
   std::vector<Color> pixels(static_cast<std::size_t>(F * H * W));
   std::copy_n(rgb.const_data_ptr<std::uint8_t>(), rgb.numel(), pixels.front().data());
   const Palette palette = palette_of(pixels);

@@ -14,7 +14,7 @@ namespace edmund {
 /// who starts it again goes on with the piece where it stopped.
 ///
 ///   KeptWork kept(folder, "likelihood", everything that the results depend on);
-///   for (piece) sum += parsed(kept.piece(name_of(piece), [&] { return text_of(computed(piece)); }));
+///   for (batch) sum += parsed(kept.piece(batch.name, [&] { return text_of(computed(batch)); }));
 ///   write_file(result, …);
 ///   kept.finish();
 class KeptWork {

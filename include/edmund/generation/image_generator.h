@@ -43,7 +43,8 @@ struct DrawSettings {
   // takes each batch as soon as it is drawn, from its first image on: draw() then returns no images
   // or values, and its memory does not grow with their number
   std::function<void(std::int64_t first, const Generated& batch)> finished = nullptr;
-  // whether a batch is there already: it is not drawn. The others are those of an uninterrupted call
+  // whether a batch is there already: it is not drawn. The others are those of an uninterrupted
+  // call
   std::function<bool(std::int64_t first, std::int64_t count)> skip = nullptr;
   bool whole = false;  // draw on when the process is asked to stop, for a few images
 };

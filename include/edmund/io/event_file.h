@@ -11,8 +11,8 @@ namespace edmund {
 /// encoder, a whole record at a time. Throws Error if the disk does not take it.
 class EventFile {
  public:
-  /// A new file in the folder, or, where `bytes` is above 0, the newest of ours there cut to so many
-  /// bytes: as it was at a checkpoint.
+  /// A new file in the folder, or, where `bytes` is above 0, the newest of ours there cut to so
+  /// many bytes: as it was at a checkpoint.
   explicit EventFile(const std::filesystem::path& folder, std::int64_t bytes = 0);
   ~EventFile();
   EventFile(const EventFile&) = delete;

@@ -6,7 +6,8 @@
 namespace edmund {
 
 /// Other people's work on the same cores, for measurements: processes that compute without end as
-/// long as it lives, one for each core that this process may use. They end with it, however it ends.
+/// long as it lives, one for each core that this process may use. They end with it, however it
+/// ends.
 class BusyProcesses {
  public:
   BusyProcesses();

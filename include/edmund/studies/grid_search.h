@@ -89,9 +89,10 @@ class ConvergedImages {
   std::vector<GridImages> images_;
   KeptWork* kept_;
   std::string name_;
-  std::vector<double> levels_;                       // of the trajectory, decreasing
-  mutable std::vector<std::vector<Tensor>> states_;  // of each batch, z at each of the levels; may be empty
-  std::vector<Tensor> clean_;                        // of each batch
+  std::vector<double> levels_;  // of the trajectory, decreasing
+  // of each batch, z at each of the levels; may be empty
+  mutable std::vector<std::vector<Tensor>> states_;
+  std::vector<Tensor> clean_;  // of each batch
   double uncertainty_ = 0.0;
 };
 
