@@ -33,6 +33,15 @@ std::vector<json> read_lines(const fs::path& file) {
   return out;
 }
 
+// Adds the speeds of timing.jsonl to the lines of the same positions.
+void add_timing(std::vector<json>& lines, const std::vector<json>& timing) {
+  std::size_t at = 0;
+  for (json& line : lines) {
+    while (at < timing.size() && timing[at].value("images", 0.0) < line.value("images", 0.0)) ++at;
+    if (at < timing.size() && timing[at].value("images", 0.0) == line.value("images", 0.0)) line.update(timing[at]);
+  }
+}
+
 void add_scores(Page& page, const RunFolder& run) {
   if (!fs::exists(run.scores())) return;
   const json all = json::parse(read_file(run.scores()), nullptr, false);
@@ -111,7 +120,8 @@ void write_report(const RunFolder& run, std::int64_t parameters) {
   const std::string resolved = fs::exists(run.resolved()) ? read_file(run.resolved()) : "";
   take_image(options, resolved, run.resolved().string());
   const Experiment experiment = construct(parse(options), Needs::kSettings);
-  const std::vector<json> lines = read_lines(run.metrics());
+  std::vector<json> lines = read_lines(run.metrics());
+  add_timing(lines, read_lines(run.timing()));
   Page page("edmund: " + experiment.config.name, experiment.sampling.name);
   std::vector<std::pair<std::string, std::string>> facts = {
       {"images", format("{}x{}x{} (C, H, W), {} classes", experiment.shape.image.channels,

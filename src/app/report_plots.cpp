@@ -53,6 +53,7 @@ void add_training(Page& page, const Experiment& experiment, const std::vector<js
     if (!line["loss"].is_number()) continue;
     loss.x.push_back(line["images"]);
     loss.y.push_back(line["loss"]);
+    if (!line.contains("images_per_second")) continue;
     rate.x.push_back(line["images"]);
     rate.y.push_back(line["images_per_second"]);
   }

@@ -19,6 +19,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <string>
 #include <utility>
 
 namespace edmund {
@@ -29,19 +31,32 @@ bool due(std::int64_t before, std::int64_t after, std::int64_t every) {
   return every > 0 && before / every != after / every;
 }
 
-// Everything that a run writes, kept together.
+// counter: length of the event file at a checkpoint
+constexpr const char* kEventBytes = "event_bytes";
+
+double counter(const std::map<std::string, double>& counters, const char* name) {
+  const auto found = counters.find(name);
+  return found == counters.end() ? 0.0 : found->second;
+}
+
+// Everything that a run writes, kept together. What it has gathered is part of a checkpoint, so
+// that logs are those of an uninterrupted run.
 class Recorder {
  public:
-  Recorder(Experiment& experiment, const RunFolder& run, Trainer& trainer, DataFingerprint data)
+  // `counters`: of the checkpoint that the trainer goes on from, if it does.
+  Recorder(Experiment& experiment, const RunFolder& run, Trainer& trainer,
+           const std::map<std::string, double>& counters, DataFingerprint data)
       : experiment_(experiment),
         run_(run),
         trainer_(trainer),
-        events_(run.path / "events"),
+        events_(run.path / "events", static_cast<std::int64_t>(counter(counters, kEventBytes))),
         metrics_(run.metrics(), trainer.clock(), trainer.images()),
         validator_(experiment, run, trainer),
         config_(experiment.config.options.chosen()),
         resolved_(experiment.config.options.resolved()),
-        data_(std::move(data)) {}
+        data_(std::move(data)) {
+    metrics_.restore(counters);
+  }
 
   void log(double images_per_second, double seconds) {
     if (metrics_.empty()) return;
@@ -56,7 +71,8 @@ class Recorder {
     const auto images = consecutive(0, columns * experiment_.config.intervals.sample_rows);
     Tensor labels = balanced_labels(experiment_.shape, images);
     if (labels.defined()) labels.remainder_(columns);
-    const Generated drawn = generator().draw(images, labels, experiment_.config.seed);
+    // Whole, if the process is asked to stop: what comes after this position goes on without it.
+    const Generated drawn = generator().draw(images, labels, experiment_.config.seed, {.whole = true});
     const Tensor grid = image_grid(drawn.images, columns, zoom(), 2);
     const std::string number = checkpoint_folder(run_.path, trainer_.images()).filename().string();
     write_png(run_.images() / ("samples-" + number + ".png"), grid);
@@ -76,6 +92,8 @@ class Recorder {
     state.resolved = resolved_;
     state.counters["seconds"] = seconds;
     state.data = data_;
+    state.counters[kEventBytes] = static_cast<double>(events_.bytes());
+    metrics_.save(state.counters);
     const auto folder = checkpoint_folder(run_.path, trainer_.images());
     save_checkpoint(folder, state);
     trainer_.note_checkpoint(folder);
@@ -130,14 +148,13 @@ void initialize(Experiment& experiment) {
             state.images);
 }
 
-// Goes on from a checkpoint. Returns the seconds that were trained until then.
-double restored(Trainer& trainer, const std::filesystem::path& folder) {
+// Goes on from a checkpoint. Returns its counters.
+std::map<std::string, double> restored(Trainer& trainer, const std::filesystem::path& folder) {
   const Checkpoint state = load_checkpoint(folder);
   trainer.restore(state);
   trainer.note_checkpoint(folder);
   log::info("going on from {} ({} images)", folder.string(), trainer.images());
-  const auto seconds = state.counters.find("seconds");
-  return seconds != state.counters.end() ? seconds->second : 0.0;
+  return state.counters;
 }
 
 }  // namespace
@@ -151,12 +168,13 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
   if (!newest) initialize(experiment);
   Trainer trainer(experiment.objective(experiment.model), model_like(experiment).shared_network(), experiment.ema,
                   experiment.config.training);
-  double seconds_before = 0.0;
+  std::map<std::string, double> counters;
   std::int64_t saved = -1;  // position of the last checkpoint
   if (newest) {
-    seconds_before = restored(trainer, *newest);
+    counters = restored(trainer, *newest);
     saved = trainer.images();
   } else {
+    delete_event_files(run.path / "events");
     warn_of_sigma_data(experiment);
   }
   write_file(run.config(), experiment.config.options.chosen());
@@ -164,7 +182,7 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
                                  experiment.config.options.resolved());
 
   const std::int64_t total = experiment.config.training.images;
-  Recorder recorder(experiment, run, trainer, data);
+  Recorder recorder(experiment, run, trainer, counters, data);
   LoaderSettings settings = experiment.config.loader;
   settings.start = trainer.images();
   Loader loader(*experiment.data, settings);
@@ -173,7 +191,7 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
   const Stopwatch watch;
   Stopwatch since_log;
   std::int64_t logged_images = trainer.images();
-  const auto seconds = [&] { return seconds_before + watch.seconds(); };
+  const auto seconds = [&] { return counter(counters, "seconds") + watch.seconds(); };
   const auto next_batch = [&] {
     try {
       return loader.next();

@@ -10,6 +10,7 @@
 
 #include "comparing.h"
 #include "edmund/commands/command.h"
+#include "edmund/core/stop.h"
 #include "explain.h"
 
 #include <memory>
@@ -47,6 +48,7 @@ Action make_ablate(CLI::App& arguments) {
       return ExitCode::kDone;
     }
     require_file(*flags, "ablate");
+    const StopRequest stop;  // of all arms: a signal at the end of one is not lost
     return ablate(*flags);
   };
 }

@@ -2,6 +2,7 @@
 
 #include "edmund/app/run.h"
 #include "edmund/core/log.h"
+#include "edmund/core/stop.h"
 #include "edmund/core/text.h"
 #include "words.h"
 
@@ -82,7 +83,12 @@ ExitCode run_command(std::vector<std::string> arguments) {
       for (const std::string& given : option->results())
         require(!given.empty(), "edmund {}: {}: expected a value, found none", command.name, option->get_name());
     log::set_level(common.quiet ? log::Level::kWarn : common.verbose ? log::Level::kDebug : log::Level::kInfo);
-    return action();
+    try {
+      return action();
+    } catch (const Interrupted& stop) {
+      log::info("{}", stop.what());
+      return ExitCode::kInterrupted;
+    }
   }
   fail("edmund: unknown command '{}'{}", arguments[0], suggestion(arguments[0], known));
 }

@@ -32,7 +32,7 @@ Action make_config(CLI::App& arguments) {
   arguments.add_flag("--schema", *schema, "JSON schema of configs, for editors");
   return [=] {
     if (*schema) {
-      std::cout << config_schema().dump(1) << '\n';
+      std::cout << json_text(config_schema(), 1) << '\n';
       return ExitCode::kDone;
     }
     if (*explain) {

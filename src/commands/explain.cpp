@@ -2,6 +2,7 @@
 
 #include "edmund/app/evaluation.h"
 #include "edmund/app/run.h"
+#include "edmund/core/json_text.h"
 #include "edmund/core/text.h"
 
 #include <algorithm>
@@ -125,7 +126,7 @@ std::string explained(const std::vector<OptionFacts>& facts, std::span<const std
                     {"accepts", fact.accepts},
                     {"about", fact.about}});
   }
-  return as_json ? json.dump(2) + "\n" : text_of(lines);
+  return as_json ? json_text(json, 2) + "\n" : text_of(lines);
 }
 
 ReadConfig read_everything(Options root) {

@@ -6,20 +6,26 @@
 //
 // Heun steps on the config's grid, or with --tolerance an adaptive solver, one image at a time, so
 // that no value depends on the batch. The number is that of the plain model: guidance, clip and
-// threshold have no part in it. Classes are those of the data: p(image | class).
+// threshold have no part in it. Classes are those of the data: p(image | class). Batches are kept
+// as they come: the same command goes on where it was interrupted.
 
 #include "edmund/samplers/likelihood.h"
 
 #include "edmund/app/evaluation.h"
+#include "edmund/app/identity.h"
 #include "edmund/app/run.h"
 #include "edmund/commands/command.h"
 #include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
 #include "edmund/core/json_text.h"
+#include "edmund/core/kept_work.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
+#include "edmund/core/stop.h"
 #include "edmund/core/stopwatch.h"
+#include "edmund/core/text.h"
 #include "edmund/io/image_io.h"
+#include "edmund/io/tensor_file.h"
 #include "edmund/ops/ops.h"
 #include "edmund/ops/pixels.h"
 
@@ -88,8 +94,9 @@ struct Solved {
   double seconds = 0;
 };
 
+// Batch by batch, each kept until all are done.
 Solved solve(const Experiment& experiment, const Batch& batch, const LikelihoodSettings& settings, bool density,
-             std::uint64_t seed) {
+             std::uint64_t seed, KeptWork& kept) {
   const Stopwatch watch;
   const std::int64_t N = batch.images.size(0), step = settings.adaptive ? 1 : experiment.sampling.batch_size;
   Solved out;
@@ -97,18 +104,25 @@ Solved solve(const Experiment& experiment, const Batch& batch, const LikelihoodS
   Progress progress("likelihood", "images", N);
   for (std::int64_t first = 0; first < N; first += step) {
     const std::int64_t size = std::min(step, N - first);
-    const auto numbers = consecutive(first, size);
-    const Tensor levels = batch.images.narrow(0, first, size);
-    const Tensor x0 = density ? to_float(levels).to(at::kDouble) : dequantized(levels, seed, numbers);
-    const Tensor labels = experiment.shape.num_classes > 0 ? batch.labels.narrow(0, first, size) : Tensor();
-    PhiloxNoise probes(seed, numbers, at::kDouble, at::kCPU, Stream::kProbe);
-    const Likelihood found =
-        log_likelihood(differentiable(experiment.model, {.labels = labels}), *experiment.sampling.schedule,
-                       experiment.sampling.grid, x0, probes, settings);
-    values.push_back(found.log_density);
-    errors.push_back(found.probe_error);
-    evaluations.push_back(at::full({size}, static_cast<double>(found.evaluations), at::kDouble));
-    out.gradients = found.gradients;
+    const std::string bytes = kept.piece(format("images from {}", first), [&] {
+      const auto numbers = consecutive(first, size);
+      const Tensor levels = batch.images.narrow(0, first, size);
+      const Tensor x0 = density ? to_float(levels).to(at::kDouble) : dequantized(levels, seed, numbers);
+      const Tensor labels = experiment.shape.num_classes > 0 ? batch.labels.narrow(0, first, size) : Tensor();
+      PhiloxNoise probes(seed, numbers, at::kDouble, at::kCPU, Stream::kProbe);
+      const Likelihood found =
+          log_likelihood(differentiable(experiment.model, {.labels = labels}), *experiment.sampling.schedule,
+                         experiment.sampling.grid, x0, probes, settings);
+      return tensor_bytes(
+          {{"log_density", found.log_density}, {"probe_error", found.probe_error}},
+          {{"evaluations", std::to_string(found.evaluations)}, {"gradients", std::to_string(found.gradients)}});
+    });
+    const TensorFile found = parse_tensors(bytes, "likelihood");
+    const auto counted = [&](const char* name) { return parse_integer(found.metadata.at(name)).value(); };
+    values.push_back(found.at("log_density"));
+    errors.push_back(found.at("probe_error"));
+    evaluations.push_back(at::full({size}, static_cast<double>(counted("evaluations")), at::kDouble));
+    out.gradients = counted("gradients");
     progress.update(first + size);
   }
   progress.finish();
@@ -117,6 +131,16 @@ Solved solve(const Experiment& experiment, const Batch& batch, const LikelihoodS
   out.evaluations = at::cat(evaluations);
   out.seconds = watch.seconds();
   return out;
+}
+
+// All that the log-densities depend on.
+std::string identity_of(const TrainedModel& trained, const LikelihoodFlags& flags, std::uint64_t seed,
+                        const Batch& batch) {
+  std::string text = format("{} {} {} {} {} {} {} {}", identity_of(trained), flags.raw, seed, flags.probes, flags.probe,
+                            flags.exact, flags.density, flags.tolerance);
+  for (const Tensor& tensor : {batch.images, batch.labels})
+    if (tensor.defined()) text += checksum(tensor_bytes({{"tensor", tensor}}));
+  return text;
 }
 
 // Null where there is no number (the error of one image or of one probe).
@@ -161,6 +185,7 @@ ordered_json facts_of(const Experiment& experiment, const LikelihoodFlags& flags
 }
 
 ExitCode likelihood(const LikelihoodFlags& flags) {
+  const StopRequest stop;
   const LikelihoodSettings settings = settings_of(flags);
   TrainedModel trained =
       load_model(flags.target.path, flags.target.overrides, flags.train ? Needs::kData : Needs::kModel,
@@ -174,7 +199,8 @@ ExitCode likelihood(const LikelihoodFlags& flags) {
     log::warn("guidance, clip and threshold are left out: the likelihood is that of the model itself");
   const Images images = read_images(experiment, flags, seed);
   log::info("{} images of {}", images.batch.images.size(0), images.from);
-  const Solved solved = solve(experiment, images.batch, settings, flags.density, seed);
+  KeptWork kept(trained.run.path, "likelihood", identity_of(trained, flags, seed, images.batch));
+  const Solved solved = solve(experiment, images.batch, settings, flags.density, seed, kept);
   ordered_json facts = {{"checkpoint", trained.checkpoint.string()},
                         {"trained_images", trained.images},
                         {"weights", flags.raw ? "raw" : "ema"},
@@ -183,6 +209,7 @@ ExitCode likelihood(const LikelihoodFlags& flags) {
   facts.update(facts_of(experiment, flags, settings, solved));
   const std::filesystem::path file = trained.run.path / "likelihood.json";
   write_file(file, json_text(facts, 2) + "\n");
+  kept.finish();
   if (flags.json) {
     std::cout << json_text(facts, 2) << '\n';
     return ExitCode::kDone;

@@ -57,7 +57,7 @@ void show(const Family& family, std::size_t i, bool as_json) {
     ordered_json row = json_of(family, i);
     row["options"] = json_of(options);
     if (!preset.empty()) row["yaml"] = preset;
-    std::cout << row.dump(2) << '\n';
+    std::cout << json_text(row, 2) << '\n';
     return;
   }
   std::cout << name << "  (" << family.key << ")\n  " << line_of(family, i) << '\n';

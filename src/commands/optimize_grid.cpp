@@ -7,13 +7,16 @@
 // Starts from dynamic programming over a table of local errors and from the best standard grid, and
 // refines both by the true error of M images. What it found is then compared with the standard
 // grids on K other images, which are those that `edmund sample` draws first.
+#include "edmund/app/identity.h"
 #include "edmund/app/run.h"
 #include "edmund/commands/command.h"
 #include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
 #include "edmund/core/json_text.h"
+#include "edmund/core/kept_work.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
+#include "edmund/core/stop.h"
 #include "edmund/core/stopwatch.h"
 #include "edmund/core/text.h"
 #include "edmund/generation/image_generator.h"
@@ -139,16 +142,17 @@ struct Outcome {
   double gain() const { return standard.front().distance.value / optimized.distance.value; }
 };
 
-Outcome outcome_of(const Flags& flags, const Experiment& experiment, const GridTask& task) {
+Outcome outcome_of(const Flags& flags, const Experiment& experiment, const GridTask& task, KeptWork& kept) {
   const Stopwatch watch;
   const auto standard = standard_grids(*task.schedule, task.sigmas, flags.steps);
   require(!standard.empty(), "--steps: no grid of {} different times on this schedule and network", flags.steps);
   log::info("{} steps in place of {}: {} images to search with", flags.steps, experiment.sampling.name, flags.images);
   const std::uint64_t seed = experiment.config.seed;
-  const ConvergedImages search(task, drawn(experiment, flags.images, seed + 1));
+  constexpr std::int64_t kReference = 128;  // steps
+  const ConvergedImages search(task, drawn(experiment, flags.images, seed + 1), kReference, &kept, "search");
   Outcome out{.found = searched(search, flags, standard)};
   log::info("comparing on {} other images", flags.held_out);
-  const ConvergedImages held_out(task, drawn(experiment, flags.held_out, seed));
+  const ConvergedImages held_out(task, drawn(experiment, flags.held_out, seed), kReference, &kept, "held out");
   out.optimized = {{"optimized", out.found.sigmas}, held_out.distance(out.found.sigmas)};
   out.standard = judged(held_out, standard);
   const auto& best = out.standard.front().distance.each;
@@ -188,12 +192,16 @@ ordered_json facts_of(const Outcome& outcome, const Flags& flags, const TrainedM
 
 ExitCode optimize(const Flags& flags) {
   if (!flags.out.empty()) require_file_like("--out", flags.out);
+  const StopRequest stop;
   const TrainedModel trained = load_model(flags.target.path, flags.target.overrides, Needs::kModel);
   const GridTask task = task_of(trained.experiment);
-  const Outcome outcome = outcome_of(flags, trained.experiment, task);
-
   const std::filesystem::path out =
       flags.out.empty() ? trained.run.path / format("grid-{}.yaml", flags.steps) : std::filesystem::path(flags.out);
+  // Every trial is kept: an interrupted search is walked again, without drawing, to where it was.
+  KeptWork kept(trained.run.path, "optimize-grid",
+                format("{} {} {} {} {}", identity_of(trained), trained.experiment.config.seed, flags.steps,
+                       flags.images, flags.held_out));
+  const Outcome outcome = outcome_of(flags, trained.experiment, task, kept);
   write_grid(out, outcome, flags, trained);
   ordered_json facts = facts_of(outcome, flags, trained, task.sigmas);
   facts["grid_file"] = out.string();
@@ -201,6 +209,7 @@ ExitCode optimize(const Flags& flags) {
   for (const auto& row : outcome.standard) facts["standard"].push_back(facts_of(row));
   std::filesystem::path json_file = out;
   write_file(json_file.replace_extension(".json"), json_text(facts, 2) + "\n");
+  kept.finish();
   if (flags.json) {
     std::cout << json_text(facts, 2) << '\n';
     return ExitCode::kDone;

@@ -1,6 +1,7 @@
 #include "edmund/training/validation.h"
 
 #include "edmund/core/files.h"
+#include "edmund/core/json_text.h"
 #include "trainer_state.h"
 
 #include <algorithm>
@@ -57,7 +58,7 @@ void ValidationLog::add(std::int64_t images, const LossBins& loss) {
   ordered_json line = {{"images", images}, {"loss", loss.mean()}, {"bins", ordered_json::array()}};
   for (const auto& bin : loss.filled())
     line["bins"].push_back({{loss.clock(), bin.center}, {"loss", bin.loss}, {"count", bin.count}});
-  text_ += line.dump() + '\n';
+  text_ += json_text(line) + '\n';
   lines_.push_back({images, loss.mean()});
   write_file(file_, text_);  // short: a line for each checkpoint
 }

@@ -50,6 +50,20 @@ TEST_CASE("edmund starts edmund-core with a heap of large pages, unless told oth
   CHECK(output("glibc.malloc.hugetlb=0") == "tunables glibc.malloc.hugetlb=0 arguments train x.yaml\n");
 }
 
+TEST_CASE("OpenMP's threads wait for a short time only, unless told otherwise", "[app]") {
+  const TemporaryFolder folder;
+  const auto program = folder.path() / "edmund";
+  std::filesystem::copy_file(EDMUND_BINARY, program);
+  write_text(folder.path() / "edmund-core", "#!/bin/sh\necho \"turns $GOMP_SPINCOUNT\"\n");
+  std::filesystem::permissions(folder.path() / "edmund-core", std::filesystem::perms::owner_all);
+  const auto output = [&](const std::string& before) {
+    return edmund_run(folder.path(), "train x.yaml", before + " " + program.string()).output;
+  };
+  CHECK(output("env -u GOMP_SPINCOUNT -u OMP_WAIT_POLICY") == "turns 5000\n");
+  CHECK(output("GOMP_SPINCOUNT=7") == "turns 7\n");
+  CHECK(output("env -u GOMP_SPINCOUNT OMP_WAIT_POLICY=active") == "turns \n");
+}
+
 TEST_CASE("list shows every plugin with a line about it, as text and as JSON", "[app]") {
   const TemporaryFolder folder;
   const json all = json::parse(edmund_run(folder.path(), "list --json").output);

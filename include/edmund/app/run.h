@@ -11,15 +11,16 @@
 
 namespace edmund {
 
-/// A run folder: config.yaml, resolved.yaml, metrics.jsonl, log.txt, checkpoints/, images/,
+/// A run folder: config.yaml, resolved.yaml, metrics.jsonl, timing.jsonl, log.txt, checkpoints/, images/,
 /// scores.json, report.html.
 struct RunFolder {
   std::filesystem::path path;
 
-  std::filesystem::path config() const { return path / "config.yaml"; }      // what people chose
+  std::filesystem::path config() const { return path / "config.yaml"; }  // what people chose
   // all that was in use, for readers
   std::filesystem::path resolved() const { return path / "resolved.yaml"; }
   std::filesystem::path metrics() const { return path / "metrics.jsonl"; }
+  std::filesystem::path timing() const { return path / "timing.jsonl"; }
   std::filesystem::path images() const { return path / "images"; }
   std::filesystem::path scores() const { return path / "scores.json"; }
   std::filesystem::path report() const { return path / "report.html"; }

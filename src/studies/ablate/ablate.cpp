@@ -3,6 +3,7 @@
 #include "edmund/app/run.h"
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
+#include "edmund/core/stop.h"
 #include "edmund/core/text.h"
 #include "edmund/networks/state_dict.h"
 #include "edmund/training/checkpoint.h"
@@ -184,6 +185,7 @@ AblationPlan read_ablation(const fs::path& file, std::span<const std::string> ov
 ExitCode train_arms(const AblationPlan& plan, const fs::path& out, std::int64_t shard, std::int64_t shards) {
   for (std::size_t i = 0; i < plan.arms.size(); ++i) {
     if (static_cast<std::int64_t>(i) % shards != shard) continue;
+    StopRequest::check();
     const AblationArm& arm = plan.arms[i];
     const RunFolder run = folder_of(arm, out);
     Experiment experiment = constructed(plan, arm, Needs::kData);
