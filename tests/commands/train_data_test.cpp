@@ -1,10 +1,12 @@
 // What a training says of its images before the first step, and when it goes on with others.
 
+#include "edmund/core/format.h"
 #include "edmund/io/image_io.h"
 #include "support/catch.h"
 #include "support/file_formats.h"
 #include "support/process.h"
 
+#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
