@@ -134,7 +134,7 @@ TEST_CASE("two label files, or labels that do not fit the images, are refused", 
         "two label files, a/dataset.json and b/dataset.json");
   check({{"00000/0.png", png(0)}, {"dataset.json", kLabels}, {"old/dataset.json", kLabels}}, "two label files");
   check({{"00000/0.png", png(0)}, {"00000/2.png", png(0)}, {"00000/3.png", png(0)}, {"dataset.json", kLabels}},
-        "no label for the image '00000/2.png' and 1 others of 3; 1 labels are of images that are not there");
+        "no label for the image '00000/2.png'; 2 of 3 images have none; labels of images that are not there: 1");
   check({{"mydata/dataset.json", kLabels}, {"00000/0.png", png(0)}}, "there are no PNG or JPEG images in mydata/");
 }
 
