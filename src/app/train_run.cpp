@@ -197,7 +197,7 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
       return loader.next();
     } catch (const Error&) {  // an image is damaged or gone: what was reached stays
       progress.finish();
-      if (saved != trainer.images()) recorder.checkpoint(seconds());
+      if (saved != trainer.images() && trainer.images() > 0) recorder.checkpoint(seconds());
       throw;
     }
   };

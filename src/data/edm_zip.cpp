@@ -155,7 +155,7 @@ std::vector<std::int64_t> read_labels(const std::string& text, const NameList& n
   std::string stranger;
   for (std::size_t i = 0; i < found->size(); ++i) {
     const auto [name, label] = label_pair((*found)[i], i, place);
-    const auto at = names.find(std::string(base) + name);
+    const auto at = names.find(std::string(base) + (name.starts_with("./") ? name.substr(2) : name));
     if (at < 0 && strangers++ == 0) stranger = name;
     if (at < 0) continue;
     require(labels[static_cast<std::size_t>(at)] < 0, "{}: '{}' has two labels", place, name);
@@ -163,12 +163,12 @@ std::vector<std::int64_t> read_labels(const std::string& text, const NameList& n
   }
   const auto unlabeled = std::ranges::count(labels, -1);
   const auto first = std::ranges::find(labels, -1) - labels.begin();
-  require(unlabeled == 0, "{}: no label for the image '{}'{}{}", place,
-          unlabeled == 0 ? "" : names[first].substr(base.size()),
-          unlabeled > 1 ? format(" and {} others of {}", unlabeled - 1, names.size()) : "",
-          strangers > 0 ? format("; {} labels are of images that are not there ('{}')", strangers, stranger) : "");
+  const std::string beside =
+      strangers > 0 ? format("; labels of images that are not there: {} ('{}')", strangers, stranger) : "";
+  require(unlabeled == 0, "{}: no label for the image '{}'; {} of {} images have none{}", place,
+          unlabeled == 0 ? "" : names[first].substr(base.size()), unlabeled, names.size(), beside);
   if (strangers > 0)
-    log::warn("{}: {} labels of images that are not there are left out ('{}' for one)", place, strangers, stranger);
+    log::warn("{}: labels of images that are not there are left out: {} ('{}' for one)", place, strangers, stranger);
   return labels;
 }
 

@@ -3,13 +3,17 @@
 
 #include "edmund/core/error.h"
 #include "edmund/core/log.h"
-#include "edmund/core/text.h"
+#include "edmund/core/progress.h"
+#include "edmund/core/stopwatch.h"
 #include "encoded.h"
+#include "pass.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <optional>
+#include <string>
 #include <sys/stat.h>
 #include <system_error>
 #include <utility>
@@ -24,27 +28,31 @@ using Identity = std::pair<std::uint64_t, std::uint64_t>;  // device and inode
 
 Identity identity(const struct stat& status) { return {status.st_dev, status.st_ino}; }
 
-// Sorted, so that the walk and its messages do not depend on the file system.
-std::vector<fs::directory_entry> entries_of(const fs::path& folder) {
+// For messages: without the slash at its end.
+std::string plain(const std::string& folder) { return folder.substr(0, folder.find_last_not_of('/') + 1); }
+
+// Names in a folder, sorted, so that the walk and its messages do not depend on the file system.
+NameList names_in(const std::string& folder) {
   std::error_code code;
-  std::vector<fs::directory_entry> out;
+  NameList out;
   fs::directory_iterator at(folder, code);
-  for (; !code && at != fs::directory_iterator(); at.increment(code)) out.push_back(*at);
-  require(!code, "{}: the folder cannot be read: {}", folder.string(), code.message());
-  std::ranges::sort(out, {}, [](const fs::directory_entry& entry) { return entry.path().filename(); });
+  for (; !code && at != fs::directory_iterator(); at.increment(code)) out.add(at->path().filename().native());
+  require(!code, "{}: the folder cannot be read: {}", plain(folder), code.message());
+  out.sort();
   return out;
 }
 
 class Walk {
  public:
-  explicit Walk(const fs::path& root) : root_(root) {
+  explicit Walk(const fs::path& root) : root_(root.native()) {
+    if (!root_.ends_with('/')) root_ += '/';
     struct stat status = {};
-    require(::stat(root.c_str(), &status) == 0, "{}: the folder cannot be read: {}", root.string(),
+    require(::stat(root_.c_str(), &status) == 0, "{}: the folder cannot be read: {}", plain(root_),
             std::strerror(errno));
-    enter(root, identity(status));
+    enter("", identity(status));
     require_read_once();
     if (special_ > 0)
-      log::warn("{}: {} pipes, sockets or devices are left out ({} for one)", root.string(), special_, one_special_);
+      log::warn("{}: {} pipes, sockets or devices are left out ({} for one)", plain(root_), special_, one_special_);
     found.images.sort();
     found.others.sort();
     if (found.others.find("samples.json") >= 0) {  // of `edmund sample`: the sheet shows the other images
@@ -56,67 +64,69 @@ class Walk {
   FoundFiles found;
 
  private:
-  void enter(const fs::path& folder, const Identity& id) {
+  // `folder` is "" or relative to the root and ends with a slash.
+  void enter(const std::string& folder, const Identity& id) {
     above_.push_back(id);
-    for (const auto& entry : entries_of(folder)) {
-      if (is_hidden(entry.path().filename().string())) continue;
+    const NameList names = names_in(root_ + folder);
+    for (std::int64_t i = 0; i < names.size(); ++i) {
+      if (is_hidden(names[i])) continue;
+      const std::string name = folder + std::string(names[i]);
       struct stat status = {};
-      const bool known = ::stat(entry.path().c_str(), &status) == 0;
+      const bool known = ::stat((root_ + name).c_str(), &status) == 0;
       if (known && S_ISDIR(status.st_mode))
-        meet(entry, identity(status));
+        meet(name, identity(status));
       else
-        note(entry, !known || S_ISREG(status.st_mode));  // a broken link is reported when it is read
+        note(name, !known || S_ISREG(status.st_mode));  // a broken link is reported when it is read
     }
     above_.pop_back();
   }
 
-  void meet(const fs::directory_entry& entry, const Identity& id) {
-    const bool is_link = fs::is_symlink(entry.symlink_status());
+  void meet(const std::string& name, const Identity& id) {
     if (std::ranges::find(above_, id) != above_.end()) {
-      log::warn("{}: a link to a folder above it, which is read already; it is left out", entry.path().string());
+      log::warn("{}: a link to a folder above it, which is read already; it is left out", root_ + name);
       return;
     }
-    // Links wait: what they lead to may be met under its own name, too.
-    if (is_link) {
-      links_.emplace_back(entry.path(), id);
-      const auto [first, fresh] = linked_.emplace(id, entry.path());
-      require(fresh, "{}: a link to the same folder as {}; its images would count twice, remove one of them",
-              entry.path().string(), first->second.string());
-    } else {
-      folders_.emplace(id, entry.path());
-    }
-    enter(entry.path(), id);
+    struct stat own = {};
+    const bool is_link = ::lstat((root_ + name).c_str(), &own) == 0 && S_ISLNK(own.st_mode);
+    const auto [first, fresh] = (is_link ? linked_ : folders_).emplace(id, root_ + name);
+    require(fresh, "{}: the same folder as {}; its images would count twice, take one of them away", root_ + name,
+            first->second);
+    enter(name + '/', id);
   }
 
+  // What links lead to may be met under its own name before or after them.
   void require_read_once() const {
-    for (const auto& [link, id] : links_) {
+    for (const auto& [id, link] : linked_) {
       const auto own = folders_.find(id);
       require(own == folders_.end(), "{}: a link to {}, which is read, too; its images would count twice, remove it",
-              link.string(), own == folders_.end() ? "" : own->second.string());
+              link, own == folders_.end() ? "" : own->second);
     }
   }
 
-  void note(const fs::directory_entry& entry, bool is_file) {
-    const std::string path = entry.path().string(), base = root_.string();
-    auto name = std::string_view(path).substr(base.size());
-    name.remove_prefix(std::min(name.find_first_not_of('/'), name.size()));
-    if (!is_file) {
-      if (special_++ == 0) one_special_ = name;
-    } else {
+  void note(const std::string& name, bool is_file) {
+    if (is_file)
       (is_image_name(name) ? found.images : found.others).add(name);
-    }
+    else if (special_++ == 0)
+      one_special_ = name;
+    if (watch_.seconds() < kSilentSeconds) return;
+    if (!progress_) progress_.emplace("looking through " + plain(root_), "files", 0);
+    progress_->update(found.images.size() + found.others.size());
   }
 
-  fs::path root_;
+  std::string root_;             // ends with a slash
   std::vector<Identity> above_;  // the folders from the root to here
-  std::map<Identity, fs::path> folders_, linked_;
-  std::vector<std::pair<fs::path, Identity>> links_;
+  std::map<Identity, std::string> folders_, linked_;
   std::int64_t special_ = 0;
   std::string one_special_;
+  Stopwatch watch_;
+  std::optional<Progress> progress_;
 };
 
 }  // namespace
 
-FoundFiles files_below(const fs::path& root) { return std::move(Walk(root).found); }
+FoundFiles files_below(const fs::path& root) {
+  Walk walk(root);
+  return std::move(walk.found);
+}
 
 }  // namespace edmund

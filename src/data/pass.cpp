@@ -15,8 +15,7 @@
 namespace edmund {
 namespace {
 
-constexpr std::int64_t kBlock = 64;   // images that a thread takes at once
-constexpr double kSilentSeconds = 2;  // a shorter pass shows nothing
+constexpr std::int64_t kBlock = 64;  // images that a thread takes at once
 
 }  // namespace
 
@@ -46,7 +45,7 @@ std::int64_t for_all_images(std::int64_t count, std::string_view task, const std
       progress->update(done);
     }
   };
-  const std::int64_t threads = std::clamp<std::int64_t>(at::get_num_threads(), 1, (count + kBlock - 1) / kBlock);
+  const std::int64_t threads = std::clamp<std::int64_t>((count + kBlock - 1) / kBlock, 1, at::get_num_threads());
   std::vector<std::thread> others;
   for (std::int64_t t = 1; t < threads; ++t) others.emplace_back(work, false);
   work(true);
