@@ -60,6 +60,8 @@ Intervals read_intervals(Options& training, const TrainingSettings& settings) {
 EvaluationSettings read_evaluation(Options& evaluation) {
   EvaluationSettings out;
   out.images = evaluation.integer("images", 1000, between(2, 1e9));
+  out.real = evaluation.integer("real", 10000, between(4, 1e7),
+                                "real images, chosen by seed, that metrics other than Fréchet distances compare with");
   out.seed = static_cast<std::uint64_t>(evaluation.integer("seed", 0, at_least(0)));
   out.metrics = evaluation.texts("metrics", {"frechet", "kid"});
   const auto known = names(metric_table());

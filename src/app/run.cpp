@@ -77,6 +77,7 @@ void require_same_training(const Experiment& experiment, const RunFolder& run) {
                                                "sampling.",
                                                "evaluation.",
                                                "data.root",
+                                               "image.class_counts",
                                                "training.images",
                                                "training.loader_threads",
                                                "training.keep_checkpoints",

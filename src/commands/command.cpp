@@ -2,6 +2,7 @@
 
 #include "edmund/app/run.h"
 #include "edmund/core/log.h"
+#include "edmund/core/stop.h"
 #include "edmund/core/text.h"
 
 #include <filesystem>
@@ -78,7 +79,12 @@ ExitCode run_command(std::vector<std::string> arguments) {
       explain(app, error);
     }
     log::set_level(quiet ? log::Level::kWarn : verbose ? log::Level::kDebug : log::Level::kInfo);
-    return action();
+    try {
+      return action();
+    } catch (const Interrupted& stop) {
+      log::info("{}", stop.what());
+      return ExitCode::kInterrupted;
+    }
   }
   fail("edmund: unknown command '{}'{}", arguments[0], suggestion(arguments[0], known));
 }

@@ -29,7 +29,8 @@ ExitCode draw(const Flags& flags) {
   const Experiment& experiment = task.experiment();
   const std::vector<std::int64_t> numbers = numbers_of(flags, 64);
   const auto count = static_cast<std::int64_t>(numbers.size());
-  const Tensor labels = labels_of(flags, experiment.shape, balanced_labels(experiment.shape, numbers), count);
+  const Tensor labels =
+      labels_of(flags, experiment.shape, class_labels(experiment.shape, experiment.sampling.classes, numbers), count);
   log::info("{} images by {} from {}", count, experiment.sampling.name, task.trained.checkpoint.string());
   Progress progress("sampling", "images", count);
   const Generated drawn =

@@ -77,6 +77,12 @@ Sampling make_sampling(Options& options, const Preconditioning& preconditioning,
   read_clipping(options, sampling);
   Options guidance = options.child("guidance");
   read_guidance(guidance, sampling, load);
+  const std::string classes = options.choice("classes", "data", {"data", "even"},
+                                             "classes of drawn images: as often as in the training data, or evenly");
+  if (classes == "even") {
+    sampling.classes = ClassRule::kEven;
+    sampling.name += ", classes drawn evenly";
+  }
   sampling.batch_size = options.integer("batch_size", 64, between(1, 1 << 20));
 
   check_singular(options, sampling, preconditioning);
