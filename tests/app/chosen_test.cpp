@@ -8,6 +8,7 @@
 #include "support/errors.h"
 #include "support/process.h"
 
+#include <algorithm>
 #include <map>
 
 namespace edmund::testing {
@@ -162,6 +163,22 @@ TEST_CASE("a run stores its choices, and its training goes on only with the same
     INFO(command << "\n" << outcome.output);
     CHECK(outcome.code == 0);
   }
+}
+
+TEST_CASE("a data folder that lies in the working folder alone is one mistake, and nothing of it is read", "[app]") {
+  const TemporaryFolder folder;
+  write_idx_data(folder.path());
+  std::filesystem::create_directories(folder.path() / "configs");
+  write_text(folder.path() / "configs/config.yaml", small_config());
+  const Outcome outcome = edmund_run(folder.path(), "train configs/config.yaml");
+  INFO(outcome.output);
+  CHECK(outcome.code == 2);
+  for (const std::string file : {"images", "labels"})
+    CHECK(outcome.output.find(format("data.{}: no {}", file, (folder.path() / "configs" / file).string())) !=
+          std::string::npos);
+  CHECK(std::count(outcome.output.begin(), outcome.output.end(), '\n') == 2);
+  CHECK(edmund_run(folder.path(), "config configs/config.yaml data.images=images.idx data.labels=labels.idx").code ==
+        0);
 }
 
 TEST_CASE("runs of two clocks sample on any other, and name what was filled in", "[app]") {
