@@ -148,6 +148,16 @@ TEST_CASE("a run stores its choices, and its training goes on only with the same
   CHECK(other.output.find("seed (0 there, 1 here)") != std::string::npos);
   CHECK(other.output.find("network.channels (8 there, 16 here)") != std::string::npos);
 
+  // A run is older than a key that came later: its default is what was done then.
+  Checkpoint older = load_checkpoint(newest);
+  const std::string line = "  stratified: true\n";
+  REQUIRE(older.resolved.find(line) != std::string::npos);
+  older.resolved.erase(older.resolved.find(line), line.size());
+  save_checkpoint(newest, older);
+  CHECK(edmund_run(folder.path(), "train config.yaml training.stratified=true").code == 0);
+  const Outcome younger = edmund_run(folder.path(), "train config.yaml training.stratified=false");
+  CHECK(younger.output.find("training.stratified (none there, false here)") != std::string::npos);
+
   // Version 0.1.0 stored all values as if they had been chosen.
   Checkpoint checkpoint = load_checkpoint(newest);
   checkpoint.config = checkpoint.resolved;
