@@ -6,6 +6,7 @@
 #include "edmund/generation/guidance.h"
 #include "edmund/networks/network.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace edmund {
@@ -18,7 +19,12 @@ auto recorded_as(Options& options, std::string_view key, const Make& make) -> de
   try {
     return make();
   } catch (const Error& error) {
-    options.reject(key, error.what());
+    // what follows from a path that was refused is no second mistake
+    const auto facts = options.child(key).facts();
+    const auto is_refused = [](const OptionFacts& fact) {
+      return fact.kind == "path" && fact.is_chosen && fact.value.empty();
+    };
+    if (std::none_of(facts.begin(), facts.end(), is_refused)) options.reject(key, error.what());
     return {};
   }
 }

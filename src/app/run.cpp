@@ -42,6 +42,8 @@ std::string without_defaults(const std::string& config, const std::string& name)
   Options options = Options::read_text(config, name);
   construct(parse(options), Needs::kSettings);
   auto values = options.flattened();
+  if (const auto preset = values.find("sampling.preset"); preset != values.end() && preset->second != "none")
+    return config;  // whose values take the place of defaults
   for (const OptionFacts& fact : options.facts())
     if (fact.path.starts_with("sampling.") && !fact.path.ends_with(".type") && fact.value == fact.fallback)
       values.erase(fact.path);
@@ -110,9 +112,10 @@ void require_same_training(const Experiment& experiment, const RunFolder& run) {
   const auto before = Options::read_text(stored, "checkpoint").flattened();
   const Options& options = experiment.config.options;
   const auto now = Options::read_text(options.resolved(), "config").flattened();
-  std::set<std::string> chosen;
+  // keys with their default, which is what was done before there was such a key
+  std::set<std::string> usual;
   for (const OptionFacts& fact : options.facts())
-    if (fact.is_chosen) chosen.insert(fact.path);
+    if (!fact.is_chosen || fact.value == fact.fallback) usual.insert(fact.path);
   static constexpr std::string_view kFree[] = {"name",
                                                "kernels",
                                                "conv",
@@ -141,9 +144,8 @@ void require_same_training(const Experiment& experiment, const RunFolder& run) {
   std::string differing;
   for (const auto& [key, value] : now) {
     const auto found = before.find(key);
-    // a key that is younger than the run has its default, which is what was done before
     const bool is_file = key == "data.images" || key == "data.labels";
-    const bool is_same = found == before.end() ? !chosen.contains(key)
+    const bool is_same = found == before.end() ? usual.contains(key)
                          : is_file             ? file_name(found->second) == file_name(value)
                                                : found->second == value;
     if (!free(key) && !is_same)

@@ -85,7 +85,7 @@ struct Options::Reader {
     if (!value || read.empty() || value->kind != yaml::Kind::kScalar) return read;
     if (const std::string mistake = document.settle(*value, node.path_of(key)); !mistake.empty()) {
       add(value->place, node.path_of(key), mistake);
-      return read;  // it is there, so that no second mistake follows from this one
+      return {};
     }
     const std::filesystem::path there = document.absolute(*value);
     node.record(key).yaml = yaml::yaml_of(value->text);

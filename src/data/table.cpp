@@ -49,6 +49,8 @@ bool is_there(const std::filesystem::path& path) {
 
 std::filesystem::path existing_path(Options& options, std::string_view key, std::string_view what) {
   const std::filesystem::path path = options.path(key, {}, format("{} (needed)", what));
+  require(!path.empty() || !options.has(key),
+          "{}: nothing is there; a path starts at the folder of the file that names it", options.where(key));
   require(!path.empty(), "`{}` is missing; it gives {}", key, what);
   require(is_there(path), "{}: `{}` should be {}, but nothing is there", path.string(), key, what);
   return path;

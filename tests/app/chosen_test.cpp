@@ -8,6 +8,7 @@
 #include "support/errors.h"
 #include "support/process.h"
 
+#include <algorithm>
 #include <map>
 
 namespace edmund::testing {
@@ -147,6 +148,16 @@ TEST_CASE("a run stores its choices, and its training goes on only with the same
   CHECK(other.output.find("seed (0 there, 1 here)") != std::string::npos);
   CHECK(other.output.find("network.channels (8 there, 16 here)") != std::string::npos);
 
+  // A run is older than a key that came later: its default is what was done then.
+  Checkpoint older = load_checkpoint(newest);
+  const std::string line = "  stratified: true\n";
+  REQUIRE(older.resolved.find(line) != std::string::npos);
+  older.resolved.erase(older.resolved.find(line), line.size());
+  save_checkpoint(newest, older);
+  CHECK(edmund_run(folder.path(), "train config.yaml training.stratified=true").code == 0);
+  const Outcome younger = edmund_run(folder.path(), "train config.yaml training.stratified=false");
+  CHECK(younger.output.find("training.stratified (none there, false here)") != std::string::npos);
+
   // Version 0.1.0 stored all values as if they had been chosen.
   Checkpoint checkpoint = load_checkpoint(newest);
   checkpoint.config = checkpoint.resolved;
@@ -162,6 +173,22 @@ TEST_CASE("a run stores its choices, and its training goes on only with the same
     INFO(command << "\n" << outcome.output);
     CHECK(outcome.code == 0);
   }
+}
+
+TEST_CASE("a data folder that lies in the working folder alone is one mistake, and nothing of it is read", "[app]") {
+  const TemporaryFolder folder;
+  write_idx_data(folder.path());
+  std::filesystem::create_directories(folder.path() / "configs");
+  write_text(folder.path() / "configs/config.yaml", small_config());
+  const Outcome outcome = edmund_run(folder.path(), "train configs/config.yaml");
+  INFO(outcome.output);
+  CHECK(outcome.code == 2);
+  for (const std::string file : {"images", "labels"})
+    CHECK(outcome.output.find(format("data.{}: no {}", file, (folder.path() / "configs" / file).string())) !=
+          std::string::npos);
+  CHECK(std::count(outcome.output.begin(), outcome.output.end(), '\n') == 2);
+  CHECK(edmund_run(folder.path(), "config configs/config.yaml data.images=images.idx data.labels=labels.idx").code ==
+        0);
 }
 
 TEST_CASE("runs of two clocks sample on any other, and name what was filled in", "[app]") {

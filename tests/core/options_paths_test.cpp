@@ -75,7 +75,7 @@ TEST_CASE("a path that only the working folder has is one mistake, which says so
   const auto file = folder.write("configs/run.yaml", "root: data\nlater: {file: data}\n");
   const Inside here(folder.path());
   Options options = Options::read_file(file);
-  options.path("root");
+  CHECK(options.path("root").empty());
   options.defer("later");
   options.settle("later.file");
   const std::string message = error_of([&] { options.finish(); });
