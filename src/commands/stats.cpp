@@ -24,7 +24,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kBlock = 256;  // images that are decoded at once
+constexpr std::int64_t kBlock = 256;           // most images that are decoded at once
+constexpr std::int64_t kBlockBytes = 1 << 26;  // and most of their bytes
 
 struct StatsFlags {
   Target target;
@@ -43,11 +44,13 @@ Options read_config(const Target& target) {
 
 Moments moments_of(const Dataset& data, const FeatureExtractor& features) {
   const c10::InferenceMode inference;
-  const std::int64_t size = data.info().size;
+  const DatasetInfo info = data.info();
+  const std::int64_t size = info.size, bytes = info.channels * info.height * info.width;
+  const std::int64_t block = std::clamp<std::int64_t>(kBlockBytes / bytes, 1, kBlock);
   Moments moments;
   Progress progress("features", "images", size);
-  for (std::int64_t begin = 0; begin < size; begin += kBlock) {
-    const auto rows = consecutive(begin, std::min(kBlock, size - begin));
+  for (std::int64_t begin = 0; begin < size; begin += block) {
+    const auto rows = consecutive(begin, std::min(block, size - begin));
     moments.add(features.extract(data.read(rows).images));
     progress.update(begin + static_cast<std::int64_t>(rows.size()));
   }
