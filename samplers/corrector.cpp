@@ -21,13 +21,15 @@ Tensor norms(const Tensor& x, bool batch) {
 }  // namespace
 
 Corrector read_corrector(Options& options) {
-  const std::string kind = options.choice("corrector", "langevin", {"langevin", "ald", "none"});
+  const std::string kind = options.choice("corrector", "langevin", {"langevin", "ald", "none"},
+                                          "Langevin steps, annealed ones (ald) or none");
   return {.kind = kind == "none"  ? Corrector::Kind::kNone
                   : kind == "ald" ? Corrector::Kind::kAnnealed
                                   : Corrector::Kind::kLangevin,
-          .snr = options.real("snr", 0.16, between(0, 10)),
-          .steps = options.integer("corrector_steps", 1, between(0, 1000)),
-          .batch_norms = options.choice("norms", "image", {"image", "batch"}) == "batch"};
+          .snr = options.real("snr", 0.16, between(0, 10), "signal-to-noise ratio of a Langevin step"),
+          .steps = options.integer("corrector_steps", 1, between(0, 1000), "Langevin steps at each grid time"),
+          .batch_norms = options.choice("norms", "image", {"image", "batch"},
+                                        "that scale a step: of each image, or means over the batch") == "batch"};
 }
 
 Tensor corrected(const Corrector& corrector, const Denoiser& D, const NoiseSchedule& schedule, Tensor x, double t,

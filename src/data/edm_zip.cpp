@@ -15,6 +15,7 @@
 
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
+#include "edmund/core/json_text.h"
 #include "edmund/core/log.h"
 #include "edmund/data/image_source.h"
 #include "edmund/io/image_io.h"
@@ -174,8 +175,10 @@ std::vector<std::int64_t> read_labels(const std::string& text, const NameList& n
 }  // namespace
 
 ImageSource make_edm_zip(Options& options) {
-  const auto num_classes = options.integer("num_classes", 0, between(0, 1 << 20));
-  const auto split = options.choice("split", "all", {"train", "test", "all"});
+  const auto num_classes =
+      options.integer("num_classes", 0, between(0, 1 << 20), "number of classes; 0: largest label + 1");
+  const auto split =
+      options.choice("split", "all", {"train", "test", "all"}, "which images; test: every fifth of each class");
   const auto root = existing_path(options, "root", "a zip archive or a folder of images with dataset.json");
   Contents contents = std::filesystem::is_directory(root) ? read_folder(root) : read_archive(root);
   const std::string file = label_file(contents.files.others, root.string());
@@ -204,7 +207,7 @@ std::string edm_zip_example(const std::filesystem::path& folder) {
     write_png(folder / name, images[static_cast<std::int64_t>(i)]);
     list.push_back({name, labels[i]});
   }
-  write_file(folder / kLabelFile, Json{{"labels", list}}.dump());
+  write_file(folder / kLabelFile, json_text(Json{{"labels", list}}));
   return format("{type: edm-zip, root: {}}", folder.string());
 }
 

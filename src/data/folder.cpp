@@ -84,7 +84,8 @@ Classes classes_of(const NameList& names, const std::filesystem::path& root) {
 }  // namespace
 
 ImageSource make_folder(Options& options) {
-  const auto split = options.choice("split", "all", {"train", "test", "all"});
+  const auto split =
+      options.choice("split", "all", {"train", "test", "all"}, "which images; test: every fifth of each class");
   const auto root = existing_path(options, "root", "a folder of images");
   require(std::filesystem::is_directory(root), "{}: not a folder{}", root.string(),
           root.extension() == ".zip" ? "; `type: edm-zip` reads zip archives" : "");

@@ -19,9 +19,11 @@
 namespace edmund {
 
 ImageSource make_idx(Options& options) {
-  const auto labels = std::filesystem::path(options.text("labels", ""));
-  const auto num_classes = options.integer("num_classes", 0, between(0, 256));
-  const auto split = options.choice("split", "all", {"train", "test", "all"});
+  const auto labels = options.path("labels", {}, "IDX file of classes; empty: none");
+  const auto num_classes =
+      options.integer("num_classes", 0, between(0, 256), "number of classes; 0: largest label + 1");
+  const auto split =
+      options.choice("split", "all", {"train", "test", "all"}, "which images; test: every fifth of each class");
   options.check(num_classes == 0 || !labels.empty(), "num_classes", "num_classes needs `labels`");
   const auto path = existing_path(options, "images", "an IDX file of images");
   ImageSource source = stored(path.stem().string(), read_idx_pixels(path), path.string());

@@ -45,9 +45,12 @@ std::vector<std::int64_t> classes(const Tensor& labels, std::int64_t images, con
 
 ImageSource make_npz(Options& options) {
   const bool asked = options.has("labels");
-  const auto image_array = options.text("images", "arr_0"), label_array = options.text("labels", "arr_1");
-  const auto num_classes = options.integer("num_classes", 0, between(0, 1 << 20));
-  const auto split = options.choice("split", "all", {"train", "test", "all"});
+  const auto image_array = options.text("images", "arr_0", "array of the images"),
+             label_array = options.text("labels", "arr_1", "array of the classes; empty: none");
+  const auto num_classes =
+      options.integer("num_classes", 0, between(0, 1 << 20), "number of classes; 0: largest label + 1");
+  const auto split =
+      options.choice("split", "all", {"train", "test", "all"}, "which images; test: every fifth of each class");
   const auto path = existing_path(options, "file", "an .npz file of images");
   const NpzFile file(path);
   const auto place = [&](const std::string& array) { return format("{}/{}", path.string(), array); };
