@@ -92,7 +92,7 @@ bool is_hidden(std::string_view name) {
   for (std::size_t at = 0; at <= name.size();) {
     const auto end = std::min(name.find('/', at), name.size());
     const auto part = name.substr(at, end - at);
-    if (part.starts_with('.') || part == "__MACOSX") return true;
+    if ((part.starts_with('.') && part != ".") || part == "__MACOSX") return true;
     at = end + 1;
   }
   return false;
