@@ -20,7 +20,8 @@
 namespace edmund {
 namespace {
 
-constexpr std::uint64_t kHead = 1 << 10, kTail = 1 << 8;  // bytes of a file that its fingerprint has
+// bytes of a file that its fingerprint has
+constexpr std::uint64_t kHead = 1 << 10, kTail = 1 << 8;
 
 std::ifstream opened(const std::filesystem::path& path) {
   // Only what is a file now, too: a pipe in its place would wait for its other end.
