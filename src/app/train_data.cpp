@@ -1,5 +1,6 @@
 #include "train_data.h"
 
+#include "edmund/app/evaluation.h"
 #include "edmund/core/error.h"
 #include "edmund/core/log.h"
 #include "edmund/core/text.h"
@@ -10,16 +11,13 @@ namespace edmund {
 namespace {
 
 // Reads images before the first step, so that a damaged one is not met after days.
-void check_data(const Experiment& experiment, bool known) {
+void check_whole(const Dataset& data, DataCheck check) {
   constexpr double kMinute = 60;
-  const DataCheck check = experiment.config.check;
-  if (check == DataCheck::kHeader || (check == DataCheck::kAuto && known)) return;
-  const std::int64_t all = experiment.data->info().size;
-  const std::int64_t done =
-      check == DataCheck::kFull ? check_images(*experiment.data) : check_images(*experiment.data, kMinute);
+  const std::int64_t all = data.info().size;
+  const std::int64_t done = check == DataCheck::kFull ? check_images(data) : check_images(data, kMinute);
   if (done < all)
-    log::info("{} of {} images were checked in a minute; `training.check: full` checks all", grouped(done),
-              grouped(all));
+    log::info("{}: {} of {} images were checked in a minute; `training.check: full` checks all", data.info().name,
+              grouped(done), grouped(all));
 }
 
 // Whether the images are those that the run was trained on until now.
@@ -41,7 +39,10 @@ bool same_data(const Experiment& experiment, const DataFingerprint& data, const 
 DataFingerprint checked_data(const Experiment& experiment, const std::optional<std::filesystem::path>& newest) {
   const DataFingerprint data = experiment.data->fingerprint();
   const bool known = newest && same_data(experiment, data, *newest);
-  check_data(experiment, known);
+  const DataCheck check = experiment.config.check;
+  if (check == DataCheck::kHeader || (check == DataCheck::kAuto && known)) return data;
+  check_whole(*experiment.data, check);
+  if (experiment.config.validation.images > 0) check_whole(*held_out_data(experiment), check);
   return data;
 }
 

@@ -98,12 +98,12 @@ EvaluationFacts facts_of(const EvaluateFlags& flags, const TrainedModel& trained
   const Experiment& experiment = trained.experiment;
   const EvaluationSettings& evaluation = experiment.config.evaluation;
   const DatasetInfo data = experiment.data->info();
-  EvaluationFacts out{
-      .weights = checksum(tensor_bytes(state_dict(experiment.model.network()))),
-      .images = images,
-      .sampling = flags.folder.empty() ? sampling_facts(experiment) : "",
-      .scoring = format("{} {} {} {}, {} of {} images of {}", features.name(), features.provenance(),
-                        features.fingerprint(), evaluation.seed, evaluation.real, data.size, data.name)};
+  EvaluationFacts out{.weights = checksum(tensor_bytes(state_dict(experiment.model.network()))),
+                      .images = images,
+                      .sampling = flags.folder.empty() ? sampling_facts(experiment) : "",
+                      .scoring = format("{} {} {} {}, {} of {} images of {} ({})", features.name(),
+                                        features.provenance(), features.fingerprint(), evaluation.seed, evaluation.real,
+                                        data.size, data.name, experiment.data->fingerprint().content)};
   for (const auto& metric : evaluation.metrics) out.scoring += " " + metric;
   if (settings.statistics) out.scoring += " to " + checksum(statistics_bytes(*settings.statistics));
   return out;

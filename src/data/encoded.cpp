@@ -20,7 +20,8 @@
 namespace edmund {
 namespace {
 
-constexpr std::uint64_t kHead = 1 << 10, kTail = 1 << 8;  // bytes of a file that its fingerprint has
+// bytes of a file that its fingerprint has
+constexpr std::uint64_t kHead = 1 << 10, kTail = 1 << 8;
 
 std::ifstream opened(const std::filesystem::path& path) {
   // Only what is a file now, too: a pipe in its place would wait for its other end.
@@ -92,7 +93,7 @@ bool is_hidden(std::string_view name) {
   for (std::size_t at = 0; at <= name.size();) {
     const auto end = std::min(name.find('/', at), name.size());
     const auto part = name.substr(at, end - at);
-    if (part.starts_with('.') || part == "__MACOSX") return true;
+    if ((part.starts_with('.') && part != ".") || part == "__MACOSX") return true;
     at = end + 1;
   }
   return false;

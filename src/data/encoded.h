@@ -39,7 +39,8 @@ struct FoundFiles {
   NameList images;  // by is_image_name
   NameList others;
 };
-/// A link to a folder above it is passed over with a warning, and so are pipes, sockets and devices.
+/// A link to a folder above it is passed over with a warning, and so are pipes, sockets and
+/// devices.
 /// Throws Error for a folder that cannot be read, and for one that a link leads to while it is read
 /// under its own name, too.
 FoundFiles files_below(const std::filesystem::path& root);

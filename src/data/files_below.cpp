@@ -55,7 +55,8 @@ class Walk {
       log::warn("{}: {} pipes, sockets or devices are left out ({} for one)", plain(root_), special_, one_special_);
     found.images.sort();
     found.others.sort();
-    if (found.others.find("samples.json") >= 0) {  // of `edmund sample`: the sheet shows the other images
+    // of `edmund sample`: the sheet shows the other images
+    if (found.others.find("samples.json") >= 0) {
       found.others.remove("samples.json");
       found.images.remove("sheet.png");
     }

@@ -9,7 +9,6 @@
 
 #include "edmund/core/error.h"
 #include "edmund/core/log.h"
-#include "edmund/core/text.h"
 #include "edmund/data/image_source.h"
 #include "edmund/io/image_io.h"
 #include "encoded.h"
@@ -19,7 +18,6 @@
 #include <algorithm>
 #include <ATen/ATen.h>
 #include <cctype>
-#include <cstdio>
 #include <iterator>
 
 namespace edmund {
@@ -42,22 +40,8 @@ struct Classes {
   std::vector<std::int64_t> labels;
 };
 
-// Bytes beyond ASCII as \xf6: what they mean is not known.
-std::string escaped(std::string_view name) {
-  std::string out;
-  for (const char c : name) {
-    char code[8] = {c, '\0'};
-    if (static_cast<unsigned char>(c) >= 0x80)
-      std::snprintf(code, sizeof code, "\\x%02x", static_cast<unsigned char>(c));
-    out += code;
-  }
-  return out;
-}
-
 void check_classes(const std::vector<std::string>& classes, const std::filesystem::path& root) {
-  for (const auto& name : classes)
-    require(is_utf8(name), "{}: the name of the class folder '{}' is not UTF-8; rename it", root.string(),
-            escaped(name));
+  check_text(classes, format("{}: the name of the class folder", root.string()));
   if (!classes.empty() && std::ranges::all_of(classes, is_part_name))
     fail("{}: its sub-folders ({}{}) are parts of a data set, not classes; name one of them: `root: {}`", root.string(),
          classes[0], classes.size() > 1 ? ", " + classes[1] : "",

@@ -1,6 +1,6 @@
 // idx — images in an IDX file of unsigned bytes [N, H, W] (the format of MNIST), with or without
-// labels [N] in another one. Files above 256 MB are read where they lie; compressed ones of that size
-// from a temporary file ($TMPDIR).
+// labels [N] in another one. Files above 256 MB are read where they lie; compressed ones of that
+// size from a temporary file ($TMPDIR).
 //
 //   images       (needed)  file, plain or .gz
 //   labels       ""        file, plain or .gz; "": no classes

@@ -1,6 +1,7 @@
 #include "pass.h"
 
 #include "edmund/core/progress.h"
+#include "edmund/core/stop.h"
 #include "edmund/core/stopwatch.h"
 
 #include <algorithm>
@@ -32,6 +33,7 @@ std::int64_t for_all_images(std::int64_t count, std::string_view task, const std
       if (begin >= count) return;
       const std::int64_t end = std::min(begin + kBlock, count);
       try {
+        StopRequest::check();
         for (std::int64_t i = begin; i < end; ++i) act(i);
       } catch (...) {
         const std::lock_guard lock(mutex);

@@ -26,8 +26,8 @@ Tensor means(const Tensor& image, std::int64_t height, std::int64_t width) {
   return out;
 }
 
-// Weights as whole numbers of 2^-22, as Pillow has them, so that a pass over 8-bit pixels is one sum
-// and one rounding.
+// Weights as whole numbers of 2^-22, as Pillow has them, so that a pass over 8-bit pixels is one
+// sum and one rounding.
 constexpr int kFraction = 22;
 
 struct FixedTaps {

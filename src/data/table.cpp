@@ -5,6 +5,7 @@
 #include "edmund/data/dataset.h"
 #include "factories.h"
 
+#include <cstdio>
 #include <system_error>
 #include <utility>
 
@@ -29,6 +30,18 @@ constexpr DatasetEntry kDatasets[] = {
      make_npz, npz_example},
 };
 
+// Bytes beyond ASCII as \xf6: what they mean is not known.
+std::string escaped(std::string_view name) {
+  std::string out;
+  for (const char c : name) {
+    char code[8] = {c, '\0'};
+    if (static_cast<unsigned char>(c) >= 0x80)
+      std::snprintf(code, sizeof code, "\\x%02x", static_cast<unsigned char>(c));
+    out += code;
+  }
+  return out;
+}
+
 // Without its type nothing can be said about the other keys: they are left alone.
 const DatasetEntry& known_entry(Options& options) {
   const auto type = options.text("type", "digits", "data set, or format of the files");
@@ -45,6 +58,10 @@ std::span<const DatasetEntry> dataset_table() { return kDatasets; }
 bool is_there(const std::filesystem::path& path) {
   std::error_code code;
   return std::filesystem::exists(path, code);
+}
+
+void check_text(std::span<const std::string> names, std::string_view what) {
+  for (const auto& name : names) require(is_utf8(name), "{} '{}' is not UTF-8; rename it", what, escaped(name));
 }
 
 std::filesystem::path existing_path(Options& options, std::string_view key, std::string_view what) {
@@ -76,6 +93,8 @@ std::unique_ptr<Dataset> make_dataset(Options& options) {
   const bool skips = options.choice("damaged", "refuse", {"refuse", "skip"},
                                     "what becomes of images that cannot be decoded") == "skip";
   ImageSource source = entry.make(options);
+  check_text(source.class_names, format("{}: the name of the class", source.name));
+  if (!is_utf8(source.name)) source.name = escaped(source.name);
   if (skips) source = without_damaged(std::move(source));
   if (max_images > 0) {
     auto indices = chosen_indices(source.size, max_images, seed);

@@ -32,8 +32,8 @@ void note_warning(j_common_ptr jpeg, int level) {
   if (jpeg->err->num_warnings++ == 0) jpeg->err->format_message(jpeg, reinterpret_cast<Failure*>(jpeg->err)->reason);
 }
 
-// Whether all scans of a progressive image were there: each makes coefficients more precise, down to
-// their last bit.
+// Whether all scans of a progressive image were there: each makes coefficients more precise, down
+// to their last bit.
 bool has_all_scans(const jpeg_decompress_struct& jpeg) {
   if (jpeg.coef_bits == nullptr) return true;
   for (int component = 0; component < jpeg.num_components; ++component)

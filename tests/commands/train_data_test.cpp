@@ -63,7 +63,8 @@ TEST_CASE("damaged images are named before the first step, or left out, and goin
 }
 
 TEST_CASE("without a check before, what was reached stays when a damaged image is met", "[app]") {
-  const Training training("{type: eps}");  // without sigma_data, to which images would be compared at the start
+  // without sigma_data, to which images would be compared at the start
+  const Training training("{type: eps}");
   training.folder.write("data/owl/117.png", image(0).substr(0, 90));
   const Outcome stopped = training.train("training.check=header training.images=400 training.batch_size=4");
   INFO(stopped.output);

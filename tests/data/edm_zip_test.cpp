@@ -91,7 +91,7 @@ const char* kLabels = R"({"labels": [["00000/0.png", 2], ["./00000/1.png", 0]]})
 
 TEST_CASE("names count from where dataset.json lies, at any depth", "[data]") {
   const TemporaryFolder folder;
-  const std::string top = GENERATE("", "mydata/", "a/b/c/");
+  const std::string top = GENERATE("", "mydata/", "a/b/c/", "./");
   const Files files = {{top + "00000/0.png", png(0)},
                        {top + "00000/1.png", png(1)},
                        {top + "dataset.json", kLabels},

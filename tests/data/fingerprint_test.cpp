@@ -50,7 +50,8 @@ TEST_CASE("data of which any file has changed are refused or have another finger
     INFO(entry.name << ": " << file.path());
     const std::string whole = read_file(file);
     std::string changed = whole;
-    for (std::size_t at = changed.size() - 1; at > changed.size() / 2; --at)  // a digit, so that text stays text
+    // a digit, so that text stays text
+    for (std::size_t at = changed.size() - 1; at > changed.size() / 2; --at)
       if (changed[at] == '1' || changed[at] == '0' || !file.path().string().ends_with("json")) {
         changed[at] = static_cast<char>(changed[at] ^ 1);
         break;
@@ -105,7 +106,8 @@ TEST_CASE("what has changed is told: the number, names or content, classes", "[d
 }
 
 TEST_CASE("a large file whose middle alone has changed is seen by its end", "[data]") {
-  // Images above the bytes that a fingerprint reads: PNG and JPEG end with what depends on all before.
+  // Images above the bytes that a fingerprint reads: PNG and JPEG end with what depends on all
+  // before.
   const TemporaryFolder folder;
   const bool jpeg = GENERATE(true, false);
   Tensor image = picture(3, 96, 96);

@@ -80,8 +80,10 @@ TEST_CASE("EXIF data that makes no sense turns nothing", "[data]") {
   const Tensor stored = picture(3, 5, 7);
   const std::string good = exif_bytes(6);
   std::vector<std::string> exifs = {"", "no TIFF at all", exif_bytes(0), exif_bytes(9), exif_bytes(300)};
-  for (std::size_t length = 0; length < 30; ++length) exifs.push_back(good.substr(0, length));  // entry 2 ends at 34
-  exifs.push_back("MM" + std::string("\0\x2a\xff\xff\xff\xff", 6) + good.substr(8));  // a directory beyond the end
+  // entry 2 ends at 34
+  for (std::size_t length = 0; length < 30; ++length) exifs.push_back(good.substr(0, length));
+  // a directory beyond the end
+  exifs.push_back("MM" + std::string("\0\x2a\xff\xff\xff\xff", 6) + good.substr(8));
   for (const auto& exif : exifs) {
     INFO(exif.size());
     CHECK(decode_image(png_with(png_bytes(stored), png_chunk("eXIf", exif)), "x.png").equal(stored));

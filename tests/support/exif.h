@@ -12,7 +12,8 @@ inline std::string exif_bytes(int orientation, bool big = true) {
     return out;
   };
   const auto entry = [&](unsigned tag, unsigned value) {
-    return number(tag, 2) + number(3, 2) + number(1, 4) + number(value, 2) + number(0, 2);  // one short
+    // one short
+    return number(tag, 2) + number(3, 2) + number(1, 4) + number(value, 2) + number(0, 2);
   };
   return (big ? "MM" : "II") + number(42, 2) + number(8, 4) + number(2, 2) + entry(0x0100, 640) +
          entry(0x0112, static_cast<unsigned>(orientation)) + number(0, 4);

@@ -55,8 +55,8 @@ struct DatasetEntry {
 };
 std::span<const DatasetEntry> dataset_table();
 
-/// Data set that `type` names, resized as asked. Files and headers of images are checked here: Error
-/// names file, place and mend.
+/// Data set that `type` names, resized as asked. Files and headers of images are checked here:
+/// Error names file, place and mend.
 ///
 ///   type        digits  see dataset_table(); each type reads further options (root, split, …)
 ///   size        0       height and width that are asked for, in pixels; 0: the images' own
