@@ -135,7 +135,8 @@ ReadConfig read_everything(Options root) {
   try {
     const Experiment experiment = construct(parse(root), Needs::kData);
     images = experiment.data->info();
-  } catch (const Error&) {  // finish() below has it
+  } catch (const Error& error) {
+    out.mistakes = error.what();  // without what is found below
   }
   read_evaluation_keys(root, images);
   try {
@@ -150,8 +151,10 @@ ReadConfig read_everything(Options root) {
 std::vector<OptionHelp> config_help() {
   std::vector<OptionHelp> out;
   // the network is small; two lengths of the run tell which defaults depend on it
-  for (const char* config : {"network: {channels: 16}", "{network: {channels: 16}, training: {images: 1000}}"})
-    merge(out, read_everything(Options::read_text(config, "config")).facts);
+  for (const char* more : {"training.images=2000", "training.images=1000"}) {
+    const std::vector<std::string> overrides{"network.channels=16", "evaluation.held_out.type=folder", more};
+    merge(out, read_everything(Options::read_text("", "config", overrides)).facts);
+  }
   return without_options_of_plugins(std::move(out), families());
 }
 
