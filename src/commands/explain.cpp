@@ -150,11 +150,11 @@ ReadConfig read_everything(Options root) {
 
 std::vector<OptionHelp> config_help() {
   std::vector<OptionHelp> out;
-  // the network is small; two lengths of the run tell which defaults depend on it
-  for (const char* more : {"training.images=2000", "training.images=1000"}) {
-    const std::vector<std::string> overrides{"network.channels=16", "evaluation.held_out.type=folder", more};
+  // two configs tell which defaults depend on the rest; the network is small
+  const std::vector<std::string> without{"network.channels=16", "training.images=1000"},
+      with{"network.channels=16", "training.images=2000", "evaluation.held_out.type=folder"};
+  for (const auto& overrides : {with, without})
     merge(out, read_everything(Options::read_text("", "config", overrides)).facts);
-  }
   return without_options_of_plugins(std::move(out), families());
 }
 
