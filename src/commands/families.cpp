@@ -50,6 +50,12 @@ void read_noise_input_of_table(Options& options) {
   read_noise_input(options);
 }
 
+// Without its files, which would take long to read where they are there.
+void read_dataset(Options& options) {
+  options.stand_on("root: /nowhere", "nowhere");
+  make_dataset(options);
+}
+
 void make_any_objective(Options& options) {
   make_objective(options, {.levels = [](double u) { return u; }});
 }
@@ -86,7 +92,7 @@ std::vector<Family> families() {
           {"networks", "network.type", describe(network_table()), {}, {make_any_network}},
           {"objectives", "objective.type", describe(objective_table()), {}, {make_any_objective}},
           {"emas", "training.ema.type", describe(ema_table()), {}, {make_ema}},
-          {"datasets", "data.type", describe(dataset_table()), {}, {make_dataset}},
+          {"datasets", "data.type", describe(dataset_table()), {}, {read_dataset}},
           {"features", "evaluation.features.type", describe(feature_table()), {}, {[info](Options& options) {
              read_feature_keys(options, info);
            }}},
