@@ -24,9 +24,13 @@ struct Words {
 // 'text' for a shell: fish and the Bourne shells agree where no ' and \ are in it.
 std::string quoted(std::string_view text) {
   std::string out = "'";
-  for (const char c : text)
-    if (c != '\'' && c != '\\') out += c;
-  return out + "'";
+  for (const char c : text) {
+    if (c == '\'')
+      out += "’";
+    else if (c != '\\')
+      out += c;
+  }
+  return out.append("'");
 }
 
 void add(std::string& list, std::string_view separator, std::string_view word) {
@@ -83,8 +87,8 @@ void print_bash(const Words& words) {
             << "  if [[ $word == *=* ]]; then\n"
             << "    COMPREPLY=($(compgen -W \"$offered\" -- \"${word#*=}\"))\n"
             << "    return\n  fi\n"
-            << "  [[ -z $offered && $word != -* && ${words[1]} =~ ^(" << with_keys << ")$ ]] && offered=\"" << keys
-            << "\" && compopt -o nospace\n"
+            << "  (( ${#words[@]} > 2 )) && [[ -z $offered && $word != -* && ${words[1]} =~ ^(" << with_keys
+            << ")$ ]] && offered=\"" << keys << "\" && compopt -o nospace\n"
             << "  COMPREPLY=($(compgen -W \"$offered\" -- \"$word\"))\n"
             << "}\ncomplete -o default -F _edmund edmund\n";
 }
@@ -118,7 +122,7 @@ void print_zsh(const Words& words) {
       std::cout << "    " << key.key << "=*) compset -P '*='; compadd " << values_of(key) << "; return ;;\n";
   std::cout << "    *=*) return ;;\n  esac\n  keys=(\n";
   for (const auto& key : words.keys) std::cout << "    " << quoted(key.key + "=:" + key.about) << '\n';
-  std::cout << "  )\n  _describe -o key keys -S ''\n  _files\n}\ncompdef _edmund edmund\n";
+  std::cout << "  )\n  _describe key keys -S ''\n  _files\n}\ncompdef _edmund edmund\n";
 }
 
 void print_fish(const Words& words) {

@@ -135,7 +135,8 @@ ReadConfig read_everything(Options root) {
   try {
     const Experiment experiment = construct(parse(root), Needs::kData);
     images = experiment.data->info();
-  } catch (const Error&) {  // finish() below has it
+  } catch (const Error& error) {
+    out.mistakes = error.what();  // without what is found below
   }
   read_evaluation_keys(root, images);
   try {
@@ -149,9 +150,11 @@ ReadConfig read_everything(Options root) {
 
 std::vector<OptionHelp> config_help() {
   std::vector<OptionHelp> out;
-  // the network is small; two lengths of the run tell which defaults depend on it
-  for (const char* config : {"network: {channels: 16}", "{network: {channels: 16}, training: {images: 1000}}"})
-    merge(out, read_everything(Options::read_text(config, "config")).facts);
+  // two configs tell which defaults depend on the rest; the network is small
+  const std::vector<std::string> without{"network.channels=16", "training.images=1000"},
+      with{"network.channels=16", "training.images=2000", "evaluation.held_out.type=folder"};
+  for (const auto& overrides : {with, without})
+    merge(out, read_everything(Options::read_text("", "config", overrides)).facts);
   return without_options_of_plugins(std::move(out), families());
 }
 

@@ -45,6 +45,17 @@ void make_any_network(Options& options) {
   make_network(options, {.image = {.channels = 1, .height = 8, .width = 8}, .num_classes = 2});
 }
 
+void read_noise_input_of_table(Options& options) {
+  options.stand_on("schedule: ddpm", "table");
+  read_noise_input(options);
+}
+
+// Without its files, which would take long to read where they are there.
+void read_dataset(Options& options) {
+  options.stand_on("root: /nowhere", "nowhere");
+  make_dataset(options);
+}
+
 void make_any_objective(Options& options) {
   make_objective(options, {.levels = [](double u) { return u; }});
 }
@@ -75,13 +86,13 @@ std::vector<Family> families() {
            "preconditioning.noise_input.type",
            {noise_inputs.begin(), noise_inputs.end()},
            {},
-           {read_noise_input}},
+           {read_noise_input, read_noise_input_of_table}},
           {"noise-levels", "noise_levels.type", describe(noise_levels_table()), {}, {make_noise_levels}},
           {"loss-weights", "loss_weight.type", describe(loss_weight_table()), {}, {make_loss_weight}},
           {"networks", "network.type", describe(network_table()), {}, {make_any_network}},
           {"objectives", "objective.type", describe(objective_table()), {}, {make_any_objective}},
           {"emas", "training.ema.type", describe(ema_table()), {}, {make_ema}},
-          {"datasets", "data.type", describe(dataset_table()), {}, {make_dataset}},
+          {"datasets", "data.type", describe(dataset_table()), {}, {read_dataset}},
           {"features", "evaluation.features.type", describe(feature_table()), {}, {[info](Options& options) {
              read_feature_keys(options, info);
            }}},

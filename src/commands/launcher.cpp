@@ -1,6 +1,6 @@
-// What users run: prints --help, --version and list without loading LibTorch, which takes a third
-// of a second, and execs edmund-core, the program beside it, for everything else. What it prints is
-// edmund-core's own output, recorded when that was built.
+// What users run: prints --help, --version, list and completion without loading LibTorch, which
+// takes a third of a second, and execs edmund-core, the program beside it, for everything else.
+// What it prints is edmund-core's own output, recorded when that was built.
 
 #include "answers.h"
 #include "edmund/core/standard_streams.h"
@@ -24,6 +24,10 @@ const char* known_answer(int argc, char** argv) {
   if (argc == 2 && (is(1, "--help") || is(1, "-h") || is(1, "help"))) return edmund::kHelpAnswer;
   if (argc == 2 && is(1, "list")) return edmund::kListAnswer;
   if (argc == 3 && is(1, "list") && is(2, "--json")) return edmund::kListJsonAnswer;
+  // read at each shell's start
+  if (argc == 3 && is(1, "completion") && is(2, "bash")) return edmund::kBashAnswer;
+  if (argc == 3 && is(1, "completion") && is(2, "zsh")) return edmund::kZshAnswer;
+  if (argc == 3 && is(1, "completion") && is(2, "fish")) return edmund::kFishAnswer;
   return nullptr;
 }
 

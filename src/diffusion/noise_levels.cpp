@@ -13,7 +13,8 @@ namespace {
 
 // lognormal: ln σ ~ N(mean, std²) (Karras et al. 2022, table 1).
 NoiseLevels make_lognormal(Options& options) {
-  const double mean = options.real("mean", -1.2, between(-20, 20)), std = options.real("std", 1.2, between(1e-6, 10));
+  const double mean = options.real("mean", -1.2, between(-20, 20), "mean of ln σ"),
+               std = options.real("std", 1.2, between(1e-6, 10), "standard deviation of ln σ");
   return [=](double u) { return std::exp(mean + std * normal_quantile(u)); };
 }
 
@@ -47,7 +48,8 @@ NoiseLevels make_scheduled(Options& options) {
 // logit_normal: flow time t with logit(t) ~ N(mean, std²) (Esser et al. 2024, eq. 19).
 // σ = t/(1 - t) = exp(logit(t)), so this is `lognormal` in the variable of flow models.
 NoiseLevels make_logit_normal(Options& options) {
-  const double mean = options.real("mean", 0.0, between(-20, 20)), std = options.real("std", 1.0, between(1e-6, 10));
+  const double mean = options.real("mean", 0.0, between(-20, 20), "mean of logit(t), which is ln σ"),
+               std = options.real("std", 1.0, between(1e-6, 10), "standard deviation of logit(t)");
   return [=](double u) {
     const double logit = mean + std * normal_quantile(u);
     const double t = 1 / (1 + std::exp(-logit)), rest = 1 / (1 + std::exp(logit));

@@ -21,8 +21,8 @@ TEST_CASE("help and version answer without a config", "[app]") {
 
 TEST_CASE("What edmund answers by itself is what edmund-core answers", "[app]") {
   const TemporaryFolder folder;
-  for (const std::string arguments :
-       {"--version", "--help", "-h", "help", "list", "list --json", "list samplers", ""}) {
+  for (const std::string arguments : {"--version", "--help", "-h", "help", "list", "list --json", "list samplers",
+                                      "completion bash", "completion zsh", "completion fish", ""}) {
     const Outcome ours = edmund_run(folder.path(), arguments);
     const Outcome core = edmund_run(folder.path(), arguments, EDMUND_BINARY "-core");
     INFO(arguments);
