@@ -41,16 +41,20 @@ double sde_std(const NoiseSchedule& schedule, double t, double eps) {
 }  // namespace
 
 Corrector read_corrector(Options& options) {
-  const std::string kind = options.choice("corrector", "langevin", {"langevin", "ald", "none"});
+  const std::string kind = options.choice("corrector", "langevin", {"langevin", "ald", "none"},
+                                          "Langevin steps, annealed ones (ald) or none");
   Corrector out{.kind = kind == "none"  ? Corrector::Kind::kNone
                         : kind == "ald" ? Corrector::Kind::kAnnealed
                                         : Corrector::Kind::kLangevin,
-                .snr = options.real("snr", 0.16, between(0, 10)),
-                .steps = options.integer("corrector_steps", 1, between(0, 1000)),
-                .batch_norms = options.choice("norms", "image", {"image", "batch"}) == "batch"};
-  if (kind == "ald" && options.choice("spread", "schedule", {"schedule", "sde"},
-                                      "whose standard deviation ald's steps are measured by") == "sde")
-    out.sde_eps = options.real("spread_eps", 1e-3, between(0, 0.5), "time of the first entry in that SDE");
+                .snr = options.real("snr", 0.16, between(0, 10), "signal-to-noise ratio of a Langevin step"),
+                .steps = options.integer("corrector_steps", 1, between(0, 1000), "Langevin steps at each grid time"),
+                .batch_norms = options.choice("norms", "image", {"image", "batch"},
+                                              "that scale a step: of each image, or means over the batch") == "batch"};
+  const bool sde = options.choice("spread", "schedule", {"schedule", "sde"},
+                                  "whose standard deviation ald's steps are measured by") == "sde";
+  const double eps = options.real("spread_eps", 1e-3, between(0, 0.5), "time of the first entry in spread: sde");
+  options.check(!sde || kind == "ald", "spread", "belongs to corrector: ald, found {}", kind);
+  if (sde) out.sde_eps = eps;
   return out;
 }
 

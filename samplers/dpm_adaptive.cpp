@@ -3,8 +3,7 @@
 //
 //   z' and z'_low are those of dpm_step.h
 //   E = rms((z' - z'_low)/max(atol, rtol·max(|z'_low|, |z_low|)))
-//   h' = h·factor, see step_controller.h; the step is taken if the factor is large enough.
-//   `order` evaluations a try
+//   h' = h·factor, see step_controller.h, which rejects small ones; `order` evaluations a try
 //
 //   order  3        2 or 3
 //   rtol   0.05     E as in Lu et al. 2022
@@ -28,11 +27,12 @@
 namespace edmund::samplers {
 
 Sampler make_dpm_adaptive(Options& options) {
-  const std::int64_t order = options.integer("order", 3, between(2, 3));
-  const double rtol = options.real("rtol", 0.05, between(0, 1)), atol = options.real("atol", 0.0078, above(0));
-  const double first = options.real("h", 0.05, above(0));
+  const std::int64_t order = options.integer("order", 3, between(2, 3), "order of the solver");
+  const double rtol = options.real("rtol", 0.05, between(0, 1), "relative error of a step"),
+               atol = options.real("atol", 0.0078, above(0), "absolute error of a step");
+  const double first = options.real("h", 0.05, above(0), "first step in ln σ");
   const StepControl control = read_step_control(options);
-  const bool whole = options.choice("error", "image", {"image", "batch"}) == "batch";
+  const bool whole = options.choice("error", "image", {"image", "batch"}, "of which a step is judged") == "batch";
   const Final final = final_step(options);
   return [=](const Denoiser& D, const NoiseSchedule& schedule, const TimeGrid& grid, Tensor x, NoiseSource&) {
     const double t = grid.t.front(), u = grid.t.back(), last = schedule.sigma(u);

@@ -6,10 +6,11 @@ namespace edmund {
 
 StepControl read_step_control(Options& options) {
   const Range coefficients = between(-10, 10);
-  return {.proportional = options.real("pcoeff", 0.0, coefficients, "weight of the error's last change in the step"),
-          .integral = options.real("icoeff", 1.0, coefficients, "weight of the error in the step"),
-          .differential = options.real("dcoeff", 0.0, coefficients, "weight of the error's curvature in the step"),
-          .accept = options.real("accept_safety", 0.81, inside(0, 1), "least factor of the step with which it is taken")};
+  return {
+      .proportional = options.real("pcoeff", 0.0, coefficients, "weight of the error's last change in the step"),
+      .integral = options.real("icoeff", 1.0, coefficients, "weight of the error in the step"),
+      .differential = options.real("dcoeff", 0.0, coefficients, "weight of the error's curvature in the step"),
+      .accept = options.real("accept_safety", 0.81, inside(0, 1), "least factor of the step with which it is taken")};
 }
 
 StepController::StepController(const StepControl& control, std::int64_t order, double length)
@@ -25,8 +26,7 @@ bool StepController::passes(double error) {
   now = 1 / (error + 1e-8);
   if (first_) last = before = now;
   first_ = false;
-  const double product =
-      std::pow(now, exponents_[0]) * std::pow(last, exponents_[1]) * std::pow(before, exponents_[2]);
+  const double product = std::pow(now, exponents_[0]) * std::pow(last, exponents_[1]) * std::pow(before, exponents_[2]);
   const double factor = 1 + std::atan(product - 1);
   length_ = std::isfinite(factor) ? length_ * factor : 0.0;
   if (!(factor >= accept_)) return false;

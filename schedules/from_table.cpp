@@ -3,7 +3,7 @@
 //   ln σ and ln s are monotone cubics in t between the rows (Fritsch & Butland 1984), so that σ
 //   increases and s does not, and both rates are continuous.
 //
-//   file   a .csv file, from where the command runs, of three columns t, s, sigma: a first line may
+//   file   a .csv file of three columns t, s, sigma: a first line may
 //          name them, in any order, and lines that begin with # are comments
 //   or in the config itself:
 //   times, s, sigma   the columns as lists
@@ -193,27 +193,27 @@ Columns read_csv(const std::string& file) {
 
 std::unique_ptr<NoiseSchedule> make_table(Options& options) {
   const Columns usable{{0.0, 1.0}, {1.0, 1.0}, {0.002, 80.0}};
-  Columns rows;
-  std::string_view key = "file";
+  const std::string file = options.path("file", "table of t, s and sigma (.csv); or the lists").string();
+  Columns rows{.t = options.reals("times", {}, {}, "column t, without a file"),
+               .s = options.reals("s", {}, {}, "column s, without a file"),
+               .sigma = options.reals("sigma", {}, {}, "column sigma, without a file")};
+  const bool listed = options.has("times") || options.has("s") || options.has("sigma");
+  const std::string_view key = listed ? "times" : "file";
+  if (listed == !file.empty()) {
+    options.reject(key, "a table is either a `file` or the lists `times`, `s` and `sigma`");
+    return std::make_unique<TableSchedule>(usable);
+  }
   try {
-    if (options.has("file")) {
-      const std::string file = options.required_text("file", "table of t, s, sigma (.csv)");
+    if (!listed) {
       require(!file.ends_with(".npz") && !file.ends_with(".npy"),
               "{}: a NumPy file; write its columns t, s, sigma as text: numpy.savetxt(\"schedule.csv\", table, "
               "delimiter=\",\")",
               file);
       rows = read_csv(file);
-    } else {
-      key = "times";
-      rows = {.t = options.reals("times", {}, {}, "column t, without a file"),
-              .s = options.reals("s", {}, {}, "column s, without a file"),
-              .sigma = options.reals("sigma", {}, {}, "column sigma, without a file")};
-      options.check(options.has("times"), "", "a table needs `file`, or the lists `times`, `s` and `sigma`");
     }
-    if (const std::string why = fault(rows); why.empty())
-      return std::make_unique<TableSchedule>(rows);
-    else if (options.has(key))
-      options.reject(key, why);
+    const std::string why = fault(rows);
+    if (why.empty()) return std::make_unique<TableSchedule>(rows);
+    options.reject(key, why);
   } catch (const Error& error) {  // one mistake among those of the config
     options.reject(key, error.what());
   }

@@ -3,6 +3,7 @@
 #include "edmund/core/consecutive.h"
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
+#include "edmund/core/json_text.h"
 #include "edmund/generation/given_noise.h"
 #include "edmund/samplers/velocity.h"
 
@@ -123,7 +124,8 @@ void write_curvature(const RunFolder& run, const ImageGenerator& generator, std:
   const Interval sigmas{schedule.sigma(sampling.grid.t.back()), schedule.sigma(sampling.grid.t.front())};
   const auto numbers = consecutive(0, images);
   const auto evaluations = std::make_shared<std::int64_t>(0);
-  const Denoiser D = generator.denoiser(balanced_labels(generator.shape(), numbers), evaluations);
+  const Denoiser D =
+      generator.denoiser(class_labels(generator.shape(), generator.sampling().classes, numbers), evaluations);
   const auto errors =
       step_errors(D, generator.noise(numbers, seed),
                   solution_levels(sigmas, generator.model().preconditioning().levels), grids_of(sampling, sigmas));
@@ -131,7 +133,7 @@ void write_curvature(const RunFolder& run, const ImageGenerator& generator, std:
   for (const StepErrors& grid : errors)
     out["grids"].push_back({{"name", grid.name}, {"sigma", grid.sigma}, {"error", grid.error}});
   make_folder(run.images());
-  write_file(curvature_file(run), out.dump(1) + "\n");
+  write_file(curvature_file(run), json_text(out, 1) + "\n");
 }
 
 }  // namespace edmund

@@ -73,8 +73,9 @@ std::string yaml_of(std::int64_t value) { return number_text(value); }
 
 std::string yaml_of(bool value) { return value ? "true" : "false"; }
 
-std::string yaml_of(const std::string& value) {
-  if (reads_as_text(value)) return value;
+std::string yaml_of(const std::string& given) {
+  if (reads_as_text(given)) return given;
+  const std::string value = as_utf8(given);
   constexpr std::string_view kHex = "0123456789abcdef";
   std::string out = "\"";
   for (const char c : value) {

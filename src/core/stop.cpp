@@ -10,8 +10,10 @@ std::atomic<bool> stop_requested = false;
 std::atomic<int> living = 0;
 static_assert(std::atomic<bool>::is_always_lock_free, "signal handlers need it");
 
+// Batch systems send SIGUSR1 and SIGHUP more than once; only who presses Ctrl-C or kills again
+// means it.
 extern "C" void on_stop_signal(int signal) {
-  if (!stop_requested.exchange(true)) return;
+  if (!stop_requested.exchange(true) || (signal != SIGINT && signal != SIGTERM)) return;
   std::signal(signal, SIG_DFL);
   std::raise(signal);  // delivered when the handler returns: the process ends by this signal
 }
@@ -25,19 +27,26 @@ StopRequest::StopRequest() : outermost_(living.fetch_add(1) == 0) {
   action.sa_handler = on_stop_signal;
   action.sa_flags = SA_RESTART;  // file operations under way go on
   sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, &interrupt_);
-  sigaction(SIGTERM, &action, &terminate_);
+  for (std::size_t i = 0; i < std::size(kSignals); ++i) {
+    sigaction(kSignals[i], nullptr, &former_[i]);
+    const bool ignored = former_[i].sa_handler == SIG_IGN;
+    if (kSignals[i] != SIGHUP || !ignored) sigaction(kSignals[i], &action, nullptr);
+  }
 }
 
 StopRequest::~StopRequest() {
   living.fetch_sub(1);
   if (!outermost_) return;
-  sigaction(SIGINT, &interrupt_, nullptr);
-  sigaction(SIGTERM, &terminate_, nullptr);
+  for (std::size_t i = 0; i < std::size(kSignals); ++i) sigaction(kSignals[i], &former_[i], nullptr);
 }
 
 bool StopRequest::requested() { return stop_requested; }
 
 void StopRequest::request() { stop_requested = true; }
+
+void StopRequest::check() {
+  if (living > 0 && stop_requested)
+    throw Interrupted("interrupted; what is finished is kept, and the same command goes on from there");
+}
 
 }  // namespace edmund

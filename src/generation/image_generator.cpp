@@ -1,6 +1,7 @@
 #include "edmund/generation/image_generator.h"
 
 #include "edmund/core/error.h"
+#include "edmund/core/stop.h"
 #include "edmund/core/stopwatch.h"
 #include "edmund/generation/guidance.h"
 #include "edmund/ops/device.h"
@@ -14,7 +15,10 @@
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/InferenceMode.h>
+#include <functional>
+#include <queue>
 #include <utility>
+#include <vector>
 
 namespace edmund {
 
@@ -28,11 +32,79 @@ struct ImageGenerator::Recording {
   std::int64_t evaluations = 0, draws = 0;  // of the loop when it last ran on the host
 };
 
-Tensor balanced_labels(const ModelShape& shape, std::span<const std::int64_t> images) {
+namespace {
+
+/// Sainte-Laguë: the j-th image of a class of size c is due at (2j + 1) / 2c, and images come in
+/// this order, classes that are due together in theirs. A turn ends at 1, where each class has had
+/// as many images as it has in the data.
+class ClassOrder {
+ public:
+  explicit ClassOrder(std::vector<std::int64_t> sizes) : sizes_(std::move(sizes)) {
+    for (const auto size : sizes_) total_ += size;
+    require(total_ > 0, "classes: none of the {} classes has images to be drawn like", sizes_.size());
+  }
+
+  /// Class of the image with this number; fast where it is that of the call before plus one.
+  std::int64_t next(std::int64_t image) {
+    const std::int64_t place = image % total_;
+    if (place != at_ || place == 0) seek(place);
+    const auto [due, label] = queue_.top();
+    queue_.pop();
+    push(label, ++given_[label]);
+    ++at_;
+    return static_cast<std::int64_t>(label);
+  }
+
+ private:
+  double due(std::size_t label, std::int64_t j) const {
+    return static_cast<double>(2 * j + 1) / (2 * static_cast<double>(sizes_[label]));
+  }
+  void push(std::size_t label, std::int64_t j) {
+    if (j < sizes_[label]) queue_.emplace(due(label, j), label);
+  }
+
+  void seek(std::int64_t place) {
+    // At t there have been t·total images, but for half a one a class.
+    const auto classes = static_cast<double>(sizes_.size());
+    const double t = (static_cast<double>(place) - classes / 2) / static_cast<double>(total_);
+    queue_ = {};
+    given_.assign(sizes_.size(), 0);
+    at_ = 0;
+    for (std::size_t label = 0; label < sizes_.size(); ++label) {
+      if (sizes_[label] == 0) continue;
+      auto& j = given_[label];
+      j = std::max<std::int64_t>(0, static_cast<std::int64_t>(t * static_cast<double>(sizes_[label]) + 0.5));
+      while (j > 0 && due(label, j - 1) >= t) --j;
+      while (j < sizes_[label] && due(label, j) < t) ++j;
+      at_ += j;
+      push(label, j);
+    }
+    while (at_ < place) {
+      const std::size_t label = queue_.top().second;
+      queue_.pop();
+      push(label, ++given_[label]);
+      ++at_;
+    }
+  }
+
+  std::vector<std::int64_t> sizes_, given_;  // of each class: in the data, before at_
+  std::int64_t total_ = 0, at_ = -1;
+  using Due = std::pair<double, std::size_t>;
+  std::priority_queue<Due, std::vector<Due>, std::greater<>> queue_;
+};
+
+}  // namespace
+
+Tensor class_labels(const ModelShape& shape, ClassRule rule, std::span<const std::int64_t> images) {
   if (shape.num_classes == 0) return {};
+  std::vector<std::int64_t> sizes = shape.class_counts;
+  if (sizes.empty()) sizes.assign(static_cast<std::size_t>(shape.num_classes), 1);
+  if (rule == ClassRule::kEven)
+    for (auto& size : sizes) size = std::min<std::int64_t>(size, 1);
+  ClassOrder order(std::move(sizes));
   Tensor labels = at::empty({static_cast<std::int64_t>(images.size())}, at::kLong);
   std::transform(images.begin(), images.end(), labels.data_ptr<std::int64_t>(),
-                 [&](std::int64_t i) { return i % shape.num_classes; });
+                 [&](std::int64_t i) { return order.next(i); });
   return labels;
 }
 
@@ -90,19 +162,34 @@ Generated ImageGenerator::in_batches(std::int64_t count, const Tensor& labels, c
   const c10::InferenceMode inference;
   const Stopwatch watch;
   const std::int64_t most = settings.batch_size > 0 ? settings.batch_size : sampling_.batch_size;
-  Generated out{.images = {}, .labels = labels};
+  Generated out{.labels = labels};
   std::vector<Tensor> images, values;
   for (std::int64_t first = 0; first < count; first += most) {
     const std::int64_t size = std::min(count - first, most);
-    const Batch batch = draw(first, labels.defined() ? labels.narrow(0, first, size) : Tensor(), size);
-    images.push_back(to_uint8(batch.values).cpu());
-    if (settings.values) values.push_back(batch.values.cpu());
-    out.evaluations = std::max(out.evaluations, batch.evaluations);
-    out.draws = std::max(out.draws, batch.draws);
+    if (!settings.skip || !settings.skip(first, size)) {
+      if (!settings.whole) StopRequest::check();
+      const Stopwatch watch_of_batch;
+      const Tensor classes = labels.defined() ? labels.narrow(0, first, size) : Tensor();
+      const Batch batch = draw(first, classes, size);
+      const Generated part{.images = to_uint8(batch.values).cpu(),
+                           .labels = classes,
+                           .values = settings.values ? batch.values.cpu() : Tensor(),
+                           .evaluations = batch.evaluations,
+                           .draws = batch.draws,
+                           .seconds = watch_of_batch.seconds()};
+      out.evaluations = std::max(out.evaluations, part.evaluations);
+      out.draws = std::max(out.draws, part.draws);
+      if (settings.finished) {
+        settings.finished(first, part);
+      } else {
+        images.push_back(part.images);
+        if (settings.values) values.push_back(part.values);
+      }
+    }
     if (settings.progress) settings.progress(first + size);
   }
-  out.images = at::cat(images);
-  if (settings.values) out.values = at::cat(values);
+  if (!images.empty()) out.images = at::cat(images);
+  if (!values.empty()) out.values = at::cat(values);
   out.seconds = watch.seconds();
   return out;
 }

@@ -42,7 +42,7 @@ void check_moments(std::string_view sampler, const NoiseSchedule& schedule) {
   // however small the steps.
   const bool between_entries = !schedule.levels().empty() && uses_clock(sampler, schedule);
   if (between_entries && schedule.levels().size() < 1000) return;
-  const Bias coarse = bias(sampler, schedule, 60), fine = bias(sampler, schedule, 120);
+  const Bias coarse = bias(sampler, schedule, 120), fine = bias(sampler, schedule, 240);
   INFO("variance off by " << coarse.variance << ", " << fine.variance << "; mean by " << coarse.mean << ", "
                           << fine.mean);
   CHECK(fine.mean < 0.01);

@@ -10,8 +10,8 @@
 #include <ATen/ops/ones.h>
 #include <ATen/ops/pow.h>
 #include <ATen/ops/sqrt.h>
-#include <ATen/ops/tensor.h>
 #include <ATen/ops/sum.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros_like.h>
 #include <ATen/TensorOperators.h>
 #include <cmath>
@@ -37,15 +37,13 @@ class ScoreSdeSlope {
     const double low = sde_.low, slope = sde_.high - sde_.low;
     if (sde_.name == "ve") {
       const Tensor sigma = low * at::pow(sde_.high / low, t);
-      const Tensor diffusion =
-          sigma * at::sqrt(at::tensor(2 * (std::log(sde_.high) - std::log(low)), at::kFloat));
+      const Tensor diffusion = sigma * at::sqrt(at::tensor(2 * (std::log(sde_.high) - std::log(low)), at::kFloat));
       return at::zeros_like(x) - diffusion.pow(2) * score(x, 1.0, sigma.item<double>()).to(at::kFloat) * 0.5;
     }
     const Tensor beta = low + t * slope, log_mean = -0.25 * t.pow(2) * slope - 0.5 * t * low;
     const Tensor lost = 1. - at::exp(2. * log_mean), std = sde_.name == "vp" ? at::sqrt(lost) : lost;
-    const Tensor diffusion = sde_.name == "vp"
-                                 ? at::sqrt(beta)
-                                 : at::sqrt(beta * (1. - at::exp(-2 * low * t - slope * t.pow(2))));
+    const Tensor diffusion =
+        sde_.name == "vp" ? at::sqrt(beta) : at::sqrt(beta * (1. - at::exp(-2 * low * t - slope * t.pow(2))));
     const double seen = (t * 999).item<double>() / 999, s = exact_->scale(seen), sigma = exact_->sigma(seen);
     const Tensor noise = (-s * sigma * score(x, s, sigma)).to(at::kFloat);
     return -0.5 * beta * x - diffusion.pow(2) * (-noise / std) * 0.5;

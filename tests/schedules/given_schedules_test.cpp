@@ -167,7 +167,7 @@ TEST_CASE("tables that are no schedule are refused with the row", "[schedules]")
   CHECK_THAT(told("0,1,0.1\n1,nan,3\n"), ContainsSubstring("line 2: 'nan' is no number"));
   CHECK_THAT(told("PK", "schedule.npz"), ContainsSubstring("numpy.savetxt"));
   CHECK_THAT(message_of([] { schedule_of("{type: table, file: nowhere.csv}"); }), ContainsSubstring("nowhere.csv"));
-  CHECK_THAT(message_of([] { schedule_of("{type: table}"); }), ContainsSubstring("needs `file`"));
+  CHECK_THAT(message_of([] { schedule_of("{type: table}"); }), ContainsSubstring("either a `file` or the lists"));
   CHECK_THAT(message_of([] { schedule_of("{type: table, times: [0, 1], s: [1, 1], sigma: [1]}"); }),
              ContainsSubstring("of one length"));
 }

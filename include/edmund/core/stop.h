@@ -1,12 +1,22 @@
 #pragma once
 
 #include <csignal>
+#include <iterator>
+#include <stdexcept>
 
 namespace edmund {
 
-/// Turns SIGINT and SIGTERM into a request to save and leave while it lives, for commands that run
-/// long. A second signal ends the process at once. They may be nested; the outermost puts the
-/// former handlers back.
+/// Thrown between two pieces of work when the process was asked to stop: what is finished lies on
+/// the disk, and the same command goes on from there. Exit code 75.
+class Interrupted : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Turns SIGINT, SIGTERM, SIGHUP and SIGUSR1 into a request to save and leave while it lives, for
+/// commands that run long. A SIGINT or SIGTERM after the first request ends the process at once. A
+/// SIGHUP that was ignored (nohup) stays ignored. They may be nested; the outermost puts the former
+/// handlers back.
 class StopRequest {
  public:
   StopRequest();
@@ -18,10 +28,14 @@ class StopRequest {
   static bool requested();
   /// Asks as a signal would.
   static void request();
+  /// Throws Interrupted if one was requested and a StopRequest lives: called wherever long work can
+  /// be left, between two batches or two cells.
+  static void check();
 
  private:
+  static constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
   bool outermost_ = false;
-  struct sigaction interrupt_ = {}, terminate_ = {};  // as they were
+  struct sigaction former_[std::size(kSignals)] = {};  // as they were
 };
 
 }  // namespace edmund

@@ -14,14 +14,17 @@
 
 namespace edmund {
 
-/// Class of image i unless asked otherwise: i mod classes, so that each class comes equally often.
-/// int64 [N]; undefined if unconditional.
-Tensor balanced_labels(const ModelShape& shape, std::span<const std::int64_t> images);
+/// Classes of the images with these numbers unless others are asked for, int64 [N]; undefined if
+/// unconditional. Each is a function of its number alone: for every N the first N images are
+/// apportioned to the classes by Sainte-Laguë's method, by their training images, or evenly to
+/// those that have some; after as many images as there are in the data the turn begins anew.
+/// Classes of equal size follow one another. Where the run knows no counts, all count alike.
+Tensor class_labels(const ModelShape& shape, ClassRule rule, std::span<const std::int64_t> images);
 
 /// Images drawn from a model.
 struct Generated {
-  Tensor images;  // uint8 [N, C, H, W], on the CPU
-  Tensor labels;  // int64 [N]: the class asked for; undefined if unconditional
+  Tensor images = {};  // uint8 [N, C, H, W], on the CPU
+  Tensor labels = {};  // int64 [N]: the class asked for; undefined if unconditional
   // double [N, C, H, W]: the images before they were rounded, if asked for
   Tensor values = {};
   // network evaluations an image (NFE), a guided step counting both of its evaluations;
@@ -40,6 +43,13 @@ struct DrawSettings {
   std::function<void(std::int64_t done)> progress = nullptr;
   // wraps D as the sampler gets it: to keep a trace, to time it
   std::function<Denoiser(Denoiser)> around = nullptr;
+  // takes each batch as soon as it is drawn, from its first image on: draw() then returns no images
+  // or values, and its memory does not grow with their number
+  std::function<void(std::int64_t first, const Generated& batch)> finished = nullptr;
+  // whether a batch is there already: it is not drawn. The others are those of an uninterrupted
+  // call
+  std::function<bool(std::int64_t first, std::int64_t count)> skip = nullptr;
+  bool whole = false;  // draw on when the process is asked to stop, for a few images
 };
 
 /// The noise source of the images first … first + count - 1 of a call.
@@ -60,7 +70,8 @@ class ImageGenerator {
   /// Draws the images with these numbers. labels int64 [N], or undefined: unconditional. Where
   /// ops::records() and the sampler allows it, the whole sampling loop is recorded at the second
   /// batch of a size and replayed from then on, between calls too. Throws Error without images, or
-  /// if the guide draws other images than the model.
+  /// if the guide draws other images than the model; Interrupted before a batch if the process was
+  /// asked to stop (StopRequest).
   Generated draw(std::span<const std::int64_t> numbers, const Tensor& labels, std::uint64_t seed,
                  const DrawSettings& settings = {});
   /// The same with draws from elsewhere, not recorded.

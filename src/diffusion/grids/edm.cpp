@@ -15,7 +15,7 @@ namespace grids {
 // its published range β is 0.1 … 20 (k-diffusion: get_sigmas_vp).
 //   epsilon_s  1e-3   smallest time of that clock
 std::vector<double> make_edm_vp(Options& options, const NoiseSchedule& schedule, Interval network_sigmas) {
-  const double epsilon_s = options.real("epsilon_s", 1e-3, between(1e-9, 0.5));
+  const double epsilon_s = options.real("epsilon_s", 1e-3, between(1e-9, 0.5), "smallest time of the VP clock");
   const GridRange range = grid_range(options, schedule, network_sigmas, published_sigmas("edm_vp", epsilon_s));
   const auto beta = LinearBeta::of_vp({range.low, range.high}, epsilon_s);
   if (!beta) {
@@ -38,8 +38,9 @@ std::vector<double> make_edm_ve(Options& options, const NoiseSchedule& schedule,
 //   C_1  0.001   least ratio ᾱ_{j-1}/ᾱ_j
 //   C_2  0.008   offset of the cosine
 std::vector<double> make_edm_iddpm(Options& options, const NoiseSchedule& schedule, Interval network_sigmas) {
-  const std::int64_t M = options.integer("M", 1000, between(2, 1e6));
-  const double C_1 = options.real("C_1", 0.001, inside(0, 1)), C_2 = options.real("C_2", 0.008, between(0, 1));
+  const std::int64_t M = options.integer("M", 1000, between(2, 1e6), "number of iDDPM's levels");
+  const double C_1 = options.real("C_1", 0.001, inside(0, 1), "least ratio ᾱ_{j-1}/ᾱ_j"),
+               C_2 = options.real("C_2", 0.008, between(0, 1), "offset of the cosine");
   const GridRange range = grid_range(options, schedule, network_sigmas, published_sigmas("edm_iddpm"));
   std::vector<double> u = iddpm_levels(M, C_1, C_2);
   std::erase_if(u, [&](double level) { return level < range.low || level > range.high; });

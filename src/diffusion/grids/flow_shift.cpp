@@ -18,40 +18,38 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
 namespace edmund::grids {
 namespace {
 
-// mu that is given or follows from the number of tokens; nothing if there is neither.
-std::optional<double> read_mu(Options& options) {
-  options.check(!(options.has("mu") && options.has("tokens")), "tokens", "give either tokens or mu");
-  if (options.has("mu")) return options.real("mu", 0.0, between(-20, 20), "shift = e^mu");
-  if (!options.has("tokens")) return std::nullopt;
+// What multiplies σ.
+double read_factor(Options& options) {
+  const double shift = options.real("shift", 1.0, above(0), "factor of σ; or mu, or tokens");
+  double mu = options.real("mu", 0.0, between(-20, 20), "shift = e^mu");
+  const bool linear =
+      options.choice("time_shift", "exponential", {"exponential", "linear"}, "shift = e^mu, or mu itself") == "linear";
   const double tokens = options.real("tokens", 256, at_least(1), "length of the image's sequence, which gives mu");
   const double base = options.real("base_tokens", 256, at_least(1), "length that base_shift belongs to"),
                most = options.real("max_tokens", 4096, at_least(1), "length that max_shift belongs to");
   const double low = options.real("base_shift", 0.5, between(-20, 20), "mu at base_tokens"),
                high = options.real("max_shift", 1.15, between(-20, 20), "mu at max_tokens");
+  const int given = (options.has("shift") ? 1 : 0) + (options.has("mu") ? 1 : 0) + (options.has("tokens") ? 1 : 0);
+  options.check(given <= 1, options.has("tokens") ? "tokens" : "mu", "give one of shift, mu and tokens");
   options.check(base != most, "max_tokens", "must be another number than base_tokens");
-  return base == most ? low : low + (high - low) * (tokens - base) / (most - base);
-}
-
-double read_shift(Options& options) {
-  options.check(!(options.has("shift") && (options.has("mu") || options.has("tokens"))), "shift",
-                "give one of shift, mu and tokens");
-  const auto mu = read_mu(options);
-  if (!mu) return options.real("shift", 1.0, above(0), "factor of t/(1 - t)");
-  const bool linear = options.choice("time_shift", "exponential", {"exponential", "linear"}, "shift = e^mu, or mu") == "linear";
-  options.check(!linear || *mu > 0, "mu", "must be above 0 with time_shift: linear, found {}", *mu);
-  return linear && *mu > 0 ? *mu : std::exp(*mu);
+  if (options.has("tokens") && base != most) mu = low + (high - low) * (tokens - base) / (most - base);
+  if (!options.has("mu") && !options.has("tokens")) {
+    options.check(!linear, "time_shift", "is about mu; give mu or tokens");
+    return shift;
+  }
+  options.check(!linear || mu > 0, "mu", "must be above 0 with time_shift: linear, found {}", mu);
+  return linear && mu > 0 ? mu : std::exp(mu);
 }
 
 }  // namespace
 
 std::vector<double> make_flow_shift(Options& options, const NoiseSchedule& schedule, Interval network_sigmas) {
-  const std::int64_t steps = options.integer("steps", 18, between(1, 1e6));
-  const double shift = read_shift(options), first = options.real("first", 1.0, between(1e-9, 1), "before the shift");
+  const std::int64_t steps = options.integer("steps", 18, between(1, 1e6), "number of times");
+  const double shift = read_factor(options), first = options.real("first", 1.0, between(1e-9, 1), "before the shift");
   const double last = options.real("last", 1 / static_cast<double>(steps), between(1e-9, 1), "before the shift");
   const double terminal = options.real("terminal", 0.0, {.low = 0, .high = 1, .open_high = true},
                                        "the last time, to which all are stretched; 0: they are not");
@@ -67,8 +65,8 @@ std::vector<double> make_flow_shift(Options& options, const NoiseSchedule& sched
   const Interval reach{flow_time(low / shift), flow_time(high / shift)};
   Interval ends{std::max(last, reach.low), std::min(first, reach.high)};
   if (steps > 1 && ends.low >= ends.high) {
-    options.check(!options.has("first") && !options.has("last"), "last", "no times from first = {} down to {} have σ in [{}, {}]",
-                  first, last, low, high);
+    options.check(!options.has("first") && !options.has("last"), "last",
+                  "no times from first = {} down to {} have σ in [{}, {}]", first, last, low, high);
     ends = reach;
   }
   std::vector<double> sigmas = evenly(steps, [=](double f) {
