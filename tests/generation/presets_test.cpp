@@ -84,7 +84,6 @@ void for_each_case(const std::string& prefix, const std::function<int(Golden&)>&
   if (all > 0) return;
   INFO(files << " files " << prefix << "* in " << golden_folder());
   CHECK(std::getenv("EDMUND_GOLDEN_DIR") != nullptr);
-  SKIP("no golden file has a case of the preset");
 }
 
 }  // namespace
