@@ -114,6 +114,7 @@ void check_mixture(Golden& golden) {
   const Tensor prior = Mixture::gaussian(0, high, x[0].numel()).log_density(exact.latent.cpu(), 0.0).to(x.device());
   golden.check_max("log_likelihood.exact_log_density_at_sigma_min",
                    exact.log_density - prior + mixture.log_density(exact.latent, high), 1e-8);
+  for (const auto& name : golden.unused()) golden.check(name + " is used", !name.starts_with("log_likelihood."));
 }
 
 }  // namespace
