@@ -28,7 +28,7 @@ Churned churned(const Churn& churn, const NoiseSchedule& schedule, Tensor x, dou
   const double gamma = inside ? std::min(churn.amount / static_cast<double>(N), std::numbers::sqrt2 - 1) : 0.0;
   const double t_hat = schedule.time(std::min(sigma + gamma * sigma, schedule.sigma(schedule.domain().high)));
   const double s_hat = schedule.scale(t_hat), sigma_hat = schedule.sigma(t_hat);
-  const double added = std::sqrt(std::max(sigma_hat * sigma_hat - sigma * sigma, 0.0));
+  const double added = std::sqrt(std::max((sigma_hat - sigma) * (sigma_hat + sigma), 0.0));
   const ops::Sum n = noise.draw(x);
   if (gamma == 0.0) return {std::move(x), t};
   return {s_hat / s * ops::Sum(x) + s_hat * added * churn.noise * n, t_hat};

@@ -42,7 +42,7 @@ Sampler dpm_solver(Options& options, bool plus, std::int64_t order, const Defaul
     if (step.order == 3) M += phi(2, g) * (d[1] + (m[0].at - m[1].at) / h * d[2]) + 2 * c * phi(3, g) * d[2];
     const ops::Sum n = eta > 0 ? S_noise * noise.draw(step.z) : ops::Sum();
     if (plus) return std::exp(g) * step.z - g * M + next * std::sqrt(-std::expm1(-2 * eta * h)) * n;
-    return step.z - (1 + eta) * next * g * M + std::sqrt(eta * (sigma * sigma - next * next)) * n;
+    return step.z - (1 + eta) * next * g * M + std::sqrt(eta * (sigma - next) * (sigma + next)) * n;
   };
   return multistep({.orders = orders, .value = value, .update = update});
 }

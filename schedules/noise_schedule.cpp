@@ -33,6 +33,10 @@ double NoiseSchedule::near_end(double t) const {
   return near;
 }
 
+std::string example_of(const ScheduleEntry& row) {
+  return row.example.empty() ? std::string(row.name) : format("{}, {}", row.name, row.example);
+}
+
 std::unique_ptr<NoiseSchedule> make_schedule(Options& options) {
   auto schedule =
       chosen(schedule_table(), options, "edm", "noise schedule: scale s(t) and noise level σ(t)").make(options);

@@ -190,7 +190,7 @@ TEST_CASE("bytes that are no UTF-8 become U+FFFD, all others stay", "[core]") {
 TEST_CASE("names that are no names of a folder are told apart", "[core]") {
   for (const std::string good : {"run", "a b", "..x", "σ", "x.png"}) CHECK(name_fault(good).empty());
   for (const std::string& bad : {std::string(), std::string("."), std::string(".."), std::string("a/b"),
-                                std::string("a\nb"), std::string(201, 'x'), std::string("caf\xe9")})
+                                 std::string("a\nb"), std::string(201, 'x'), std::string("caf\xe9")})
     CHECK(name_fault(bad).starts_with("expected a name"));
 }
 

@@ -93,7 +93,7 @@ TEST_CASE("samples of correlated Gaussian data have its mean and covariance with
   std::vector<std::int64_t> images(n);
   std::iota(images.begin(), images.end(), 0);
   for (const auto& entry : schedule_table()) {
-    const auto schedule = schedule_of("{type: " + std::string(entry.name) + "}");
+    const auto schedule = schedule_of("{type: " + example_of(entry) + "}");
     // As many steps as keep the error of the method below that of the estimate: fewer at order 2.
     for (const auto& [sampler, steps] :
          {std::pair{"{type: ddim, eta: 1}", 120}, std::pair{"{type: ancestral, variance: beta}", 120},

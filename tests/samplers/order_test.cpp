@@ -90,7 +90,7 @@ TEST_CASE("options that change the order of a sampler do so on every schedule", 
 
 TEST_CASE("samplers that choose their own steps end near the solution, on every schedule", "[samplers]") {
   for (const auto& entry : schedule_table()) {
-    const auto schedule = schedule_of("{type: " + std::string(entry.name) + "}");
+    const auto schedule = schedule_of("{type: " + example_of(entry) + "}");
     for (const auto& row : sampler_table()) {
       if (row.order != SamplerEntry::kTolerance) continue;
       INFO(row.name << " on " << entry.name);

@@ -64,14 +64,18 @@ Interval published_sigmas(std::string_view grid, double epsilon_s) {
 }
 
 std::vector<double> iddpm_levels(std::int64_t M, double C_1, double C_2) {
-  const auto alpha_bar = [=](std::int64_t j) {
-    const double s = std::sin(0.5 * std::numbers::pi * static_cast<double>(j) / (static_cast<double>(M) * (C_2 + 1)));
-    return s * s;
+  const double step = 0.5 * std::numbers::pi / (static_cast<double>(M) * (C_2 + 1));
+  // β_j = 1 - ᾱ_{j-1}/ᾱ_j, ᾱ_j = sin²(j·step): as a difference little of it would be left where M is
+  // large.
+  const auto beta = [=](std::int64_t j) {
+    const auto b = static_cast<double>(j);
+    return std::sin(step) * std::sin((2 * b - 1) * step) / std::pow(std::sin(b * step), 2);
   };
   std::vector<double> u(static_cast<std::size_t>(M));
   double next = 0.0;
   for (std::int64_t j = M; j > 0; --j) {
-    next = std::sqrt((next * next + 1) / std::max(alpha_bar(j - 1) / alpha_bar(j), C_1) - 1);
+    const double lost = std::min(beta(j), 1 - C_1);
+    next = std::sqrt((next * next + lost) / (1 - lost));
     u[static_cast<std::size_t>(j - 1)] = next;
   }
   return u;

@@ -33,7 +33,8 @@ std::vector<double> make_native(Options& options, const NoiseSchedule& schedule,
   const std::string spacing = options.choice("spacing", "leading", {"leading", "linspace", "trailing", "quadratic"},
                                              "how entries of the table are chosen");
   const auto N = std::max<std::int64_t>(std::ssize(levels), 1);
-  std::int64_t steps = grid_steps(options), offset = options.integer("offset", 0, at_least(0), "of `leading`, in entries");
+  std::int64_t steps = grid_steps(options),
+               offset = options.integer("offset", 0, at_least(0), "of `leading`, in entries");
   if (levels.empty()) {
     options.reject("type", "native chooses entries of a table; this schedule has none (ddpm has)");
     return {schedule.times().high};

@@ -39,8 +39,9 @@ Sampling configured(const MatrixCell& cell, const Preconditioning& preconditioni
       format("type: log_snr, steps: {}, sigma_min: {}, sigma_max: {}", steps + 1, sigmas.low, sigmas.high);
   const std::string sampler =
       format("type: {}, final: none{}{}", cell.sampler, cell.with.empty() ? "" : ", ", cell.with);
-  Options options = Options::read_text(
-      format("{schedule: {type: {}}, grid: {{}}, sampler: {{}}}", cell.schedule, grid, sampler), "sampling");
+  Options options = Options::read_text(format("{schedule: {type: {}}, grid: {{}}, sampler: {{}}}",
+                                              matrix::schedule_options(cell.schedule), grid, sampler),
+                                       "sampling");
   Sampling sampling = make_sampling(options, preconditioning);
   options.finish();
   return sampling;
