@@ -2,6 +2,7 @@
 
 #include "edmund/app/run.h"
 #include "edmund/core/files.h"
+#include "edmund/core/folder_lock.h"
 #include "edmund/core/log.h"
 #include "edmund/core/stop.h"
 #include "edmund/core/text.h"
@@ -192,6 +193,7 @@ ExitCode train_arms(const AblationPlan& plan, const fs::path& out, std::int64_t 
     require_same_training(experiment, run);
     const auto newest = newest_checkpoint(run.path);
     if (newest && read_header(*newest).images >= experiment.config.training.images) continue;
+    const FolderLock owner(run.path, "trained");
     log::info("arm {} of {}: {}", i + 1, plan.arms.size(), arm.name);
     apply_backend(experiment.config.backend);
     if (const ExitCode code = train_run(experiment, run); code != ExitCode::kDone) return code;
