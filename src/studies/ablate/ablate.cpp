@@ -192,7 +192,9 @@ ExitCode train_arms(const AblationPlan& plan, const fs::path& out, std::int64_t 
     Experiment experiment = constructed(plan, arm, Needs::kData);
     require_same_training(experiment, run);
     const auto newest = newest_checkpoint(run.path);
-    if (newest && read_header(*newest).images >= experiment.config.training.images) continue;
+    // The report comes last, after the pictures.
+    if (newest && read_header(*newest).images >= experiment.config.training.images && fs::exists(run.report()))
+      continue;
     const FolderLock owner(run.path, "trained");
     log::info("arm {} of {}: {}", i + 1, plan.arms.size(), arm.name);
     apply_backend(experiment.config.backend);
