@@ -87,6 +87,8 @@ StartingWeights read_init(Options& training) {
 EvaluationSettings read_evaluation(Options& evaluation) {
   EvaluationSettings out;
   out.images = evaluation.integer("images", 1000, between(2, 1e9), "images that are drawn and scored");
+  out.real = evaluation.integer("real", 10000, between(4, 1e7),
+                                "real images, chosen by seed, that metrics other than Fréchet distances compare with");
   out.seed = static_cast<std::uint64_t>(
       evaluation.integer("seed", 0, at_least(0), "of the noise of the images that are scored"));
   out.metrics = evaluation.texts("metrics", {"frechet", "kid"}, "scores, as edmund list metrics has them");

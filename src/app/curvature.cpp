@@ -124,7 +124,8 @@ void write_curvature(const RunFolder& run, const ImageGenerator& generator, std:
   const Interval sigmas{schedule.sigma(sampling.grid.t.back()), schedule.sigma(sampling.grid.t.front())};
   const auto numbers = consecutive(0, images);
   const auto evaluations = std::make_shared<std::int64_t>(0);
-  const Denoiser D = generator.denoiser(balanced_labels(generator.shape(), numbers), evaluations);
+  const Denoiser D =
+      generator.denoiser(class_labels(generator.shape(), generator.sampling().classes, numbers), evaluations);
   const auto errors =
       step_errors(D, generator.noise(numbers, seed),
                   solution_levels(sigmas, generator.model().preconditioning().levels), grids_of(sampling, sigmas));

@@ -1,6 +1,7 @@
 #include "edmund/app/evaluation.h"
 
 #include "edmund/core/error.h"
+#include "edmund/data/classes.h"
 #include "edmund/evaluation/feature_cache.h"
 
 #include <utility>
@@ -31,7 +32,13 @@ std::unique_ptr<Dataset> held_out_data(const Experiment& experiment) {
   Options options = experiment.config.options, evaluation = options.child("evaluation");
   if (!evaluation.has("held_out")) return nullptr;
   Options held_out = held_out_of(evaluation);
-  return make_dataset(held_out);
+  auto data = make_dataset(held_out);
+  const ModelShape& shape = experiment.shape;
+  if (shape.num_classes > 0 || experiment.data == nullptr)
+    return with_classes(std::move(data),
+                        {.count = shape.num_classes, .names = shape.class_names, .whose = "the model"});
+  const DatasetInfo info = experiment.data->info();  // what a classifier learns from
+  return with_classes(std::move(data), {.count = info.num_classes, .names = info.class_names, .whose = info.name});
 }
 
 std::unique_ptr<FeatureExtractor> evaluation_features(const Experiment& experiment,

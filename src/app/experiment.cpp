@@ -2,6 +2,7 @@
 #include "edmund/app/guide.h"
 #include "edmund/core/error.h"
 #include "edmund/core/log.h"
+#include "edmund/data/classes.h"
 #include "edmund/generation/guidance.h"
 #include "edmund/networks/network.h"
 
@@ -39,6 +40,10 @@ ModelShape read_shape(Options& root, const Dataset* data) {
   shape.num_classes = image.integer("classes", info.num_classes, between(0, 1 << 24),
                                     "that the network is told; 0: none; as the data have it");
   shape.class_names = image.texts("class_names", info.class_names, "names of the classes, as the data have them");
+  shape.class_counts = image.integers("class_counts", info.class_counts, at_least(0), "training images of each class");
+  if (shape.num_classes == 0) shape.class_counts.clear();
+  image.check(shape.class_counts.empty() || std::ssize(shape.class_counts) == shape.num_classes, "class_counts",
+              "{} counts of {} classes", shape.class_counts.size(), shape.num_classes);
   if (data) {
     const bool same =
         shape.image.channels == info.channels && shape.image.height == info.height && shape.image.width == info.width;
@@ -50,6 +55,10 @@ ModelShape read_shape(Options& root, const Dataset* data) {
     image.check(shape.num_classes == 0 || shape.num_classes == info.num_classes, "classes",
                 "the data {} has {} classes, found {} (0: unconditional)", info.name, info.num_classes,
                 shape.num_classes);
+    const bool named = !shape.class_names.empty() && !info.class_names.empty();
+    image.check(shape.num_classes == 0 || !named || shape.class_names == info.class_names, "class_names",
+                "the classes of the data {} are {}, those of the model {}", info.name, list_of(info.class_names),
+                list_of(shape.class_names));
   }
   return shape;
 }
@@ -93,6 +102,8 @@ Experiment construct(RunConfig config, Needs needs) {
   root.finish();
   if (draws)
     for (const auto& note : root.notes()) log::info("{}", note);
+  if (draws && shape.num_classes > 0 && shape.class_counts.empty())
+    log::info("how many images of each class were trained on is not known: classes are drawn evenly");
 
   if (network) network->to(config.backend.device);
   return {.config = std::move(config),

@@ -24,6 +24,33 @@ std::string rounded(double value) {
   return out.str();
 }
 
+std::string rounded(const json& score, const char* key) {
+  return score.contains(key) && score[key].is_number() ? rounded(score[key].get<double>()) : "–";
+}
+
+std::string percent(const json& score, const char* key) {
+  return score.contains(key) && score[key].is_number() ? rounded(100 * score[key].get<double>()) + " %" : "–";
+}
+
+// "12.3 [11.9, 12.7]".
+std::string interval_of(const json& score) {
+  const std::string value = rounded(score, "value");
+  if (score.contains("low") && score["low"].is_number())
+    return value + " [" + rounded(score, "low") + ", " + rounded(score, "high") + "]";
+  return value + (score.contains("low") ? " (error unknown)" : "");
+}
+
+// " (500 : 1000)".
+std::string sizes_of(const json& score, const std::string& of) {
+  const auto count = [&](const std::string& key) {
+    return score.contains(key) && score[key].is_number() ? score[key].get<std::int64_t>() : 0;
+  };
+  const std::int64_t images = count(of + "images"), real = count(of + "real");
+  if (images == 0) return "";
+  return real > 0 ? " (" + std::to_string(images) + " : " + std::to_string(real) + ")"
+                  : " (" + std::to_string(images) + ")";
+}
+
 std::vector<json> read_lines(const fs::path& file) {
   std::vector<json> out;
   if (!fs::exists(file)) return out;
@@ -46,25 +73,37 @@ void add_scores(Page& page, const RunFolder& run) {
   if (!fs::exists(run.scores())) return;
   const json all = json::parse(read_file(run.scores()), nullptr, false);
   if (!all.is_array() || all.empty()) return;
-  page.section("Scores",
-               "Each distance stands beside its floor, what one half of the real images scores against the other, and "
-               "its ceiling, what noise images score. "
-               "“Closed” is the share of the way from the ceiling to the floor. All samplers ran on the same weights.");
+  page.section(
+      "Scores",
+      "Each number with its 95 % interval from the choice of the drawn images, and what it must be read against: "
+      "the floor, what real images score that are none of those compared with, and the ceiling, what noise images "
+      "score; in parentheses how many images are compared with how many. “Bias” is what the finite number of "
+      "drawn images adds to a distance. “Closed” is the share of the way from the ceiling to the floor.");
   std::vector<std::vector<std::string>> rows;
   for (const auto& result : all)
-    for (const auto& score : result["scores"])
-      rows.push_back(
-          {result.value("name", ""), score.value("name", ""), rounded(score["value"]), rounded(score["floor"]),
-           rounded(score["ceiling"]),
-           score["closed"].is_number() ? rounded(100 * score["closed"].get<double>()) + " %" : "–",
-           result.contains("class_agreement") ? rounded(100 * result["class_agreement"].get<double>()) + " ± " +
-                                                    rounded(100 * result["class_agreement_error"].get<double>()) + " %"
-                                              : "–",
-           std::to_string(result.value("evaluations_per_image", 0)), std::to_string(result.value("images", 0)),
-           std::to_string(result.value("trained_images", 0)), result.value("weights", "")});
-  page.table({"sampling", "metric", "value", "floor", "ceiling", "closed", "class agreement", "evaluations", "images",
-              "trained on", "weights"},
+    for (const auto& score : result["scores"]) {
+      const bool agrees = result.contains("class_agreement");
+      rows.push_back({result.value("name", ""), score.value("name", ""), interval_of(score), rounded(score, "bias"),
+                      rounded(score, "floor") + sizes_of(score, "floor_"),
+                      rounded(score, "ceiling") + sizes_of(score, "ceiling_"), percent(score, "closed"),
+                      agrees ? rounded(100 * result["class_agreement"].get<double>()) + " ± " +
+                                   rounded(100 * result.value("class_agreement_error", 0.0)) + " %"
+                             : "–",
+                      std::to_string(result.value("evaluations_per_image", 0)),
+                      std::to_string(result.value("images", 0)), std::to_string(result.value("trained_images", 0)),
+                      result.value("weights", ""), std::to_string(result.value("seed", 0))});
+    }
+  page.table({"sampling", "metric", "value", "bias", "floor", "ceiling", "closed", "class agreement", "evaluations",
+              "images", "trained on", "weights", "seed"},
              rows);
+  std::map<std::string, bool> told;
+  for (const auto& result : all)
+    for (const auto& score : result["scores"])
+      if (const std::string text = score.value("estimator", "");
+          !text.empty() && !told[text + score.value("name", "")]) {
+        page.paragraph(score.value("name", "") + ": " + text + ".");
+        told[text + score.value("name", "")] = true;
+      }
   std::map<std::string, bool> said;
   for (const auto& result : all)
     if (const std::string from = result.value("features_from", ""); !from.empty() && !said[from]) {

@@ -124,6 +124,7 @@ void require_same_training(const Experiment& experiment, const RunFolder& run) {
                                                "data.root",
                                                "data.file",
                                                "data.damaged",  // what it changes, the fingerprint tells
+                                               "image.class_counts",
                                                "training.check",
                                                "training.data_changed",
                                                "training.images",

@@ -66,11 +66,15 @@ class Recorder {
   }
 
   void samples() {
-    const std::int64_t columns =
-        experiment_.shape.num_classes > 0 ? std::min<std::int64_t>(experiment_.shape.num_classes, 20) : 8;
+    // one column a class, of those that have images; the first rounds of an even draw
+    const auto& counts = experiment_.shape.class_counts;
+    const std::int64_t classes = counts.empty()
+                                     ? experiment_.shape.num_classes
+                                     : std::ranges::count_if(counts, [](std::int64_t count) { return count > 0; });
+    const std::int64_t columns = experiment_.shape.num_classes > 0 ? std::clamp<std::int64_t>(classes, 1, 20) : 8;
     const auto images = consecutive(0, columns * experiment_.config.intervals.sample_rows);
-    Tensor labels = balanced_labels(experiment_.shape, images);
-    if (labels.defined()) labels.remainder_(columns);
+    Tensor labels = class_labels(experiment_.shape, ClassRule::kEven, consecutive(0, columns));
+    if (labels.defined()) labels = labels.repeat({experiment_.config.intervals.sample_rows});
     // Whole, if the process is asked to stop: what comes after this position goes on without it.
     const Generated drawn = generator().draw(images, labels, experiment_.config.seed, {.whole = true});
     const Tensor grid = image_grid(drawn.images, columns, zoom(), 2);

@@ -1,5 +1,7 @@
 // evaluate: draws images and scores them against real ones, each number beside its floor and its
-// ceiling; keeps the scores in RUN/scores.json under a name, and updates RUN/report.html.
+// ceiling; keeps the scores in RUN/scores.json, a row for each different evaluation, and updates
+// RUN/report.html. Stops on a signal and goes on from there: images are kept until they are scored,
+// features for good.
 //
 //   edmund evaluate RUN|CHECKPOINT [sampling.sampler.type=ddim …] [--name NAME] [--folder IMAGES]
 //       [--raw] [--json]
@@ -7,22 +9,24 @@
 #include "edmund/app/curvature.h"
 #include "edmund/app/evaluation.h"
 #include "edmund/app/run.h"
+#include "edmund/app/score_rows.h"
 #include "edmund/commands/command.h"
-#include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
 #include "edmund/core/json_text.h"
 #include "edmund/core/log.h"
-#include "edmund/core/progress.h"
+#include "edmund/core/stop.h"
 #include "edmund/core/text.h"
+#include "edmund/data/image_source.h"
 #include "edmund/evaluation/classifier.h"
-#include "edmund/evaluation/features.h"
+#include "edmund/evaluation/real_features.h"
 #include "edmund/evaluation/scores.h"
-#include "edmund/evaluation/statistics_file.h"
 #include "edmund/generation/image_generator.h"
-#include "edmund/io/image_io.h"
+#include "edmund/io/tensor_file.h"
 #include "edmund/networks/state_dict.h"
+#include "edmund/training/checkpoint.h"
+#include "kept_images.h"
 
-#include <cmath>
+#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -30,26 +34,23 @@
 namespace edmund {
 namespace {
 
+namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
 struct EvaluateFlags {
   Target target;
   std::string name, folder;
   bool raw = false, json = false;
+  Weights weights() const { return raw ? Weights::kRaw : Weights::kEma; }
 };
 
-Generated images_in(const std::filesystem::path& folder, const ModelShape& shape) {
+std::unique_ptr<Dataset> images_in(const std::string& folder, const ModelShape& shape) {
   Options options;
   options.set("type", "folder", "--folder");
-  options.set("root", folder.string(), "--folder");
-  const auto data = make_dataset(options);
-  require_model_size(data->info(), shape, folder.string());
-  return {.images = read_all(*data).images};
-}
-
-ordered_json as_json(const Score& score) {
-  return {{"name", score.name},   {"value", score.value},     {"error", score.error},
-          {"floor", score.floor}, {"ceiling", score.ceiling}, {"closed", score.closed()}};
+  options.set("root", folder, "--folder");
+  auto data = make_dataset(options);
+  require_model_size(data->info(), shape, folder);
+  return data;
 }
 
 ordered_json as_json(const ReferenceStatistics& statistics) {
@@ -59,100 +60,139 @@ ordered_json as_json(const ReferenceStatistics& statistics) {
   return out;
 }
 
+std::string shown(const ordered_json& number) {
+  return number.is_number() ? short_number(number.get<double>()) : "unknown";
+}
+
 void print(const ordered_json& result) {
   std::cout << result["name"].get<std::string>() << ": " << result["images"] << " images, "
             << result["evaluations_per_image"] << " evaluations each\n";
-  for (const auto& score : result["scores"])
-    std::cout << format("  {} = {} (real images {}, noise {})\n", score["name"].get<std::string>(),
-                        number_text(std::round(score["value"].get<double>() * 1e4) / 1e4),
-                        number_text(std::round(score["floor"].get<double>() * 1e4) / 1e4),
-                        number_text(std::round(score["ceiling"].get<double>() * 1e2) / 1e2));
+  for (const auto& score : result["scores"]) {
+    std::cout << format("  {} = {}", score["name"].get<std::string>(), shown(score["value"]));
+    std::cout << (score["error"].is_null() ? " (error unknown; " : format(" ± {} (", shown(score["error"])));
+    if (score["bias"].is_number() && score["bias"] != 0.0) std::cout << format("bias {}; ", shown(score["bias"]));
+    std::cout << format("real images {}, noise {})\n", shown(score["floor"]), shown(score["ceiling"]));
+  }
+  if (result.contains("class_agreement"))
+    std::cout << format("  the classifier names the class that was asked for: {} %\n",
+                        short_number(100 * result["class_agreement"].get<double>()));
 }
 
-// Those of a folder, or drawn.
-Generated images_to_score(const EvaluateFlags& flags, const Experiment& experiment, ImageGenerator& generator) {
-  if (!flags.folder.empty()) return images_in(flags.folder, experiment.shape);
-  const EvaluationSettings& settings = experiment.config.evaluation;
-  const auto numbers = consecutive(0, settings.images);
-  Progress progress("sampling", "images", settings.images);
-  Generated drawn = generator.draw(numbers, balanced_labels(experiment.shape, numbers), settings.seed,
-                                   {.progress = [&](std::int64_t done) { progress.update(done); }});
-  progress.finish();
-  return drawn;
+/// Features of the real images; for a reference file and distances alone, of no more of them than
+/// the floor takes.
+RealFeatures real_side(const Experiment& experiment, const FeatureExtractor& features, std::int64_t images) {
+  const EvaluationSettings& evaluation = experiment.config.evaluation;
+  const Dataset& data = *experiment.data;
+  const bool alone = !evaluation.reference.empty() && std::ranges::all_of(evaluation.metrics, [](const auto& metric) {
+    return metric == "frechet" || metric == "frechet_infinity";
+  });
+  if (!alone) return real_features(features, data, {.kept = evaluation.real, .seed = evaluation.seed});
+  const std::int64_t some = std::min(evaluation.real, std::max<std::int64_t>(images, 4));
+  const auto part = subset(data, chosen_indices(data.info().size, some, evaluation.seed), data.info().name);
+  return real_features(features, *part, {.kept = some, .seed = evaluation.seed});
 }
 
-ordered_json facts_of(const EvaluateFlags& flags, const TrainedModel& trained, const Generated& drawn,
-                      const FeatureExtractor& features) {
+/// What the numbers hang on.
+EvaluationFacts facts_of(const EvaluateFlags& flags, const TrainedModel& trained, const FeatureExtractor& features,
+                         const ScoreSettings& settings, const std::string& images) {
   const Experiment& experiment = trained.experiment;
-  const std::string& sampling = experiment.sampling.name;
-  const bool own = flags.folder.empty();
-  return {{"name", !flags.name.empty() ? flags.name
-                   : own               ? sampling
-                                       : as_utf8(flags.folder)},
-          {"sampling", own ? sampling : "images in " + as_utf8(flags.folder)},
-          {"weights", flags.raw ? "raw" : "ema"},
-          {"trained_images", trained.images},
-          {"images", drawn.images.size(0)},
-          {"seed", experiment.config.evaluation.seed},
-          {"evaluations_per_image", drawn.evaluations},
-          {"seconds", drawn.seconds},
-          {"data", experiment.data->info().name},
-          {"features", features.name()},
-          {"features_from", features.provenance()}};
+  const EvaluationSettings& evaluation = experiment.config.evaluation;
+  const DatasetInfo data = experiment.data->info();
+  EvaluationFacts out{
+      .weights = checksum(tensor_bytes(state_dict(experiment.model.network()))),
+      .images = images,
+      .sampling = flags.folder.empty() ? sampling_facts(experiment) : "",
+      .scoring = format("{} {} {} {}, {} of {} images of {}", features.name(), features.provenance(),
+                        features.fingerprint(), evaluation.seed, evaluation.real, data.size, data.name)};
+  for (const auto& metric : evaluation.metrics) out.scoring += " " + metric;
+  if (settings.statistics) out.scoring += " to " + checksum(statistics_bytes(*settings.statistics));
+  return out;
 }
 
-void add_agreement(ordered_json& result, const Generated& drawn, const FeatureExtractor& features) {
+std::string default_name(const EvaluateFlags& flags, const TrainedModel& trained) {
+  if (!flags.folder.empty()) return as_utf8(flags.folder);
+  const std::string file = (trained.checkpoint / "state.json").string() + " (config)";
+  const Checkpoint header = read_header(trained.checkpoint);
+  Options options = Options::read_text(header.config, file);
+  take_image(options, header.resolved, file);
+  const Experiment own = construct(parse(options), Needs::kSettings);
+  std::string out = trained.experiment.sampling.name;
+  for (const auto& difference : differences(trained, flags.weights(), own)) out += ", " + difference;
+  return out;
+}
+
+ordered_json row_of(const EvaluateFlags& flags, const TrainedModel& trained, const KeptImages& drawn,
+                    const FeatureExtractor& features) {
+  const Experiment& experiment = trained.experiment;
+  const bool own = flags.folder.empty();
+  const bool even = experiment.sampling.classes == ClassRule::kEven || experiment.shape.class_counts.empty();
+  ordered_json out = {{"name", flags.name.empty() ? default_name(flags, trained) : flags.name},
+                      {"sampling", own ? experiment.sampling.name : "images in " + as_utf8(flags.folder)},
+                      {"weights", flags.raw ? "raw" : "ema"},
+                      {"trained_images", trained.images},
+                      {"images", drawn.images.size(0)},
+                      {"seed", experiment.config.evaluation.seed},
+                      {"evaluations_per_image", drawn.evaluations},
+                      {"seconds", drawn.seconds},
+                      {"data", experiment.data->info().name},
+                      {"features", features.name()},
+                      {"features_from", features.provenance()}};
+  if (own && drawn.labels.defined()) out["classes"] = even ? "drawn evenly" : "drawn as often as in the training data";
+  return out;
+}
+
+void add_agreement(ordered_json& row, const KeptImages& drawn, const FeatureExtractor& features) {
   const Classifier* classifier = features.classifier();
   if (!drawn.labels.defined() || !classifier) return;
   const Estimate agreement = classifier->accuracy(drawn.images, drawn.labels);
-  result["class_agreement"] = agreement.value;
-  result["class_agreement_error"] = agreement.error;
-}
-
-// Beside the run's other scores, in place of one of the same name.
-void keep(const ordered_json& result, const std::filesystem::path& file) {
-  ordered_json all =
-      std::filesystem::exists(file) ? ordered_json::parse(read_file(file), nullptr, false) : ordered_json::array();
-  require(all.is_array(), "{}: damaged; delete it to start anew", file.string());
-  std::erase_if(all.get_ref<ordered_json::array_t&>(),
-                [&](const ordered_json& old) { return old.value("name", "") == result["name"]; });
-  all.push_back(result);
-  write_file(file, json_text(all, 2) + "\n");
+  row["class_agreement"] = agreement.value;
+  row["class_agreement_error"] = agreement.error;
 }
 
 ExitCode evaluate(const EvaluateFlags& flags) {
-  TrainedModel trained =
-      load_model(flags.target.path, flags.target.overrides, Needs::kData, flags.raw ? Weights::kRaw : Weights::kEma);
+  const StopRequest stop;
+  TrainedModel trained = load_model(flags.target.path, flags.target.overrides, Needs::kData, flags.weights());
   const Experiment& experiment = trained.experiment;
   const EvaluationSettings& evaluation = experiment.config.evaluation;
-  const auto features = evaluation_features(experiment, trained.run.path / "cache");
+  const fs::path cache = trained.run.path / "cache";
+  const auto features = evaluation_features(experiment, cache);
   ScoreSettings settings{.metrics = evaluation.metrics};
   if (!evaluation.reference.empty()) settings.statistics = read_statistics(evaluation.reference);
   log::info("features: {} {}", features->name(), features->provenance());
 
   // Before anything is drawn: statistics of other features are refused at once.
-  const Reference reference(*features, read_all(*experiment.data).images, evaluation.seed, settings);
+  const auto folder = flags.folder.empty() ? nullptr : images_in(flags.folder, experiment.shape);
+  const std::int64_t count = folder ? folder->info().size : evaluation.images;
+  const Reference reference(*features, real_side(experiment, *features, count), evaluation.seed, settings);
 
   ImageGenerator generator(experiment.model, experiment.sampling, experiment.shape);
-  const Generated drawn = images_to_score(flags, experiment, generator);
-  ordered_json result = facts_of(flags, trained, drawn, *features);
-  if (settings.statistics) result["reference"] = as_json(*settings.statistics);
-  for (const Score& score : reference.scores(drawn.images)) result["scores"].push_back(as_json(score));
-  add_agreement(result, drawn, *features);
+  const std::string weights = checksum(tensor_bytes(state_dict(experiment.model.network())));
+  const fs::path place =
+      cache / ("drawn-" + checksum(format("{} {} {} {}", weights, sampling_facts(experiment), evaluation.seed, count)));
+  const KeptImages drawn =
+      folder ? KeptImages{.images = read_all(*folder).images} : draw_kept(generator, count, evaluation.seed, place);
+  const std::vector<Score> scores =
+      reference.scores_of(features_in_blocks(*features, drawn.images, "features of images"));
 
-  keep(result, trained.run.scores());
+  ordered_json row = row_of(flags, trained, drawn, *features);
+  const std::string images =
+      folder ? format("{} {}", count, checksum_of(drawn.images)) : format("{} seed {}", count, evaluation.seed);
+  row["evaluation"] = facts_of(flags, trained, *features, settings, images).fingerprint();
+  row["real"] = reference.count();
+  if (settings.statistics) row["reference"] = as_json(*settings.statistics);
+  for (const Score& score : scores) row["scores"].push_back(json_of(score));
+  add_agreement(row, drawn, *features);
+
+  keep_row(row, trained.run.scores());
+  fs::remove_all(place);
   // runs that an older version trained have none
-  if (!std::filesystem::exists(curvature_file(trained.run)))
-    write_curvature(trained.run, generator, 4, experiment.config.seed);
+  if (!fs::exists(curvature_file(trained.run))) write_curvature(trained.run, generator, 4, experiment.config.seed);
   write_report(trained.run, parameter_count(experiment.model.network()));
   if (flags.json)
-    std::cout << json_text(result, 2) << '\n';
+    std::cout << json_text(row, 2) << '\n';
   else
-    print(result);
-  if (!flags.json && result.contains("class_agreement"))
-    std::cout << format("  the classifier names the class that was asked for: {} %\n",
-                        std::round(result["class_agreement"].get<double>() * 1e4) / 1e2);
-  log::info("report: {}", std::filesystem::absolute(trained.run.report()).string());
+    print(row);
+  log::info("report: {}", fs::absolute(trained.run.report()).string());
   return ExitCode::kDone;
 }
 

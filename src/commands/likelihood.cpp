@@ -70,8 +70,9 @@ Images read_images(Experiment& experiment, const LikelihoodFlags& flags, std::ui
   const DatasetInfo info = data->info();
   const ModelShape& shape = experiment.shape;
   require_model_size(info, shape, info.name);
-  require(shape.num_classes == 0 || info.num_classes == shape.num_classes, "{}: {} classes, the model has {}",
-          info.name, info.num_classes, shape.num_classes);
+  require(shape.num_classes == 0 || info.num_classes > 0,
+          "{}: its images have no classes, and the model is of p(image | class), {} of them", info.name,
+          shape.num_classes);
   return {.batch = read_all(*data, flags.images, seed), .from = info.name};
 }
 

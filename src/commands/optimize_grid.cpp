@@ -49,7 +49,7 @@ std::vector<GridImages> drawn(const Experiment& experiment, std::int64_t count, 
   std::vector<GridImages> out;
   for (std::int64_t first = 0; first < count; first += experiment.sampling.batch_size) {
     const auto numbers = consecutive(first, std::min(experiment.sampling.batch_size, count - first));
-    const Tensor labels = balanced_labels(experiment.shape, numbers);
+    const Tensor labels = class_labels(experiment.shape, experiment.sampling.classes, numbers);
     out.push_back({generator.denoiser(labels, std::make_shared<std::int64_t>(0)), generator.noise(numbers, seed)});
   }
   return out;

@@ -61,7 +61,8 @@ Plan plan_of(const Flags& flags, const Task& task) {
   require(!out.given.defined() || last < out.given.size(0), "--noise: {} holds {} rows, none for image number {}",
           flags.noise, out.given.defined() ? out.given.size(0) : 0, last);
   out.labels =
-      labels_of(flags, experiment.shape, balanced_labels(experiment.shape, out.numbers), std::ssize(out.numbers));
+      labels_of(flags, experiment.shape, class_labels(experiment.shape, experiment.sampling.classes, out.numbers),
+                std::ssize(out.numbers));
   const at::Device device = device_of(experiment.model.network());
   out.noise = [numbers = out.numbers, given = out.given, seed = task.seed, device](
                   std::int64_t first, std::int64_t count) -> std::unique_ptr<NoiseSource> {

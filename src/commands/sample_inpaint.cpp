@@ -39,7 +39,8 @@ ExitCode inpaint(const Flags& flags) {
   const Tensor image = image_like(flags.inpaint, experiment.shape), mask = read_mask(flags.mask, experiment.shape);
   const std::vector<std::int64_t> numbers = numbers_of(flags, 8);
   const auto count = static_cast<std::int64_t>(numbers.size());
-  const Tensor labels = labels_of(flags, experiment.shape, balanced_labels(experiment.shape, numbers), count);
+  const Tensor labels =
+      labels_of(flags, experiment.shape, class_labels(experiment.shape, experiment.sampling.classes, numbers), count);
 
   Sampling sampling = experiment.sampling;
   sampling.recordable = false;  // RePaint copies the image to where the state is

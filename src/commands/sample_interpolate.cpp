@@ -22,9 +22,10 @@ ExitCode interpolate(const Flags& flags) {
   const ModelShape& shape = experiment.shape;
   // A class cannot be half of another, so that all images have the first one's.
   const std::vector<std::int64_t> first(static_cast<std::size_t>(count), from);
-  const Tensor labels = labels_of(flags, shape, balanced_labels(shape, first), count);
+  const Tensor labels = labels_of(flags, shape, class_labels(shape, experiment.sampling.classes, first), count);
   if (flags.label.empty() && shape.num_classes > 0)
-    log::info("all images are of class {}, that of number {}; --class chooses another", from % shape.num_classes, from);
+    log::info("all images are of class {}, that of number {}; --class chooses another", labels[0].item<std::int64_t>(),
+              from);
 
   const auto fraction = [count](std::int64_t i) { return static_cast<double>(i) / static_cast<double>(count - 1); };
   const NoiseOf noise = [&](std::int64_t start, std::int64_t size) {

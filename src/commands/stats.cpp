@@ -3,28 +3,28 @@
 // records images, split, resizing and extractor, and is read by NVlabs/edm too.
 //
 //   edmund stats CONFIG|RUN --out FILE.npz [data.split=test …]
+//
+// Stops on a signal; the same command goes on with the features that are kept (in RUN/cache, or in
+// FILE.npz.parts until the file is written).
 
 #include "edmund/commands/command.h"
-#include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
-#include "edmund/core/progress.h"
+#include "edmund/core/stop.h"
+#include "edmund/evaluation/feature_cache.h"
 #include "edmund/evaluation/features.h"
-#include "edmund/evaluation/frechet.h"
+#include "edmund/evaluation/real_features.h"
 #include "edmund/evaluation/statistics_file.h"
 
-#include <algorithm>
-#include <c10/core/InferenceMode.h>
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <utility>
 
 namespace edmund {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::int64_t kBlock = 256;  // images that are decoded at once
 
 struct StatsFlags {
   Target target;
@@ -41,21 +41,8 @@ Options read_config(const Target& target) {
   return root;
 }
 
-Moments moments_of(const Dataset& data, const FeatureExtractor& features) {
-  const c10::InferenceMode inference;
-  const std::int64_t size = data.info().size;
-  Moments moments;
-  Progress progress("features", "images", size);
-  for (std::int64_t begin = 0; begin < size; begin += kBlock) {
-    const auto rows = consecutive(begin, std::min(kBlock, size - begin));
-    moments.add(features.extract(data.read(rows).images));
-    progress.update(begin + static_cast<std::int64_t>(rows.size()));
-  }
-  progress.finish();
-  return moments;
-}
-
 ExitCode stats(const StatsFlags& flags) {
+  const StopRequest stop;
   require(fs::path(flags.out).extension() == ".npz", "--out {}: expected a file that ends with .npz", flags.out);
   require_file_like("--out", flags.out);
   Options root = read_config(flags.target);
@@ -63,11 +50,14 @@ ExitCode stats(const StatsFlags& flags) {
   const auto data = make_dataset(data_options);
   const auto seed = static_cast<std::uint64_t>(evaluation.integer("seed", 0, at_least(0)));
   Options feature_options = evaluation.child("features");
-  const auto features = make_features(feature_options, {.labeled = *data, .seed = seed});
+  const bool of_run = fs::is_directory(flags.target.path);
+  const fs::path cache = of_run ? fs::path(flags.target.path) / "cache" : fs::path(flags.out + ".parts");
+  auto made = make_features(feature_options, {.labeled = *data, .seed = seed, .cache = cache});
   root.finish();
+  const auto features = cached_features(std::move(made), cache);
   log::info("features: {} {}", features->name(), features->provenance());
 
-  const Moments moments = moments_of(*data, *features);
+  const Moments moments = feature_moments(*features, *data);
   const DatasetInfo info = data->info();
   auto read = Options::read_text(root.resolved(), "config").flattened();  // defaults included
   const auto said = [&](const std::string& key) { return read.contains(key) ? read[key] : std::string("none"); };
@@ -81,10 +71,11 @@ ExitCode stats(const StatsFlags& flags) {
                         info.width, info.height, info.channels)},
       {"edmund", EDMUND_VERSION}};
   const std::int64_t dims = statistics.mean.size(0);
-  if (moments.count() <= dims)
-    log::warn("{} images for {} features: the covariance is singular, and distances to it mean little", moments.count(),
-              dims);
+  if (moments.count() < enough_images(dims))
+    log::warn("{} images are few for {} features: at least {} are usual, and {} for a covariance of full rank",
+              moments.count(), dims, enough_images(dims), dims + 1);
   write_file(flags.out, statistics_bytes(statistics));
+  if (!of_run) fs::remove_all(cache);
   std::cout << format("{}: {} images of {}, {} features ({})\n", flags.out, moments.count(), info.name, dims,
                       features->name());
   return ExitCode::kDone;

@@ -47,7 +47,11 @@ void check_channels(const ImageSource& source, const ImageHeader& shape, const A
 class Adapted final : public Dataset {
  public:
   Adapted(ImageSource source, const ImageHeader& shape, std::string method)
-      : source_(std::move(source)), shape_(shape), method_(std::move(method)) {}
+      : source_(std::move(source)), shape_(shape), method_(std::move(method)) {
+    if (source_.labels.empty()) return;
+    class_counts_.resize(static_cast<std::size_t>(source_.num_classes));
+    for (const auto label : source_.labels) ++class_counts_.at(static_cast<std::size_t>(label));
+  }
 
   DatasetInfo info() const override {
     return {.name = source_.name,
@@ -56,7 +60,8 @@ class Adapted final : public Dataset {
             .height = shape_.height,
             .width = shape_.width,
             .num_classes = source_.num_classes,
-            .class_names = source_.class_names};
+            .class_names = source_.class_names,
+            .class_counts = class_counts_};
   }
 
   DataFingerprint fingerprint() const override { return edmund::fingerprint(source_); }
@@ -95,6 +100,7 @@ class Adapted final : public Dataset {
   ImageSource source_;
   ImageHeader shape_;
   std::string method_;
+  std::vector<std::int64_t> class_counts_;
 };
 
 }  // namespace

@@ -21,6 +21,7 @@ class Subset final : public Dataset {
       TORCH_CHECK(i >= 0 && i < info_.size, "subset: index ", i, " of ", info_.size, " images");
     info_.name = std::move(name);
     info_.size = static_cast<std::int64_t>(indices_.size());
+    info_.class_counts.clear();
   }
 
   DatasetInfo info() const override { return info_; }

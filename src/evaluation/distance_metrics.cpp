@@ -1,7 +1,6 @@
 // frechet, frechet_infinity, kid: distances between distributions of features.
 
 #include "edmund/core/format.h"
-#include "edmund/core/log.h"
 #include "edmund/evaluation/frechet.h"
 #include "edmund/evaluation/kernel_distance.h"
 #include "edmund/evaluation/metrics.h"
@@ -13,97 +12,115 @@
 namespace edmund {
 namespace {
 
-constexpr std::int64_t kKernelLimit =
-    // images beyond which the kernel distance takes subsets: 100 of 1,000 (Bińkowski et al. 2018)
-    5000;
+/// Choices of real images that a floor is averaged over; one where the eigenvalues take seconds.
+std::uint64_t choices(std::int64_t dims) { return dims <= 256 ? 4 : 1; }
 
-/// Halvings of the real images that are averaged; one where the eigenvalues take seconds.
-std::int64_t halvings(std::int64_t dims) { return dims <= 256 ? 4 : 1; }
+/// What a Fréchet distance is taken to.
+struct RealSide {
+  Tensor mean, covariance;
+  std::int64_t count = 0;  // 0: the file does not say
+};
 
-Moments moments(const Tensor& features) {
-  Moments out;
-  out.add(features);
-  return out;
+Moments moments_of_real(const MetricInput& input) {
+  return input.moments != nullptr ? *input.moments : Moments(input.real);
 }
 
-Tensor first_rows(const Tensor& x, std::int64_t count) { return x.narrow(0, 0, std::min(count, x.size(0))); }
-
-double distance_to(const ReferenceStatistics& statistics, const Tensor& features) {
-  const Moments own = moments(features);
-  return frechet_distance(own.mean(), own.covariance(), statistics.mean, statistics.covariance);
+RealSide real_side(const MetricInput& input) {
+  if (const auto* given = input.statistics) return {given->mean, given->covariance, given->count.value_or(0)};
+  const Moments real = moments_of_real(input);
+  return {real.mean(), real.covariance(), real.count()};
 }
 
-Estimate kernel_estimate(const Tensor& a, const Tensor& b, std::uint64_t seed) {
-  const bool large = std::max(a.size(0), b.size(0)) > kKernelLimit;
-  return large ? kernel_distance(a, b, 100, 1000, seed) : kernel_distance(a, b);
+double distance(const Moments& images, const RealSide& real) {
+  return frechet_distance(images.mean(), images.covariance(), real.mean, real.covariance);
+}
+
+/// Images that a floor takes from the real ones.
+std::int64_t floor_images(const MetricInput& input) {
+  const std::int64_t count = std::min(input.generated.size(0), input.real.size(0));
+  return input.statistics != nullptr ? count : std::min(count, moments_of_real(input).count() / 2);
+}
+
+void add_frechet_floor(Score& score, const MetricInput& input, const RealSide& real) {
+  const std::int64_t count = floor_images(input);
+  const std::uint64_t draws = choices(input.real.size(1));
+  for (std::uint64_t draw = 0; draw < draws; ++draw) {
+    const Moments chosen(parted(input, count, draw).first);
+    const double found = input.statistics != nullptr ? distance(chosen, real)
+                                                     : frechet_distance(chosen, moments_of_real(input).without(chosen));
+    score.floor += found / static_cast<double>(draws);
+  }
+  score.floor_of = {count, input.statistics != nullptr ? real.count : real.count - count};
+}
+
+/// What to think of a distance of so few images; "" where there are enough.
+std::string caution_of_few(const std::string& name, std::int64_t images, const RealSide& real) {
+  const std::int64_t dims = real.mean.size(0), enough = enough_images(dims);
+  if (images >= enough && (real.count == 0 || real.count >= enough)) return "";
+  return format(
+      "{}: {} images against {} real ones are few for {} features; below {}, five a feature, what finite sets add is a "
+      "large part of the number{}",
+      name, images, real.count > 0 ? format("{}", real.count) : "an unknown number of", dims, enough,
+      images <= dims ? ", and with no more images than features neither that nor the error can be told" : "");
 }
 
 }  // namespace
 
 std::vector<Score> frechet_scores(const MetricInput& input) {
-  if (input.features.literature_names() && input.generated.size(0) <= input.real.size(1))
-    log::warn("{} of {} images means little: more than its {} features are needed, {} are usual",
-              metric_names(input.features, input.real.size(1)).frechet, input.generated.size(0), input.real.size(1),
-              50000);
-  const std::string name = metric_names(input.features, input.real.size(1)).frechet;
-  if (input.statistics != nullptr) {
-    const auto& [mean, covariance] = std::tie(input.statistics->mean, input.statistics->covariance);
-    const Estimate estimate = frechet_estimate(input.generated, mean, covariance);
-    const std::int64_t count = input.generated.size(0);
-    return {{.name = name,
-             .value = estimate.value,
-             .error = estimate.error,
-             .floor = distance_to(*input.statistics, first_rows(input.real, count)),
-             .ceiling = distance_to(*input.statistics, first_rows(input.noise, count))}};
-  }
-  Score score{.name = name};
-  const auto rounds = static_cast<std::uint64_t>(halvings(input.real.size(1)));
-  for (std::uint64_t draw = 0; draw < 2 * rounds; ++draw) {
-    const EqualSets sets = equal_sets(input, draw);
-    const Moments real = moments(sets.real);
-    const double share = 1.0 / static_cast<double>(2 * rounds);
-    score.value += share * frechet_distance(moments(sets.generated), real);
-    score.ceiling += share * frechet_distance(moments(sets.noise), real);
-    if (draw % 2 == 0) score.floor += 2 * share * frechet_distance(real, moments(sets.held_out));
-    // Literature's numbers are of all images against a reference; this one is read beside its own
-    // floor only.
-    if (draw == 0 && input.features.literature_names())
-      score.name += format(" of {} against {} images", sets.generated.size(0), sets.real.size(0));
-  }
-  score.error = frechet_estimate(input.generated, input.real).error;
+  const RealSide real = real_side(input);
+  const DrawnDistance found = frechet_to(input.generated, real.mean, real.covariance);
+  const std::int64_t count = input.generated.size(0), dims = input.real.size(1);
+  Score score{.name = metric_names(input.features, dims).frechet,
+              .estimator = "plug-in: mean and covariance of all drawn images against those of all real ones",
+              .of = {count, real.count},
+              .value = found.value,
+              .error = found.error(),
+              .bias = found.bias,
+              .ceiling = distance(Moments(input.noise), real),
+              .ceiling_of = {input.noise.size(0), real.count},
+              .influence = found.influence};
+  add_frechet_floor(score, input, real);
+  score.caution = caution_of_few(score.name, count, real);
   return {score};
 }
 
 std::vector<Score> frechet_infinity_scores(const MetricInput& input) {
-  const bool given = input.statistics != nullptr;
-  const EqualSets sets = equal_sets(input, 0);
-  const Moments half = moments(sets.real);
-  const Tensor mean = given ? input.statistics->mean : half.mean(),
-               covariance = given ? input.statistics->covariance : half.covariance();
-  const auto at_infinity = [&](const Tensor& features) {
+  const RealSide real = real_side(input);
+  const auto at_infinity = [&](const Tensor& features, const Tensor& mean, const Tensor& covariance) {
     return frechet_infinity(features, mean, covariance, {.seed = input.seed}).infinity;
   };
-  const Estimate estimate = at_infinity(input.generated);
-  const double sampling = frechet_estimate(input.generated, mean, covariance).error;
-  return {{.name = metric_names(input.features, input.real.size(1)).frechet + " at infinity",
-           .value = estimate.value,
-           .error = std::hypot(estimate.error, sampling),
-           .floor = at_infinity(given ? input.real : sets.held_out).value,
-           .ceiling = at_infinity(given ? input.noise : sets.noise).value}};
+  const Estimate estimate = at_infinity(input.generated, real.mean, real.covariance);
+  const auto sampling = frechet_to(input.generated, real.mean, real.covariance).error();
+  const auto chosen = parted(input, floor_images(input), 0).first;
+  const Moments others = input.statistics != nullptr ? Moments() : moments_of_real(input).without(Moments(chosen));
+  Score score{.name = metric_names(input.features, input.real.size(1)).frechet + " at infinity",
+              .estimator = "plug-in distances of growing subsets, continued along a line in 1/N",
+              .of = {input.generated.size(0), real.count},
+              .value = estimate.value,
+              .ceiling = at_infinity(input.noise, real.mean, real.covariance).value,
+              .floor_of = {chosen.size(0), input.statistics != nullptr ? real.count : others.count()},
+              .ceiling_of = {input.noise.size(0), real.count}};
+  if (sampling) score.error = std::hypot(estimate.error, *sampling);
+  score.floor = input.statistics != nullptr ? at_infinity(chosen, real.mean, real.covariance).value
+                                            : at_infinity(chosen, others.mean(), others.covariance()).value;
+  return {score};
 }
 
 std::vector<Score> kernel_scores(const MetricInput& input) {
-  const Estimate estimate = kernel_estimate(input.generated, input.real, input.seed);
-  Score score{.name = metric_names(input.features, input.real.size(1)).kernel,
-              .value = estimate.value,
-              .error = estimate.error,
-              .ceiling = kernel_estimate(input.noise, input.real, input.seed).value};
-  const std::int64_t rounds = halvings(input.real.size(1));
-  for (std::int64_t round = 0; round < rounds; ++round) {
-    const auto [a, b] = halves(input, static_cast<std::uint64_t>(round));
-    score.floor += kernel_estimate(a, b, input.seed).value / static_cast<double>(rounds);
-  }
-  return {score};
+  const DrawnDistance found = kernel_distance(input.generated, input.real);
+  const std::int64_t count = input.real.size(0);
+  const auto [chosen, others] = parted(input, std::min(input.generated.size(0), count / 2), 0);
+  return {{.name = metric_names(input.features, input.real.size(1)).kernel,
+           .estimator = "unbiased, over all pairs of the drawn images and the real ones",
+           .of = {input.generated.size(0), count},
+           .value = found.value,
+           .error = found.error(),
+           .bias = found.bias,
+           .floor = kernel_distance(chosen, others).value,
+           .ceiling = kernel_distance(input.noise, input.real).value,
+           .floor_of = {chosen.size(0), others.size(0)},
+           .ceiling_of = {input.noise.size(0), count},
+           .influence = found.influence}};
 }
 
 }  // namespace edmund

@@ -3,13 +3,12 @@
 // alone, whatever differs between others, and with no bandwidth to choose. Unbiased: the means are
 // over different images. Its error is that of its influence function: how much each image moves it.
 
-#include "edmund/core/error.h"
-#include "edmund/evaluation/estimate.h"
+#include "edmund/core/format.h"
+#include "edmund/evaluation/drawn_distance.h"
 #include "edmund/evaluation/metrics.h"
 
 #include <algorithm>
 #include <ATen/ATen.h>
-#include <cmath>
 
 namespace edmund {
 namespace {
@@ -24,25 +23,34 @@ Tensor distance_sums(const Tensor& x, const Tensor& y) {
   return at::cat(sums);
 }
 
-// x [N, D], y [M, D]; N, M ≥ 2.
-Estimate energy_distance(const Tensor& x, const Tensor& y) {
+// x [N, D], y [M, D]; N, M ≥ 2. The influence is that of the rows of x.
+DrawnDistance energy_distance(const Tensor& x, const Tensor& y) {
   const auto n = static_cast<double>(x.size(0)), m = static_cast<double>(y.size(0));
-  const Tensor to_y = distance_sums(x, y) / m, to_x = distance_sums(y, x) / n;
-  const Tensor among_x = distance_sums(x, x) / (n - 1), among_y = distance_sums(y, y) / (m - 1);
-  const Estimate of_x = mean_estimate(2 * (to_y - among_x)), of_y = mean_estimate(2 * (to_x - among_y));
-  return {.value = (of_x.value + of_y.value) / 2, .error = std::hypot(of_x.error, of_y.error)};
+  const Tensor to_y = distance_sums(x, y) / m, among_x = distance_sums(x, x) / (n - 1),
+               among_y = distance_sums(y, y) / (m - 1);
+  const Tensor influence = 2 * (to_y - among_x);
+  return {.value = (2 * to_y.mean() - among_x.mean() - among_y.mean()).item<double>(),
+          .bias = 0.0,
+          .influence = influence - influence.mean()};
 }
 
 }  // namespace
 
 std::vector<Score> energy_scores(const MetricInput& input) {
-  const Estimate estimate = energy_distance(input.generated, input.real);
-  const auto [a, b] = halves(input, 0);
+  const DrawnDistance found = energy_distance(input.generated, input.real);
+  const std::int64_t count = input.real.size(0);
+  const auto [chosen, others] = parted(input, std::clamp<std::int64_t>(input.generated.size(0), 2, count / 2), 0);
   return {{.name = format("Energy distance ({}, {}-d)", input.features.name(), input.real.size(1)),
-           .value = estimate.value,
-           .error = estimate.error,
-           .floor = energy_distance(a, b).value,
-           .ceiling = energy_distance(input.noise, input.real).value}};
+           .estimator = "unbiased, over all pairs of the drawn images and the real ones",
+           .of = {input.generated.size(0), count},
+           .value = found.value,
+           .error = found.error(),
+           .bias = found.bias,
+           .floor = energy_distance(chosen, others).value,
+           .ceiling = energy_distance(input.noise, input.real).value,
+           .floor_of = {chosen.size(0), others.size(0)},
+           .ceiling_of = {input.noise.size(0), count},
+           .influence = found.influence}};
 }
 
 }  // namespace edmund

@@ -66,7 +66,7 @@ class CachedFeatures final : public FeatureExtractor {
 
 std::unique_ptr<FeatureExtractor> cached_features(std::unique_ptr<FeatureExtractor> features,
                                                   const std::filesystem::path& folder) {
-  if (folder.empty() || features->fingerprint().empty()) return features;
+  if (folder.empty() || features->fingerprint().empty() || !features->worth_keeping()) return features;
   return std::make_unique<CachedFeatures>(std::move(features), folder);
 }
 

@@ -69,24 +69,12 @@ double trace_of_root(const Tensor& covariance_a, const Tensor& covariance_b) {
   return root.numel() == 0 ? 0.0 : at::linalg_svdvals(root).sum().item<double>();
 }
 
-/// Slope of the distance in Σ₁, I - T: T = A₂ V Uᵀ A₁⁺ with A₁ᵀA₂ = U S Vᵀ maps the first Gaussian
-/// onto the second.
-Tensor covariance_slope(const Tensor& covariance_a, const Tensor& covariance_b) {
-  const auto [values, vectors] = spectrum(covariance_a);
-  const Tensor a = vectors * values.sqrt(), inverse = vectors / values.sqrt();
-  const Tensor b = factor(covariance_b);
-  const auto [u, s, vt] = at::linalg_svd(a.t().mm(b), false);
-  const Tensor map = b.mm(vt.t()).mm(u.t()).mm(inverse.t());
-  return at::eye(covariance_a.size(0), covariance_a.options()) - (map + map.t()) / 2;
-}
-
 /// A Gaussian.
 struct Normal {
   Tensor mean, covariance;
 };
 Normal normal_of(const Tensor& x) {
-  Moments moments;
-  moments.add(x);
+  const Moments moments(x);
   return {moments.mean(), moments.covariance()};
 }
 
@@ -94,15 +82,39 @@ double distance(const Normal& a, const Normal& b) {
   return frechet_distance(a.mean, a.covariance, b.mean, b.covariance);
 }
 
-/// Variance of the distance that comes from the choice of `x`, where the other set is fixed; 0
-/// where it cannot be told.
-double variance_from(const Tensor& x, const Normal& own, const Normal& other) {
-  if (x.size(0) <= x.size(1)) return 0.0;
-  const Tensor centered = x - own.mean;
-  const Tensor slope = covariance_slope(own.covariance, other.covariance);
-  // [N]
-  const Tensor influence = 2 * centered.mv(own.mean - other.mean) + (centered.mm(slope) * centered).sum(1);
-  return influence.var().item<double>() / static_cast<double>(x.size(0));
+constexpr std::int64_t kBlock = 4096;  // rows at once
+
+/// Σ₂^½Σ₁Σ₂^½ = U diag(s²) Uᵀ on the range of Σ₂: coordinates y = (x - μ₁) map [D, r] with
+/// variances s² [r], those above rounding.
+struct Coordinates {
+  Tensor map, s;
+};
+Coordinates coordinates(const Normal& own, const Normal& other) {
+  const Tensor root = factor(other.covariance);  // [D, rank]: any root will do, it turns U alone
+  const auto [squares, vectors] = spectrum(root.t().mm(own.covariance).mm(root));
+  return {root.mm(vectors), squares.sqrt()};
+}
+
+/// Influence of each row of x on the distance, and the bias of second order.
+void add_spread(DrawnDistance& out, const Tensor& x, const Normal& own, const Normal& other) {
+  const std::int64_t N = x.size(0), D = x.size(1);
+  const auto count = static_cast<double>(N);
+  const auto [map, s] = coordinates(own, other);
+  const Tensor apart = 2 * (own.mean - other.mean);
+  Tensor fourth = at::zeros({s.numel(), s.numel()}, at::kDouble);  // Σ yᵢ²yⱼ²
+  std::vector<Tensor> influence;
+  for (std::int64_t begin = 0; begin < N; begin += kBlock) {
+    const Tensor centered = x.narrow(0, begin, std::min(kBlock, N - begin)) - own.mean;
+    const Tensor squares = centered.mm(map).square();  // [n, r]
+    influence.push_back(centered.mv(apart) + centered.square().sum(1) - squares.mv(1 / s));
+    fourth += squares.t().mm(squares);
+  }
+  out.influence = at::cat(influence);
+  out.influence -= out.influence.mean();
+  const Tensor variance = (fourth / count - at::diag(s.pow(4))) / (count - 1);
+  const double of_covariance = (variance / (at::outer(s, s) * (s.unsqueeze(1) + s))).sum().item<double>() / 2;
+  out.bias =
+      own.covariance.trace().item<double>() / count + of_covariance / (1 - 3 * static_cast<double>(D) / (8 * count));
 }
 
 }  // namespace
@@ -132,6 +144,18 @@ Tensor Moments::mean() const {
   return mean_;
 }
 
+Moments Moments::without(const Moments& part) const {
+  require(part.count_ < count_, "moments: {} of {} images are taken away, nothing is left", part.count_, count_);
+  if (part.count_ == 0) return *this;
+  const auto all = static_cast<double>(count_), taken = static_cast<double>(part.count_), rest = all - taken;
+  Moments out;
+  out.count_ = count_ - part.count_;
+  out.mean_ = mean_ + (mean_ - part.mean_) * (taken / rest);
+  const Tensor delta = part.mean_ - out.mean_;
+  out.scatter_ = scatter_ - part.scatter_ - at::outer(delta, delta) * (taken * rest / all);
+  return out;
+}
+
 Tensor Moments::covariance() const {
   require(count_ > 1, "covariance of features: at least 2 images are needed, found {}", count_);
   return scatter_ / static_cast<double>(count_ - 1);
@@ -156,20 +180,15 @@ double frechet_distance(const Moments& a, const Moments& b) {
   return frechet_distance(a.mean(), a.covariance(), b.mean(), b.covariance());
 }
 
-Estimate frechet_estimate(const Tensor& a, const Tensor& b) {
-  const Tensor xa = to_double(a), xb = to_double(b);
-  const Normal na = normal_of(xa), nb = normal_of(xb);
-  Estimate estimate{.value = distance(na, nb)};
-  if (std::min(xa.size(0), xb.size(0)) > xa.size(1))
-    estimate.error = std::sqrt(variance_from(xa, na, nb) + variance_from(xb, nb, na));
-  return estimate;
+DrawnDistance frechet_to(const Tensor& drawn, const Tensor& mean, const Tensor& covariance) {
+  const Tensor x = to_double(drawn);
+  const Normal own = normal_of(x), other{mean.to(at::kDouble), covariance.to(at::kDouble)};
+  DrawnDistance out{.value = distance(own, other)};
+  if (x.size(0) > x.size(1)) add_spread(out, x, own, other);
+  return out;
 }
 
-Estimate frechet_estimate(const Tensor& a, const Tensor& mean, const Tensor& covariance) {
-  const Tensor x = to_double(a);
-  const Normal own = normal_of(x), other{mean, covariance};
-  return {.value = distance(own, other), .error = std::sqrt(variance_from(x, own, other))};
-}
+std::int64_t enough_images(std::int64_t dims) { return 5 * dims; }
 
 Extrapolation frechet_infinity(const Tensor& features, const Tensor& mean, const Tensor& covariance,
                                const ExtrapolationSettings& settings) {

@@ -4,11 +4,9 @@
 #include "edmund/evaluation/kernel_distance.h"
 
 #include "edmund/core/error.h"
-#include "edmund/core/philox.h"
 
 #include <algorithm>
 #include <ATen/ATen.h>
-#include <cmath>
 #include <vector>
 
 namespace edmund {
@@ -32,64 +30,34 @@ Tensor other_sums(const Tensor& x) {
   return kernel_sums(x, x) - (x.square().sum(1) / static_cast<double>(x.size(1)) + 1.0).pow(3);
 }
 
-struct Sums {
-  Tensor aa, ab, bb, ba;  // for each row: of its own set (itself left out), of the other set
-};
-
 double unbiased(double aa, double ab, double bb, double n, double m) {
   return aa / (n * (n - 1)) + bb / (m * (m - 1)) - 2 * ab / (n * m);
 }
 
-/// Two-sample jackknife: the estimates with one row left out, from the row's sums alone.
-double jackknife_variance(const Tensor& own, const Tensor& other, double n, double m) {
+/// n times what each drawn image adds: the estimates with one row left out, from the row's sums
+/// to its own set and to the other, less their mean, upside down.
+Tensor left_out_influence(const Tensor& own, const Tensor& other, double n, double m) {
   const Tensor left_out = (own.sum() - 2 * own) / ((n - 1) * (n - 2)) - 2 * (other.sum() - other) / ((n - 1) * m);
-  return (n - 1) / n * (left_out - left_out.mean()).square().sum().item<double>();
-}
-
-Estimate whole(const Tensor& a, const Tensor& b) {
-  const auto n = static_cast<double>(a.size(0)), m = static_cast<double>(b.size(0));
-  const Sums sums{other_sums(a), kernel_sums(a, b), other_sums(b), kernel_sums(b, a)};
-  Estimate out;
-  out.value = unbiased(sums.aa.sum().item<double>(), sums.ab.sum().item<double>(), sums.bb.sum().item<double>(), n, m);
-  if (n > 2 && m > 2)
-    out.error = std::sqrt(jackknife_variance(sums.aa, sums.ab, n, m) + jackknife_variance(sums.bb, sums.ba, m, n));
-  return out;
-}
-
-/// `count` different rows, chosen by (seed, subset, side).
-Tensor some_rows(const Tensor& x, std::int64_t count, std::uint64_t seed, std::uint64_t draw) {
-  std::vector<std::int64_t> rows;
-  for (std::int64_t i = 0; i < count; ++i)
-    rows.push_back(static_cast<std::int64_t>(
-        permuted(static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(x.size(0)), seed, draw)));
-  return x.index_select(0, at::tensor(rows));
+  return (left_out.mean() - left_out) * (n - 1);
 }
 
 }  // namespace
 
-Estimate kernel_distance(const Tensor& a, const Tensor& b, std::int64_t subsets, std::int64_t subset_size,
-                         std::uint64_t seed) {
-  TORCH_CHECK(a.dim() == 2 && b.dim() == 2 && a.size(1) == b.size(1), "kernel_distance: features ", a.sizes(), " and ",
-              b.sizes());
-  require(a.size(0) > 1 && b.size(0) > 1, "kernel distance: at least 2 images in each set are needed, found {} and {}",
-          a.size(0), b.size(0));
-  const Tensor x = a.detach().to(at::kCPU, at::kDouble), y = b.detach().to(at::kCPU, at::kDouble);
+DrawnDistance kernel_distance(const Tensor& drawn, const Tensor& real) {
+  TORCH_CHECK(drawn.dim() == 2 && real.dim() == 2 && drawn.size(1) == real.size(1), "kernel_distance: features ",
+              drawn.sizes(), " and ", real.sizes());
+  require(drawn.size(0) > 1 && real.size(0) > 1,
+          "kernel distance: at least 2 images in each set are needed, found {} and {}", drawn.size(0), real.size(0));
+  const Tensor x = drawn.detach().to(at::kCPU, at::kDouble), y = real.detach().to(at::kCPU, at::kDouble);
   require(x.isfinite().all().item<bool>() && y.isfinite().all().item<bool>(),
           "kernel distance: some feature is NaN or infinite");
-  if (subsets == 0) return whole(x, y);
-
-  const std::int64_t size = std::min({subset_size, x.size(0), y.size(0)});
-  require(size > 1, "kernel distance: subsets need at least 2 images, found {}", subset_size);
-  std::vector<double> values;
-  for (std::int64_t i = 0; i < subsets; ++i) {
-    const auto draw = 2 * static_cast<std::uint64_t>(i);
-    const Tensor p = some_rows(x, size, seed, draw), q = some_rows(y, size, seed, draw + 1);
-    const auto n = static_cast<double>(size);
-    values.push_back(unbiased(other_sums(p).sum().item<double>(), kernel_sums(p, q).sum().item<double>(),
-                              other_sums(q).sum().item<double>(), n, n));
-  }
-  const Tensor all = at::tensor(values, at::kDouble);
-  return subsets > 1 ? mean_estimate(all) : Estimate{.value = values.front()};
+  const auto n = static_cast<double>(x.size(0)), m = static_cast<double>(y.size(0));
+  const Tensor own = other_sums(x), other = kernel_sums(x, y);
+  DrawnDistance out{
+      .value = unbiased(own.sum().item<double>(), other.sum().item<double>(), other_sums(y).sum().item<double>(), n, m),
+      .bias = 0.0};
+  if (n > 2) out.influence = left_out_influence(own, other, n, m);
+  return out;
 }
 
 }  // namespace edmund

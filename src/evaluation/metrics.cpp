@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <ATen/ATen.h>
+#include <functional>
 #include <utility>
+#include <vector>
 
 namespace edmund {
 
@@ -65,25 +67,56 @@ Tensor shuffled(std::int64_t size, std::uint64_t seed, std::uint64_t draw) {
   return order;
 }
 
+/// `total` shared out by these counts, the rest by the largest remainders (Hamilton); no more than
+/// there are.
+std::vector<std::int64_t> apportioned(std::int64_t total, const std::vector<std::int64_t>& counts) {
+  std::int64_t all = 0, given = 0;
+  for (const auto count : counts) all += count;
+  std::vector<std::int64_t> out, order;
+  std::vector<double> remainders;
+  for (const auto count : counts) {
+    const double exact = static_cast<double>(total) * static_cast<double>(count) / static_cast<double>(all);
+    out.push_back(std::min(count, static_cast<std::int64_t>(exact)));
+    remainders.push_back(exact - static_cast<double>(out.back()));
+    order.push_back(std::ssize(order));
+    given += out.back();
+  }
+  std::ranges::stable_sort(order, std::greater(),
+                           [&](std::int64_t i) { return remainders[static_cast<std::size_t>(i)]; });
+  for (const auto i : order)
+    if (given < total && out[static_cast<std::size_t>(i)] < counts[static_cast<std::size_t>(i)])
+      ++out[static_cast<std::size_t>(i)], ++given;
+  return out;
+}
+
+/// The first `count` rows of `order` in which each class has its part, and the other rows.
+std::pair<Tensor, Tensor> chosen_rows(const Tensor& order, const Tensor& labels, std::int64_t count) {
+  const Tensor classes = labels.defined() ? labels.index_select(0, order).contiguous() : at::zeros_like(order);
+  const auto* label = classes.const_data_ptr<std::int64_t>();
+  const auto* row = order.const_data_ptr<std::int64_t>();
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(classes.max().item<std::int64_t>()) + 1);
+  for (std::int64_t i = 0; i < order.numel(); ++i) ++counts[static_cast<std::size_t>(label[i])];
+  std::vector<std::int64_t> left = apportioned(count, counts), first, others;
+  for (std::int64_t i = 0; i < order.numel(); ++i)
+    (left[static_cast<std::size_t>(label[i])]-- > 0 ? first : others).push_back(row[i]);
+  return {at::tensor(first, at::kLong), at::tensor(others, at::kLong)};
+}
+
 }  // namespace
 
 std::span<const MetricEntry> metric_table() { return kMetrics; }
 
-std::pair<Tensor, Tensor> halves(const MetricInput& input, std::uint64_t round) {
-  const std::int64_t half = input.real.size(0) / 2;
-  const Tensor order = shuffled(input.real.size(0), input.seed, 3 * round);
-  return {input.real.index_select(0, order.narrow(0, 0, half)),
-          input.real.index_select(0, order.narrow(0, half, half))};
+std::pair<Tensor, Tensor> parted(const MetricInput& input, std::int64_t first, std::uint64_t draw) {
+  const auto [own, others] = chosen_rows(shuffled(input.real.size(0), input.seed, draw), input.labels, first);
+  return {input.real.index_select(0, own), input.real.index_select(0, others)};
 }
 
-EqualSets equal_sets(const MetricInput& input, std::uint64_t draw) {
-  const std::uint64_t round = draw / 2, side = draw % 2;
-  auto [real, held_out] = halves(input, round);
-  if (side == 1) std::swap(real, held_out);
-  const std::int64_t count = std::min(real.size(0), input.generated.size(0));
-  const Tensor some = shuffled(input.generated.size(0), input.seed, 3 * round + 1 + side).narrow(0, 0, count);
-  return {.real = real.narrow(0, 0, count),
-          .held_out = held_out.narrow(0, 0, count),
+EqualSets equal_sets(const MetricInput& input) {
+  const std::int64_t count = std::min({input.real.size(0) / 2, input.generated.size(0), input.noise.size(0)});
+  const auto [own, others] = chosen_rows(shuffled(input.real.size(0), input.seed, 0), input.labels, count);
+  const Tensor some = shuffled(input.generated.size(0), input.seed, 1).narrow(0, 0, count);
+  return {.real = input.real.index_select(0, own),
+          .held_out = input.real.index_select(0, chosen_rows(others, input.labels, count).first),
           .generated = input.generated.index_select(0, some),
           .noise = input.noise.narrow(0, 0, count)};
 }

@@ -3,7 +3,8 @@
 //   identity  x/127.5 - 1, flattened; at most 4,096 values an image
 //   pca       the pixels' mean taken off, along the leading eigenvectors of their covariance (not
 //             whitened), in float64
-//     dims    64      components; at most the number of pixels and of images fitted, less one
+//     dims    64      components, of those above rounding: at most the number of pixels and of
+//                     images fitted, less one
 //     images  10000   real images that the components are fitted on, chosen by seed
 
 #include "edmund/core/error.h"
@@ -13,7 +14,9 @@
 
 #include <algorithm>
 #include <ATen/ATen.h>
+#include <limits>
 #include <utility>
+#include <vector>
 
 namespace edmund {
 
@@ -39,6 +42,7 @@ class IdentityFeatures final : public FeatureExtractor {
   }
   std::string provenance() const override { return "pixel values in [-1, 1]"; }
   std::string fingerprint() const override { return "pixels"; }
+  bool worth_keeping() const override { return false; }
 
  private:
   DatasetInfo info_;
@@ -48,23 +52,23 @@ class PcaFeatures final : public FeatureExtractor {
  public:
   PcaFeatures(DatasetInfo info, const Tensor& images, std::int64_t dims)
       : info_(std::move(info)), fitted_(images.size(0)) {
-    const Tensor x = to_float(images).flatten(1).to(at::kDouble);  // [N, P]
-    mean_ = x.mean(0);
-    const Tensor centered = x - mean_;
+    const Tensor x = to_float(images).flatten(1);  // [N, P]
+    mean_ = x.mean(0, false, at::kDouble);
     // The smaller one of the two matrices with the same leading eigenvalues: pixels by pixels, or
     // images by images.
     const bool by_pixels = x.size(1) <= x.size(0);
-    const auto [values, vectors] = at::linalg_eigh(by_pixels ? centered.t().mm(centered) : centered.mm(centered.t()));
-    const Tensor leading = vectors.narrow(1, vectors.size(1) - dims, dims).flip({1});
-    components_ = by_pixels ? leading : centered.t().mm(leading);
-    components_ = components_ / components_.norm(2, 0, true).clamp_min(1e-300);  // [P, dims]
-    explained_ = values.narrow(0, values.numel() - dims, dims).sum().item<double>() /
-                 values.sum().clamp_min(1e-300).item<double>();
+    const auto [values, vectors] = at::linalg_eigh(by_pixels ? scatter(x) : products(x));
+    const std::int64_t kept = std::min(dims, above_rounding(values));
+    require(kept > 0, "pca features: the {} images of {} do not differ, so there are no components; choose identity",
+            fitted_, info_.name);
+    const Tensor leading = vectors.narrow(1, vectors.size(1) - kept, kept).flip({1});
+    components_ = by_pixels ? leading : (x.to(at::kDouble) - mean_).t().mm(leading);
+    components_ = components_ / components_.norm(2, 0, true);  // [P, kept]
+    explained_ = values.narrow(0, values.numel() - kept, kept).sum().item<double>() / values.sum().item<double>();
   }
   std::string name() const override { return "pca"; }
   Tensor extract(const Tensor& images) const override {
     require_shape(images, info_, "pca");
-    constexpr std::int64_t kBlock = 1024;
     std::vector<Tensor> blocks;
     for (std::int64_t begin = 0; begin < images.size(0); begin += kBlock) {
       const Tensor block = images.narrow(0, begin, std::min(kBlock, images.size(0) - begin));
@@ -81,6 +85,30 @@ class PcaFeatures final : public FeatureExtractor {
   }
 
  private:
+  static constexpr std::int64_t kBlock = 1024;
+
+  /// Σ (x - mean)(x - mean)ᵀ, [P, P].
+  Tensor scatter(const Tensor& x) const {
+    Tensor out = at::zeros({x.size(1), x.size(1)}, at::kDouble);
+    for (std::int64_t begin = 0; begin < x.size(0); begin += kBlock) {
+      const Tensor centered = x.narrow(0, begin, std::min(kBlock, x.size(0) - begin)).to(at::kDouble) - mean_;
+      out.addmm_(centered.t(), centered);
+    }
+    return out;
+  }
+  /// Products of the centered images, [N, N].
+  Tensor products(const Tensor& x) const {
+    const Tensor centered = x.to(at::kDouble) - mean_;
+    return centered.mm(centered.t());
+  }
+  /// Eigenvalues (ascending) that are more than what rounding leaves: one pixel of one image that
+  /// is off by one level of 255 has at least 3e-5.
+  static std::int64_t above_rounding(const Tensor& values) {
+    const double largest = values.max().item<double>();
+    const double noise = std::numeric_limits<double>::epsilon() * static_cast<double>(values.numel()) * largest;
+    return (values > std::max(noise, 1e-9)).sum().item<std::int64_t>();
+  }
+
   DatasetInfo info_;
   std::int64_t fitted_;
   Tensor mean_, components_;

@@ -1,23 +1,16 @@
 #include "edmund/evaluation/scores.h"
 
 #include "edmund/core/error.h"
+#include "edmund/core/log.h"
 #include "edmund/core/text.h"
+#include "edmund/evaluation/estimate.h"
 #include "edmund/evaluation/metrics.h"
-#include "edmund/ops/random.h"
 
-#include <algorithm>
 #include <ATen/ATen.h>
 #include <utility>
 
 namespace edmund {
 namespace {
-
-Tensor noise_images(std::int64_t count, at::IntArrayRef shape, std::uint64_t seed) {
-  const Tensor rows = at::arange(count, at::kLong);
-  const std::span<const std::int64_t> samples(rows.const_data_ptr<std::int64_t>(), static_cast<std::size_t>(count));
-  const Tensor u = ops::uniform(seed, Stream::kEvaluation, samples, 0, shape.slice(1), at::kFloat, at::kCPU);
-  return (u * 256).floor_().clamp_(0, 255).to(at::kByte);
-}
 
 const MetricEntry& metric_named(std::string_view name) {
   for (const auto& entry : metric_table())
@@ -25,40 +18,67 @@ const MetricEntry& metric_named(std::string_view name) {
   fail("unknown metric '{}'{}", name, suggestion(name, names(metric_table())));
 }
 
+/// Whether some feature differs between two images by more than the rounding of float32.
+bool vary(const Tensor& x) {
+  const Tensor mean = x.mean(0);
+  return ((x - mean).square().mean(0) > 1e-12 * (1e-6 + mean.square())).any().item<bool>();
+}
+
 }  // namespace
+
+Reference::Reference(const FeatureExtractor& features, RealFeatures real, std::uint64_t seed, ScoreSettings settings)
+    : features_(features), seed_(seed), settings_(std::move(settings)), real_(std::move(real)) {
+  require(real_.kept.size(0) >= 4, "evaluation: {} real images, at least 4 are needed", real_.kept.size(0));
+  for (const auto& name : settings_.metrics) metric_named(name);
+  if (settings_.statistics) require_same_features(*settings_.statistics, features_, real_.kept.size(1));
+  require(vary(at::cat({real_.kept, real_.noise})),
+          "the features '{}' are the same for all images, real ones and noise: they measure nothing; choose others "
+          "with evaluation.features.type",
+          features_.name());
+}
 
 Reference::Reference(const FeatureExtractor& features, const Tensor& real_images, std::uint64_t seed,
                      ScoreSettings settings)
-    : features_(features), seed_(seed), settings_(std::move(settings)) {
-  require(real_images.size(0) >= 4, "evaluation: {} real images, at least 4 are needed", real_images.size(0));
-  for (const auto& name : settings_.metrics) metric_named(name);
-  real_ = features_.extract(real_images).to(at::kDouble);
-  if (settings_.statistics) require_same_features(*settings_.statistics, features_, real_.size(1));
-  noise_ = features_.extract(noise_images(real_.size(0) / 2, real_images.sizes(), seed)).to(at::kDouble);
-}
+    : Reference(features, real_features(features, real_images, seed), seed, std::move(settings)) {}
 
-std::vector<Score> Reference::scores(const Tensor& generated) const {
-  require(generated.size(0) >= 2, "evaluation: {} generated images, at least 2 are needed", generated.size(0));
+std::vector<Score> Reference::scores(const Tensor& drawn) const { return scores_of(features_.extract(drawn)); }
+
+std::vector<Score> Reference::scores_of(const Tensor& features) const {
+  require(features.size(0) >= 2, "evaluation: {} generated images, at least 2 are needed", features.size(0));
   const MetricInput input{.features = features_,
-                          .real = real_,
-                          .noise = noise_,
-                          .generated = features_.extract(generated).to(at::kDouble),
+                          .real = real_.kept,
+                          .noise = real_.noise,
+                          .generated = features.to(at::kDouble),
+                          .labels = real_.labels,
+                          .moments = &real_.moments,
                           .statistics = settings_.statistics ? &*settings_.statistics : nullptr,
                           .seed = seed_};
   std::vector<Score> out;
-  for (const auto& name : settings_.metrics)
-    for (Score& score : metric_named(name).make(input)) out.push_back(std::move(score));
+  for (const auto& name : settings_.metrics) {
+    std::vector<Score> found = metric_named(name).make(input);
+    for (Score& score : found) {
+      if (!score.caution.empty() && said_.insert(score.caution).second) log::warn("{}", score.caution);
+      score.metric = found.size() == 1 ? name : score.name;
+      out.push_back(std::move(score));
+    }
+  }
   return out;
+}
+
+std::optional<double> half_interval(std::optional<double> error, double level) {
+  return error ? std::optional(normal_quantile((1 + level) / 2) * *error) : std::nullopt;
 }
 
 Score class_agreement(const Classifier& classifier, const Tensor& images, const Tensor& labels, const Batch& held_out,
                       std::uint64_t seed) {
   const Estimate share = classifier.accuracy(images, labels);
   return {.name = "Class agreement (classifier)",
+          .estimator = "share of the images whose class is named as asked",
+          .of = {images.size(0), held_out.images.size(0)},
           .value = share.value,
           .error = share.error,
           .floor = classifier.accuracy(held_out.images, held_out.labels).value,
-          .ceiling = classifier.accuracy(noise_images(images.size(0), images.sizes(), seed), labels).value};
+          .ceiling = classifier.accuracy(noise_images(images.size(0), images.sizes().slice(1), seed), labels).value};
 }
 
 }  // namespace edmund

@@ -15,7 +15,10 @@
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/InferenceMode.h>
+#include <functional>
+#include <queue>
 #include <utility>
+#include <vector>
 
 namespace edmund {
 
@@ -29,11 +32,79 @@ struct ImageGenerator::Recording {
   std::int64_t evaluations = 0, draws = 0;  // of the loop when it last ran on the host
 };
 
-Tensor balanced_labels(const ModelShape& shape, std::span<const std::int64_t> images) {
+namespace {
+
+/// Sainte-Laguë: the j-th image of a class of size c is due at (2j + 1) / 2c, and images come in
+/// this order, classes that are due together in theirs. A turn ends at 1, where each class has had
+/// as many images as it has in the data.
+class ClassOrder {
+ public:
+  explicit ClassOrder(std::vector<std::int64_t> sizes) : sizes_(std::move(sizes)) {
+    for (const auto size : sizes_) total_ += size;
+    require(total_ > 0, "classes: none of the {} classes has images to be drawn like", sizes_.size());
+  }
+
+  /// Class of the image with this number; fast where it is that of the call before plus one.
+  std::int64_t next(std::int64_t image) {
+    const std::int64_t place = image % total_;
+    if (place != at_ || place == 0) seek(place);
+    const auto [due, label] = queue_.top();
+    queue_.pop();
+    push(label, ++given_[label]);
+    ++at_;
+    return static_cast<std::int64_t>(label);
+  }
+
+ private:
+  double due(std::size_t label, std::int64_t j) const {
+    return static_cast<double>(2 * j + 1) / (2 * static_cast<double>(sizes_[label]));
+  }
+  void push(std::size_t label, std::int64_t j) {
+    if (j < sizes_[label]) queue_.emplace(due(label, j), label);
+  }
+
+  void seek(std::int64_t place) {
+    // At t there have been t·total images, but for half a one a class.
+    const auto classes = static_cast<double>(sizes_.size());
+    const double t = (static_cast<double>(place) - classes / 2) / static_cast<double>(total_);
+    queue_ = {};
+    given_.assign(sizes_.size(), 0);
+    at_ = 0;
+    for (std::size_t label = 0; label < sizes_.size(); ++label) {
+      if (sizes_[label] == 0) continue;
+      auto& j = given_[label];
+      j = std::max<std::int64_t>(0, static_cast<std::int64_t>(t * static_cast<double>(sizes_[label]) + 0.5));
+      while (j > 0 && due(label, j - 1) >= t) --j;
+      while (j < sizes_[label] && due(label, j) < t) ++j;
+      at_ += j;
+      push(label, j);
+    }
+    while (at_ < place) {
+      const std::size_t label = queue_.top().second;
+      queue_.pop();
+      push(label, ++given_[label]);
+      ++at_;
+    }
+  }
+
+  std::vector<std::int64_t> sizes_, given_;  // of each class: in the data, before at_
+  std::int64_t total_ = 0, at_ = -1;
+  using Due = std::pair<double, std::size_t>;
+  std::priority_queue<Due, std::vector<Due>, std::greater<>> queue_;
+};
+
+}  // namespace
+
+Tensor class_labels(const ModelShape& shape, ClassRule rule, std::span<const std::int64_t> images) {
   if (shape.num_classes == 0) return {};
+  std::vector<std::int64_t> sizes = shape.class_counts;
+  if (sizes.empty()) sizes.assign(static_cast<std::size_t>(shape.num_classes), 1);
+  if (rule == ClassRule::kEven)
+    for (auto& size : sizes) size = std::min<std::int64_t>(size, 1);
+  ClassOrder order(std::move(sizes));
   Tensor labels = at::empty({static_cast<std::int64_t>(images.size())}, at::kLong);
   std::transform(images.begin(), images.end(), labels.data_ptr<std::int64_t>(),
-                 [&](std::int64_t i) { return i % shape.num_classes; });
+                 [&](std::int64_t i) { return order.next(i); });
   return labels;
 }
 

@@ -80,6 +80,12 @@ Sampling make_sampling(Options& options, const Preconditioning& preconditioning,
   read_clipping(options, sampling);
   Options guidance = options.child("guidance", "towards the class, or away from a weaker model");
   read_guidance(guidance, sampling, load);
+  const std::string classes = options.choice("classes", "data", {"data", "even"},
+                                             "classes of drawn images: as often as in the training data, or evenly");
+  if (classes == "even") {
+    sampling.classes = ClassRule::kEven;
+    sampling.name += ", classes drawn evenly";
+  }
   sampling.batch_size = options.integer("batch_size", 64, between(1, 1 << 20), "images that are drawn at once");
 
   check_singular(options, sampling, preconditioning);

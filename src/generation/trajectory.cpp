@@ -14,7 +14,7 @@ Tensor trajectory(ImageGenerator& generator, std::int64_t rows, std::int64_t col
   const auto numbers = consecutive(0, rows);
   const auto trace = std::make_shared<std::vector<Evaluation>>();
   const Generated drawn =
-      generator.draw(numbers, balanced_labels(generator.shape(), numbers), seed,
+      generator.draw(numbers, class_labels(generator.shape(), generator.sampling().classes, numbers), seed,
                      {.batch_size = rows, .around = [&](Denoiser D) { return recorded(std::move(D), trace); }});
   std::vector<Tensor> strip;  // each [rows, C, H, W]
   for (std::int64_t k = 0; k + 1 < columns; ++k) {

@@ -17,12 +17,12 @@ LEFT_OUT = [
 
 # What is appended to a command to make it short: (how it begins, text, reason).
 SHORT_ABLATION = ("'set=[training.images=512, training.samples_every=512]' 'seeds=[0]' "
-                  "compare.images=16 'compare.nfe=[5]' compare.resamples=4 'compare.metrics=[frechet]'")
+                  "compare.images=16 'compare.nfe=[5]' 'compare.metrics=[frechet]'")
 SHORTENED = [
     ("edmund train configs/digits.yaml", "training.images=2560 training.samples_every=2560", "two minutes"),
     ("edmund ablate experiments/", SHORT_ABLATION, "trains every arm on 60,000 images"),
     ("edmund compare experiments/samplers-vs-nfe/small.yaml",
-     "images=16 'nfe=[4, 9]' resamples=4 distance.images=2", "21 samplers with up to 100 evaluations on 500 images"),
+     "images=16 'nfe=[4, 9]' distance.images=2", "21 samplers with up to 100 evaluations on 500 images"),
     ("edmund evaluate ", "evaluation.images=100", "1,000 images as the config says"),
     ("edmund sample runs/digits sampling.preset=ddim-paper", "--images 4", "64 images of 50 evaluations"),
     ("edmund optimize-grid ", "--images 8 --held-out 8 --iterations 2", "a search of minutes"),

@@ -105,3 +105,22 @@ TEST_CASE("mistakes in the options of features are told", "[evaluation]") {
     CHECK_THROWS_AS(features_of(text, {.labeled = data}), Error);
   }
 }
+
+TEST_CASE("pca keeps components above rounding alone, and refuses images that do not differ", "[evaluation]") {
+  const auto data = stripes(100, 3);
+  // Three pictures, each many times: two directions, whatever is asked for.
+  const Tensor three = data.all().images.narrow(0, 0, 3).repeat({20, 1, 1, 1});
+  const MemoryDataset few("three pictures", three, at::zeros({60}, at::kLong), 0);
+  CHECK(features_of("{type: pca, dims: 16}", {.labeled = few})->extract(three).size(1) == 2);
+  // Fewer images than pixels, where products of images are decomposed.
+  const MemoryDataset some("some", data.all().images.narrow(0, 0, 10), at::zeros({10}, at::kLong), 0);
+  CHECK(features_of("{type: pca, dims: 64}", {.labeled = some})->extract(three).size(1) == 9);
+  const MemoryDataset one("one picture", three.narrow(0, 0, 1).repeat({80, 1, 1, 1}), at::zeros({80}, at::kLong), 0);
+  CHECK_THROWS_WITH(features_of("type: pca", {.labeled = one}),
+                    Catch::Matchers::ContainsSubstring("the 80 images of one picture do not differ"));
+  // One pixel of one image that is off by one level is a difference.
+  Tensor nearly = one.all().images.clone();
+  nearly[7][0][2][2] += 1;
+  const MemoryDataset off("off", nearly, at::zeros({80}, at::kLong), 0);
+  CHECK(features_of("type: pca", {.labeled = off})->extract(nearly).size(1) == 1);
+}

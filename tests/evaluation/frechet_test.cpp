@@ -109,18 +109,109 @@ TEST_CASE("distances refuse features that are not finite and sets that are too s
   CHECK_THROWS_AS(Moments().mean(), Error);
 }
 
-TEST_CASE("the distance's standard error is the spread over independent sets", "[evaluation]") {
-  const std::int64_t dims = 4, n = 400, m = 600, rounds = 300;
-  const Tensor ra = covariance_of(dims, 13), rb = covariance_of(dims, 14);
+TEST_CASE("moments without a part are those of the other rows", "[evaluation]") {
+  const Tensor x = normal_rows(500, 6, 13) + 100;
+  const Moments rest = moments_of(x).without(moments_of(x.narrow(0, 0, 200))), own = moments_of(x.narrow(0, 200, 300));
+  CHECK(rest.count() == 300);
+  CHECK((rest.mean() - own.mean()).abs().max().item<double>() < 1e-12);
+  CHECK((rest.covariance() - own.covariance()).abs().max().item<double>() < 1e-11);
+  CHECK_THROWS_AS(own.without(own), Error);
+}
+
+TEST_CASE("with no more images than features the error and the bias of a distance are unknown", "[evaluation]") {
+  const Tensor mean = at::zeros({8}, at::kDouble), covariance = at::eye(8, at::kDouble);
+  const DrawnDistance few = frechet_to(normal_rows(8, 8, 14), mean, covariance),
+                      more = frechet_to(normal_rows(9, 8, 14), mean, covariance);
+  CHECK_FALSE(few.error().has_value());
+  CHECK_FALSE(few.bias.has_value());
+  CHECK(std::isfinite(few.value));
+  CHECK(more.error().value() > 0);
+  CHECK(more.bias.value() > 0);
+  CHECK_FALSE(paired_error(few, more).has_value());
+}
+
+TEST_CASE("an image's influence is what the distance changes by when it counts a little more", "[evaluation]") {
+  const Tensor x = normal_rows(60, 4, 15).mm(covariance_of(4, 16)) + 0.3, target = covariance_of(4, 17);
+  const Tensor mean = normal_rows(1, 4, 18)[0];
+  const DrawnDistance found = frechet_to(x, mean, target);
+  CHECK(std::abs(found.influence.mean().item<double>()) < 1e-12);
+  // Moments of weighted rows, the covariance divided by the number as influence functions have it.
+  const auto with_weight = [&](std::int64_t row, double more) {
+    Tensor weights = at::ones({60}, at::kDouble);
+    weights[row] += more;
+    weights = weights / weights.sum();
+    const Tensor own = weights.matmul(x), centered = x - own;
+    return frechet_distance(own, (centered * weights.unsqueeze(1)).t().mm(centered) * (60.0 / 59), mean, target);
+  };
+  for (const std::int64_t row : {0, 17, 59}) {
+    const double slope = 60 * (with_weight(row, 1e-4) - with_weight(row, -1e-4)) / 2e-4;
+    CHECK_THAT(found.influence[row].item<double>(), WithinAbs(slope, 0.02 * std::abs(slope) + 0.02));
+  }
+}
+
+TEST_CASE("a drawn set's distance, less its bias, holds the true one in its 95 % interval, whatever the sizes",
+          "[evaluation]") {
+  // Gaussians whose distance is known: twenty-fold spread of the variances, as features have it.
+  struct Truth {
+    double shift, scale;  // of the drawn images: mean shift·σ, covariance scale²·diag(σ²)
+  };
+  const auto [shift, scale] = GENERATE(Truth{0.0, 1.0}, Truth{0.1, 1.1}, Truth{1.0, 1.3});
+  const auto [dims, per_dim] = GENERATE(std::pair{8, 5}, std::pair{8, 50}, std::pair{24, 2}, std::pair{24, 10},
+                                        std::pair{64, 2}, std::pair{64, 5});
+  const Tensor std = at::linspace(1.0, 0.22, dims, at::kDouble), mean = at::zeros({dims}, at::kDouble);
+  const double truth = (shift * shift + (scale - 1) * (scale - 1)) * std.square().sum().item<double>();
+  const std::int64_t count = static_cast<std::int64_t>(dims) * per_dim, rounds = 120;
+  double value = 0, bias = 0, held = 0;
   std::vector<double> values, errors;
   for (std::uint64_t i = 0; i < rounds; ++i) {
-    const auto estimate =
-        frechet_estimate(normal_rows(n, dims, 1000 + 2 * i).mm(ra), normal_rows(m, dims, 1001 + 2 * i).mm(rb) + 0.3);
-    values.push_back(estimate.value);
-    errors.push_back(estimate.error);
+    const DrawnDistance found =
+        frechet_to((normal_rows(count, dims, 5000 + i) * scale + shift) * std, mean, at::diag(std.square()));
+    value += found.value / rounds, bias += found.bias.value() / rounds;
+    values.push_back(found.value), errors.push_back(found.error().value());
+    held += std::abs(found.value - *found.bias - truth) < 1.96 * errors.back() ? 1.0 / rounds : 0.0;
   }
   const double spread = at::tensor(values, at::kDouble).std().item<double>(),
                error = at::tensor(errors, at::kDouble).mean().item<double>();
-  // The spread of 300 values is known to 1/√600 = 4 %: five of them.
-  CHECK_THAT(error, WithinRel(spread, 0.2));
+  INFO(dims << " features, " << count << " images, true " << truth << ": value " << value << ", bias " << bias
+            << ", error " << error << " for a spread of " << spread << ", held " << held);
+  // Five standard errors of the mean of the values, and what series of second order leave.
+  CHECK_THAT(bias, WithinAbs(value - truth, 5 * spread / std::sqrt(120.0) + 0.08 * (value - truth)));
+  // The spread of 120 values is known to 1/√240 = 6.5 %. At distance 0 first order has no spread, and
+  // the estimate is up to 1.5 times too large.
+  CHECK(error > 0.67 * spread);
+  CHECK(error < 1.33 * (shift > 0.5 ? 1.0 : 1.5) * spread);
+  CHECK(held >= 0.85);  // of 0.95, five times √(0.95·0.05/120)
+}
+
+TEST_CASE("the error of a paired difference is its spread, far below that of unpaired sets", "[evaluation]") {
+  const std::int64_t dims = 4, count = 300;
+  const Tensor mean = at::zeros({dims}, at::kDouble), covariance = at::eye(dims, at::kDouble);
+  std::vector<double> values;
+  double error = 0, alone = 0;
+  for (std::uint64_t i = 0; i < 200; ++i) {
+    const Tensor x = 1.3 * normal_rows(count, dims, 9000 + i) + 0.5;
+    const DrawnDistance a = frechet_to(x, mean, covariance), b = frechet_to(0.9 * x, mean, covariance);
+    values.push_back(a.value - b.value);
+    error += paired_error(a, b).value() / 200, alone += std::hypot(a.error().value(), b.error().value()) / 200;
+  }
+  // known to 1/√400 = 5 %: five of them
+  CHECK_THAT(error, WithinRel(at::tensor(values, at::kDouble).std().item<double>(), 0.25));
+  CHECK(error < 0.5 * alone);
+}
+
+TEST_CASE("the Fréchet distance at infinity is that of the distributions", "[evaluation]") {
+  // 24 features of 800 images: the finite set's bias is far beyond its error.
+  const std::int64_t dims = 24, count = 800;
+  const Tensor mean = at::zeros({dims}, at::kDouble), covariance = at::eye(dims, at::kDouble);
+  const Tensor x = normal_rows(count, dims, 9) * 1.1;
+  const double truth = static_cast<double>(dims) * 0.1 * 0.1;
+  const DrawnDistance plain = frechet_to(x, mean, covariance);
+  const double error = plain.error().value();
+  const Extrapolation found = frechet_infinity(x, mean, covariance);
+  CHECK(found.sizes.front() == 80);
+  CHECK(found.sizes.back() == count);
+  CHECK(found.slope > 0);
+  CHECK(plain.value - truth > 4 * error);
+  CHECK_THAT(found.infinity.value, WithinAbs(truth, 5 * std::hypot(found.infinity.error, error)));
+  CHECK_THROWS_AS(frechet_infinity(x, mean, covariance, {.smallest = 800}), Error);
 }

@@ -65,13 +65,17 @@ TEST_CASE("a metric ranks other real images, a half of noise, and noise", "[eval
              bad = metric.make(input(real, noise));
   REQUIRE(!good.empty());
   for (std::size_t i = 0; i < good.size(); ++i) {
-    INFO(good[i].name << ": " << good[i].closed() << ", " << middle[i].closed() << ", " << bad[i].closed());
+    INFO(good[i].name << ": " << good[i].closed().value() << ", " << middle[i].closed().value() << ", "
+                      << bad[i].closed().value());
     CHECK(good[i].floor != good[i].ceiling);
-    CHECK(good[i].error >= 0);
-    CHECK(std::abs(good[i].closed() - 1) < 0.25);
-    CHECK(middle[i].closed() < good[i].closed() + 0.05);
-    CHECK(middle[i].closed() > bad[i].closed() - 0.05);
-    CHECK(std::abs(bad[i].closed()) < 0.25);
+    CHECK(good[i].error.value_or(0.0) >= 0);
+    CHECK(good[i].of.images > 0);
+    CHECK(good[i].floor_of.images > 0);
+    CHECK_FALSE(good[i].estimator.empty());
+    CHECK(std::abs(good[i].closed().value() - 1) < 0.25);
+    CHECK(middle[i].closed().value() < good[i].closed().value() + 0.05);
+    CHECK(middle[i].closed().value() > bad[i].closed().value() - 0.05);
+    CHECK(std::abs(bad[i].closed().value()) < 0.25);
   }
 }
 
@@ -80,7 +84,7 @@ TEST_CASE("a metric takes copies of the real images for real ones", "[evaluation
   const Tensor real = real_rows(300, 4);
   for (const Score& score : metric.make(input(real, real))) {
     INFO(score.name << ": " << score.value << ", floor " << score.floor << ", ceiling " << score.ceiling);
-    CHECK(score.closed() > 0.9);
+    CHECK(score.closed().value() > 0.9);
   }
 }
 
@@ -104,7 +108,7 @@ TEST_CASE("a metric of very few images is finite, or refused in one line", "[eva
         for (const Score& score : metric.make(input(real_rows(real, 7), real_rows(generated, 8)))) {
           INFO(score.name);
           CHECK(std::isfinite(score.value));
-          CHECK(std::isfinite(score.error));
+          CHECK(std::isfinite(score.error.value_or(0.0)));
         }
       } catch (const Error& refused) {
         CHECK(std::string_view(refused.what()).find('\n') == std::string_view::npos);

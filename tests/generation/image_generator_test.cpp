@@ -24,7 +24,7 @@ Experiment small(const std::vector<std::string>& overrides = {}) {
 TEST_CASE("64 images in one batch are the 64 images one by one", "[app]") {
   ImageGenerator generator = generator_of(small());
   const auto numbers = consecutive(0, 64);
-  const Tensor labels = balanced_labels(generator.shape(), numbers);
+  const Tensor labels = class_labels(generator.shape(), ClassRule::kData, numbers);
   const Generated together = generator.draw(numbers, labels, 5),
                   apart = generator.draw(numbers, labels, 5, {.batch_size = 1});
   const Tensor difference = (together.images.to(at::kInt) - apart.images.to(at::kInt)).abs();
@@ -51,13 +51,15 @@ TEST_CASE("batches are recorded by size, and replayed between calls", "[app]") {
   std::vector<Generated> expected;
   for (const std::int64_t first : {0, 10, 20}) {  // batches of 4, 4 and 2
     const auto numbers = consecutive(first, 10);
-    expected.push_back(plain.draw(numbers, balanced_labels(plain.shape(), numbers), 5, {.values = true}));
+    expected.push_back(
+        plain.draw(numbers, class_labels(plain.shape(), ClassRule::kData, numbers), 5, {.values = true}));
   }
   const CpuRecorder recorder;
   ImageGenerator generator = generator_of(experiment);
   for (std::size_t call = 0; call < expected.size(); ++call) {
     const auto numbers = consecutive(10 * static_cast<std::int64_t>(call), 10);
-    const Generated found = generator.draw(numbers, balanced_labels(generator.shape(), numbers), 5, {.values = true});
+    const Generated found =
+        generator.draw(numbers, class_labels(generator.shape(), ClassRule::kData, numbers), 5, {.values = true});
     CHECK(at::equal(found.images, expected[call].images));
     CHECK(at::equal(found.values, expected[call].values));
     CHECK(found.evaluations == expected[call].evaluations);
@@ -69,7 +71,7 @@ TEST_CASE("batches are recorded by size, and replayed between calls", "[app]") {
 
   // Another seed is another record; a trace is not recorded.
   const auto numbers = consecutive(0, 4);
-  const Tensor labels = balanced_labels(generator.shape(), numbers);
+  const Tensor labels = class_labels(generator.shape(), ClassRule::kData, numbers);
   CHECK(!at::equal(generator.draw(numbers, labels, 6).images, expected[0].images.narrow(0, 0, 4)));
   CHECK(CpuRecorder::graphs() == 3);
   generator.draw(numbers, labels, 6, {.around = [](Denoiser D) { return D; }});
@@ -80,14 +82,14 @@ TEST_CASE("what a sampler with steps of its own draws is not recorded", "[app]")
   const CpuRecorder recorder;
   ImageGenerator generator = generator_of(small({"sampling.sampler=rk45"}));
   const auto numbers = consecutive(0, 4);
-  generator.draw(numbers, balanced_labels(generator.shape(), numbers), 5);
+  generator.draw(numbers, class_labels(generator.shape(), ClassRule::kData, numbers), 5);
   CHECK(CpuRecorder::graphs() == 0);
 }
 
 TEST_CASE("finished batches go to their consumer, and those that are there are not drawn", "[app]") {
   ImageGenerator generator = generator_of(small());
   const auto numbers = consecutive(0, 10);
-  const Tensor labels = balanced_labels(generator.shape(), numbers);
+  const Tensor labels = class_labels(generator.shape(), ClassRule::kData, numbers);
   const Generated whole = generator.draw(numbers, labels, 5, {.values = true, .batch_size = 4});
   std::vector<std::int64_t> firsts, progress;
   const Generated rest =
@@ -118,7 +120,9 @@ TEST_CASE("drawing stops before the next batch when asked to, and after the last
     DrawSettings settings{.batch_size = 4, .finished = [&](std::int64_t, const Generated&) {
                             if (batches++ == last) StopRequest::request();
                           }};
-    const auto draw = [&] { generator.draw(numbers, balanced_labels(generator.shape(), numbers), 5, settings); };
+    const auto draw = [&] {
+      generator.draw(numbers, class_labels(generator.shape(), ClassRule::kData, numbers), 5, settings);
+    };
     if (last < 2)
       CHECK_THROWS_AS(draw(), Interrupted);
     else
@@ -134,7 +138,7 @@ TEST_CASE("drawing stops before the next batch when asked to, and after the last
 TEST_CASE("draws from elsewhere take the place of the numbers' own", "[app]") {
   ImageGenerator generator = generator_of(small());
   const auto numbers = consecutive(0, 6);
-  const Tensor labels = balanced_labels(generator.shape(), numbers), noise = generator.noise(numbers, 5);
+  const Tensor labels = class_labels(generator.shape(), ClassRule::kData, numbers), noise = generator.noise(numbers, 5);
   const NoiseOf given = [&](std::int64_t first, std::int64_t count) {
     return std::make_unique<GivenNoise>(noise.narrow(0, first, count), "heun drew noise");
   };
@@ -155,7 +159,7 @@ TEST_CASE("a GPU draws the CPU's images, recorded or not", "[app][gpu]") {
     all.push_back("device=" + device);
     all.push_back("graphs=" + graphs);
     ImageGenerator generator = generator_of(small(all));
-    return generator.draw(numbers, balanced_labels(generator.shape(), numbers), 5);
+    return generator.draw(numbers, class_labels(generator.shape(), ClassRule::kData, numbers), 5);
   };
   const Generated expected = drawn("cpu", "on"), recorded = drawn("cuda", "on"), plain = drawn("cuda", "off");
   for (const auto* found : {&recorded, &plain}) {

@@ -14,7 +14,6 @@ namespace {
 
 const char* const kVariants = R"(images: 12
 block: 6
-resamples: 4
 distance: {images: 4, tolerance: 1e-2}
 variants:
   - {name: heun, sampling: {sampler: heun, batch_size: 2}}

@@ -21,7 +21,6 @@ models: [{name: small, run: runs/small}]
 images: 24
 block: 8
 nfe: [3, 5]
-resamples: 20
 distance: {images: 4, tolerance: 1e-4}
 baseline: euler
 variants:
@@ -131,7 +130,7 @@ TEST_CASE("cells that are taken up again are called as the comparison calls them
     REQUIRE(outcome.code == 0);
     return table_of(trained() / "names")["cells"];
   };
-  const std::string rest = "\nimages: 8\nmetrics: [kid]\nresamples: 4\ndistance: {images: 0}\nvariants: [{name: ";
+  const std::string rest = "\nimages: 8\nmetrics: [kid]\ndistance: {images: 0}\nvariants: [{name: ";
   const json before = compared("models: [{name: small, run: runs/small}]" + rest + "a, sampling: {}}]\n");
   REQUIRE(before.size() == 1);
   const auto files = times_of(trained() / "names/cells");
@@ -164,7 +163,7 @@ TEST_CASE("compare refuses what it cannot do in one message, before it draws", "
   refused("block: 8", "blok: 8", {"bad.yaml:4", "blok", "did you mean 'block'"});
   refused("baseline: euler", "baseline: eulr", {"baseline", "did you mean 'euler'"});
   refused("name: heun", "name: euler", {"stands here twice"});
-  refused("resamples: 20", "metrics: [frechet, kdi]", {"metrics", "did you mean 'kid'"});
+  refused("block: 8", "block: 8\nmetrics: [frechet, kdi]", {"metrics", "did you mean 'kid'"});
   refused("name: few", "name: few", {"--shard", "3/2"}, "--shard 3/2");
 }
 
@@ -206,7 +205,7 @@ axes:
     arms: [{name: edm, set: []}, {name: v, set: ["preconditioning={type: v}"]}]
   - name: levels
     arms: [{name: low, set: [noise_levels.mean=-2]}, {name: high, set: [noise_levels.mean=0]}]
-compare: {images: 24, block: 12, nfe: [5], resamples: 20, distance: {images: 0}}
+compare: {images: 24, block: 12, nfe: [5], distance: {images: 0}}
 )");
   const Outcome first = edmund_run(trained(), "ablate ablation.yaml --quiet");
   INFO(first.output);
@@ -239,7 +238,7 @@ seeds: [3, 5]
 axes:
   - name: levels
     arms: [{name: low, set: [noise_levels.mean=-2]}, {name: high, set: [noise_levels.mean=0]}]
-compare: {images: 24, block: 12, nfe: [5], resamples: 20, distance: {images: 0}, baseline: low}
+compare: {images: 24, block: 12, nfe: [5], distance: {images: 0}, baseline: low}
 )");
   const Outcome outcome = edmund_run(trained(), "ablate seeds.yaml --quiet");
   INFO(outcome.output);
@@ -263,9 +262,9 @@ compare: {images: 24, block: 12, nfe: [5], resamples: 20, distance: {images: 0},
   CHECK_THAT(high["times_baseline"].get<double>(), Catch::Matchers::WithinRel(std::exp(ratio), 1e-9));
   // The difference of a training is to the baseline's of its own seed.
   const json less = arms["trainings"][3]["frechet"]["difference"];
-  CHECK_THAT(less["of_the_sets"].get<double>(),
-             Catch::Matchers::WithinRel(arms["trainings"][3]["frechet"]["of_the_sets"].get<double>() -
-                                            arms["trainings"][1]["frechet"]["of_the_sets"].get<double>(),
+  CHECK_THAT(less["value"].get<double>(),
+             Catch::Matchers::WithinRel(arms["trainings"][3]["frechet"]["value"].get<double>() -
+                                            arms["trainings"][1]["frechet"]["value"].get<double>(),
                                         1e-9));
   CHECK_FALSE(arms["trainings"][1]["frechet"].contains("difference"));
   // Two arms, two seeds: t of 2 degrees of freedom, 4.303, times the error of half of the trainings

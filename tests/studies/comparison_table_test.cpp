@@ -28,9 +28,14 @@ CellResult full_cell() {
   out.scores = {
       {.metric = "frechet",
        .name = "Fréchet distance (pca, 4-d)",
-       .measured = {.value = 0.1, .error = 0.2, .low = -0.3, .high = 0.4, .of_the_sets = 0.5},
-       .difference = Measured{.value = 1e-300, .error = 0.0, .low = -1.0, .high = 1.0, .of_the_sets = 2.0},
-       .resampled = {0.7, 1.0 / 7}},
+       .estimator = "plug-in",
+       .images = 10,
+       .real = 30,
+       .measured = {.value = 0.1, .error = 0.2, .low = -0.3, .high = 0.4, .bias = 0.5},
+       .floor_images = 10,
+       .floor_real = 20,
+       .difference = Measured{.value = 1e-300, .error = 0.0, .low = -1.0, .high = 1.0, .bias = 2.0},
+       .influence = {0.7, 1.0 / 7}},
       {.metric = "nearest", .name = "nearest", .measured = {.value = 3, .error = 4}, .floor = 5, .ceiling = 6}};
   out.sampling = "sampler: {type: heun}\n";
   out.pareto = false;
@@ -51,7 +56,7 @@ TEST_CASE("a cell's results are the same after they were written and read, whate
   }
   const CellResult read = read_cell(json_of(full_cell()).dump(), "cell");
   REQUIRE(read.score("frechet") != nullptr);
-  CHECK(read.score("frechet")->resampled == full_cell().scores[0].resampled);
+  CHECK(read.score("frechet")->influence == full_cell().scores[0].influence);
   CHECK(read.score("frechet")->difference->value == 1e-300);
   CHECK(read.score("nearest")->ceiling == 6.0);
   CHECK(read.score("kid") == nullptr);

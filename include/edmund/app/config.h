@@ -61,6 +61,7 @@ struct StartingWeights {
 /// What `evaluate` draws and scores (`evaluation:`, without its features and held-out images).
 struct EvaluationSettings {
   std::int64_t images = 1000;
+  std::int64_t real = 10000;  // real images whose features metrics compare one by one
   std::uint64_t seed = 0;
   std::vector<std::string> metrics;  // of metric_table()
   std::string reference;             // file of reference statistics, or ""

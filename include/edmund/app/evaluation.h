@@ -10,8 +10,9 @@
 
 namespace edmund {
 
-/// Real images that training did not see, as `evaluation.held_out` names them; none if it names
-/// none.
+/// Real images that training did not see, as `evaluation.held_out` names them, their classes
+/// numbered as the model's (with_classes()); none if it names none. Throws Error for images of a
+/// class that the model does not know.
 std::unique_ptr<Dataset> held_out_data(const Experiment& experiment);
 
 /// Extractor of `evaluation.features`, learned from the experiment's data, which it must have. What

@@ -21,6 +21,8 @@ struct DatasetInfo {
   std::int64_t channels = 0, height = 0, width = 0;
   std::int64_t num_classes = 0;          // 0: no labels
   std::vector<std::string> class_names;  // num_classes entries, or empty
+  // images of each class: num_classes entries, or empty where that is not known
+  std::vector<std::int64_t> class_counts = {};
 };
 
 /// images uint8 [B, C, H, W] in RGB order, labels int64 [B] (zeros without classes).

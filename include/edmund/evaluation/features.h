@@ -37,6 +37,8 @@ class FeatureExtractor {
   /// weights. Empty: not known, so features are not kept and reference statistics cannot be
   /// compared.
   virtual std::string fingerprint() const { return ""; }
+  /// Whether reading features back is faster than making them.
+  virtual bool worth_keeping() const { return true; }
   /// Names that literature gives to metrics of exactly these features; none for most.
   virtual std::optional<MetricNames> literature_names() const { return std::nullopt; }
   /// Class logits [B, classes] that follow from features [B, dim], for extractors that are

@@ -3,6 +3,7 @@
 #include "edmund/core/table.h"
 #include "edmund/core/tensor.h"
 #include "edmund/evaluation/features.h"
+#include "edmund/evaluation/frechet.h"
 #include "edmund/evaluation/scores.h"
 #include "edmund/evaluation/statistics_file.h"
 
@@ -18,21 +19,24 @@ namespace edmund {
 /// What a metric compares: features, float64 [N, D].
 struct MetricInput {
   const FeatureExtractor& features;
-  Tensor real, noise, generated;  // noise [N/2, D]: images of uniform noise
+  Tensor real, noise, generated;  // real: those that are kept, [R, D]
+  Tensor labels = {};             // int64 [R]: classes of the real images; undefined: none
+  // of all real images, of which `real` may be a part; null: of `real`
+  const Moments* moments = nullptr;
   const ReferenceStatistics* statistics = nullptr;
   std::uint64_t seed = 0;
 };
 
-/// The real images in two random halves; each round is another choice.
-std::pair<Tensor, Tensor> halves(const MetricInput& input, std::uint64_t round);
+/// The real images in two parts, so many in the first and the others, each class in proportion;
+/// each draw is another choice.
+std::pair<Tensor, Tensor> parted(const MetricInput& input, std::int64_t first, std::uint64_t draw);
 
 /// Sets of one size n = min(half of the real images, generated images), which metrics that depend
-/// on their size take: `real` and `held_out` from the halves of round draw/2, which change places
-/// at odd draws.
+/// on their size take: `real` and `held_out` share no image and have each class in proportion.
 struct EqualSets {
   Tensor real, held_out, generated, noise;  // each [n, D]
 };
-EqualSets equal_sets(const MetricInput& input, std::uint64_t draw);
+EqualSets equal_sets(const MetricInput& input);
 
 using MetricFunction = std::vector<Score>(const MetricInput&);
 

@@ -14,9 +14,12 @@
 
 namespace edmund {
 
-/// Class of image i unless asked otherwise: i mod classes, so that each class comes equally often.
-/// int64 [N]; undefined if unconditional.
-Tensor balanced_labels(const ModelShape& shape, std::span<const std::int64_t> images);
+/// Classes of the images with these numbers unless others are asked for, int64 [N]; undefined if
+/// unconditional. Each is a function of its number alone: for every N the first N images are
+/// apportioned to the classes by Sainte-Laguë's method, by their training images, or evenly to
+/// those that have some; after as many images as there are in the data the turn begins anew.
+/// Classes of equal size follow one another. Where the run knows no counts, all count alike.
+Tensor class_labels(const ModelShape& shape, ClassRule rule, std::span<const std::int64_t> images);
 
 /// Images drawn from a model.
 struct Generated {

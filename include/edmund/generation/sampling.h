@@ -23,7 +23,8 @@ namespace edmund {
 struct ModelShape {
   ImageShape image;
   std::int64_t num_classes = 0;  // 0: unconditional
-  std::vector<std::string> class_names;
+  std::vector<std::string> class_names = {};
+  std::vector<std::int64_t> class_counts = {};  // training images of each class; empty: not known
 };
 
 /// A second, weaker model that guides the first (autoguidance, Karras et al. 2024).
@@ -34,6 +35,10 @@ struct GuideModel {
 };
 /// Loads the guide that `guidance.model` names. Throws Error saying what is missing.
 using GuideLoader = std::function<GuideModel(const std::string& path)>;
+
+/// How often each class is drawn where nobody asks for one: as in the training data, or each class
+/// that has images equally often.
+enum class ClassRule { kData, kEven };
 
 /// How images are drawn (`sampling:`).
 struct Sampling {
@@ -46,6 +51,7 @@ struct Sampling {
   double guidance = 1.0;   // 1: none
   Interval guidance_sigmas;
   std::shared_ptr<const GuideModel> guide;  // none: classifier-free guidance
+  ClassRule classes = ClassRule::kData;
   std::int64_t batch_size = 64;
   // false: the work depends on the images (adaptive samplers), see ops/graph.h
   bool recordable = true;
@@ -64,6 +70,7 @@ struct Sampling {
 ///   guidance.sigmas  []   [low, high]: guides these noise levels only
 ///   guidance.model   ""   run or checkpoint (its EMA weights) in place of D_u, conditioned as the
 ///                         model is (autoguidance)
+///   classes          data classes as often as in the training data, or `even`
 ///   batch_size       64   images at a time
 Sampling make_sampling(Options& options, const Preconditioning& preconditioning, const GuideLoader& load = nullptr);
 

@@ -15,8 +15,7 @@
 namespace edmund {
 
 class Page;
-struct BootstrapSettings;
-struct Resampled;
+struct Score;
 
 /// A comparison (`edmund compare X.yaml`): models × ways to sample them, on the same seeds.
 ///
@@ -29,9 +28,10 @@ struct Resampled;
 ///   nfe        []        budgets: each variant gets the most steps whose network evaluations do
 ///                        not
 ///                        exceed them; [] takes its steps as they stand
-///   real       10000     most real images that are compared with, chosen by seed
-///   metrics    [frechet, kid]   and others of the metric table, without intervals
-///   resamples  200       of the bootstrap;   level 0.95   of its intervals
+///   real       10000     most real images that metrics other than the Fréchet distance compare
+///                        with, chosen by seed; that one is to all of them
+///   metrics    [frechet, kid]   and others of the metric table
+///   level      0.95      of the intervals
 ///   baseline   ""        variant that differences are taken to, at the same budget; "": the first.
 ///                        Or
 ///                        a model, at the same variant and budget
@@ -49,7 +49,7 @@ struct ComparePlan {
   std::vector<Model> models;
   std::vector<std::string> variants;
   std::vector<std::int64_t> nfe;
-  std::int64_t images = 0, block = 0, real = 0, resamples = 0, distance_images = 0;
+  std::int64_t images = 0, block = 0, real = 0, distance_images = 0;
   std::uint64_t seed = 0;
   double level = 0.0, tolerance = 0.0;
   std::vector<std::string> metrics;
@@ -126,15 +126,13 @@ class Comparison {
   CellResult kept(const CompareCell& cell) const;
   void name(CellResult& result, const CompareCell& cell) const;
   std::vector<CellScore> scores_of(const CompareCell& cell);
-  CellScore frechet_score(const Loaded& model, const Tensor& generated) const;
-  CellScore kernel_score(const Loaded& model, const Tensor& generated) const;
-  std::optional<CellScore> class_score(const Loaded& model, const Tensor& images) const;
+  CellScore cell_score(const Score& score) const;
+  std::optional<CellScore> class_score(const CompareCell& cell, const Tensor& images);
   Measured distance_of(const CompareCell& cell) const;
   const CompareCell* baseline_of(const CompareCell& cell) const;
-  std::optional<Measured> difference_of(const CompareCell& cell);
+  void add_differences(const CompareCell& cell, std::vector<CellScore>& scores);
   ModelFacts facts_of(std::size_t model);
-  Resampled resampled_of(const CompareCell& cell, const Loaded& scorer);
-  BootstrapSettings bootstrap() const;
+  std::vector<CellScore> scores_by(const Loaded& scorer, const CompareCell& cell);
 
   std::filesystem::path out_;
   ComparePlan plan_;

@@ -11,19 +11,22 @@ namespace edmund {
 /// A number with what is known of its uncertainty.
 struct Measured {
   double value = 0.0;
-  std::optional<double> error = {};           // standard error
-  std::optional<double> low = {}, high = {};  // the bootstrap's interval
-  std::optional<double> of_the_sets = {};     // the value with the bias of finite sets
+  std::optional<double> error = {};           // standard error, from the choice of the drawn images
+  std::optional<double> low = {}, high = {};  // interval about the value, of the table's level
+  std::optional<double> bias = {};            // what finitely many drawn images add to the value
 };
 
 /// One metric of a cell.
 struct CellScore {
-  std::string metric;  // key of the results: "frechet", "kid", "agreement", else the name
-  std::string name;    // what reports print: "Fréchet distance (classifier, 64-d)"
+  std::string metric;                 // key of the results: "frechet", "kid", "agreement" …, as in Score
+  std::string name;                   // what reports print: "Fréchet distance (classifier, 64-d)"
+  std::string estimator = {};         // what is computed from the images
+  std::int64_t images = 0, real = 0;  // that are compared; 0: not known
   Measured measured = {};
   std::optional<double> floor = {}, ceiling = {};  // what real images get, and noise
+  std::int64_t floor_images = 0, floor_real = 0;   // that the floor compares
   std::optional<Measured> difference = {};         // to the baseline, paired by seeds
-  std::vector<double> resampled = {};              // the bootstrap's, kept for differences
+  std::vector<double> influence = {};              // of each image, kept for differences
 };
 
 /// What is known of a cell: a model sampled in one way. Kept beside its images without the last
@@ -55,8 +58,7 @@ struct ModelFacts {
   std::int64_t trained_images = 0;
   std::string weights;  // checksum
   std::string features, features_from;
-  std::string baseline = {};                          // model of its differences; "": the table's
-  std::optional<double> frechet_of_real_images = {};  // of as many real images to the others
+  std::string baseline = {};  // model of its differences; "": the table's
 };
 
 /// All results of a comparison.
@@ -65,7 +67,6 @@ struct ComparisonTable {
   std::int64_t images = 0;
   std::uint64_t seed = 0;
   double level = 0.0;
-  std::int64_t resamples = 0;
   std::string baseline;
   std::int64_t real = 0;
   std::vector<CellResult> cells = {};

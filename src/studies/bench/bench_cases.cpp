@@ -47,7 +47,7 @@ std::function<void()> forward(const std::shared_ptr<Experiment>& experiment, std
   const at::Device device = ops::device();
   const Tensor x = noise_images(experiment->shape.image, batch).to(device),
                sigma = at::full({batch}, 1.7, at::TensorOptions(device).dtype(at::kFloat));
-  const Tensor labels = balanced_labels(experiment->shape, consecutive(0, batch));
+  const Tensor labels = class_labels(experiment->shape, ClassRule::kData, consecutive(0, batch));
   const Condition condition{.labels = labels.defined() ? labels.to(device) : labels};
   const std::shared_ptr<ops::Graph> graph = ops::records(device) ? ops::make_graph(device, /*warm_up=*/1) : nullptr;
   return [=] {
@@ -67,8 +67,9 @@ std::function<void()> training(const std::shared_ptr<Experiment>& experiment, co
   const auto trainer = std::make_shared<Trainer>(experiment->objective(model), model_like(*experiment).shared_network(),
                                                  experiment->ema, experiment->config.training);
   const Tensor images = byte_images(experiment->shape.image, batch);
-  const Tensor labels = experiment->shape.num_classes > 0 ? balanced_labels(experiment->shape, consecutive(0, batch))
-                                                          : at::zeros({batch}, at::kLong);
+  const Tensor labels = experiment->shape.num_classes > 0
+                            ? class_labels(experiment->shape, ClassRule::kData, consecutive(0, batch))
+                            : at::zeros({batch}, at::kLong);
   return
       [=] { trainer->step({.images = images, .labels = labels, .positions = consecutive(trainer->images(), batch)}); };
 }
@@ -110,7 +111,8 @@ std::function<void()> sampling(BenchCase& out, const std::shared_ptr<Experiment>
   }
   const auto draw = [=, numbers = consecutive(0, batch)] {
     *inside = 0.0;
-    return generator->draw(numbers, balanced_labels(experiment->shape, numbers), experiment->config.seed, settings);
+    return generator->draw(numbers, class_labels(experiment->shape, ClassRule::kData, numbers), experiment->config.seed,
+                           settings);
   };
   out.evaluations = draw().evaluations;
   return [=] { static_cast<void>(draw()); };

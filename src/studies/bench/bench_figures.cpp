@@ -127,8 +127,8 @@ std::function<void()> accuracy(BenchCase& out, const Experiment& experiment, std
   const ImageShape& image = experiment.shape.image;
   const Tensor x = normal({batch, image.channels, image.height, image.width}, 0);
   const Tensor z = 0.5 * x + sigma.view({-1, 1, 1, 1}) * x.flip(0);
-  const Condition condition{
-      .labels = balanced_labels(experiment.shape, std::vector<std::int64_t>(static_cast<std::size_t>(batch), 0))};
+  const Condition condition{.labels = class_labels(experiment.shape, ClassRule::kData,
+                                                   std::vector<std::int64_t>(static_cast<std::size_t>(batch), 0))};
 
   const c10::InferenceMode inference;
   const auto chosen = ops::kernels();

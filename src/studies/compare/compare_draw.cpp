@@ -35,8 +35,8 @@ void Comparison::draw(const CompareCell& cell) {
     const fs::path file = block_file(cell, begin);
     if (fs::exists(file)) continue;
     const auto numbers = consecutive(begin, std::min(plan_.block, total - begin));
-    const Generated drawn =
-        generator.draw(numbers, balanced_labels(experiment.shape, numbers), plan_.seed, {.values = true});
+    const Generated drawn = generator.draw(
+        numbers, class_labels(experiment.shape, generator.sampling().classes, numbers), plan_.seed, {.values = true});
     const std::int64_t exact = std::clamp<std::int64_t>(plan_.distance_images - begin, 0, drawn.values.size(0));
     write_file(file,
                tensor_bytes({{"images", drawn.images}, {"values", drawn.values.narrow(0, 0, exact).to(at::kFloat)}},

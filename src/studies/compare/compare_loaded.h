@@ -1,19 +1,19 @@
 #pragma once
 
-#include "edmund/evaluation/bootstrap.h"
 #include "edmund/evaluation/features.h"
+#include "edmund/evaluation/scores.h"
 #include "edmund/studies/compare.h"
 
+#include <memory>
 #include <optional>
+#include <string>
 
 namespace edmund {
 
 /// Real images as an extractor sees them: one for all models that agree in both.
 struct Comparison::RealSet {
-  std::string fingerprint;  // of the extractor
-  Tensor images;            // uint8 [M, C, H, W]
-  Tensor features = {};     // float64 [M, D]; undefined until needed, as the resamples are
-  std::optional<RealResamples> resamples = {};
+  std::string key;                          // of extractor and data; "": shared with nobody
+  std::optional<Reference> reference = {};  // read when it is needed
 };
 
 /// A model with what scores its images.
@@ -24,13 +24,12 @@ struct Comparison::Loaded {
   std::unique_ptr<FeatureExtractor> features = {};
   std::shared_ptr<RealSet> real = {};
 
-  const Tensor& reference() const {
-    if (!real->features.defined()) real->features = features->extract(real->images).to(at::kDouble);
-    return real->features;
-  }
-  RealResamples& resamples(const BootstrapSettings& settings) const {
-    if (!real->resamples) real->resamples.emplace(reference(), settings);
-    return *real->resamples;
+  const Reference& reference(const ComparePlan& plan) const {
+    if (!real->reference)
+      real->reference.emplace(
+          *features, real_features(*features, *trained.experiment.data, {.kept = plan.real, .seed = plan.seed}),
+          plan.seed, ScoreSettings{.metrics = plan.metrics});
+    return *real->reference;
   }
 };
 

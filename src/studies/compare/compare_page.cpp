@@ -24,9 +24,15 @@ std::string with_interval(const Measured& found) {
   return value;
 }
 
+// "; 1000 images against 50000 real ones".
+std::string sizes_text(const CellScore& score) {
+  std::string out = score.images > 0 ? format("; {} images", score.images) : "";
+  return score.real > 0 ? out + format(" against {} real ones", score.real) : out;
+}
+
 std::string difference_text(const std::optional<Measured>& difference) {
   if (!difference) return "–";
-  const bool leaves_out_zero = *difference->low > 0 || *difference->high < 0;
+  const bool leaves_out_zero = difference->low && (*difference->low > 0 || *difference->high < 0);
   return with_interval(*difference) + (leaves_out_zero ? " *" : "");
 }
 
@@ -121,11 +127,15 @@ std::string compare_page(Comparison& comparison, const ComparisonTable& table, c
       std::any_of(plan.models.begin(), plan.models.end(), [](const auto& model) { return !model.baseline.empty(); });
   std::vector<std::pair<std::string, std::string>> facts{
       {"cells", std::to_string(table.cells.size())},
-      {"intervals", format("{} %, bootstrap of {} resamples of generated and real images, less its bias",
-                           short_number(100 * plan.level), plan.resamples)},
+      {"intervals", format("{} % about the value, from the choice of the drawn images (delta method); the real images "
+                           "are taken as they are",
+                           short_number(100 * plan.level))},
       {"differences",
        format("to {} at the same budget, row by row of the same seeds; * where the interval leaves out 0",
               own_baselines ? "the model that each names as its baseline" : plan.baseline_name())}};
+  if (!table.cells.empty())
+    for (const CellScore& score : table.cells.front().scores)
+      facts.push_back({score.name, format("{}{}", score.estimator, sizes_text(score))});
   for (const ModelFacts& model : table.models)
     facts.push_back({model.name, format("{}, {} images; features: {} {}", model.checkpoint,
                                         human_count(static_cast<double>(model.trained_images)), model.features,

@@ -3,13 +3,13 @@
 #include "edmund/app/guide.h"
 #include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
+#include "edmund/core/log.h"
 #include "edmund/core/text.h"
 #include "edmund/evaluation/metrics.h"
 #include "edmund/generation/guidance.h"
 #include "edmund/io/tensor_file.h"
 
 #include <algorithm>
-#include <ATen/ops/equal.h>
 #include <utility>
 
 namespace edmund {
@@ -93,10 +93,13 @@ ComparePlan read_comparison(Options& root, std::vector<ComparePlan::Model> model
       .block = root.integer("block", 250, between(1, 1e6), "images between two saves"),
       .real =
           root.integer("real", 10000, between(4, 1e7), "real images that are compared with, at most, chosen by seed"),
-      .resamples = root.integer("resamples", 200, between(2, 1e6), "resamples of the bootstrap"),
       .seed = static_cast<std::uint64_t>(root.integer("seed", 0, at_least(0), "of the noise")),
       .level = root.real("level", 0.95, inside(0, 1), "probability that an interval covers"),
       .metrics = root.texts("metrics", {"frechet", "kid"}, "scores, as edmund list metrics has them")};
+  if (root.has("resamples")) {  // of version 0.1.0
+    root.integer("resamples", 0, at_least(0), "no longer used: intervals are by the delta method");
+    log::warn("{}: is no longer used and can be deleted: intervals are by the delta method", root.where("resamples"));
+  }
   if (const std::string fault = name_fault(plan.name); !fault.empty()) root.reject("name", fault);
   const auto known = names(metric_table());
   for (const auto& metric : plan.metrics)
@@ -211,11 +214,13 @@ Comparison::Loaded& Comparison::loaded(std::size_t model) {
   slot->weights = checksum(read_file(slot->trained.checkpoint / "ema.safetensors"));
   slot->features = evaluation_features(experiment, out_ / "features");
   slot->sampling = sampling_text(experiment);
-  slot->real = std::make_shared<RealSet>(RealSet{.fingerprint = slot->features->fingerprint(),
-                                                 .images = read_all(*experiment.data, plan_.real, plan_.seed).images});
+  const std::string extractor = slot->features->fingerprint();
+  slot->real = std::make_shared<RealSet>();
+  if (!extractor.empty())
+    slot->real->key =
+        extractor + "\n" + text_of(Options::read_text(experiment.config.options.resolved(), "config").child("data"));
   for (const auto& other : loaded_)
-    if (other && other != slot && !slot->real->fingerprint.empty() &&
-        other->real->fingerprint == slot->real->fingerprint && at::equal(other->real->images, slot->real->images))
+    if (other && other != slot && !slot->real->key.empty() && other->real->key == slot->real->key)
       slot->real = other->real;
   return *slot;
 }

@@ -22,8 +22,7 @@ std::vector<std::string> variants_of(const ComparisonTable& table) {
 
 // One curve a variant: what `value` takes from a cell (null: left out) against `x`.
 template <typename X, typename Value>
-std::vector<Series> curves(const ComparisonTable& table, const std::string& model, const X& x, const Value& value,
-                           bool bars = true) {
+std::vector<Series> curves(const ComparisonTable& table, const std::string& model, const X& x, const Value& value) {
   std::vector<Series> out;
   for (const auto& variant : variants_of(table)) {
     Series series{.label = variant};
@@ -32,8 +31,8 @@ std::vector<Series> curves(const ComparisonTable& table, const std::string& mode
       if (!found || !std::isfinite(found->value)) continue;
       series.x.push_back(x(cell));
       series.y.push_back(found->value);
-      const double error = found->error.value_or(0.0);
-      series.error.push_back(bars && std::isfinite(error) ? error : 0.0);
+      const double half = found->high ? *found->high - found->value : found->error.value_or(0.0);
+      series.error.push_back(std::isfinite(half) ? half : 0.0);
     }
     out.push_back(std::move(series));
   }
@@ -43,14 +42,9 @@ std::vector<Series> curves(const ComparisonTable& table, const std::string& mode
 double nfe_of(const CellResult& cell) { return static_cast<double>(cell.nfe); }
 double milliseconds_of(const CellResult& cell) { return cell.milliseconds(); }
 
-// The distance of the sets as they are: less its bias one may lie below 0, where a logarithm cannot
-// follow.
 std::optional<Measured> frechet_of(const CellResult& cell) {
   const CellScore* score = cell.score("frechet");
-  if (score == nullptr) return std::nullopt;
-  Measured out = score->measured;
-  out.value = out.of_the_sets.value_or(out.value);
-  return out;
+  return score != nullptr ? std::optional(score->measured) : std::nullopt;
 }
 
 // The cells that no other beats in both cost and distance, as the table marks them.
@@ -153,14 +147,13 @@ void add_plots(Page& page, const ComparisonTable& table, const std::string& mode
   const std::vector<CellResult> cells = table.cells_of(model);
   const CellScore* first = cells.empty() ? nullptr : cells.front().score("frechet");
   std::vector<Guide> guides;
-  for (const ModelFacts& facts : table.models)
-    if (facts.name == model && facts.frechet_of_real_images)
-      guides.push_back({"as many real images", *facts.frechet_of_real_images});
-  const auto plot = [&](const std::string& against, const std::string& label, const auto& cost, bool bars) {
+  if (first != nullptr && first->floor)
+    guides.push_back({format("{} real images", first->floor_images), *first->floor});
+  const auto plot = [&](const std::string& against, const std::string& label, const auto& cost) {
     Plot out{.title = first->name + " against " + against,
              .x_label = label,
              .y_label = first->name,
-             .series = curves(table, model, cost, frechet_of, bars),
+             .series = curves(table, model, cost, frechet_of),
              .log_x = true,
              .log_y = true,
              .width = 1100,
@@ -170,12 +163,13 @@ void add_plots(Page& page, const ComparisonTable& table, const std::string& mode
     return svg(out);
   };
   if (first != nullptr)
-    page.figure(plot("evaluations", "network evaluations an image (NFE)", nfe_of, true),
-                format("Of the sets as they are, {} images: finite sets add what the line shows. The table has them "
-                       "less that bias. Bars: standard errors. The wide line: the cells that no other beats in both.",
-                       table.images));
+    page.figure(
+        plot("evaluations", "network evaluations an image (NFE)", nfe_of),
+        format("{} images against {} real ones. Bars: the {} % intervals of the table. The line across: {} real "
+               "images against the other {}. The wide line: the cells that no other beats in both.",
+               first->images, first->real, short_number(100 * table.level), first->floor_images, first->floor_real));
   add_distances(page, table, model);
-  if (first != nullptr) page.figure(plot("time", "milliseconds an image", milliseconds_of, false));
+  if (first != nullptr) page.figure(plot("time", "milliseconds an image", milliseconds_of));
 }
 
 }  // namespace edmund

@@ -4,16 +4,14 @@
 #include "edmund/core/json_text.h"
 #include "edmund/core/stop.h"
 #include "edmund/core/text.h"
-#include "edmund/evaluation/bootstrap.h"
 #include "edmund/evaluation/classifier.h"
-#include "edmund/evaluation/frechet.h"
-#include "edmund/evaluation/metrics.h"
+#include "edmund/evaluation/drawn_distance.h"
+#include "edmund/evaluation/real_features.h"
 #include "edmund/generation/image_generator.h"
 #include "edmund/io/tensor_file.h"
 #include "edmund/studies/comparison_files.h"
 
 #include <algorithm>
-#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -23,20 +21,24 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Measured measured(const BootstrapInterval& interval) {
-  return {.value = interval.value - interval.bias,
-          .error = interval.error,
-          .low = interval.low,
-          .high = interval.high,
-          .of_the_sets = interval.value};
+// An interval about the value of the given level, where the error is known.
+Measured with_interval(double value, std::optional<double> error, double level) {
+  Measured out{.value = value, .error = error};
+  if (const auto half = half_interval(error, level)) out.low = value - *half, out.high = value + *half;
+  return out;
+}
+
+DrawnDistance drawn_distance(const CellScore& score) {
+  return {.value = score.measured.value,
+          .bias = score.measured.bias,
+          .influence = score.influence.empty() ? Tensor() : at::tensor(score.influence, at::kDouble)};
 }
 
 }  // namespace
 
 // Checksum of all that scores depend on beside the images.
 std::string Comparison::scoring(const CompareCell& cell) const {
-  std::string text =
-      format("{} {} {} {}", loaded_[cell.model]->features->fingerprint(), plan_.real, plan_.resamples, plan_.level);
+  std::string text = format("2 {} {} {}", loaded_[cell.model]->features->fingerprint(), plan_.real, plan_.level);
   for (const auto& metric : plan_.metrics) text += " " + metric;
   return checksum(text);
 }
@@ -45,65 +47,47 @@ fs::path Comparison::scores_file(const CompareCell& cell) const {
   return folder(cell) / format("scores-{}.json", scoring(cell));
 }
 
-BootstrapSettings Comparison::bootstrap() const {
-  return {.resamples = plan_.resamples, .level = plan_.level, .seed = plan_.seed};
-}
-
-CellScore Comparison::frechet_score(const Loaded& model, const Tensor& generated) const {
-  const Tensor& real = model.reference();
-  CellScore out{.metric = "frechet", .name = metric_names(*model.features, generated.size(1)).frechet};
-  if (std::min(generated.size(0), real.size(0)) > 2 * generated.size(1)) {
-    const Resampled found = model.resamples(bootstrap()).frechet(generated);
-    const auto* values = found.values.const_data_ptr<double>();
-    out.measured = measured(found.interval(plan_.level));
-    out.resampled.assign(values, values + found.values.numel());
-  } else {
-    Moments a, b;
-    a.add(generated), b.add(real);
-    out.measured = {.value = frechet_distance(a, b)};
+CellScore Comparison::cell_score(const Score& score) const {
+  CellScore out{.metric = score.metric,
+                .name = score.name,
+                .estimator = score.estimator,
+                .images = score.of.images,
+                .real = score.of.real,
+                .measured = with_interval(score.value, score.error, plan_.level),
+                .floor = score.floor,
+                .ceiling = score.ceiling,
+                .floor_images = score.floor_of.images,
+                .floor_real = score.floor_of.real};
+  out.measured.bias = score.bias;
+  if (score.influence.defined()) {
+    const auto* influence = score.influence.const_data_ptr<double>();
+    out.influence.assign(influence, influence + score.influence.numel());
   }
   return out;
 }
 
-CellScore Comparison::kernel_score(const Loaded& model, const Tensor& generated) const {
-  return {.metric = "kid",
-          .name = metric_names(*model.features, generated.size(1)).kernel,
-          .measured = measured(model.resamples(bootstrap()).kernel(generated).interval(plan_.level))};
-}
-
 // Where the features come with a classifier and the model is told classes.
-std::optional<CellScore> Comparison::class_score(const Loaded& model, const Tensor& images) const {
+std::optional<CellScore> Comparison::class_score(const CompareCell& cell, const Tensor& images) {
+  const Loaded& model = loaded(cell.model);
   const Classifier* classifier = model.features->classifier();
-  if (classifier == nullptr) return std::nullopt;
-  const Tensor labels = balanced_labels(model.trained.experiment.shape, consecutive(0, plan_.images));
-  if (!labels.defined()) return std::nullopt;
+  const Tensor labels =
+      class_labels(model.trained.experiment.shape, sampling_of(cell).classes, consecutive(0, plan_.images));
+  if (classifier == nullptr || !labels.defined()) return std::nullopt;
   const Estimate share = classifier->accuracy(images, labels);
   return CellScore{.metric = "agreement",
                    .name = "Class agreement (classifier)",
+                   .estimator = "share of the images whose class is named as asked",
+                   .images = plan_.images,
                    .measured = {.value = share.value, .error = share.error}};
 }
 
 std::vector<CellScore> Comparison::scores_of(const CompareCell& cell) {
   const Loaded& model = loaded(cell.model);
   const Tensor images = images_of(cell, plan_.images);
-  const Tensor generated = model.features->extract(images).to(at::kDouble);
+  const Tensor features = features_in_blocks(*model.features, images, "features of images");
   std::vector<CellScore> out;
-  for (const auto& metric : plan_.metrics) {
-    if (metric == "frechet") {
-      out.push_back(frechet_score(model, generated));
-    } else if (metric == "kid") {
-      out.push_back(kernel_score(model, generated));
-    } else {
-      const Reference reference(*model.features, model.real->images, plan_.seed, {.metrics = {metric}});
-      for (const Score& score : reference.scores(images))
-        out.push_back({.metric = score.name,
-                       .name = score.name,
-                       .measured = {.value = score.value, .error = score.error},
-                       .floor = score.floor,
-                       .ceiling = score.ceiling});
-    }
-  }
-  if (auto agreement = class_score(model, images)) out.push_back(std::move(*agreement));
+  for (const Score& score : model.reference(plan_).scores_of(features)) out.push_back(cell_score(score));
+  if (auto agreement = class_score(cell, images)) out.push_back(std::move(*agreement));
   return out;
 }
 
@@ -146,15 +130,13 @@ CellResult Comparison::kept(const CompareCell& cell) const {
   return out;
 }
 
-// The cell's Fréchet distances as the scorer's features see them: kept with its own scores, if
-// those are of the same set.
-Resampled Comparison::resampled_of(const CompareCell& cell, const Loaded& scorer) {
-  if (loaded(cell.model).real == scorer.real) {
-    const CellResult own = kept(cell);
-    if (const CellScore* score = own.score("frechet"); score != nullptr && !score->resampled.empty())
-      return {.value = score->measured.of_the_sets.value(), .values = at::tensor(score->resampled, at::kDouble)};
-  }
-  return scorer.resamples(bootstrap()).frechet(scorer.features->extract(images_of(cell, plan_.images)));
+// Scores of the cell's images as another model's features see them.
+std::vector<CellScore> Comparison::scores_by(const Loaded& scorer, const CompareCell& cell) {
+  if (loaded(cell.model).real == scorer.real) return kept(cell).scores;
+  const Tensor features = features_in_blocks(*scorer.features, images_of(cell, plan_.images), "features of images");
+  std::vector<CellScore> out;
+  for (const Score& score : scorer.reference(plan_).scores_of(features)) out.push_back(cell_score(score));
+  return out;
 }
 
 // The cell that differences of this one are taken to, null if there is none.
@@ -169,17 +151,19 @@ const CompareCell* Comparison::baseline_of(const CompareCell& cell) const {
   return base == cells_.end() || base->key == cell.key ? nullptr : &*base;
 }
 
-// Of a cell's Fréchet distance to that of its baseline, if both are scored.
-std::optional<Measured> Comparison::difference_of(const CompareCell& cell) {
+// Adds to each score, where each image's part in it is known, the difference to the baseline's, if
+// that is scored.
+void Comparison::add_differences(const CompareCell& cell, std::vector<CellScore>& scores) {
   const CompareCell* base = baseline_of(cell);
-  if (base == nullptr || !fs::exists(scores_file(*base))) return std::nullopt;
-  const fs::path file = folder(cell) / format("less-{}-{}.json", base->key, scoring(cell));
-  if (!fs::exists(file)) {
-    const Loaded& scorer = loaded(cell.model);
-    const Resampled less = difference(resampled_of(cell, scorer), resampled_of(*base, scorer));
-    write_file(file, json_text(json_of(measured(less.interval(plan_.level))), 1) + "\n");
+  if (base == nullptr || !fs::exists(scores_file(*base))) return;
+  const std::vector<CellScore> others = scores_by(loaded(cell.model), *base);
+  for (CellScore& score : scores) {
+    const auto other = std::ranges::find(others, score.metric, &CellScore::metric);
+    if (other == others.end() || score.influence.empty()) continue;
+    const DrawnDistance a = drawn_distance(score), b = drawn_distance(*other);
+    score.difference = with_interval(a.value - b.value, paired_error(a, b), plan_.level);
+    if (a.bias && b.bias) score.difference->bias = *a.bias - *b.bias;
   }
-  return read_measured(read_file(file), file.string());
 }
 
 void Comparison::run(std::int64_t shard, std::int64_t shards, const std::function<void(const CellResult&)>& done) {
@@ -214,14 +198,6 @@ ModelFacts Comparison::facts_of(std::size_t index) {
                  .features = model.features->name(),
                  .features_from = model.features->provenance(),
                  .baseline = plan_.models[index].baseline};
-  const Tensor& real = model.reference();
-  if (const std::int64_t others = real.size(0) - plan_.images; others > 1 && plan_.images > 1) {
-    Moments a, b;
-    const Tensor order = at::randperm(real.size(0), at::detail::createCPUGenerator(plan_.seed), at::kLong);
-    a.add(real.index_select(0, order.narrow(0, 0, plan_.images)));
-    b.add(real.index_select(0, order.narrow(0, plan_.images, others)));
-    out.frechet_of_real_images = frechet_distance(a, b);
-  }
   return out;
 }
 
@@ -230,7 +206,6 @@ ComparisonTable Comparison::table() {
                       .images = plan_.images,
                       .seed = plan_.seed,
                       .level = plan_.level,
-                      .resamples = plan_.resamples,
                       .baseline = plan_.baseline_name(),
                       .real = plan_.real};
   for (std::size_t m = 0; m < plan_.models.size(); ++m) out.models.push_back(facts_of(m));
@@ -238,11 +213,8 @@ ComparisonTable Comparison::table() {
     if (cell.kind == CellKind::kSolution || !fs::exists(scores_file(cell))) continue;
     CellResult row = kept(cell);
     row.sampling = cell.sampling;
-    for (CellScore& score : row.scores) {
-      if (score.resampled.empty()) continue;
-      score.resampled.clear();
-      score.difference = difference_of(cell);
-    }
+    add_differences(cell, row.scores);
+    for (CellScore& score : row.scores) score.influence.clear();
     out.cells.push_back(std::move(row));
   }
   mark_pareto(out.cells);

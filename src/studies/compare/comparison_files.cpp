@@ -27,7 +27,7 @@ Measured measured_from(const ordered_json& from) {
           .error = optional_number(from, "error"),
           .low = optional_number(from, "low"),
           .high = optional_number(from, "high"),
-          .of_the_sets = optional_number(from, "of_the_sets")};
+          .bias = optional_number(from, "bias")};
 }
 
 std::optional<Measured> optional_measured(const ordered_json& from, const char* key) {
@@ -37,11 +37,16 @@ std::optional<Measured> optional_measured(const ordered_json& from, const char* 
 CellScore score_from(const std::string& metric, const ordered_json& from) {
   return {.metric = metric,
           .name = from.at("name"),
+          .estimator = from.value("estimator", ""),
+          .images = from.value("images", std::int64_t{0}),
+          .real = from.value("real", std::int64_t{0}),
           .measured = measured_from(from),
           .floor = optional_number(from, "floor"),
           .ceiling = optional_number(from, "ceiling"),
+          .floor_images = from.value("floor_images", std::int64_t{0}),
+          .floor_real = from.value("floor_real", std::int64_t{0}),
           .difference = optional_measured(from, "difference"),
-          .resampled = from.value("resampled", std::vector<double>())};
+          .influence = from.value("influence", std::vector<double>())};
 }
 
 CellResult cell_from(const ordered_json& from) {
@@ -77,7 +82,6 @@ ordered_json json_of(const ModelFacts& model) {
       {"name", model.name},       {"checkpoint", model.checkpoint}, {"trained_images", model.trained_images},
       {"weights", model.weights}, {"features", model.features},     {"features_from", model.features_from}};
   if (!model.baseline.empty()) out["baseline"] = model.baseline;
-  put(out, "frechet_of_real_images", model.frechet_of_real_images);
   return out;
 }
 
@@ -102,7 +106,8 @@ ordered_json json_of(const Measured& measured) {
   put(out, "error", measured.error);
   put(out, "low", measured.low);
   put(out, "high", measured.high);
-  put(out, "of_the_sets", measured.of_the_sets);
+  put(out, "bias", measured.bias);
+  if (measured.bias) out["corrected"] = measured.value - *measured.bias;
   return out;
 }
 
@@ -110,8 +115,13 @@ ordered_json json_of(const CellScore& score) {
   ordered_json out = json_of(score.measured);
   put(out, "floor", score.floor);
   put(out, "ceiling", score.ceiling);
-  if (!score.resampled.empty()) out["resampled"] = score.resampled;
+  if (score.floor_images > 0) out["floor_images"] = score.floor_images;
+  if (score.floor_real > 0) out["floor_real"] = score.floor_real;
+  if (!score.influence.empty()) out["influence"] = score.influence;
   out["name"] = score.name;
+  if (!score.estimator.empty()) out["estimator"] = score.estimator;
+  if (score.images > 0) out["images"] = score.images;
+  if (score.real > 0) out["real"] = score.real;
   if (score.difference) out["difference"] = json_of(*score.difference);
   return out;
 }
@@ -129,9 +139,13 @@ ordered_json json_of(const CellResult& cell) {
 }
 
 ordered_json json_of(const ComparisonTable& table) {
-  ordered_json out = {{"name", table.name},   {"images", table.images},        {"seed", table.seed},
-                      {"level", table.level}, {"resamples", table.resamples},  {"baseline", table.baseline},
-                      {"real", table.real},   {"cells", ordered_json::array()}};
+  ordered_json out = {{"name", table.name},
+                      {"images", table.images},
+                      {"seed", table.seed},
+                      {"level", table.level},
+                      {"baseline", table.baseline},
+                      {"real", table.real},
+                      {"cells", ordered_json::array()}};
   for (const CellResult& cell : table.cells) out["cells"].push_back(json_of(cell));
   for (const ModelFacts& model : table.models) out["models"].push_back(json_of(model));
   return out;

@@ -1,0 +1,112 @@
+#include "edmund/evaluation/real_features.h"
+
+#include "edmund/core/consecutive.h"
+#include "edmund/core/philox.h"
+#include "edmund/core/progress.h"
+#include "edmund/core/stop.h"
+#include "edmund/data/image_source.h"
+#include "edmund/ops/random.h"
+
+#include <algorithm>
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+#include <functional>
+#include <utility>
+#include <vector>
+
+namespace edmund {
+namespace {
+
+constexpr std::int64_t kMostNoise = 5000;
+
+/// Calls `use` with the number of each block's first image, the images and their features.
+void for_each_block(const FeatureExtractor& features, const Dataset& data,
+                    const std::function<void(std::int64_t first, const Batch& images, const Tensor& features)>& use) {
+  const c10::InferenceMode inference;
+  const DatasetInfo info = data.info();
+  const std::int64_t most = images_at_once(info.channels * info.height * info.width);
+  Progress progress("features of " + info.name, "images", info.size);
+  for (std::int64_t first = 0; first < info.size; first += most) {
+    StopRequest::check();
+    const Batch batch = data.read(consecutive(first, std::min(most, info.size - first)));
+    use(first, batch, features.extract(batch.images));
+    progress.update(first + batch.images.size(0));
+  }
+  progress.finish();
+}
+
+/// Rows of a block that are among the ascending `chosen`, from the `next` one on.
+std::vector<std::int64_t> rows_of(const std::vector<std::int64_t>& chosen, std::size_t& next, std::int64_t first,
+                                  std::int64_t count) {
+  std::vector<std::int64_t> out;
+  for (; next < chosen.size() && chosen[next] < first + count; ++next) out.push_back(chosen[next] - first);
+  return out;
+}
+
+}  // namespace
+
+std::int64_t images_at_once(std::int64_t bytes_of_an_image) {
+  constexpr std::int64_t kMost = 250, kBytes = 64 << 20;
+  return std::clamp<std::int64_t>(kBytes / std::max<std::int64_t>(bytes_of_an_image, 1), 1, kMost);
+}
+
+Tensor noise_images(std::int64_t count, at::IntArrayRef image_shape, std::uint64_t seed) {
+  const auto rows = consecutive(0, count);
+  const Tensor u = ops::uniform(seed, Stream::kEvaluation, rows, 0, image_shape, at::kFloat, at::kCPU);
+  return (u * 256).floor_().clamp_(0, 255).to(at::kByte);
+}
+
+Tensor features_in_blocks(const FeatureExtractor& features, const Tensor& images, std::string_view task) {
+  const c10::InferenceMode inference;
+  const std::int64_t count = images.size(0), most = images_at_once(images.numel() / std::max<std::int64_t>(count, 1));
+  std::vector<Tensor> blocks;
+  Progress progress(task, "images", count);
+  for (std::int64_t first = 0; first < count; first += most) {
+    StopRequest::check();
+    const std::int64_t size = std::min(most, count - first);
+    blocks.push_back(features.extract(images.narrow(0, first, size)).to(at::kDouble));
+    progress.update(first + size);
+  }
+  progress.finish();
+  return at::cat(blocks);
+}
+
+Moments feature_moments(const FeatureExtractor& features, const Dataset& data) {
+  Moments out;
+  for_each_block(features, data, [&](std::int64_t, const Batch&, const Tensor& block) { out.add(block); });
+  return out;
+}
+
+RealFeatures real_features(const FeatureExtractor& features, const Dataset& data, const RealSettings& settings) {
+  const c10::InferenceMode inference;
+  const DatasetInfo info = data.info();
+  const std::vector<std::int64_t> chosen = chosen_indices(info.size, settings.kept, settings.seed);
+  RealFeatures out;
+  std::vector<Tensor> kept, labels;
+  std::size_t next = 0;
+  for_each_block(features, data, [&](std::int64_t first, const Batch& batch, const Tensor& block) {
+    const Tensor x = block.to(at::kDouble);
+    out.moments.add(x);
+    const auto rows = rows_of(chosen, next, first, x.size(0));
+    if (rows.empty()) return;
+    kept.push_back(x.index_select(0, at::tensor(rows)));
+    labels.push_back(batch.labels.index_select(0, at::tensor(rows)));
+  });
+  out.kept = at::cat(kept);
+  if (info.num_classes > 0) out.labels = at::cat(labels);
+  const std::int64_t noise = std::min(out.kept.size(0) / 2, kMostNoise);
+  out.noise = features_in_blocks(features, noise_images(noise, {info.channels, info.height, info.width}, settings.seed),
+                                 "features of noise");
+  return out;
+}
+
+RealFeatures real_features(const FeatureExtractor& features, const Tensor& images, std::uint64_t seed) {
+  const c10::InferenceMode inference;
+  RealFeatures out{.kept = features.extract(images).to(at::kDouble)};
+  out.moments.add(out.kept);
+  const std::int64_t noise = std::min(images.size(0) / 2, kMostNoise);
+  out.noise = features.extract(noise_images(noise, images.sizes().slice(1), seed)).to(at::kDouble);
+  return out;
+}
+
+}  // namespace edmund
