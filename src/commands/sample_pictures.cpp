@@ -112,8 +112,6 @@ Pictures::Pictures(const Flags& flags, const Task& task, const std::string& fold
       dry_run_(flags.dry_run),
       json_(flags.json) {
   about_.update(settings);
-  require(!is_picture(folder_) || fs::is_directory(folder_), "--out: {} is to be a folder, and reads as a picture",
-          folder_.string());
   manifest_ = folder_ / manifest;
   std::string complaint = take_up();
   if (!complaint.empty() && flags.out.empty()) {
@@ -210,11 +208,19 @@ ordered_json Pictures::manifest(bool finished, const ordered_json& facts) const 
   return out;
 }
 
-void Pictures::write_manifest(bool finished, const ordered_json& facts) const {
+void Pictures::write_manifest(bool finished, const ordered_json& facts) {
+  // Another process may draw other numbers of the same drawing here.
+  if (const ordered_json there = manifest_in(manifest_);
+      there.is_object() && there.value("fingerprint", "") == fingerprint_) {
+    const std::vector<std::int64_t> theirs = listed_in(there);
+    listed_.insert(listed_.end(), theirs.begin(), theirs.end());
+    listed_ = sorted(std::move(listed_));
+    evaluations_ = std::max(evaluations_, there.value("evaluations_per_image", std::int64_t{0}));
+  }
   write_file(manifest_, json_text(manifest(finished, facts), 2) + "\n");
 }
 
-ExitCode Pictures::report(const ordered_json& facts, const std::string& line) const {
+ExitCode Pictures::report(const ordered_json& facts, const std::string& line) {
   write_manifest(true, facts);
   std::cout << (json_ ? json_text(manifest(true, facts), 2) : line) << '\n';
   return ExitCode::kDone;

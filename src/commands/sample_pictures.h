@@ -49,13 +49,13 @@ class Pictures {
   std::filesystem::path sheet() const;
   /// All are there: writes `facts` into the manifest, behind what every mode states, and prints it
   /// as JSON, or `line`.
-  ExitCode report(const nlohmann::ordered_json& facts, const std::string& line) const;
+  ExitCode report(const nlohmann::ordered_json& facts, const std::string& line);
 
  private:
   std::string take_up();
   bool has(std::int64_t first, std::int64_t count) const;
   nlohmann::ordered_json manifest(bool finished, const nlohmann::ordered_json& facts) const;
-  void write_manifest(bool finished, const nlohmann::ordered_json& facts) const;
+  void write_manifest(bool finished, const nlohmann::ordered_json& facts);
 
   std::filesystem::path folder_, manifest_;
   nlohmann::ordered_json about_;

@@ -2,6 +2,7 @@
 
 #include "edmund/app/run.h"
 #include "edmund/core/files.h"
+#include "edmund/core/folder_lock.h"
 #include "edmund/core/log.h"
 #include "edmund/core/stop.h"
 #include "edmund/core/text.h"
@@ -112,6 +113,14 @@ void check_features(const AblationArm& arm, const Experiment& experiment) {
           "arm '{}': evaluation.features.file: {} is not there; its features score the arms", arm.name, file->second);
 }
 
+// Whether an arm needs no more training. Its report comes last, after the pictures; held-out images
+// may have ended it before its last image.
+bool finished(const RunFolder& run, const RunConfig& config) {
+  const auto newest = newest_checkpoint(run.path);
+  const bool to_the_end = newest && read_header(*newest).images >= config.training.images;
+  return newest && (to_the_end || config.validation.patience > 0) && fs::exists(run.report());
+}
+
 // What the file says, before arms and seeds meet.
 struct AblationKeys {
   std::string name;
@@ -190,8 +199,8 @@ ExitCode train_arms(const AblationPlan& plan, const fs::path& out, std::int64_t 
     const RunFolder run = folder_of(arm, out);
     Experiment experiment = constructed(plan, arm, Needs::kData);
     require_same_training(experiment, run);
-    const auto newest = newest_checkpoint(run.path);
-    if (newest && read_header(*newest).images >= experiment.config.training.images) continue;
+    if (finished(run, experiment.config)) continue;
+    const FolderLock owner(run.path, "trained");
     log::info("arm {} of {}: {}", i + 1, plan.arms.size(), arm.name);
     apply_backend(experiment.config.backend);
     if (const ExitCode code = train_run(experiment, run); code != ExitCode::kDone) return code;
@@ -201,10 +210,8 @@ ExitCode train_arms(const AblationPlan& plan, const fs::path& out, std::int64_t 
 }
 
 bool trained(const AblationPlan& plan, const fs::path& out) {
-  return std::all_of(plan.arms.begin(), plan.arms.end(), [&](const AblationArm& arm) {
-    const auto newest = newest_checkpoint(folder_of(arm, out).path);
-    return newest && read_header(*newest).images >= config_of(plan, arm).training.images;
-  });
+  return std::all_of(plan.arms.begin(), plan.arms.end(),
+                     [&](const AblationArm& arm) { return finished(folder_of(arm, out), config_of(plan, arm)); });
 }
 
 fs::path write_comparison(const AblationPlan& plan, const fs::path& file, std::span<const std::string> overrides,
