@@ -115,7 +115,6 @@ const std::vector<BadInput>& bad_inputs() {
        {"--seed: expected an integer from 0 to 9223372036854775807, found '-3'"}},
       {"huge seed", "", "sample nowhere --seed 18446744073709551615", {"--seed", "9223372036854775807"}},
       {"seed of a likelihood", "", "likelihood nowhere --seed -1", {"--seed: expected an integer from 0"}},
-      {"negative class", "", "sample nowhere --class -1", {"--class: expected an integer from 0", "'-1'"}},
       {"number in another form", "", "sample nowhere --images 1e3", {"--images: expected an integer from 1", "'1e3'"}},
       {"text behind a number",
        "",

@@ -88,6 +88,8 @@ TEST_CASE("inversion reports a round trip that gets better with steps", "[app][s
   CHECK((before - after).square().mean().sqrt().item<double>() < 127.5 * fine * 3 + 1);
 
   check_refused("sample runs/small --invert some", "--class");
+  for (const char* label : {"-1", "7", "1.5", "9223372036854775808"})
+    check_refused(std::string("sample runs/small --images 1 --class ") + label, "--class");
   check_refused("sample runs/small --invert some --class 1 sampling.sampler.type=ancestral", "draws noise");
   check_refused("sample runs/small --invert nowhere --class 1", "nowhere");
   check_refused("sample runs/small --invert some --class 1 --interpolate 1,2", "--in");
