@@ -49,6 +49,12 @@ class Walk {
     struct stat status = {};
     require(::stat(root_.c_str(), &status) == 0, "{}: the folder cannot be read: {}", plain(root_),
             std::strerror(errno));
+    std::error_code code;
+    for (auto above = fs::canonical(root_, code); !code && above != above.parent_path();) {
+      above = above.parent_path();
+      struct stat its = {};
+      if (::stat(above.c_str(), &its) == 0) above_.push_back(identity(its));
+    }
     enter("", identity(status));
     require_read_once();
     if (special_ > 0)
@@ -115,7 +121,7 @@ class Walk {
   }
 
   std::string root_;             // ends with a slash
-  std::vector<Identity> above_;  // the folders from the root to here
+  std::vector<Identity> above_;  // the folders above the root, and from there to here
   std::map<Identity, std::string> folders_, linked_;
   std::int64_t special_ = 0;
   std::string one_special_;

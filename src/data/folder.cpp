@@ -56,7 +56,7 @@ Classes classes_of(const NameList& names, const std::filesystem::path& root) {
   for (std::int64_t i = 0; i < names.size(); ++i) {
     const auto slash = names[i].find('/');
     if (slash == std::string_view::npos) {
-      loose = names[i];
+      if (loose.empty()) loose = names[i];
       continue;
     }
     deeper = deeper || names[i].find('/', slash + 1) != std::string_view::npos;
