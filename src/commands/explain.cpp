@@ -87,7 +87,7 @@ void require_known(const std::vector<OptionFacts>& facts, std::span<const std::s
 }  // namespace
 
 std::string text_of(std::span<const KeyLine> lines) {
-  constexpr std::size_t kMostKey = 60, kMostValue = 24, kMostAccepts = 48;
+  constexpr std::size_t kMostKey = 60, kMostValue = 28, kMostAccepts = 48;
   const std::size_t key = width_of(lines, &KeyLine::key, kMostKey),
                     value = width_of(lines, &KeyLine::value, kMostValue),
                     accepts = width_of(lines, &KeyLine::accepts, kMostAccepts);
