@@ -21,13 +21,14 @@ struct Words {
   std::vector<Family> lists = families();
 };
 
-// 'text' for a shell: fish and the Bourne shells agree where no ' and \ are in it.
+// 'text' for a shell: fish and the Bourne shells agree where no ' and \ are in it. zsh runs what
+// stands between two ` of a description.
 std::string quoted(std::string_view text) {
   std::string out = "'";
   for (const char c : text) {
     if (c == '\'')
       out += "’";
-    else if (c != '\\')
+    else if (c != '\\' && c != '`' && c != '$')
       out += c;
   }
   return out.append("'");

@@ -34,9 +34,11 @@ void append(std::string& out, const std::string& text, std::size_t width) {
   out += text + std::string(own < width ? width - own : 0, ' ') + "  ";
 }
 
+// Long lists, such as the names of all classes, are cut.
 std::string shortened(const std::string& value) {
-  constexpr std::size_t kMost = 60;
-  return value.size() <= kMost ? value : value.substr(0, value.find(' ', kMost / 2)) + " …";
+  constexpr std::size_t kMost = 24;
+  if (!value.starts_with('[') || value.size() <= kMost) return value;
+  return value.substr(0, value.rfind(' ', kMost)) + " …]";
 }
 
 std::string value_of(const OptionFacts& facts) {
@@ -85,7 +87,7 @@ void require_known(const std::vector<OptionFacts>& facts, std::span<const std::s
 }  // namespace
 
 std::string text_of(std::span<const KeyLine> lines) {
-  constexpr std::size_t kMostKey = 60, kMostValue = 24, kMostAccepts = 48;
+  constexpr std::size_t kMostKey = 60, kMostValue = 28, kMostAccepts = 48;
   const std::size_t key = width_of(lines, &KeyLine::key, kMostKey),
                     value = width_of(lines, &KeyLine::value, kMostValue),
                     accepts = width_of(lines, &KeyLine::accepts, kMostAccepts);
@@ -104,6 +106,8 @@ std::string text_of(std::span<const KeyLine> lines) {
 std::string accepted(const OptionFacts& facts, const std::vector<Family>& all) {
   if (const Family* family = family_of(facts, all)) return format("name: edmund list {}", family->name);
   if (facts.kind == "mapping") return "section";
+  constexpr std::size_t kMost = 60;
+  if (facts.kind == "choice" && facts.accepts.size() > kMost) return "name";
   if (facts.kind == "choice") return facts.accepts;
   return facts.accepts.empty() ? facts.kind : format("{} {}", facts.kind, facts.accepts);
 }

@@ -204,6 +204,7 @@ TEST_CASE("zsh and fish are offered every command and key", "[app]") {
   for (const std::string shell : {"zsh", "fish"}) {
     const std::string text = edmund_run(folder.path(), "completion " + shell).output;
     for (const Command& command : command_table()) CHECK_THAT(text, ContainsSubstring(std::string(command.name)));
+    CHECK(text.find('`') == std::string::npos);  // zsh would run it
     CHECK_THAT(text, ContainsSubstring("sampling.sampler.S_churn=") && ContainsSubstring("dpmpp_2m"));
     write_text(folder.path() / shell, text);
     if (edmund_run(folder.path(), "--version", shell).code == 0)
