@@ -86,8 +86,8 @@ ExitCode run_command(std::vector<std::string> arguments) {
     const StopRequest stop;
     try {
       return action();
-    } catch (const Interrupted& stop) {
-      log::info("{}", stop.what());
+    } catch (const Interrupted& reason) {
+      log::info("{}", reason.what());
       return ExitCode::kInterrupted;
     }
   }
