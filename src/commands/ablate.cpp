@@ -10,7 +10,6 @@
 
 #include "comparing.h"
 #include "edmund/commands/command.h"
-#include "edmund/core/stop.h"
 #include "explain.h"
 
 #include <memory>
@@ -48,7 +47,6 @@ Action make_ablate(CLI::App& arguments) {
       return ExitCode::kDone;
     }
     require_file(*flags, "ablate");
-    const StopRequest stop;  // of all arms: a signal at the end of one is not lost
     return ablate(*flags);
   };
 }

@@ -25,6 +25,7 @@
 
 #include "edmund/commands/command.h"
 #include "edmund/core/json_text.h"
+#include "edmund/core/stop.h"
 #include "edmund/core/stopwatch.h"
 #include "edmund/core/text.h"
 #include "edmund/networks/network.h"
@@ -179,6 +180,7 @@ void measure(std::vector<BenchCase>& cases, const BenchFlags& flags) {
   }
   for (std::int64_t round = 0; round < flags.rounds; ++round)
     for (std::size_t i = 0; i < cases.size(); ++i) {
+      StopRequest::check();
       const double seconds = timed(cases[i].run, calls[i]);
       cases[i].seconds.push_back(seconds);
       if (flags.beside_load) {

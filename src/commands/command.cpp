@@ -83,10 +83,11 @@ ExitCode run_command(std::vector<std::string> arguments) {
       for (const std::string& given : option->results())
         require(!given.empty(), "edmund {}: {}: expected a value, found none", command.name, option->get_name());
     log::set_level(common.quiet ? log::Level::kWarn : common.verbose ? log::Level::kDebug : log::Level::kInfo);
+    const StopRequest stop;
     try {
       return action();
-    } catch (const Interrupted& stop) {
-      log::info("{}", stop.what());
+    } catch (const Interrupted& reason) {
+      log::info("{}", reason.what());
       return ExitCode::kInterrupted;
     }
   }

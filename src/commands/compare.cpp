@@ -9,7 +9,6 @@
 #include "comparing.h"
 #include "edmund/core/files.h"
 #include "edmund/core/json_text.h"
-#include "edmund/core/stop.h"
 #include "edmund/core/text.h"
 #include "edmund/report/svg.h"
 #include "edmund/studies/comparison_files.h"
@@ -100,7 +99,6 @@ Action make_compare(CLI::App& arguments) {
     }
     require_file(*flags, "compare");
     if (!flags->out.empty()) require_folder_like("--out", flags->out);
-    const StopRequest stop;
     const auto [shard, shards] = parse_shard(flags->shard);
     Comparison comparison(flags->target.path, flags->target.overrides, flags->out);
     return compared(comparison, shard, shards, flags->json);

@@ -105,6 +105,14 @@ void wait_politely() {
   if (std::getenv("OMP_WAIT_POLICY") == nullptr) setenv("GOMP_SPINCOUNT", "5000", 0);
 }
 
+// Until LibTorch is loaded, signals wait for the one who answers them (StopRequest).
+void hold_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) sigaddset(&signals, signal);
+  sigprocmask(SIG_BLOCK, &signals, nullptr);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -125,6 +133,7 @@ int main(int argc, char** argv) {
     core += "-core";
     ask_for_large_pages();
     wait_politely();
+    hold_signals();
     execv(core.c_str(), argv);
     std::fprintf(stderr, "edmund: cannot start %s: %s\n", core.c_str(), std::strerror(errno));
   } else {

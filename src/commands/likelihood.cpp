@@ -21,7 +21,6 @@
 #include "edmund/core/kept_work.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
-#include "edmund/core/stop.h"
 #include "edmund/core/stopwatch.h"
 #include "edmund/core/text.h"
 #include "edmund/io/image_io.h"
@@ -186,7 +185,6 @@ ordered_json facts_of(const Experiment& experiment, const LikelihoodFlags& flags
 }
 
 ExitCode likelihood(const LikelihoodFlags& flags) {
-  const StopRequest stop;
   const LikelihoodSettings settings = settings_of(flags);
   TrainedModel trained =
       load_model(flags.target.path, flags.target.overrides, flags.train ? Needs::kData : Needs::kModel,

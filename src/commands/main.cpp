@@ -44,6 +44,8 @@ int main(int argc, char** argv) {
 #endif
   edmund::StandardOutput output;
   edmund::ExitCode code = run(argc, argv);
+  // The outcome stands: no signal changes it while the libraries are taken down.
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) std::signal(signal, SIG_IGN);
   if (const int reason = output.finish(); reason != 0) {
     std::cerr << "error: standard output: cannot write: " << std::generic_category().message(reason) << '\n';
     if (code == edmund::ExitCode::kDone) code = edmund::ExitCode::kFailure;

@@ -15,7 +15,6 @@
 #include "edmund/core/kept_work.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
-#include "edmund/core/stop.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -34,7 +33,6 @@ struct Flags {
 
 ExitCode measure(const Flags& flags) {
   require_folder_like("--out", flags.out);
-  const StopRequest stop;
   const auto threads =
       flags.threads > 0 ? flags.threads : std::max<std::int64_t>(std::thread::hardware_concurrency(), 1);
   const std::filesystem::path out = flags.out;

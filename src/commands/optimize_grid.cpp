@@ -16,7 +16,6 @@
 #include "edmund/core/kept_work.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
-#include "edmund/core/stop.h"
 #include "edmund/core/stopwatch.h"
 #include "edmund/core/text.h"
 #include "edmund/generation/image_generator.h"
@@ -192,7 +191,6 @@ ordered_json facts_of(const Outcome& outcome, const Flags& flags, const TrainedM
 
 ExitCode optimize(const Flags& flags) {
   if (!flags.out.empty()) require_file_like("--out", flags.out);
-  const StopRequest stop;
   const TrainedModel trained = load_model(flags.target.path, flags.target.overrides, Needs::kModel);
   const GridTask task = task_of(trained.experiment);
   const std::filesystem::path out =

@@ -19,7 +19,6 @@
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
-#include "edmund/core/stop.h"
 #include "edmund/generation/given_noise.h"
 #include "edmund/generation/image_generator.h"
 #include "edmund/io/tensor_file.h"
@@ -179,7 +178,6 @@ Action make_sample(CLI::App& arguments) {
   arguments.add_option("--eta", flags->eta, "noise of inpainting's steps: 1 ancestral (default) … 0 DDIM")
       ->needs(inpaint);
   return [=] {
-    const StopRequest stop;
     return !flags->invert.empty()        ? modes::invert(*flags)
            : !flags->interpolate.empty() ? modes::interpolate(*flags)
            : !flags->inpaint.empty()     ? modes::inpaint(*flags)

@@ -10,7 +10,11 @@
 
 #include <algorithm>
 #include <ATen/ops/stack.h>
+#include <fstream>
 #include <iostream>
+#include <string_view>
+#include <system_error>
+#include <unistd.h>
 
 namespace edmund::sampling_modes {
 namespace {
@@ -47,6 +51,32 @@ std::string fingerprint_of(const Flags& flags, const Task& task, const std::stri
                            const ordered_json& settings) {
   return checksum(
       format("1 {} {} {} {} {}", manifest, identity_of(task.trained), flags.raw, task.seed, json_text(settings)));
+}
+
+// Whole or not at all, unless the machine goes down: to sync each of many small files would take
+// longer than to draw them, and is_whole() tells what a crash left.
+void write_picture(const fs::path& file, const Tensor& image) {
+  const fs::path aside = file.parent_path() / format(".picture.{}.part", ::getpid());
+  const std::string bytes = png_bytes(image);
+  std::ofstream stream(aside, std::ios::binary | std::ios::trunc);
+  stream.write(bytes.data(), std::ssize(bytes));
+  stream.close();
+  std::error_code error;
+  if (stream.good()) fs::rename(aside, file, error);
+  if (stream.good() && !error) return;
+  std::error_code ignored;
+  fs::remove(aside, ignored);
+  fail("{}: cannot write: {}", file.string(), error ? error.message() : "is the disk full?");
+}
+
+// Whether a PNG is there to its end.
+bool is_whole(const fs::path& file) {
+  static constexpr std::string_view kEnd("IEND\xAE\x42\x60\x82", 8);
+  std::ifstream stream(file, std::ios::binary);
+  char end[kEnd.size()];
+  stream.seekg(-static_cast<std::streamoff>(kEnd.size()), std::ios::end);
+  stream.read(end, sizeof end);
+  return stream.good() && std::string_view(end, sizeof end) == kEnd;
 }
 
 // A manifest as it lies there; null if there is none that can be read.
@@ -151,10 +181,8 @@ std::string Pictures::take_up() {
 }
 
 bool Pictures::has(std::int64_t first, std::int64_t count) const {
-  std::error_code error;
   const auto begin = numbers_.begin() + first;
-  return std::all_of(begin, begin + count,
-                     [&](std::int64_t number) { return fs::exists(folder_ / file_name(number), error); });
+  return std::all_of(begin, begin + count, [&](std::int64_t number) { return is_whole(folder_ / file_name(number)); });
 }
 
 void Pictures::write(std::int64_t first, const Generated& batch) {
@@ -165,7 +193,7 @@ void Pictures::write(std::int64_t first, const Generated& batch) {
   }
   const std::int64_t size = batch.images.size(0);
   for (std::int64_t i = 0; i < size; ++i)
-    write_png(folder_ / file_name(numbers_[static_cast<std::size_t>(first + i)]), batch.images[i]);
+    write_picture(folder_ / file_name(numbers_[static_cast<std::size_t>(first + i)]), batch.images[i]);
   drawn_ += size;
 }
 

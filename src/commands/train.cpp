@@ -10,7 +10,6 @@
 #include "edmund/commands/command.h"
 #include "edmund/core/folder_lock.h"
 #include "edmund/core/log.h"
-#include "edmund/core/stop.h"
 #include "edmund/core/text.h"
 #include "edmund/networks/state_dict.h"
 
@@ -31,7 +30,6 @@ Action make_train(CLI::App& arguments) {
   arguments.add_option("--run", *folder, "run folder (default: runs/<name of the config>)");
   arguments.add_flag("--dry-run", *dry, "check and construct everything, train and write nothing");
   return [=] {
-    const StopRequest stop;
     const bool existing = fs::is_directory(target->path);
     if (!folder->empty()) require_folder_like("--run", *folder);
     require(!existing || folder->empty(), "--run goes with a config; '{}' is a run folder already", target->path);

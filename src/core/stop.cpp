@@ -32,6 +32,11 @@ StopRequest::StopRequest() : outermost_(living.fetch_add(1) == 0) {
     const bool ignored = former_[i].sa_handler == SIG_IGN;
     if (kSignals[i] != SIGHUP || !ignored) sigaction(kSignals[i], &action, nullptr);
   }
+  // those that came before, held back while the process was starting, arrive now
+  sigset_t held;
+  sigemptyset(&held);
+  for (const int signal : kSignals) sigaddset(&held, signal);
+  ::pthread_sigmask(SIG_UNBLOCK, &held, nullptr);
 }
 
 StopRequest::~StopRequest() {

@@ -82,11 +82,11 @@ std::map<std::string, std::string> results(const fs::path& folder) {
 // interrupted.
 int run_interrupted(const std::string& arguments, double longest, std::mt19937& random, bool kills = false) {
   int interruptions = 0;
-  for (int start = 0; start < 60; ++start) {
+  for (int start = 0; start < 100; ++start) {
     const char* signals[] = {"INT", "TERM", "HUP", "USR1", "KILL"};
     const std::string signal = signals[std::uniform_int_distribution<int>(0, kills ? 4 : 3)(random)];
-    // libraries are loaded by then
-    const double wait = 0.9 + std::uniform_real_distribution<double>(0, longest)(random);
+    // from the start of the program on: each start gets somewhere in the mean
+    const double wait = 0.1 + std::uniform_real_distribution<double>(0, 1.6 + longest)(random);
     const Outcome outcome =
         edmund_run(prepared(), format("{} & pid=$!; (sleep {}; kill -{} $pid 2>/dev/null) & wait $pid; echo code $?",
                                       arguments, wait, signal));
@@ -95,7 +95,7 @@ int run_interrupted(const std::string& arguments, double longest, std::mt19937& 
     ++interruptions;
     if (signal != "KILL") REQUIRE(outcome.output.find("code 75\n") != std::string::npos);
   }
-  FAIL("60 starts did not do it: " << arguments);
+  FAIL("100 starts did not do it: " << arguments);
   return interruptions;
 }
 

@@ -63,6 +63,19 @@ TEST_CASE("any of the four signals asks to stop, and only SIGINT and SIGTERM ins
   CHECK((WIFEXITED(under_nohup) && WEXITSTATUS(under_nohup) == 7));
 }
 
+TEST_CASE("a signal that was held back while the process started is a request", "[core]") {
+  const int status = end_of_child([] {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    ::sigprocmask(SIG_BLOCK, &signals, nullptr);
+    std::raise(SIGTERM);
+    const StopRequest stop;
+    if (!StopRequest::requested()) ::_exit(1);
+  });
+  CHECK((WIFEXITED(status) && WEXITSTATUS(status) == 7));
+}
+
 TEST_CASE("a check throws when asked to stop, while a stop request lives", "[core]") {
   {
     const StopRequest stop;

@@ -15,8 +15,8 @@ class Interrupted : public std::runtime_error {
 
 /// Turns SIGINT, SIGTERM, SIGHUP and SIGUSR1 into a request to save and leave while it lives, for
 /// commands that run long. A SIGINT or SIGTERM after the first request ends the process at once. A
-/// SIGHUP that was ignored (nohup) stays ignored. They may be nested; the outermost puts the former
-/// handlers back.
+/// SIGHUP that was ignored (nohup) stays ignored. Signals that are held back (blocked) in this
+/// thread are let in. They may be nested; the outermost puts the former handlers back.
 class StopRequest {
  public:
   StopRequest();
