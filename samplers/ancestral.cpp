@@ -25,7 +25,8 @@ ReverseStep posterior_step(const Denoiser& D, const NoiseSchedule& schedule, con
 namespace samplers {
 
 Sampler make_ancestral(Options& options) {
-  const bool beta = options.choice("variance", "posterior", {"posterior", "beta"}) == "beta";
+  const bool beta =
+      options.choice("variance", "posterior", {"posterior", "beta"}, "of a step: posterior, or forward (β)") == "beta";
   const Final final = final_step(options);
   return [=](const Denoiser& D, const NoiseSchedule& schedule, const TimeGrid& grid, Tensor x, NoiseSource& noise) {
     for (const auto& [t, u] : steps(grid))

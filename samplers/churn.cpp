@@ -12,10 +12,12 @@
 namespace edmund {
 
 Churn read_churn(Options& options) {
-  return {.amount = options.real("S_churn", 0.0, at_least(0)),
-          .min = options.real("S_min", 0.0, at_least(0)),
-          .max = options.real("S_max", std::numeric_limits<double>::infinity(), at_least(0)),
-          .noise = options.real("S_noise", 1.0, between(0, 10))};
+  return {.amount = options.real("S_churn", 0.0, at_least(0),
+                                 "noise put back over the whole run (Karras et al. 2022, algorithm 2); 0: none"),
+          .min = options.real("S_min", 0.0, at_least(0), "lowest σ at which noise is put back"),
+          .max = options.real("S_max", std::numeric_limits<double>::infinity(), at_least(0),
+                              "highest σ at which noise is put back"),
+          .noise = options.real("S_noise", 1.0, between(0, 10), "factor on the deviation of what is put back")};
 }
 
 Churned churned(const Churn& churn, const NoiseSchedule& schedule, Tensor x, double t, std::size_t N,
@@ -26,7 +28,7 @@ Churned churned(const Churn& churn, const NoiseSchedule& schedule, Tensor x, dou
   const double gamma = inside ? std::min(churn.amount / static_cast<double>(N), std::numbers::sqrt2 - 1) : 0.0;
   const double t_hat = schedule.time(std::min(sigma + gamma * sigma, schedule.sigma(schedule.domain().high)));
   const double s_hat = schedule.scale(t_hat), sigma_hat = schedule.sigma(t_hat);
-  const double added = std::sqrt(std::max(sigma_hat * sigma_hat - sigma * sigma, 0.0));
+  const double added = std::sqrt(std::max((sigma_hat - sigma) * (sigma_hat + sigma), 0.0));
   const ops::Sum n = noise.draw(x);
   if (gamma == 0.0) return {std::move(x), t};
   return {s_hat / s * ops::Sum(x) + s_hat * added * churn.noise * n, t_hat};

@@ -1,10 +1,12 @@
 #include "corrector.h"
 
+#include "edmund/core/error.h"
 #include "reverse_step.h"
 
 #include <ATen/ops/full.h>
 #include <ATen/TensorOperators.h>
 #include <cmath>
+#include <vector>
 
 namespace edmund {
 namespace {
@@ -18,22 +20,50 @@ Tensor norms(const Tensor& x, bool batch) {
   return norm.reshape(shape);
 }
 
+// Std at entry t of the VP SDE that a table of linear betas discretizes.
+double sde_std(const NoiseSchedule& schedule, double t, double eps) {
+  const std::vector<double>& levels = schedule.levels();  // σ
+  const std::size_t N = levels.size();
+  const auto beta = [&](std::size_t k) {  // of entry k, from 0
+    const double before = k == 0 ? 0.0 : levels[k - 1], sigma = levels[k];
+    return (sigma - before) * (sigma + before) / (1 + sigma * sigma);
+  };
+  const bool linear =
+      N >= 2 && std::abs(beta(N / 2) -
+                         std::lerp(beta(0), beta(N - 1), static_cast<double>(N / 2) / static_cast<double>(N - 1))) <=
+                    1e-6 * beta(N - 1);
+  require(linear, "predictor_corrector: spread: sde needs a table of linear betas (ddpm); choose spread: schedule");
+  const auto n = static_cast<double>(N);
+  const double u = std::lerp(eps, 1.0, (t - 1) / (n - 1)), low = beta(0), high = beta(N - 1);
+  return std::sqrt(-std::expm1(-n * u * (low + 0.5 * (high - low) * u)));
+}
+
 }  // namespace
 
 Corrector read_corrector(Options& options) {
-  const std::string kind = options.choice("corrector", "langevin", {"langevin", "ald", "none"});
-  return {.kind = kind == "none"  ? Corrector::Kind::kNone
-                  : kind == "ald" ? Corrector::Kind::kAnnealed
-                                  : Corrector::Kind::kLangevin,
-          .snr = options.real("snr", 0.16, between(0, 10)),
-          .steps = options.integer("corrector_steps", 1, between(0, 1000)),
-          .batch_norms = options.choice("norms", "image", {"image", "batch"}) == "batch"};
+  const std::string kind = options.choice("corrector", "langevin", {"langevin", "ald", "none"},
+                                          "Langevin steps, annealed ones (ald) or none");
+  Corrector out{.kind = kind == "none"  ? Corrector::Kind::kNone
+                        : kind == "ald" ? Corrector::Kind::kAnnealed
+                                        : Corrector::Kind::kLangevin,
+                .snr = options.real("snr", 0.16, between(0, 10), "signal-to-noise ratio of a Langevin step"),
+                .steps = options.integer("corrector_steps", 1, between(0, 1000), "Langevin steps at each grid time"),
+                .batch_norms = options.choice("norms", "image", {"image", "batch"},
+                                              "that scale a step: of each image, or means over the batch") == "batch"};
+  const bool sde = options.choice("spread", "schedule", {"schedule", "sde"},
+                                  "whose standard deviation ald's steps are measured by") == "sde";
+  const double eps = options.real("spread_eps", 1e-3, between(0, 0.5), "time of the first entry in spread: sde");
+  options.check(!sde || kind == "ald", "spread", "belongs to corrector: ald, found {}", kind);
+  if (sde) out.sde_eps = eps;
+  return out;
 }
 
 Tensor corrected(const Corrector& corrector, const Denoiser& D, const NoiseSchedule& schedule, Tensor x, double t,
                  double next_scale, NoiseSource& noise) {
   if (corrector.kind == Corrector::Kind::kNone) return x;
-  const double spread = schedule.scale(t) * schedule.sigma(t), keep = schedule.scale(t) / next_scale;
+  const double spread =
+      corrector.sde_eps ? sde_std(schedule, t, *corrector.sde_eps) : schedule.scale(t) * schedule.sigma(t);
+  const double keep = schedule.scale(t) / next_scale;
   for (std::int64_t k = 0; k < corrector.steps; ++k) {
     const Tensor gradient = score(D, schedule, x, t), n = noise.normal(x.sizes().slice(1)).to(x.dtype());
     const Tensor length =

@@ -6,6 +6,7 @@
 #include "edmund/schedules/noise_schedule.h"
 
 #include <cstdint>
+#include <optional>
 
 namespace edmund {
 
@@ -18,16 +19,23 @@ namespace edmund {
 ///   corrector_steps  1          a grid time
 ///   norms            image      ‖·‖ of each image; or batch: their mean over the batch, as
 ///                               score_sde has it: an image then depends on its batch
+///   spread           schedule   of ald, in place of sσ: sde, for a table of linear betas, takes the
+///                               std √(1 - e^(-B)) of the VP SDE with these β, as score_sde does,
+///                               on few steps another number: B = N·∫β, entry k of N at the time
+///                               ε + (1 - ε)·(k - 1)/(N - 1)
+///   spread_eps       1e-3       ε of it
 struct Corrector {
   enum class Kind { kNone, kLangevin, kAnnealed };
   Kind kind = Kind::kLangevin;
   double snr = 0.16;
   std::int64_t steps = 1;
   bool batch_norms = false;
+  std::optional<double> sde_eps = std::nullopt;  // ε of spread: sde
 };
 Corrector read_corrector(Options& options);
 
-/// x at t after the corrector's steps; `next_scale`: s(u) of the step that follows.
+/// x at t after the corrector's steps; `next_scale`: s(u) of the step that follows. Throws Error if
+/// `spread: sde` meets a schedule that is no table of linear betas.
 Tensor corrected(const Corrector& corrector, const Denoiser& D, const NoiseSchedule& schedule, Tensor x, double t,
                  double next_scale, NoiseSource& noise);
 

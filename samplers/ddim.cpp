@@ -6,7 +6,6 @@
 //   Euler step in σ to √(σ'² - v²), then noise.
 //
 //   eta      0        0 deterministic … 1 ancestral; no draws at 0; 1 for euler_ancestral
-//   S_noise  1        factor on the standard deviation of the noise
 //   clip     []       [low, high]: cuts D but not the direction (z - D)/σ, as some codes do; a
 //                     clipped denoiser changes both
 //   renoise  false    z' = D + σ'·n: all noise is drawn anew (Song et al. 2023, algorithm 1, for
@@ -23,10 +22,12 @@ namespace edmund::samplers {
 namespace {
 
 Sampler ddim(Options& options, double usual_eta) {
-  const double eta = options.real("eta", usual_eta, between(0, 1));
-  const double S_noise = options.real("S_noise", 1.0, between(0, 10));
-  const std::optional<Interval> clip = options.interval("clip");
-  const bool renoise = options.flag("renoise", false);
+  const double eta =
+      options.real("eta", usual_eta, between(0, 1), "share of fresh noise: 0 deterministic, 1 ancestral");
+  const double S_noise = options.real("S_noise", 1.0, between(0, 10), "factor on the deviation of fresh noise");
+  const std::optional<Interval> clip =
+      options.interval("clip", "bounds of D in a step, but not of its direction (z - D)/σ");
+  const bool renoise = options.flag("renoise", false, "draw all noise anew at each step (consistency models)");
   options.check(!renoise || !options.has("eta"), "renoise",
                 "eta has no meaning where all noise is drawn anew; give one");
   const Final final = final_step(options);

@@ -17,8 +17,9 @@
 namespace edmund::samplers {
 
 Sampler make_deis(Options& options) {
-  const std::int64_t degree = options.integer("degree", 3, between(0, 3));
-  const std::string polynomial = options.choice("polynomial", "t", {"t", "sigma", "log_sigma"});
+  const std::int64_t degree =
+      options.integer("degree", 3, between(0, 3), "of the polynomial through past noise; 0: DDIM");
+  const std::string polynomial = options.choice("polynomial", "t", {"t", "sigma", "log_sigma"}, "variable of it");
   const auto place = [=](double t, double sigma) {
     return polynomial == "t" ? t : polynomial == "sigma" ? sigma : std::log(sigma);
   };

@@ -3,13 +3,13 @@
 //
 //   z' and z'_low are those of dpm_step.h
 //   E = rms((z' - z'_low)/max(atol, rtol·max(|z'_low|, |z_low|)))
-//   h' = h·(1 + arctan(E^(-1/order) - 1)); the step is taken if that factor is at least 0.81
-//   (k-diffusion). `order` evaluations a try
+//   h' = h·factor, see step_controller.h, which rejects small ones; `order` evaluations a try
 //
 //   order  3        2 or 3
 //   rtol   0.05     E as in Lu et al. 2022
 //   atol   0.0078
 //   h      0.05     first step in ln σ
+//   pcoeff, icoeff, dcoeff, accept_safety   see step_controller.h
 //   error  image    E of each image by itself, see one_by_one.h; or batch: one E and one sequence
 //                   of steps for all (k-diffusion), so that an image depends on its batch
 //   final  denoise  or euler, none
@@ -18,6 +18,7 @@
 #include "edmund/samplers/sampler.h"
 #include "edmund/samplers/velocity.h"
 #include "one_by_one.h"
+#include "step_controller.h"
 
 #include <ATen/ops/maximum.h>
 #include <ATen/TensorOperators.h>
@@ -26,18 +27,20 @@
 namespace edmund::samplers {
 
 Sampler make_dpm_adaptive(Options& options) {
-  const std::int64_t order = options.integer("order", 3, between(2, 3));
-  const double rtol = options.real("rtol", 0.05, between(0, 1)), atol = options.real("atol", 0.0078, above(0));
-  const double first = options.real("h", 0.05, above(0));
-  const bool whole = options.choice("error", "image", {"image", "batch"}) == "batch";
+  const std::int64_t order = options.integer("order", 3, between(2, 3), "order of the solver");
+  const double rtol = options.real("rtol", 0.05, between(0, 1), "relative error of a step"),
+               atol = options.real("atol", 0.0078, above(0), "absolute error of a step");
+  const double first = options.real("h", 0.05, above(0), "first step in ln σ");
+  const StepControl control = read_step_control(options);
+  const bool whole = options.choice("error", "image", {"image", "batch"}, "of which a step is judged") == "batch";
   const Final final = final_step(options);
   return [=](const Denoiser& D, const NoiseSchedule& schedule, const TimeGrid& grid, Tensor x, NoiseSource&) {
     const double t = grid.t.front(), u = grid.t.back(), last = schedule.sigma(u);
     const auto solved = [&](const Denoiser& seen, Tensor z) {
       Tensor lower = z;
       double sigma = schedule.sigma(t);
-      for (double h = first; std::log(sigma / last) > 1e-5;) {
-        const double next = std::max(last, sigma * std::exp(-h));
+      for (StepController steps(control, order, first); std::log(sigma / last) > 1e-5;) {
+        const double next = std::max(last, sigma * std::exp(-steps.length()));
         require(next < sigma,
                 "dpm_adaptive: the step vanished at σ = {}: D is not finite there, or rtol and atol ask for too much",
                 sigma);
@@ -45,9 +48,7 @@ Sampler make_dpm_adaptive(Options& options) {
         const Tensor better = step.z, worse = step.lower;
         const Tensor allowed = (rtol * at::maximum(worse.abs(), lower.abs())).clamp_min(atol);
         const double E = ((worse - better) / allowed).square().mean().sqrt().item<double>();
-        const double factor = 1 + std::atan(std::pow(E + 1e-8, -1.0 / static_cast<double>(order)) - 1);
-        if (factor >= 0.81) z = better, lower = worse, sigma = next;
-        h = std::isfinite(factor) ? h * factor : 0.0;
+        if (steps.passes(E)) z = better, lower = worse, sigma = next;
       }
       return z;
     };

@@ -26,8 +26,8 @@ namespace {
 
 Sampler singlestep(Options& options, std::int64_t order, std::vector<std::int64_t> ending, double usual_eta,
                    std::string_view usual_floor) {
-  const double eta = options.real("eta", usual_eta, between(0, 1));
-  const bool floor = options.choice("floor", usual_floor, {"none", "grid"}) == "grid";
+  const double eta = options.real("eta", usual_eta, between(0, 1), "share of fresh noise");
+  const bool floor = options.choice("floor", usual_floor, {"none", "grid"}, "lowest level before noise") == "grid";
   const Churn churn = read_churn(options);
   const Final final = final_step(options);
   return [=](const Denoiser& D, const NoiseSchedule& schedule, const TimeGrid& grid, Tensor x, NoiseSource& noise) {
@@ -53,8 +53,8 @@ Sampler singlestep(Options& options, std::int64_t order, std::vector<std::int64_
 Sampler make_dpm_2(Options& options) { return singlestep(options, 2, {}, 0.0, "none"); }
 Sampler make_dpm_2_ancestral(Options& options) { return singlestep(options, 2, {}, 1.0, "none"); }
 Sampler make_dpm_solver(Options& options) {
-  const std::int64_t order = options.integer("order", 3, between(1, 3));
-  return singlestep(options, order, options.integers("ending", {}, between(1, 3)), 0.0, "grid");
+  const std::int64_t order = options.integer("order", 3, between(1, 3), "evaluations a step");
+  return singlestep(options, order, options.integers("ending", {}, between(1, 3), "orders at the end"), 0.0, "grid");
 }
 
 }  // namespace edmund::samplers

@@ -10,7 +10,6 @@
 //   variant    midpoint   ½φ_1 for φ_2 in order 2; or heun: φ_2 (default of dpmpp_3m*). In order 3
 //                         both have c = ½, as all codes, and order 2; or exact: φ_2 and c = 1
 //   eta        0          λ² of `reverse_sde`; 1 is the authors' SDE form; no draws at 0
-//   S_noise    1          factor on the standard deviation of the noise
 //   warm_up (runge_kutta needs eta: 0), lower_order_final (diffusers; dpmpp_*: never), final
 #include "edmund/samplers/sampler.h"
 #include "multistep.h"
@@ -27,9 +26,11 @@ struct Defaults {
 };
 
 Sampler dpm_solver(Options& options, bool plus, std::int64_t order, const Defaults& defaults) {
-  const std::string variant = options.choice("variant", defaults.variant, {"midpoint", "heun", "exact"});
-  const double eta = options.real("eta", defaults.eta, between(0, 10)), c = variant == "exact" ? 1.0 : 0.5;
-  const double S_noise = options.real("S_noise", 1.0, between(0, 10));
+  const std::string variant =
+      options.choice("variant", defaults.variant, {"midpoint", "heun", "exact"}, "weight of order 2's correction");
+  const double eta = options.real("eta", defaults.eta, between(0, 10), "fresh noise: 0 none, 1 the SDE"),
+               c = variant == "exact" ? 1.0 : 0.5;
+  const double S_noise = options.real("S_noise", 1.0, between(0, 10), "factor on the deviation of fresh noise");
   const OrderPolicy orders = read_order_policy(options, order, defaults.lower);
   options.check(!orders.runge_kutta || eta == 0, "warm_up", "runge_kutta steps are of the ODE: needs eta: 0");
   const auto value = [=](const MultistepStep& step) { return Past{-std::log(step.sigma), plus ? step.D : step.eps()}; };
@@ -41,7 +42,7 @@ Sampler dpm_solver(Options& options, bool plus, std::int64_t order, const Defaul
     if (step.order == 3) M += phi(2, g) * (d[1] + (m[0].at - m[1].at) / h * d[2]) + 2 * c * phi(3, g) * d[2];
     const ops::Sum n = eta > 0 ? S_noise * noise.draw(step.z) : ops::Sum();
     if (plus) return std::exp(g) * step.z - g * M + next * std::sqrt(-std::expm1(-2 * eta * h)) * n;
-    return step.z - (1 + eta) * next * g * M + std::sqrt(eta * (sigma * sigma - next * next)) * n;
+    return step.z - (1 + eta) * next * g * M + std::sqrt(eta * (sigma - next) * (sigma + next)) * n;
   };
   return multistep({.orders = orders, .value = value, .update = update});
 }
@@ -49,8 +50,9 @@ Sampler dpm_solver(Options& options, bool plus, std::int64_t order, const Defaul
 }  // namespace
 
 Sampler make_dpm_solver_multistep(Options& options) {
-  const bool plus = options.choice("algorithm", "plusplus", {"plusplus", "plain"}) == "plusplus";
-  return dpm_solver(options, plus, options.integer("order", 2, between(1, 3)), {.lower = "diffusers"});
+  const bool plus = options.choice("algorithm", "plusplus", {"plusplus", "plain"}, "extrapolate D or ε") == "plusplus";
+  return dpm_solver(options, plus, options.integer("order", 2, between(1, 3), "order of the method"),
+                    {.lower = "diffusers"});
 }
 Sampler make_dpmpp_2m(Options& options) { return dpm_solver(options, true, 2, {}); }
 Sampler make_dpmpp_3m(Options& options) { return dpm_solver(options, true, 3, {.variant = "heun"}); }

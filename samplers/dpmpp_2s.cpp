@@ -9,7 +9,6 @@
 //   eta      0            share of fresh noise as in `ddim`; 1 for dpmpp_sde; no draws at 0.
 //                         dpmpp_2s with eta: 1 is k-diffusion's dpmpp_2s_ancestral
 //   r        0.5          place of m between the two levels, in (0, 1]
-//   S_noise  1            factor on the standard deviation of the noise
 //   draws    independent  of dpmpp_sde: n_m and n apart; or brownian: increments of one Brownian
 //                         motion in σ (k-diffusion), with correlation √((σ - m)/(σ - σ'))
 //   final    denoise      or euler, none
@@ -23,11 +22,11 @@ namespace edmund::samplers {
 namespace {
 
 Sampler singlestep(Options& options, bool noisy_stage) {
-  const double eta = options.real("eta", noisy_stage ? 1.0 : 0.0, between(0, 1));
-  const double r = options.real("r", 0.5, {.low = 0, .high = 1, .open_low = true});
-  const double S_noise = options.real("S_noise", 1.0, between(0, 10));
-  const bool brownian =
-      noisy_stage && options.choice("draws", "independent", {"independent", "brownian"}) == "brownian";
+  const double eta = options.real("eta", noisy_stage ? 1.0 : 0.0, between(0, 1), "share of fresh noise");
+  const double r = options.real("r", 0.5, {.low = 0, .high = 1, .open_low = true}, "place of the second evaluation");
+  const double S_noise = options.real("S_noise", 1.0, between(0, 10), "factor on the deviation of fresh noise");
+  const bool brownian = noisy_stage && options.choice("draws", "independent", {"independent", "brownian"},
+                                                      "noise of the two stages") == "brownian";
   const Final final = final_step(options);
   return [=](const Denoiser& D, const NoiseSchedule& schedule, const TimeGrid& grid, Tensor x, NoiseSource& noise) {
     for (const auto& [t, u] : steps(grid)) {

@@ -7,7 +7,6 @@
 //   choice (ER SDE 5): less noise than the reverse SDE's ψ = σ². N evaluations.
 //
 //   order    3         1 to 3
-//   S_noise  1         factor on the standard deviation of the noise
 //   lower_order_final (never), final   see multistep.h
 #include "edmund/samplers/sampler.h"
 #include "multistep.h"
@@ -23,9 +22,10 @@ double psi(double sigma) { return sigma * (std::exp(std::pow(sigma, 0.3)) + 10);
 }  // namespace
 
 Sampler make_er_sde(Options& options) {
-  const OrderPolicy orders = read_order_policy(options, options.integer("order", 3, between(1, 3)));
+  const OrderPolicy orders =
+      read_order_policy(options, options.integer("order", 3, between(1, 3), "order of the method"));
   options.check(!orders.runge_kutta, "warm_up", "runge_kutta steps are of the ODE");
-  const double S_noise = options.real("S_noise", 1.0, between(0, 10));
+  const double S_noise = options.real("S_noise", 1.0, between(0, 10), "factor on the deviation of fresh noise");
   const auto value = [](const MultistepStep& step) { return Past{step.sigma, step.D}; };
   const auto update = [=](const MultistepStep& step, const History& m, NoiseSource& noise) {
     const double sigma = step.sigma, next = step.next, h = next - sigma, r = psi(next) / psi(sigma);

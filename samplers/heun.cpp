@@ -16,7 +16,8 @@
 namespace edmund::samplers {
 
 Sampler make_heun(Options& options) {
-  const double alpha = options.real("alpha", 1.0, {.low = 0, .high = 1, .open_low = true});
+  const double alpha =
+      options.real("alpha", 1.0, {.low = 0, .high = 1, .open_low = true}, "1 Heun, 2/3 Ralston, 1/2 midpoint");
   const Churn churn = read_churn(options);
   const Final final = final_step(options);
   return [=](const Denoiser& D, const NoiseSchedule& schedule, const TimeGrid& grid, Tensor x, NoiseSource& noise) {

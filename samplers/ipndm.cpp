@@ -24,7 +24,8 @@ constexpr std::array<std::array<double, 4>, 4> kAdamsBashforth{{{1.0, 0.0, 0.0, 
 }  // namespace
 
 Sampler make_ipndm(Options& options) {
-  return multistep({.orders = read_order_policy(options, options.integer("order", 4, between(1, 4))),
+  const std::int64_t order = options.integer("order", 4, between(1, 4), "order of the method");
+  return multistep({.orders = read_order_policy(options, order),
                     .value =
                         [](const MultistepStep& step) {
                           return Past{step.sigma, step.eps()};

@@ -13,8 +13,9 @@
 namespace edmund::samplers {
 
 Sampler make_lms(Options& options) {
-  const OrderPolicy orders = read_order_policy(options, options.integer("order", 4, between(1, 4)));
-  const bool to_zero = options.flag("to_zero", false);
+  const OrderPolicy orders =
+      read_order_policy(options, options.integer("order", 4, between(1, 4), "order of the method; 1: DDIM"));
+  const bool to_zero = options.flag("to_zero", false, "reach σ = 0 by the method itself, in place of `final`");
   options.check(!(to_zero && options.has("final")), "to_zero", "to_zero: true is a final step; leave out final");
   const auto value = [](const MultistepStep& step) { return Past{step.sigma, step.eps()}; };
   const auto update = [](const MultistepStep& step, const History& eps, NoiseSource&) {

@@ -53,9 +53,12 @@ std::size_t OrderPolicy::at(std::size_t i, std::size_t gaps) const {
 
 OrderPolicy read_order_policy(Options& options, std::int64_t order, std::string_view lower) {
   OrderPolicy policy{.order = static_cast<std::size_t>(order)};
-  policy.runge_kutta = options.choice("warm_up", "lower", {"lower", "runge_kutta"}) == "runge_kutta";
-  const std::string name =
-      options.choice("lower_order_final", lower, {"never", "always", "diffusers", "authors", "last"});
+  policy.runge_kutta =
+      options.choice("warm_up", "lower", {"lower", "runge_kutta"},
+                     "first steps: of lower order, or Runge-Kutta steps (3 evaluations more each)") == "runge_kutta";
+  const std::string name = options.choice(
+      "lower_order_final", lower, {"never", "always", "diffusers", "authors", "last"},
+      "whether the order falls at the end: in runs below 15 (diffusers) or 10 steps (authors), in the last step");
   using Lower = OrderPolicy::Lower;
   policy.lower = name == "always"      ? Lower::kAlways
                  : name == "diffusers" ? Lower::kDiffusers

@@ -17,7 +17,8 @@ namespace edmund::samplers {
 Sampler make_predictor_corrector(Options& options) {
   const Predictor predicted = read_predictor(options);
   const Corrector corrector = read_corrector(options);
-  const std::string last = options.choice("final", "denoise", {"denoise", "euler", "none", "predictor"});
+  const std::string last = options.choice("final", "denoise", {"denoise", "euler", "none", "predictor"},
+                                          "step to σ = 0: D, an Euler step, none, or the mean of a predictor step");
   return [=](const Denoiser& D, const NoiseSchedule& schedule, const TimeGrid& grid, Tensor x,
              NoiseSource& noise) -> Tensor {
     for (const auto& [t, u] : steps(grid)) {

@@ -29,11 +29,11 @@ double bisected(const std::function<double(double)>& f, double a, double b, doub
 
 double phi(int k, double x) {
   double factorial = 1.0;  // (k-1)! on the way up, k! at the end
-  if (std::abs(x) < 1) {
-    // Σ x^j/(j+k)!: the recursion would cancel here.
+  if (k > 0 && std::abs(x) < 3) {
+    // Σ x^j/(j+k)!: the recursion would cancel here, the more the higher k is.
     for (int j = 2; j <= k; ++j) factorial *= j;
     double term = 1 / factorial, sum = 0.0;
-    for (int j = 1; j <= 20; ++j) sum += term, term *= x / (j + k);
+    for (int j = 1; j <= 40; ++j) sum += term, term *= x / (j + k);
     return sum;
   }
   double value = std::exp(x);

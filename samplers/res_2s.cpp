@@ -16,7 +16,8 @@
 namespace edmund::samplers {
 
 Sampler make_res_2s(Options& options) {
-  const double c2 = options.real("c2", 0.5, {.low = 0, .high = 1, .open_low = true});
+  const double c2 =
+      options.real("c2", 0.5, {.low = 0, .high = 1, .open_low = true}, "place of the second evaluation in ln σ");
   const Final final = final_step(options);
   return [=](const Denoiser& D, const NoiseSchedule& schedule, const TimeGrid& grid, Tensor x, NoiseSource&) {
     for (const auto& [t, u] : steps(grid)) {

@@ -23,7 +23,7 @@ ReverseStep euler_maruyama_step(const Denoiser& D, const NoiseSchedule& schedule
 namespace samplers {
 
 Sampler make_reverse_sde(Options& options) {
-  const double lambda = options.real("lambda", 1.0, between(0, 10));
+  const double lambda = options.real("lambda", 1.0, between(0, 10), "share of noise: 1 the SDE, 0 the ODE (Euler)");
   const Final final = final_step(options);
   return [=](const Denoiser& D, const NoiseSchedule& schedule, const TimeGrid& grid, Tensor x, NoiseSource& noise) {
     for (const auto& [t, u] : steps(grid)) x = drawn(euler_maruyama_step(D, schedule, x, t, u, lambda), x, noise);

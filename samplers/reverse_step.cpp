@@ -22,9 +22,11 @@ ReverseStep reverse_diffusion_step(const Denoiser& D, const NoiseSchedule& sched
 
 Predictor read_predictor(Options& options) {
   const std::string kind =
-      options.choice("predictor", "reverse_diffusion", {"reverse_diffusion", "euler_maruyama", "ancestral", "none"});
-  const bool flow = options.flag("probability_flow", false);
-  const bool beta = options.choice("variance", "posterior", {"posterior", "beta"}) == "beta";
+      options.choice("predictor", "reverse_diffusion", {"reverse_diffusion", "euler_maruyama", "ancestral", "none"},
+                     "step of the reverse process; none: the corrector alone");
+  const bool flow = options.flag("probability_flow", false, "step along the ODE, without noise");
+  const bool beta = options.choice("variance", "posterior", {"posterior", "beta"},
+                                   "of an ancestral step: posterior, or forward (β)") == "beta";
   return [=](const Denoiser& D, const NoiseSchedule& schedule, const Tensor& x, double t, const StepEnd& end) {
     if (kind == "none") return ReverseStep{.mean = x};
     if (kind == "ancestral") return posterior_step(D, schedule, x, t, end, beta);

@@ -21,7 +21,8 @@
 namespace edmund::samplers {
 
 Sampler make_rk45(Options& options) {
-  const double rtol = options.real("rtol", 1e-5, between(0, 1)), atol = options.real("atol", 1e-5, above(0));
+  const double rtol = options.real("rtol", 1e-5, between(0, 1), "relative error of a step"),
+               atol = options.real("atol", 1e-5, above(0), "absolute error of a step");
   const Final final = final_step(options);
   return [=](const Denoiser& D, const NoiseSchedule& schedule, const TimeGrid& grid, Tensor x, NoiseSource&) {
     const double high = schedule.sigma(grid.t.front()), low = schedule.sigma(grid.t.back()),

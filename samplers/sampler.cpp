@@ -11,12 +11,15 @@ std::string stated_order(int order, std::string_view with) {
   return (order == 0 ? "order not stated" : format("order {}", order)) + more;
 }
 
-const SamplerEntry& chosen_sampler(Options& options) { return chosen(sampler_table(), options, "heun"); }
+const SamplerEntry& chosen_sampler(Options& options) {
+  return chosen(sampler_table(), options, "heun", "solver of the ODE or SDE");
+}
 
 Sampler make_sampler(Options& options) { return chosen_sampler(options).make(options); }
 
 Final final_step(Options& options, std::string_view fallback) {
-  const std::string name = options.choice("final", fallback, {"denoise", "euler", "none"});
+  const std::string name = options.choice("final", fallback, {"denoise", "euler", "none"},
+                                          "step from the last grid time to σ = 0: D itself, an Euler step, or none");
   return name == "euler" ? Final::kEuler : name == "none" ? Final::kNone : Final::kDenoise;
 }
 

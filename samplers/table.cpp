@@ -48,7 +48,7 @@ constexpr SamplerEntry kSamplers[] = {
     {"rk45", "Dormand-Prince 5(4), adaptive by image", "Dormand & Prince 1980", samplers::make_rk45, kTolerance},
     {"dpm_solver_multistep", "multistep DPM-Solver and DPM-Solver++, orders 1-3, ODE or SDE", "Lu et al. 2022",
      samplers::make_dpm_solver_multistep, 2},
-    {"unipc", "multistep predictor-corrector, orders 1-3, bh1 or bh2", "Zhao et al. 2023, algorithms 1-2",
+    {"unipc", "multistep predictor-corrector, orders 1-6, bh1 or bh2", "Zhao et al. 2023, algorithms 1-2",
      samplers::make_unipc, 4, "warm_up: runge_kutta, lower_order_final: never"},
     {"deis", "exponential Adams-Bashforth in t, σ or ln σ, degrees 0-3", "Zhang & Chen 2023", samplers::make_deis, 4,
      "warm_up: runge_kutta"},

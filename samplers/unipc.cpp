@@ -9,7 +9,7 @@
 //   the predicted state too (r = 1), which is evaluated anyway: N evaluations, order `order` + 1;
 //   without corrector `order`.
 //
-//   order      3      1 to 3
+//   order      3      1 to 6; beyond 3 for smooth D and many steps
 //   b          bh2    or bh1
 //   predict    x0     or eps;   corrector   true
 //   warm_up, lower_order_final (always), final   see multistep.h
@@ -22,9 +22,11 @@
 namespace edmund::samplers {
 
 Sampler make_unipc(Options& options) {
-  const OrderPolicy orders = read_order_policy(options, options.integer("order", 3, between(1, 3)), "always");
-  const bool bh2 = options.choice("b", "bh2", {"bh2", "bh1"}) == "bh2";
-  const bool x0 = options.choice("predict", "x0", {"x0", "eps"}) == "x0", correct = options.flag("corrector", true);
+  const OrderPolicy orders =
+      read_order_policy(options, options.integer("order", 3, between(1, 6), "order of the predictor"), "always");
+  const bool bh2 = options.choice("b", "bh2", {"bh2", "bh1"}, "B: e^h - 1, or h") == "bh2";
+  const bool x0 = options.choice("predict", "x0", {"x0", "eps"}, "extrapolate D, or the noise") == "x0",
+             correct = options.flag("corrector", true, "repeat a step with the evaluation at its end");
   // The step through m_0, the values before it and, for the corrector, the one at σ'.
   const auto stepped = [=](const MultistepStep& step, const History& m, const Past* ahead) {
     std::vector<Past> others(m.begin() + 1, m.begin() + static_cast<std::ptrdiff_t>(step.order));

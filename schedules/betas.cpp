@@ -19,12 +19,17 @@ std::vector<double> evenly(std::int64_t N, double low, double high) {
 }
 
 std::vector<double> cosine_betas(std::int64_t N) {
-  const auto alpha_bar = [N](std::int64_t i) {
-    const double c = std::cos((static_cast<double>(i) / static_cast<double>(N) + 0.008) / 1.008 * std::numbers::pi / 2);
-    return c * c;
+  // ᾱ_i = cos² of it
+  const auto angle = [N](std::int64_t i) {
+    return (static_cast<double>(i) / static_cast<double>(N) + 0.008) / 1.008 * std::numbers::pi / 2;
   };
+  const double step = std::numbers::pi / 2 / (1.008 * static_cast<double>(N));
   std::vector<double> betas;
-  for (std::int64_t i = 0; i < N; ++i) betas.push_back(std::min(1 - alpha_bar(i + 1) / alpha_bar(i), 0.999));
+  // 1 - cos² b / cos² a, of which little would be left where N is large.
+  for (std::int64_t i = 0; i < N; ++i) {
+    const double c = std::cos(angle(i));
+    betas.push_back(std::min(std::sin(step) * std::sin(angle(i) + angle(i + 1)) / (c * c), 0.999));
+  }
   return betas;
 }
 
@@ -55,7 +60,7 @@ std::vector<double> with_zero_terminal_snr(const std::vector<double>& betas) {
   double previous = 1.0;
   for (const double value : alpha_bar) {
     const double root = (std::sqrt(value) - last) * first / (first - last);
-    out.push_back(1 - root * root / (previous * previous));
+    out.push_back((previous - root) * (previous + root) / (previous * previous));
     previous = root;
   }
   return out;

@@ -33,9 +33,9 @@ class CosineSchedule : public NoiseSchedule {
 }  // namespace
 
 std::unique_ptr<NoiseSchedule> make_cosine(Options& options) {
-  const double low = options.real("t_min", 1e-3, between(1e-9, 0.5));
+  const double low = options.real("t_min", 1e-3, between(1e-9, 0.5), "smallest time");
   return std::make_unique<CosineSchedule>(
-      Interval{low, options.real("t_max", 1 - 1e-3, between(0.5 + 1e-9, 1 - 1e-9))});
+      Interval{low, options.real("t_max", 1 - 1e-3, between(0.5 + 1e-9, 1 - 1e-9), "largest time")});
 }
 
 }  // namespace edmund::schedules

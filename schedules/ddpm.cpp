@@ -101,17 +101,20 @@ bool usable(const std::vector<double>& log_alpha_bar) {
 }  // namespace
 
 std::unique_ptr<NoiseSchedule> make_ddpm(Options& options) {
-  const std::string kind = options.choice("betas", "linear", {"linear", "scaled_linear", "cosine", "sigmoid"});
-  const std::int64_t N = options.integer("N", 1000, between(2, 1e6));
+  const std::string kind = options.choice("betas", "linear", {"linear", "scaled_linear", "cosine", "sigmoid"},
+                                          "shape of the discrete noise rates β");
+  const std::int64_t N = options.integer("N", 1000, between(2, 1e6), "number of discrete steps");
   double low = 0.0, high = 0.0;
   if (kind != "cosine") {
     const double per_step = 1000.0 / static_cast<double>(N);
-    low = options.real("beta_start", (kind == "scaled_linear" ? 8.5e-4 : 1e-4) * per_step, inside(0, 1));
-    high = options.real("beta_end", (kind == "scaled_linear" ? 0.012 : 0.02) * per_step, inside(0, 1));
+    low = options.real("beta_start", (kind == "scaled_linear" ? 8.5e-4 : 1e-4) * per_step, inside(0, 1), "first β");
+    high = options.real("beta_end", (kind == "scaled_linear" ? 0.012 : 0.02) * per_step, inside(0, 1), "last β");
     options.check(high < 1, "beta_end", "its default {} is not below 1 with N = {}; give one", high, N);
   }
-  const std::string interpolation = options.choice("interpolation", "log_sigma", {"log_sigma", "linear_log_alpha"});
-  const bool zero_terminal_snr = options.flag("zero_terminal_snr", false);
+  const std::string interpolation = options.choice("interpolation", "log_sigma", {"log_sigma", "linear_log_alpha"},
+                                                   "between two entries: ln σ linear in t, or ln s (Lu et al. 2022)");
+  const bool zero_terminal_snr = options.flag(
+      "zero_terminal_snr", false, "rescale the table so that the last entry is noise alone (Lin et al. 2024)");
   std::vector<double> table = log_alpha_bars(make_betas(kind, N, low, high), zero_terminal_snr);
   if (!usable(table)) {
     options.check(high >= 1, "betas", "σ does not grow from entry to entry, or beyond all use");

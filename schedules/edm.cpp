@@ -25,8 +25,8 @@ class EdmSchedule : public NoiseSchedule {
 }  // namespace
 
 std::unique_ptr<NoiseSchedule> make_edm(Options& options) {
-  Interval times{options.real("sigma_min", 0.002, between(1e-10, 1e10)),
-                 options.real("sigma_max", 80.0, between(1e-10, 1e10))};
+  Interval times{options.real("sigma_min", 0.002, between(1e-10, 1e10), "lowest noise level"),
+                 options.real("sigma_max", 80.0, between(1e-10, 1e10), "highest noise level")};
   if (times.low >= times.high) {
     options.reject("sigma_max", format("must be greater than sigma_min = {}, found {}", times.low, times.high));
     times = {0.002, 80.0};

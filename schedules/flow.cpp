@@ -29,8 +29,9 @@ class FlowSchedule : public NoiseSchedule {
 }  // namespace
 
 std::unique_ptr<NoiseSchedule> make_flow(Options& options) {
-  const double low = options.real("t_min", 1e-3, between(1e-9, 0.5));
-  return std::make_unique<FlowSchedule>(Interval{low, options.real("t_max", 1 - 1e-3, between(0.5 + 1e-9, 1 - 1e-9))});
+  const double low = options.real("t_min", 1e-3, between(1e-9, 0.5), "smallest time; 0 is data");
+  return std::make_unique<FlowSchedule>(
+      Interval{low, options.real("t_max", 1 - 1e-3, between(0.5 + 1e-9, 1 - 1e-9), "largest time; 1 is noise")});
 }
 
 }  // namespace edmund::schedules

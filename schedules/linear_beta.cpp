@@ -10,8 +10,9 @@ std::optional<LinearBeta> LinearBeta::of_vp(Interval sigmas, double t_min) {
 }
 
 LinearBeta LinearBeta::read(Options& options) {
-  const double low = options.real("beta_min", 0.1, between(0, 300));
-  const double high = options.real("beta_max", 20.0, {.low = 0, .high = 300, .open_low = true});
+  const double low = options.real("beta_min", 0.1, between(0, 300), "noise rate β at t = 0");
+  const double high =
+      options.real("beta_max", 20.0, {.low = 0, .high = 300, .open_low = true}, "noise rate β at t = 1");
   return {low, high - low};
 }
 

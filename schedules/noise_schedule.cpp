@@ -33,9 +33,15 @@ double NoiseSchedule::near_end(double t) const {
   return near;
 }
 
+std::string example_of(const ScheduleEntry& row) {
+  return row.example.empty() ? std::string(row.name) : format("{}, {}", row.name, row.example);
+}
+
 std::unique_ptr<NoiseSchedule> make_schedule(Options& options) {
-  auto schedule = chosen(schedule_table(), options, "edm").make(options);
-  const std::string scale = options.choice("scale", "own", {"own", "unit", "variance_preserving"});
+  auto schedule =
+      chosen(schedule_table(), options, "edm", "noise schedule: scale s(t) and noise level σ(t)").make(options);
+  const std::string scale = options.choice("scale", "own", {"own", "unit", "variance_preserving"},
+                                           "s(t): the schedule's own, 1, or 1/√(1 + σ²); σ(t) stays");
   return scaled(std::move(schedule), scale == "unit"  ? Scale::kUnit
                                      : scale == "own" ? Scale::kOwn
                                                       : Scale::kVariancePreserving);

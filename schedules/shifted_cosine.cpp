@@ -34,9 +34,10 @@ class ShiftedCosineSchedule : public NoiseSchedule {
 }  // namespace
 
 std::unique_ptr<NoiseSchedule> make_shifted_cosine(Options& options) {
-  const double shift = options.real("shift", 4.0, between(1e-3, 1e3)),
-               low = options.real("t_min", 1e-3, between(1e-9, 0.5)),
-               high = options.real("t_max", 1 - 1e-3, between(0.5 + 1e-9, 1 - 1e-9));
+  const double shift = options.real("shift", 4.0, between(1e-3, 1e3),
+                                    "factor on the σ of `cosine`: side of the images in pixels over 64"),
+               low = options.real("t_min", 1e-3, between(1e-9, 0.5), "smallest time"),
+               high = options.real("t_max", 1 - 1e-3, between(0.5 + 1e-9, 1 - 1e-9), "largest time");
   return std::make_unique<ShiftedCosineSchedule>(Interval{low, high}, shift);
 }
 

@@ -34,7 +34,7 @@ class SubVpSchedule : public NoiseSchedule {
 }  // namespace
 
 std::unique_ptr<NoiseSchedule> make_sub_vp(Options& options) {
-  const double t_min = options.real("t_min", 1e-3, between(1e-9, 0.5));
+  const double t_min = options.real("t_min", 1e-3, between(1e-9, 0.5), "smallest time");
   return std::make_unique<SubVpSchedule>(LinearBeta::read(options), t_min);
 }
 

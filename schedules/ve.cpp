@@ -49,9 +49,9 @@ class SqrtVe : public NoiseSchedule {
 }  // namespace
 
 std::unique_ptr<NoiseSchedule> make_ve(Options& options) {
-  const std::string clock = options.choice("clock", "geometric", {"geometric", "sqrt"});
-  Interval sigmas{options.real("sigma_min", 0.02, between(1e-10, 1e10)),
-                  options.real("sigma_max", 100.0, between(1e-10, 1e10))};
+  const std::string clock = options.choice("clock", "geometric", {"geometric", "sqrt"}, "σ geometric in t, or √t");
+  Interval sigmas{options.real("sigma_min", 0.02, between(1e-10, 1e10), "lowest noise level, for images in [-1, 1]"),
+                  options.real("sigma_max", 100.0, between(1e-10, 1e10), "highest noise level")};
   if (sigmas.low >= sigmas.high) {
     options.reject("sigma_max", format("must be greater than sigma_min = {}, found {}", sigmas.low, sigmas.high));
     sigmas = {0.02, 100.0};

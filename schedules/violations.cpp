@@ -58,6 +58,7 @@ double room(const NoiseSchedule& schedule, double t) {
   double h = 1e-3 * std::min(t - times.low, times.high - t);
   // The slope of a table jumps at its entries.
   if (!schedule.levels().empty()) h = std::min(h, 0.4 * std::min(t - std::floor(t), std::ceil(t) - t));
+  for (const double knot : schedule.clock().knots) h = std::min(h, 0.4 * std::abs(t - knot));
   return h <= 1e-6 * t ? 0.0 : h;
 }
 

@@ -37,9 +37,10 @@ class VpSchedule : public NoiseSchedule {
   LinearBeta beta_;
 };
 
-LinearBeta solved(Options& options, double t_min) {
-  const Interval sigmas{options.required_real("sigma_min", between(1e-8, 1e6)),
-                        options.required_real("sigma_max", between(1e-8, 1e6))};
+LinearBeta solved(Options& options, Interval sigmas, double t_min) {
+  options.check(sigmas.low > 0, "sigma_min", "missing; it goes with sigma_max");
+  options.check(sigmas.high > 0, "sigma_max", "missing; it goes with sigma_min");
+  if (!(sigmas.low > 0 && sigmas.high > 0)) return {};
   const auto beta = LinearBeta::of_vp(sigmas, t_min);
   options.check(beta.has_value(), "sigma_max",
                 "no linear β > 0 leads from sigma_min = {} at t_min = {} to sigma_max = {} at t = 1", sigmas.low, t_min,
@@ -50,9 +51,13 @@ LinearBeta solved(Options& options, double t_min) {
 }  // namespace
 
 std::unique_ptr<NoiseSchedule> make_vp(Options& options) {
-  const double t_min = options.real("t_min", 1e-3, between(1e-9, 0.5));
+  const double t_min = options.real("t_min", 1e-3, between(1e-9, 0.5), "smallest time");
+  // 0: not given
+  const Interval sigmas{
+      options.real("sigma_min", 0, between(1e-8, 1e6), "σ at t_min; with sigma_max, in place of the two β"),
+      options.real("sigma_max", 0, between(1e-8, 1e6), "σ at t = 1; with sigma_min, in place of the two β")};
   if (options.has("sigma_min") || options.has("sigma_max"))
-    return std::make_unique<VpSchedule>(solved(options, t_min), t_min);
+    return std::make_unique<VpSchedule>(solved(options, sigmas, t_min), t_min);
   return std::make_unique<VpSchedule>(LinearBeta::read(options), t_min);
 }
 

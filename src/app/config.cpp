@@ -13,7 +13,7 @@ namespace {
 
 // A config does not depend on the machine, so `auto` stays in it.
 at::Device read_device(Options& root) {
-  const std::string device = root.text("device", "auto");
+  const std::string device = root.text("device", "auto", "auto, cpu, cuda or cuda:N");
   try {
     return ops::find_device(device);
   } catch (const Error& error) {
@@ -24,12 +24,15 @@ at::Device read_device(Options& root) {
 
 Backend read_backend(Options& root) {
   Backend out;
-  const std::string kernels = root.choice("kernels", "fast", {"fast", "reference"});
+  const std::string kernels =
+      root.choice("kernels", "fast", {"fast", "reference"}, "fast ones, or plain ATen to check against");
   out.kernels = kernels == "fast" ? ops::Kernels::kFast : ops::Kernels::kReference;
-  const std::string conv = root.choice("conv", "winograd", {"winograd", "exact"});
+  const std::string conv = root.choice("conv", "winograd", {"winograd", "exact"},
+                                       "3×3 convolutions on a CPU: by Winograd's algorithm, or directly");
   out.conv = conv == "winograd" ? ops::ConvAlgorithm::kWinograd : ops::ConvAlgorithm::kDirect;
   out.device = read_device(root);
-  const std::string precision = root.choice("precision", "fp32", {"fp32", "tf32", "bf16", "fp16"});
+  const std::string precision = root.choice("precision", "fp32", {"fp32", "tf32", "bf16", "fp16"},
+                                            "what networks compute in; weights and loss stay float32");
   out.precision = precision == "bf16"   ? ops::Precision::kBf16
                   : precision == "fp16" ? ops::Precision::kFp16
                   : precision == "tf32" ? ops::Precision::kTf32
@@ -37,7 +40,9 @@ Backend read_backend(Options& root) {
   const bool half = precision == "bf16" || precision == "fp16";
   root.check(!half || kernels == "fast" || !out.device.is_cuda(), "precision",
              "{} on a GPU needs kernels: fast; the reference computes in the weights' own type", precision);
-  out.graphs = root.choice("graphs", "on", {"on", "off"}) == "on" ? ops::Graphs::kOn : ops::Graphs::kOff;
+  out.graphs = root.choice("graphs", "on", {"on", "off"}, "whether steps are recorded as CUDA graphs") == "on"
+                   ? ops::Graphs::kOn
+                   : ops::Graphs::kOff;
   return out;
 }
 
@@ -50,28 +55,57 @@ TrainingSettings read_training(Options& training) {
 
 Intervals read_intervals(Options& training, const TrainingSettings& settings) {
   const auto tenth = std::max<std::int64_t>(settings.images / 10, 1);
-  return {.log = training.integer("log_every", std::max<std::int64_t>(settings.images / 200, 1), at_least(1)),
-          .checkpoint = training.integer("checkpoint_every", tenth, at_least(1)),
-          .samples = training.integer("samples_every", tenth, at_least(0)),
-          .keep = training.integer("keep_checkpoints", 2, at_least(0)),
-          .sample_rows = training.integer("sample_rows", 4, between(1, 64))};
+  return {
+      .log = training.integer("log_every", std::max<std::int64_t>(settings.images / 200, 1), at_least(1),
+                              "images between two lines of the log"),
+      .checkpoint = training.integer("checkpoint_every", tenth, at_least(1), "images between two checkpoints"),
+      .samples = training.integer("samples_every", tenth, at_least(0), "images between two sheets of samples; 0: none"),
+      .keep = training.integer("keep_checkpoints", 2, at_least(0), "newest ones that are kept; 0: all"),
+      .sample_rows = training.integer("sample_rows", 4, between(1, 64), "rows and columns of a sheet of samples")};
+}
+
+ValidationSettings read_validation(Options& training, bool has_held_out) {
+  Options validation = training.child("validation", "loss of held-out images at each checkpoint");
+  ValidationSettings out;
+  out.images = validation.integer("images", has_held_out ? 1024 : 0, at_least(0),
+                                  "held-out images (of evaluation.held_out) to measure; 0: none");
+  out.keep_best = validation.integer("keep_best", out.keep_best, at_least(0),
+                                     "checkpoints with the lowest loss to keep beside the newest");
+  out.patience = validation.integer("patience", out.patience, at_least(0),
+                                    "images without a lower loss after which training ends; 0: never");
+  validation.check(out.images == 0 || has_held_out, "images",
+                   "needs evaluation.held_out: images that are not trained on");
+  validation.check(out.patience == 0 || out.images > 0, "patience", "needs held-out images to measure: images above 0");
+  return out;
+}
+
+StartingWeights read_init(Options& training) {
+  return {.from = training.path("init", "run or checkpoint whose weights a new run starts from").string(),
+          .ema = training.choice("init_weights", "ema", {"ema", "raw"}, "which of its weights") == "ema"};
 }
 
 EvaluationSettings read_evaluation(Options& evaluation) {
   EvaluationSettings out;
-  out.images = evaluation.integer("images", 1000, between(2, 1e9));
+  out.images = evaluation.integer("images", 1000, between(2, 1e9), "images that are drawn and scored");
   out.real = evaluation.integer("real", 10000, between(4, 1e7),
                                 "real images, chosen by seed, that metrics other than Fréchet distances compare with");
-  out.seed = static_cast<std::uint64_t>(evaluation.integer("seed", 0, at_least(0)));
-  out.metrics = evaluation.texts("metrics", {"frechet", "kid"});
+  out.seed = static_cast<std::uint64_t>(
+      evaluation.integer("seed", 0, at_least(0), "of the noise of the images that are scored"));
+  out.metrics = evaluation.texts("metrics", {"frechet", "kid"}, "scores, as edmund list metrics has them");
   const auto known = names(metric_table());
   for (const auto& metric : out.metrics)
     evaluation.check(std::find(known.begin(), known.end(), metric) != known.end(), "metrics", "unknown metric '{}'{}",
                      metric, suggestion(metric, known));
-  out.reference = evaluation.text("reference", "");
+  out.reference =
+      evaluation.path("reference", {}, "statistics of the real images (edmund stats); empty: from the data").string();
   // Extractors learn from the data, so `evaluate` makes them: until then their keys wait.
   evaluation.defer("features");
   evaluation.defer("held_out");
+  for (const char* file : {"features.file", "held_out.root", "held_out.file"}) evaluation.settle(file);
+  // elsewhere these are names of arrays
+  const auto values = evaluation.flattened();
+  if (const auto type = values.find("evaluation.held_out.type"); type != values.end() && type->second == "idx")
+    for (const char* file : {"held_out.images", "held_out.labels"}) evaluation.settle(file);
   return out;
 }
 
@@ -88,25 +122,32 @@ void apply_backend(const Backend& backend) {
 RunConfig parse(Options options) {
   Options root = options;  // another handle to the same document
   RunConfig config{.options = std::move(options)};
-  config.name = root.text("name", "run");
-  root.check(!config.name.empty() && config.name.find('/') == std::string::npos, "name",
-             "expected a name without '/', found '{}'", config.name);
-  config.seed = static_cast<std::uint64_t>(root.integer("seed", 0, at_least(0)));
+  config.name = root.text("name", "run", "of the run, whose folder is runs/NAME");
+  if (const std::string fault = name_fault(config.name); !fault.empty()) root.reject("name", fault);
+  config.seed =
+      static_cast<std::uint64_t>(root.integer("seed", 0, at_least(0), "of every random draw of the training"));
   config.backend = read_backend(root);
   for (const char* section :
        {"data", "image", "network", "preconditioning", "loss_weight", "noise_levels", "objective"})
     root.defer(section);
-  Options training = root.child("training");
+  Options training = root.child("training", "length, batch and optimizer of the training");
   config.training = read_training(training);
   config.objective = objective_settings(training);
   config.intervals = read_intervals(training, config.training);
+  const std::string check = training.choice("check", "auto", {"auto", "header", "full"},
+                                            "images decoded before the first step: all, none, or those of a minute");
+  config.check = check == "full" ? DataCheck::kFull : check == "header" ? DataCheck::kHeader : DataCheck::kAuto;
+  config.accepts_other_data = training.choice("data_changed", "refuse", {"refuse", "accept"},
+                                              "whether a run goes on with other images than before") == "accept";
   training.defer("ema");
+  Options evaluation = root.child("evaluation", "how drawn images are scored");
+  config.validation = read_validation(training, evaluation.has("held_out"));
+  config.init = read_init(training);
   config.loader = {.batch_size = config.training.batch_size,
-                   .threads = training.integer("loader_threads", 1, between(1, 256)),
+                   .threads = training.integer("loader_threads", 1, between(1, 256), "threads that decode images"),
                    .seed = config.seed,
-                   .flip = training.flag("flip", false)};
+                   .flip = training.flag("flip", false, "mirror half of the images, by chance")};
   root.defer("sampling");
-  Options evaluation = root.child("evaluation");
   config.evaluation = read_evaluation(evaluation);
   return config;
 }

@@ -3,6 +3,7 @@
 #include "edmund/core/consecutive.h"
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
+#include "edmund/core/json_text.h"
 #include "edmund/generation/given_noise.h"
 #include "edmund/samplers/velocity.h"
 
@@ -132,7 +133,7 @@ void write_curvature(const RunFolder& run, const ImageGenerator& generator, std:
   for (const StepErrors& grid : errors)
     out["grids"].push_back({{"name", grid.name}, {"sigma", grid.sigma}, {"error", grid.error}});
   make_folder(run.images());
-  write_file(curvature_file(run), out.dump(1) + "\n");
+  write_file(curvature_file(run), json_text(out, 1) + "\n");
 }
 
 }  // namespace edmund

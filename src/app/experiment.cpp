@@ -6,6 +6,7 @@
 #include "edmund/generation/guidance.h"
 #include "edmund/networks/network.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace edmund {
@@ -18,25 +19,33 @@ auto recorded_as(Options& options, std::string_view key, const Make& make) -> de
   try {
     return make();
   } catch (const Error& error) {
-    options.reject(key, error.what());
+    // what follows from a path that was refused is no second mistake
+    const auto facts = options.child(key).facts();
+    const auto is_refused = [](const OptionFacts& fact) {
+      return fact.kind == "path" && fact.is_chosen && fact.value.empty();
+    };
+    if (std::none_of(facts.begin(), facts.end(), is_refused)) options.reject(key, error.what());
     return {};
   }
 }
 
 std::shared_ptr<Dataset> read_data(Options& root) {
-  Options section = root.child("data");
+  Options section = root.child("data", "images to learn from");
   return recorded_as(root, "data", [&]() -> std::shared_ptr<Dataset> { return make_dataset(section); });
 }
 
 ModelShape read_shape(Options& root, const Dataset* data) {
   const DatasetInfo info = data ? data->info() : DatasetInfo{};
-  Options image = root.child("image");
+  Options image = root.child("image", "shape of the images");
   ModelShape shape;
-  shape.image = {.channels = image.integer("channels", data ? info.channels : 1, between(1, 4096)),
-                 .height = image.integer("height", data ? info.height : 8, between(1, 65536)),
-                 .width = image.integer("width", data ? info.width : 8, between(1, 65536))};
-  shape.num_classes = image.integer("classes", info.num_classes, between(0, 1 << 24));
-  shape.class_names = image.texts("class_names", info.class_names);
+  shape.image = {
+      .channels =
+          image.integer("channels", data ? info.channels : 1, between(1, 4096), "1 grey, 3 RGB; as the data have it"),
+      .height = image.integer("height", data ? info.height : 8, between(1, 65536), "in pixels, as the data have it"),
+      .width = image.integer("width", data ? info.width : 8, between(1, 65536), "in pixels, as the data have it")};
+  shape.num_classes = image.integer("classes", info.num_classes, between(0, 1 << 24),
+                                    "that the network is told; 0: none; as the data have it");
+  shape.class_names = image.texts("class_names", info.class_names, "names of the classes, as the data have them");
   shape.class_counts = image.integers("class_counts", info.class_counts, at_least(0), "training images of each class");
   if (shape.num_classes == 0) shape.class_counts.clear();
   image.check(shape.class_counts.empty() || std::ssize(shape.class_counts) == shape.num_classes, "class_counts",
@@ -63,7 +72,7 @@ ModelShape read_shape(Options& root, const Dataset* data) {
 NetworkContext context_of(const ModelShape& shape) { return {.image = shape.image, .num_classes = shape.num_classes}; }
 
 std::shared_ptr<Network> read_network(Options& root, const ModelShape& shape) {
-  Options section = root.child("network");
+  Options section = root.child("network", "architecture of the network");
   return recorded_as(root, "network",
                      [&]() -> std::shared_ptr<Network> { return make_network(section, context_of(shape)); });
 }
@@ -76,10 +85,14 @@ Experiment construct(RunConfig config, Needs needs) {
   const ModelShape shape = read_shape(root, data.get());
   // its keys stay deferred then
   const auto network = needs == Needs::kSettings ? nullptr : read_network(root, shape);
-  Options preconditioning_options = root.child("preconditioning"), weight_options = root.child("loss_weight"),
-          level_options = root.child("noise_levels"), training_options = root.child("training"),
-          ema_options = training_options.child("ema"), objective_options = root.child("objective"),
-          sampling_options = root.child("sampling");
+  Options preconditioning_options =
+              root.child("preconditioning", "what the network learns, and how σ and input reach it"),
+          weight_options = root.child("loss_weight", "weight of the loss at each noise level"),
+          level_options = root.child("noise_levels", "σ of the images that are trained on"),
+          training_options = root.child("training"),
+          ema_options = training_options.child("ema", "average of the weights, which samples are drawn with"),
+          objective_options = root.child("objective", "loss that is minimized"),
+          sampling_options = root.child("sampling", "how images are drawn");
   const Preconditioning preconditioning = make_preconditioning(preconditioning_options);
   const LossWeight weight = make_loss_weight(weight_options);
   NoiseLevels levels = make_noise_levels(level_options);
@@ -93,6 +106,8 @@ Experiment construct(RunConfig config, Needs needs) {
   Sampling sampling = make_sampling(sampling_options, preconditioning, draws ? load_guide : GuideLoader());
   if (draws) check_guidance(sampling_options, sampling, shape, config.objective.label_dropout);
   root.finish();
+  if (draws)
+    for (const auto& note : root.notes()) log::info("{}", note);
   if (draws && shape.num_classes > 0 && shape.class_counts.empty())
     log::info("how many images of each class were trained on is not known: classes are drawn evenly");
 

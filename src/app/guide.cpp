@@ -12,7 +12,9 @@ namespace fs = std::filesystem;
 GuideModel load_guide(const fs::path& path) {
   const fs::path folder = find_checkpoint(path).folder;
   const Checkpoint checkpoint = load_weights(folder);
-  Options root = Options::read_text(checkpoint.config, (folder / "state.json").string() + " (config)");
+  const std::string state = (folder / "state.json").string();
+  Options root = Options::read_text(checkpoint.config, state + " (config)");
+  take_image(root, checkpoint.resolved, state + " (resolved)");
   Options image = root.child("image"), network = root.child("network"), preconditioning = root.child("preconditioning"),
           weight = root.child("loss_weight");
   ModelShape shape;
@@ -23,6 +25,7 @@ GuideModel load_guide(const fs::path& path) {
   shape.class_names = image.texts("class_names", {});
   DenoisingModel model(make_network(network, {.image = shape.image, .num_classes = shape.num_classes}),
                        make_preconditioning(preconditioning), make_loss_weight(weight));
+  for (const auto& key : image.keys()) image.defer(key);
   // the rest says how it was trained and how it samples
   for (const auto& key : root.keys()) root.defer(key);
   root.finish();

@@ -60,6 +60,15 @@ std::vector<json> read_lines(const fs::path& file) {
   return out;
 }
 
+// Adds the speeds of timing.jsonl to the lines of the same positions.
+void add_timing(std::vector<json>& lines, const std::vector<json>& timing) {
+  std::size_t at = 0;
+  for (json& line : lines) {
+    while (at < timing.size() && timing[at].value("images", 0.0) < line.value("images", 0.0)) ++at;
+    if (at < timing.size() && timing[at].value("images", 0.0) == line.value("images", 0.0)) line.update(timing[at]);
+  }
+}
+
 void add_scores(Page& page, const RunFolder& run) {
   if (!fs::exists(run.scores())) return;
   const json all = json::parse(read_file(run.scores()), nullptr, false);
@@ -130,12 +139,28 @@ void add_samples(Page& page, const RunFolder& run) {
   }
 }
 
+void add_config(Page& page, const std::string& chosen, const std::string& resolved) {
+  page.section("Config", resolved.empty() ? "As it was understood, defaults included: a config itself."
+                                          : "What was chosen: a config itself.");
+  page.figure("<pre>" + escaped(chosen) + "</pre>");
+  if (resolved.empty()) return;
+  const auto given = Options::read_text(chosen, "config").flattened();
+  std::string filled;
+  for (const auto& [key, value] : Options::read_text(resolved, "resolved").flattened())
+    if (!given.contains(key)) filled += format("{}: {}\n", key, value);
+  page.paragraph("What was filled in, for the schedule, grid, sampler and data at hand:");
+  page.figure("<pre>" + escaped(filled) + "</pre>");
+}
+
 }  // namespace
 
 void write_report(const RunFolder& run, std::int64_t parameters) {
-  const std::string config = read_file(run.config());
-  const Experiment experiment = construct(parse(Options::read_text(config, run.config().string())), Needs::kSettings);
-  const std::vector<json> lines = read_lines(run.metrics());
+  Options options = run_options(run);
+  const std::string resolved = fs::exists(run.resolved()) ? read_file(run.resolved()) : "";
+  take_image(options, resolved, run.resolved().string());
+  const Experiment experiment = construct(parse(options), Needs::kSettings);
+  std::vector<json> lines = read_lines(run.metrics());
+  add_timing(lines, read_lines(run.timing()));
   Page page("edmund: " + experiment.config.name, experiment.sampling.name);
   std::vector<std::pair<std::string, std::string>> facts = {
       {"images", format("{}x{}x{} (C, H, W), {} classes", experiment.shape.image.channels,
@@ -153,11 +178,10 @@ void write_report(const RunFolder& run, std::int64_t parameters) {
   page.facts(facts);
   add_scores(page, run);
   add_samples(page, run);
-  add_training(page, experiment, lines);
+  add_training(page, experiment, lines, read_lines(run.path / "validation.jsonl"));
   add_schedule(page, experiment);
   add_curvature(page, run);
-  page.section("Config", "As it was understood, defaults included: a config itself.");
-  page.figure("<pre>" + escaped(config) + "</pre>");
+  add_config(page, read_file(run.config()), resolved);
   write_file(run.report(), page.html());
 }
 

@@ -44,7 +44,8 @@ Series loss_at_levels(const json& line) {
 
 }  // namespace
 
-void add_training(Page& page, const Experiment& experiment, const std::vector<json>& lines) {
+void add_training(Page& page, const Experiment& experiment, const std::vector<json>& lines,
+                  const std::vector<json>& validation) {
   if (lines.empty()) return;
   page.section("Training");
   Series loss{.label = "loss"}, rate{.label = "images per second"};
@@ -52,9 +53,18 @@ void add_training(Page& page, const Experiment& experiment, const std::vector<js
     if (!line["loss"].is_number()) continue;
     loss.x.push_back(line["images"]);
     loss.y.push_back(line["loss"]);
+    if (!line.contains("images_per_second")) continue;
     rate.x.push_back(line["images"]);
     rate.y.push_back(line["images_per_second"]);
   }
+  Series held_out{.label = "held-out images, averaged weights"};
+  for (const auto& line : validation) {
+    if (!line.contains("loss") || !line["loss"].is_number()) continue;
+    held_out.x.push_back(line["images"]);
+    held_out.y.push_back(line["loss"]);
+  }
+  std::vector<Series> losses = {std::move(loss)};
+  if (!held_out.x.empty()) losses.push_back(std::move(held_out));
   const Series drawn = density(experiment.levels);
   // of the bins
   const std::vector<double> span{experiment.levels(0.005), experiment.levels(0.995)};
@@ -71,7 +81,7 @@ void add_training(Page& page, const Experiment& experiment, const std::vector<js
   page.figure(svg({.title = "Training loss",
                    .x_label = "images",
                    .y_label = "loss (mean over elements)",
-                   .series = {loss},
+                   .series = losses,
                    .log_y = true}));
   page.figure(svg(bins));
   page.figure(svg({.title = "Speed", .x_label = "images", .y_label = "images per second", .series = {rate}}));

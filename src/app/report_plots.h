@@ -12,7 +12,8 @@ class Page;
 
 /// Loss over time and at each noise level, above the density of the levels that training drew.
 /// `lines` of metrics.jsonl.
-void add_training(Page& page, const Experiment& experiment, const std::vector<nlohmann::json>& lines);
+void add_training(Page& page, const Experiment& experiment, const std::vector<nlohmann::json>& lines,
+                  const std::vector<nlohmann::json>& validation);
 
 /// Clock, scale and preconditioning over the noise levels of the grid.
 void add_schedule(Page& page, const Experiment& experiment);

@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -34,7 +36,44 @@ std::string config_under(const std::string& config, const std::string& name, std
   return plain.resolved();
 }
 
+// Version 0.1.0 stored all values as if they had been chosen. Of how a run samples, those that are
+// the default where they stand are taken for what was filled in.
+std::string without_defaults(const std::string& config, const std::string& name) {
+  Options options = Options::read_text(config, name);
+  construct(parse(options), Needs::kSettings);
+  auto values = options.flattened();
+  if (const auto preset = values.find("sampling.preset"); preset != values.end() && preset->second != "none")
+    return config;  // whose values take the place of defaults
+  for (const OptionFacts& fact : options.facts())
+    if (fact.path.starts_with("sampling.") && !fact.path.ends_with(".type") && fact.value == fact.fallback)
+      values.erase(fact.path);
+  std::vector<std::string> chosen;
+  for (const auto& [key, value] : values) chosen.push_back(key + "=" + value);
+  return Options::read_text("", name, chosen).chosen();
+}
+
+// Where the data lies is free, what its files are called is not.
+std::string file_name(std::string value) {
+  std::erase(value, '"');
+  return fs::path(value).filename().string();
+}
+
 }  // namespace
+
+Options run_options(const RunFolder& run, std::span<const std::string> overrides) {
+  return Options::read_text(read_file(run.config()), run.config().string(), overrides);
+}
+
+void take_image(Options& options, const std::string& resolved, const std::string& name) {
+  if (resolved.empty()) return;  // of version 0.1.0, whose configs hold it
+  Options all = Options::read_text(resolved, name);
+  const std::string image = all.child("image").chosen();
+  if (!image.empty()) options.child("image").stand_on(image, name);
+}
+
+Options options_again(const Experiment& experiment, std::span<const std::string> overrides) {
+  return Options::read_text(experiment.config.options.chosen(), "config", overrides);
+}
 
 FoundCheckpoint find_checkpoint(const fs::path& path) {
   require(fs::is_directory(path), "{}: no such run folder; `edmund train CONFIG` makes one", path.string());
@@ -55,8 +94,11 @@ TrainedModel load_model(const fs::path& path, std::span<const std::string> overr
   std::vector<std::string> here = {"device=auto"};
   here.insert(here.end(), overrides.begin(), overrides.end());
   const std::string name = (folder / "state.json").string() + " (config)";
-  RunConfig config = parse(Options::read_text(config_under(checkpoint.config, name, overrides), name, here));
+  const std::string chosen =
+      checkpoint.resolved.empty() ? without_defaults(checkpoint.config, name) : checkpoint.config;
+  RunConfig config = parse(Options::read_text(config_under(chosen, name, overrides), name, here));
   apply_backend(config.backend);
+  take_image(config.options, checkpoint.resolved, (folder / "state.json").string() + " (resolved)");
   Experiment experiment = construct(std::move(config), needs);
   load_state(experiment.model.network(), ema ? checkpoint.ema : checkpoint.network, folder.string());
   return {.run = run, .checkpoint = folder, .images = checkpoint.images, .experiment = std::move(experiment)};
@@ -65,9 +107,15 @@ TrainedModel load_model(const fs::path& path, std::span<const std::string> overr
 void require_same_training(const Experiment& experiment, const RunFolder& run) {
   const auto newest = newest_checkpoint(run.path);
   if (!newest) return;
-  auto before = Options::read_text(read_header(*newest).config, "checkpoint").flattened();
-  before.emplace("objective.type", "denoise");  // of runs older than the key
-  const auto now = Options::read_text(experiment.config.options.resolved(), "config").flattened();
+  const Checkpoint header = read_header(*newest);
+  const std::string& stored = header.resolved.empty() ? header.config : header.resolved;
+  const auto before = Options::read_text(stored, "checkpoint").flattened();
+  const Options& options = experiment.config.options;
+  const auto now = Options::read_text(options.resolved(), "config").flattened();
+  // keys with their default, which is what was done before there was such a key
+  std::set<std::string> usual;
+  for (const OptionFacts& fact : options.facts())
+    if (!fact.is_chosen || fact.value == fact.fallback) usual.insert(fact.path);
   static constexpr std::string_view kFree[] = {"name",
                                                "kernels",
                                                "conv",
@@ -77,9 +125,14 @@ void require_same_training(const Experiment& experiment, const RunFolder& run) {
                                                "sampling.",
                                                "evaluation.",
                                                "data.root",
+                                               "data.file",
+                                               "data.damaged",  // what it changes, the fingerprint tells
                                                "image.class_counts",
+                                               "training.check",
+                                               "training.data_changed",
                                                "training.images",
                                                "training.loader_threads",
+                                               "training.validation.",
                                                "training.keep_checkpoints",
                                                "training.log_every",
                                                "training.checkpoint_every",
@@ -89,10 +142,16 @@ void require_same_training(const Experiment& experiment, const RunFolder& run) {
     return std::any_of(std::begin(kFree), std::end(kFree), [&](auto prefix) { return key.starts_with(prefix); });
   };
   std::string differing;
-  for (const auto& [key, value] : now)
-    if (const auto found = before.find(key); !free(key) && (found == before.end() || found->second != value))
+  for (const auto& [key, value] : now) {
+    const auto found = before.find(key);
+    const bool is_file = key == "data.images" || key == "data.labels";
+    const bool is_same = found == before.end() ? usual.contains(key)
+                         : is_file             ? file_name(found->second) == file_name(value)
+                                               : found->second == value;
+    if (!free(key) && !is_same)
       differing += format("{}{} ({} there, {} here)", differing.empty() ? "" : ", ", key,
                           found == before.end() ? "none" : found->second, value);
+  }
   require(differing.empty(), "{}: holds another training: {}; choose another folder with --run", run.path.string(),
           differing);
 }

@@ -1,6 +1,7 @@
 #include "edmund/app/score_rows.h"
 
 #include "edmund/core/files.h"
+#include "edmund/core/json_text.h"
 #include "edmund/core/log.h"
 #include "edmund/training/checkpoint.h"
 
@@ -121,7 +122,7 @@ void keep_row(ordered_json& row, const std::filesystem::path& file) {
     *old = row;
   else
     rows.push_back(row);
-  write_file(file, all.dump(2) + "\n");
+  write_file(file, json_text(all, 2) + "\n");
 }
 
 }  // namespace edmund

@@ -11,11 +11,17 @@
 #include "edmund/io/event_file.h"
 #include "edmund/io/image_io.h"
 #include "edmund/networks/network.h"
+#include "edmund/networks/state_dict.h"
 #include "edmund/ops/ops.h"
 #include "edmund/training/metrics_log.h"
+#include "train_data.h"
+#include "validator.h"
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <string>
+#include <utility>
 
 namespace edmund {
 namespace {
@@ -25,16 +31,32 @@ bool due(std::int64_t before, std::int64_t after, std::int64_t every) {
   return every > 0 && before / every != after / every;
 }
 
-// Everything that a run writes, kept together.
+// counter: length of the event file at a checkpoint
+constexpr const char* kEventBytes = "event_bytes";
+
+double counter(const std::map<std::string, double>& counters, const char* name) {
+  const auto found = counters.find(name);
+  return found == counters.end() ? 0.0 : found->second;
+}
+
+// Everything that a run writes, kept together. What it has gathered is part of a checkpoint, so
+// that logs are those of an uninterrupted run.
 class Recorder {
  public:
-  Recorder(Experiment& experiment, const RunFolder& run, Trainer& trainer)
+  // `counters`: of the checkpoint that the trainer goes on from, if it does.
+  Recorder(Experiment& experiment, const RunFolder& run, Trainer& trainer,
+           const std::map<std::string, double>& counters, DataFingerprint data)
       : experiment_(experiment),
         run_(run),
         trainer_(trainer),
-        events_(run.path / "events"),
+        events_(run.path / "events", static_cast<std::int64_t>(counter(counters, kEventBytes))),
         metrics_(run.metrics(), trainer.clock(), trainer.images()),
-        config_(experiment.config.options.resolved()) {}
+        validator_(experiment, run, trainer),
+        config_(experiment.config.options.chosen()),
+        resolved_(experiment.config.options.resolved()),
+        data_(std::move(data)) {
+    metrics_.restore(counters);
+  }
 
   void log(double images_per_second, double seconds) {
     if (metrics_.empty()) return;
@@ -53,7 +75,8 @@ class Recorder {
     const auto images = consecutive(0, columns * experiment_.config.intervals.sample_rows);
     Tensor labels = class_labels(experiment_.shape, ClassRule::kEven, consecutive(0, columns));
     if (labels.defined()) labels = labels.repeat({experiment_.config.intervals.sample_rows});
-    const Generated drawn = generator().draw(images, labels, experiment_.config.seed);
+    // Whole, if the process is asked to stop: what comes after this position goes on without it.
+    const Generated drawn = generator().draw(images, labels, experiment_.config.seed, {.whole = true});
     const Tensor grid = image_grid(drawn.images, columns, zoom(), 2);
     const std::string number = checkpoint_folder(run_.path, trainer_.images()).filename().string();
     write_png(run_.images() / ("samples-" + number + ".png"), grid);
@@ -70,12 +93,20 @@ class Recorder {
 
   void checkpoint(double seconds) {
     Checkpoint state = trainer_.checkpoint(config_);
+    state.resolved = resolved_;
     state.counters["seconds"] = seconds;
+    state.data = data_;
+    state.counters[kEventBytes] = static_cast<double>(events_.bytes());
+    metrics_.save(state.counters);
     const auto folder = checkpoint_folder(run_.path, trainer_.images());
     save_checkpoint(folder, state);
     trainer_.note_checkpoint(folder);
-    prune_checkpoints(run_.path, experiment_.config.intervals.keep);
+    prune_checkpoints(run_.path, experiment_.config.intervals.keep, validator_.best());
   }
+
+  void validate() { validator_.measure(events_); }
+  /// Whether held-out images have told that training is to end.
+  bool enough() const { return validator_.exhausted(); }
 
   MetricsLog& metrics() { return metrics_; }
 
@@ -91,7 +122,9 @@ class Recorder {
   Trainer& trainer_;
   EventFile events_;
   MetricsLog metrics_;
-  std::string config_;
+  Validator validator_;
+  std::string config_, resolved_;
+  DataFingerprint data_;
 };
 
 void warn_of_sigma_data(const Experiment& experiment) {
@@ -106,14 +139,26 @@ void warn_of_sigma_data(const Experiment& experiment) {
         *assumed, std::round(measured * 1000) / 1000);
 }
 
-// Goes on from a checkpoint. Returns the seconds that were trained until then.
-double restored(Trainer& trainer, const std::filesystem::path& folder) {
+// The weights that a new run starts from.
+void initialize(Experiment& experiment) {
+  Network& network = experiment.model.network();
+  network.initialize(experiment.config.seed);
+  const StartingWeights& init = experiment.config.init;
+  if (init.from.empty()) return;
+  const auto folder = find_checkpoint(init.from).folder;
+  const Checkpoint state = load_weights(folder, init.ema);
+  load_state(network, init.ema ? state.ema : state.network, folder.string());
+  log::info("starting from the {} weights of {} ({} images)", init.ema ? "averaged" : "raw", folder.string(),
+            state.images);
+}
+
+// Goes on from a checkpoint. Returns its counters.
+std::map<std::string, double> restored(Trainer& trainer, const std::filesystem::path& folder) {
   const Checkpoint state = load_checkpoint(folder);
   trainer.restore(state);
   trainer.note_checkpoint(folder);
   log::info("going on from {} ({} images)", folder.string(), trainer.images());
-  const auto seconds = state.counters.find("seconds");
-  return seconds != state.counters.end() ? seconds->second : 0.0;
+  return state.counters;
 }
 
 }  // namespace
@@ -123,21 +168,25 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
   log::to_file(run.path / "log.txt");
   log::info("kernels: {}", ops::kernels_text());
   const auto newest = newest_checkpoint(run.path);
-  if (!newest) experiment.model.network().initialize(experiment.config.seed);
+  const DataFingerprint data = checked_data(experiment, newest);
+  if (!newest) initialize(experiment);
   Trainer trainer(experiment.objective(experiment.model), model_like(experiment).shared_network(), experiment.ema,
                   experiment.config.training);
-  double seconds_before = 0.0;
+  std::map<std::string, double> counters;
   std::int64_t saved = -1;  // position of the last checkpoint
   if (newest) {
-    seconds_before = restored(trainer, *newest);
+    counters = restored(trainer, *newest);
     saved = trainer.images();
   } else {
+    delete_event_files(run.path / "events");
     warn_of_sigma_data(experiment);
   }
-  write_file(run.config(), experiment.config.options.resolved());
+  write_file(run.config(), experiment.config.options.chosen());
+  write_file(run.resolved(), "# All values in use, for readers; what was chosen stands in config.yaml.\n" +
+                                 experiment.config.options.resolved());
 
   const std::int64_t total = experiment.config.training.images;
-  Recorder recorder(experiment, run, trainer);
+  Recorder recorder(experiment, run, trainer, counters, data);
   LoaderSettings settings = experiment.config.loader;
   settings.start = trainer.images();
   Loader loader(*experiment.data, settings);
@@ -146,11 +195,24 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
   const Stopwatch watch;
   Stopwatch since_log;
   std::int64_t logged_images = trainer.images();
-  const auto seconds = [&] { return seconds_before + watch.seconds(); };
+  const auto seconds = [&] { return counter(counters, "seconds") + watch.seconds(); };
+  const auto next_batch = [&] {
+    try {
+      return loader.next();
+    } catch (const Error&) {  // an image is damaged or gone: what was reached stays
+      progress.finish();
+      if (saved != trainer.images() && trainer.images() > 0) recorder.checkpoint(seconds());
+      throw;
+    }
+  };
 
-  while (trainer.images() < total && !StopRequest::requested()) {
+  // A checkpoint may have been the last thing that was done before a stop.
+  const std::int64_t every = experiment.config.intervals.checkpoint;
+  if (newest && due(trainer.images() - settings.batch_size, trainer.images(), every)) recorder.validate();
+
+  while (trainer.images() < total && !recorder.enough() && !StopRequest::requested()) {
     const std::int64_t before = trainer.images();
-    recorder.metrics().add(trainer.step(loader.next()));
+    recorder.metrics().add(trainer.step(next_batch()));
     const std::int64_t now = trainer.images();
     progress.update(now, format("loss {}", std::round(recorder.metrics().mean_loss() * 1e4) / 1e4));
     if (due(before, now, experiment.config.intervals.log) || now >= total) {
@@ -159,17 +221,23 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
       logged_images = now;
     }
     if (due(before, now, experiment.config.intervals.samples) && now < total) recorder.samples();
-    if (due(before, now, experiment.config.intervals.checkpoint) && now < total) {
+    if (due(before, now, every) && now < total) {
+      recorder.validate();
       recorder.checkpoint(seconds());
       saved = now;
     }
   }
   progress.finish();
+  const bool done = trainer.images() >= total || recorder.enough();
+  if (done) recorder.validate();
   if (saved != trainer.images()) recorder.checkpoint(seconds());
-  if (trainer.images() < total) {
+  if (!done) {
     log::info("stopped at {} of {} images; the same command goes on from there", trainer.images(), total);
     return ExitCode::kInterrupted;
   }
+  if (trainer.images() < total)
+    log::info("ended at {} of {} images: no lower validation loss in {} images", trainer.images(), total,
+              experiment.config.validation.patience);
   recorder.samples();
   recorder.trajectory();
   return ExitCode::kDone;

@@ -2,6 +2,7 @@
 // comparison; goes on where it stopped.
 //
 //   edmund ablate ABLATION.yaml [key=value…] [--out DIR] [--shard I/N] [--json]
+//   edmund ablate --explain [ABLATION.yaml] [key.path…]
 //
 // DIR (default runs/NAME) takes arms/, report.html, arms.csv, results.csv …
 
@@ -9,6 +10,8 @@
 
 #include "comparing.h"
 #include "edmund/commands/command.h"
+#include "edmund/core/stop.h"
+#include "explain.h"
 
 #include <memory>
 
@@ -16,6 +19,7 @@ namespace edmund {
 namespace {
 
 ExitCode ablate(const CompareFlags& flags) {
+  if (!flags.out.empty()) require_folder_like("--out", flags.out);
   const auto [shard, shards] = parse_shard(flags.shard);
   const AblationPlan plan = read_ablation(flags.target.path, flags.target.overrides);
   const std::filesystem::path out =
@@ -37,7 +41,16 @@ ExitCode ablate(const CompareFlags& flags) {
 Action make_ablate(CLI::App& arguments) {
   const auto flags = std::make_shared<CompareFlags>();
   add_compare_flags(arguments, *flags, "ABLATION.yaml");
-  return [=] { return ablate(*flags); };
+  return [=] {
+    if (flags->explain) {
+      explain_study(flags->target, "{arms: [{}], axes: [{arms: [{}]}], compare: {variants: [{}]}}", ablation_facts,
+                    flags->json);
+      return ExitCode::kDone;
+    }
+    require_file(*flags, "ablate");
+    const StopRequest stop;  // of all arms: a signal at the end of one is not lost
+    return ablate(*flags);
+  };
 }
 
 }  // namespace edmund

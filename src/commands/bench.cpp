@@ -2,7 +2,7 @@
 //
 //   edmund bench CONFIG [key=value…] [--phase PHASE,…] [--kernels fast,reference,exact] [--batch N]
 //       [--rounds N] [--min-time S] [--threads N] [--json] [--profile] [--device D] [--precision P]
-//       [--graphs on|off]
+//       [--graphs on|off] [--beside-load]
 //
 //   forward    the denoiser, without gradients
 //   train      a training step: loss, gradient, clean-up, Adam, EMA
@@ -17,27 +17,32 @@
 //   memory     a training step and the peak memory of the process; alone
 //
 // All cases are built first and then timed in interleaved rounds, so that ratios between lines of
-// one call hold on a busy machine. Each JSON line has case, threads, batch, ms (median of a call),
+// one call hold on a busy machine; with --beside-load each is timed in turns alone and beside one
+// busy process a core. Each JSON line has case, threads, batch, ms (median of a call),
 // ms_min, ms_img, img_s. Images are noise: no data is read but by the phases loader and features.
 // FLOP are those of the direct algorithms, so that Winograd's convolutions may exceed the peak;
 // bytes are those of the operators' operands and results.
 
 #include "edmund/commands/command.h"
+#include "edmund/core/json_text.h"
 #include "edmund/core/stopwatch.h"
 #include "edmund/core/text.h"
 #include "edmund/networks/network.h"
 #include "edmund/ops/device.h"
 #include "edmund/ops/profile.h"
 #include "edmund/studies/bench_cases.h"
+#include "edmund/studies/busy_processes.h"
 
 #include <algorithm>
 #include <ATen/Parallel.h>
+#include <chrono>
 #include <cmath>
 #include <iomanip>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <thread>
 
 namespace edmund {
 namespace {
@@ -47,10 +52,9 @@ using nlohmann::ordered_json;
 struct BenchFlags {
   Target target;
   std::vector<std::string> phases = {"forward"}, kernels = {"fast"};
-  std::int64_t batch = 8, rounds = 7;
-  int threads = 0;
+  std::int64_t batch = 8, rounds = 7, threads = 0;
   double min_time = 0.25;
-  bool json = false, profile = false;
+  bool json = false, profile = false, beside_load = false;
   std::string device, precision, graphs;  // in place of the config's, unless empty
 };
 
@@ -78,6 +82,14 @@ double timed(const std::function<void()>& run, std::int64_t calls) {
 
 double rounded(double x, int digits) { return std::round(x * std::pow(10.0, digits)) / std::pow(10.0, digits); }
 
+// The share of the quiet speed that is left beside one busy process a core: of each round, the
+// median.
+double kept_share(const BenchCase& bench) {
+  std::vector<double> shares;
+  for (std::size_t i = 0; i < bench.seconds.size(); ++i) shares.push_back(bench.seconds[i] / bench.beside_load[i]);
+  return median(shares);
+}
+
 // FLOP and bytes that one call asks for.
 MachineRates work_of(const BenchCase& bench) {
   ops::start_profile();
@@ -100,6 +112,10 @@ ordered_json line_of(const BenchCase& bench, const MachineRates& work, int threa
                       {"ms_min", rounded(*std::min_element(bench.seconds.begin(), bench.seconds.end()) * 1e3, 3)},
                       {"ms_img", rounded(m * 1e3 / batch, 3)},
                       {"img_s", rounded(batch / m, 2)}};
+  if (!bench.beside_load.empty()) {
+    out["beside_load_img_s"] = rounded(batch / median(bench.beside_load), 2);
+    out["beside_load_ratio"] = rounded(kept_share(bench), 3);
+  }
   if (work.flops > 0.0) {
     out["gflop_img"] = rounded(work.flops / batch * 1e-9, 3);
     out["gflop_s"] = rounded(work.flops / m * 1e-9, 1);
@@ -165,6 +181,11 @@ void measure(std::vector<BenchCase>& cases, const BenchFlags& flags) {
     for (std::size_t i = 0; i < cases.size(); ++i) {
       const double seconds = timed(cases[i].run, calls[i]);
       cases[i].seconds.push_back(seconds);
+      if (flags.beside_load) {
+        const BusyProcesses load;
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));  // until they have their cores
+        cases[i].beside_load.push_back(timed(cases[i].run, calls[i]));
+      }
       if (!cases[i].inside) continue;
       const double own = timed(cases[i].run, 1);
       cases[i].outside.push_back(1.0 - cases[i].inside() / own);
@@ -194,12 +215,12 @@ std::vector<std::string> overrides_of(const BenchFlags& flags) {
   const std::pair<const char*, const std::string*> keys[] = {
       {"device", &flags.device}, {"precision", &flags.precision}, {"graphs", &flags.graphs}};
   for (const auto& [key, value] : keys)
-    if (!value->empty()) out.push_back(format("{}={}", key, *value));
+    if (!value->empty()) out.push_back(format("{}={}", key, Options::quoted(*value)));
   return out;
 }
 
 ExitCode bench(const BenchFlags& flags) {
-  if (flags.threads > 0) at::set_num_threads(flags.threads);
+  if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
   std::vector<BenchPhase> phases;
   for (const auto& phase : flags.phases) phases.push_back(phase_named(phase));
   const auto has = [&](std::string_view phase) {
@@ -233,10 +254,13 @@ ExitCode bench(const BenchFlags& flags) {
     const MachineRates& work = works[i];
     const ordered_json line = line_of(one, work, threads);
     if (flags.json) {
-      std::cout << line.dump() << '\n';
+      std::cout << json_text(line) << '\n';
       continue;
     }
     print_line(one, line, work, peak);
+    if (flags.beside_load)
+      std::cout << "\n  beside one busy process a core: " << line["beside_load_img_s"] << " images/s, "
+                << number(100 * kept_share(one), 0, 0) << " % of it";
     if (&base != &one) std::cout << "   " << number(ratio(base, one), 2, 0) << " x " << base.name;
     std::cout << '\n';
   }
@@ -257,16 +281,17 @@ Action make_bench(CLI::App& arguments) {
       ->delimiter(',');
   arguments.add_option("--kernels", flags->kernels, "fast, reference, exact: the first is what others are compared to")
       ->delimiter(',');
-  arguments.add_option("--batch", flags->batch, "images a call")->check(CLI::Range(1, 1 << 20));
-  arguments.add_option("--rounds", flags->rounds, "interleaved rounds")->check(CLI::Range(1, 10'000));
+  add_integer(arguments, "--batch", flags->batch, {1, 1 << 20}, "images a call");
+  add_integer(arguments, "--rounds", flags->rounds, {1, 10'000}, "interleaved rounds");
   arguments.add_option("--min-time", flags->min_time, "seconds of each case in a round")
       ->check(CLI::Range(0.0, 3600.0));
-  arguments.add_option("--threads", flags->threads, "0: as many as cores")->check(CLI::Range(0, 1024));
+  add_integer(arguments, "--threads", flags->threads, {0, 1024}, "0: as many as cores");
   arguments.add_option("--device", flags->device, "auto, cpu, cuda or cuda:N (default: the config's)");
   arguments.add_option("--precision", flags->precision, "fp32, tf32, bf16 or fp16 on a GPU (default: the config's)");
   arguments.add_option("--graphs", flags->graphs, "on or off: recorded work on a GPU (default: the config's)");
   arguments.add_flag("--json", flags->json, "a JSON line for each case");
   arguments.add_flag("--profile", flags->profile, "times of the operators too");
+  arguments.add_flag("--beside-load", flags->beside_load, "the same beside one busy process a core, in turns");
   return [=] { return bench(*flags); };
 }
 

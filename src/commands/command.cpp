@@ -4,6 +4,7 @@
 #include "edmund/core/log.h"
 #include "edmund/core/stop.h"
 #include "edmund/core/text.h"
+#include "words.h"
 
 #include <filesystem>
 #include <iostream>
@@ -42,7 +43,8 @@ std::string help() {
 
 Options options_of(const Target& target) {
   const std::filesystem::path path = target.path;
-  return Options::read_file(std::filesystem::is_directory(path) ? RunFolder{path}.config() : path, target.overrides);
+  if (std::filesystem::is_directory(path)) return run_options({path}, target.overrides);
+  return Options::read_file(path, target.overrides);
 }
 
 void add_target(CLI::App& arguments, Target& target, std::string_view what) {
@@ -65,9 +67,8 @@ ExitCode run_command(std::vector<std::string> arguments) {
   for (const auto& command : command_table()) {
     if (command.name != arguments[0]) continue;
     CLI::App app(std::string(command.about), std::string(command.name));
-    bool quiet = false, verbose = false;
-    app.add_flag("--quiet", quiet, "warnings and errors only");
-    app.add_flag("--verbose", verbose, "details too");
+    CommonFlags common;
+    add_common_flags(app, common);
     const Action action = command.make(app);
     try {
       // CLI11 takes them last first
@@ -78,7 +79,10 @@ ExitCode run_command(std::vector<std::string> arguments) {
     } catch (const CLI::ParseError& error) {
       explain(app, error);
     }
-    log::set_level(quiet ? log::Level::kWarn : verbose ? log::Level::kDebug : log::Level::kInfo);
+    for (const CLI::Option* option : app.get_options())
+      for (const std::string& given : option->results())
+        require(!given.empty(), "edmund {}: {}: expected a value, found none", command.name, option->get_name());
+    log::set_level(common.quiet ? log::Level::kWarn : common.verbose ? log::Level::kDebug : log::Level::kInfo);
     try {
       return action();
     } catch (const Interrupted& stop) {

@@ -2,14 +2,18 @@
 // every cell is kept and taken up again.
 //
 //   edmund compare COMPARISON.yaml [images=500 …] [--out DIR] [--shard I/N] [--json]
+//   edmund compare --explain [COMPARISON.yaml] [key.path…]
 //
 // DIR (default runs/NAME) takes report.html, results.csv, results.json.
 
 #include "comparing.h"
 #include "edmund/core/files.h"
+#include "edmund/core/json_text.h"
+#include "edmund/core/stop.h"
 #include "edmund/core/text.h"
 #include "edmund/report/svg.h"
 #include "edmund/studies/comparison_files.h"
+#include "explain.h"
 
 #include <iomanip>
 #include <iostream>
@@ -40,9 +44,16 @@ void print(const CellResult& cell, const ComparePlan& plan) {
 
 void add_compare_flags(CLI::App& arguments, CompareFlags& flags, std::string_view what) {
   add_target(arguments, flags.target, what);
+  arguments.get_option("target")->required(false);
+  arguments.add_flag("--explain", flags.explain,
+                     "every key of the file in a line: value in use, what it accepts, meaning; without a file, of any");
   arguments.add_option("--out", flags.out, "folder of the results (default: runs/NAME)");
   arguments.add_option("--shard", flags.shard, "I/N: this process takes every N-th part of the work, for job arrays");
   arguments.add_flag("--json", flags.json, "the table as JSON");
+}
+
+void require_file(const CompareFlags& flags, std::string_view command) {
+  require(!flags.target.path.empty(), "edmund {}: a file is required (see `edmund {} --help`)", command, command);
 }
 
 std::pair<std::int64_t, std::int64_t> parse_shard(const std::string& text) {
@@ -65,7 +76,7 @@ ExitCode compared(Comparison& comparison, std::int64_t shard, std::int64_t shard
     return ExitCode::kDone;
   }
   const ComparisonTable table = comparison.table();
-  const std::string text = json_of(table).dump(1) + "\n";
+  const std::string text = json_text(json_of(table), 1) + "\n";
   write_file(comparison.out() / "results.json", text);
   write_file(comparison.out() / "results.csv", csv_of(table));
   write_file(comparison.out() / "report.html", compare_page(comparison, table, [&](Page& page) {
@@ -82,6 +93,14 @@ Action make_compare(CLI::App& arguments) {
   const auto flags = std::make_shared<CompareFlags>();
   add_compare_flags(arguments, *flags, "COMPARISON.yaml");
   return [=] {
+    if (flags->explain) {
+      const auto facts_of = [](Options root) { return comparison_facts(std::move(root)); };
+      explain_study(flags->target, "{models: [{}], variants: [{}]}", facts_of, flags->json);
+      return ExitCode::kDone;
+    }
+    require_file(*flags, "compare");
+    if (!flags->out.empty()) require_folder_like("--out", flags->out);
+    const StopRequest stop;
     const auto [shard, shards] = parse_shard(flags->shard);
     Comparison comparison(flags->target.path, flags->target.overrides, flags->out);
     return compared(comparison, shard, shards, flags->json);

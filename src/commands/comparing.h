@@ -15,9 +15,11 @@ namespace edmund {
 struct CompareFlags {
   Target target;
   std::string out, shard;
-  bool json = false;
+  bool json = false, explain = false;
 };
 void add_compare_flags(CLI::App& arguments, CompareFlags& flags, std::string_view what);
+/// Throws Error if no file is given.
+void require_file(const CompareFlags& flags, std::string_view command);
 
 /// "2/8" → {1, 8}; "" → {0, 1}.
 std::pair<std::int64_t, std::int64_t> parse_shard(const std::string& text);

@@ -3,6 +3,7 @@
 //   edmund doctor [--json]
 
 #include "edmund/commands/command.h"
+#include "edmund/core/json_text.h"
 #include "edmund/data/dataset.h"
 #include "edmund/ops/device.h"
 
@@ -83,7 +84,7 @@ Action make_doctor(CLI::App& arguments) {
         std::cout << (finding.advice.empty() ? "  ok    " : "  look  ") << finding.what << ": " << finding.state
                   << (finding.advice.empty() ? "" : "\n          " + finding.advice) << '\n';
     }
-    if (*json) std::cout << out.dump(2) << '\n';
+    if (*json) std::cout << json_text(out, 2) << '\n';
     return ExitCode::kDone;
   };
 }

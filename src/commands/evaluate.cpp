@@ -12,6 +12,7 @@
 #include "edmund/app/score_rows.h"
 #include "edmund/commands/command.h"
 #include "edmund/core/files.h"
+#include "edmund/core/json_text.h"
 #include "edmund/core/log.h"
 #include "edmund/core/stop.h"
 #include "edmund/core/text.h"
@@ -44,7 +45,9 @@ struct EvaluateFlags {
 };
 
 std::unique_ptr<Dataset> images_in(const std::string& folder, const ModelShape& shape) {
-  Options options = Options::read_text("type: folder", "--folder", std::vector<std::string>{"root=" + folder});
+  Options options;
+  options.set("type", "folder", "--folder");
+  options.set("root", folder, "--folder");
   auto data = make_dataset(options);
   require_model_size(data->info(), shape, folder);
   return data;
@@ -95,22 +98,24 @@ EvaluationFacts facts_of(const EvaluateFlags& flags, const TrainedModel& trained
   const Experiment& experiment = trained.experiment;
   const EvaluationSettings& evaluation = experiment.config.evaluation;
   const DatasetInfo data = experiment.data->info();
-  EvaluationFacts out{
-      .weights = checksum(tensor_bytes(state_dict(experiment.model.network()))),
-      .images = images,
-      .sampling = flags.folder.empty() ? sampling_facts(experiment) : "",
-      .scoring = format("{} {} {} {}, {} of {} images of {}", features.name(), features.provenance(),
-                        features.fingerprint(), evaluation.seed, evaluation.real, data.size, data.name)};
+  EvaluationFacts out{.weights = checksum(tensor_bytes(state_dict(experiment.model.network()))),
+                      .images = images,
+                      .sampling = flags.folder.empty() ? sampling_facts(experiment) : "",
+                      .scoring = format("{} {} {} {}, {} of {} images of {} ({})", features.name(),
+                                        features.provenance(), features.fingerprint(), evaluation.seed, evaluation.real,
+                                        data.size, data.name, experiment.data->fingerprint().content)};
   for (const auto& metric : evaluation.metrics) out.scoring += " " + metric;
   if (settings.statistics) out.scoring += " to " + checksum(statistics_bytes(*settings.statistics));
   return out;
 }
 
 std::string default_name(const EvaluateFlags& flags, const TrainedModel& trained) {
-  if (!flags.folder.empty()) return flags.folder;
+  if (!flags.folder.empty()) return as_utf8(flags.folder);
   const std::string file = (trained.checkpoint / "state.json").string() + " (config)";
-  const Experiment own =
-      construct(parse(Options::read_text(read_header(trained.checkpoint).config, file)), Needs::kSettings);
+  const Checkpoint header = read_header(trained.checkpoint);
+  Options options = Options::read_text(header.config, file);
+  take_image(options, header.resolved, file);
+  const Experiment own = construct(parse(options), Needs::kSettings);
   std::string out = trained.experiment.sampling.name;
   for (const auto& difference : differences(trained, flags.weights(), own)) out += ", " + difference;
   return out;
@@ -122,7 +127,7 @@ ordered_json row_of(const EvaluateFlags& flags, const TrainedModel& trained, con
   const bool own = flags.folder.empty();
   const bool even = experiment.sampling.classes == ClassRule::kEven || experiment.shape.class_counts.empty();
   ordered_json out = {{"name", flags.name.empty() ? default_name(flags, trained) : flags.name},
-                      {"sampling", own ? experiment.sampling.name : "images in " + flags.folder},
+                      {"sampling", own ? experiment.sampling.name : "images in " + as_utf8(flags.folder)},
                       {"weights", flags.raw ? "raw" : "ema"},
                       {"trained_images", trained.images},
                       {"images", drawn.images.size(0)},
@@ -184,7 +189,7 @@ ExitCode evaluate(const EvaluateFlags& flags) {
   if (!fs::exists(curvature_file(trained.run))) write_curvature(trained.run, generator, 4, experiment.config.seed);
   write_report(trained.run, parameter_count(experiment.model.network()));
   if (flags.json)
-    std::cout << row.dump(2) << '\n';
+    std::cout << json_text(row, 2) << '\n';
   else
     print(row);
   log::info("report: {}", fs::absolute(trained.run.report()).string());
@@ -196,7 +201,7 @@ ExitCode evaluate(const EvaluateFlags& flags) {
 Action make_evaluate(CLI::App& arguments) {
   const auto flags = std::make_shared<EvaluateFlags>();
   add_target(arguments, flags->target, "RUN or RUN/checkpoints/N");
-  arguments.add_option("--name", flags->name, "name of the scores in the report (default: how they were sampled)");
+  add_text(arguments, "--name", flags->name, "name of the scores in the report (default: how they were sampled)");
   arguments.add_option("--folder", flags->folder, "scores these images in place of drawing some");
   arguments.add_flag("--raw", flags->raw, "the network's own weights in place of their EMA");
   arguments.add_flag("--json", flags->json, "scores as JSON");

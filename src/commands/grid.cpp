@@ -6,6 +6,7 @@
 #include "edmund/app/config.h"
 #include "edmund/commands/command.h"
 #include "edmund/core/format.h"
+#include "edmund/core/json_text.h"
 
 #include <iostream>
 #include <memory>
@@ -21,6 +22,7 @@ Action make_print_grid(CLI::App& arguments) {
   arguments.add_option("--out", *out, "also writes a file that 'sampling.grid={type: file, file: FILE}' reads");
   arguments.add_flag("--json", *json, "sigma, t and s of each level, as JSON");
   return [=] {
+    if (!out->empty()) require_file_like("--out", *out);
     const Sampling sampling = construct(parse(options_of(*target)), Needs::kSettings).sampling;
     std::vector<double> sigmas;
     nlohmann::ordered_json levels = nlohmann::ordered_json::array();
@@ -29,7 +31,8 @@ Action make_print_grid(CLI::App& arguments) {
       levels.push_back({{"sigma", sigmas.back()}, {"t", t}, {"s", sampling.schedule->scale(t)}});
       if (!*json) std::cout << number_text(sigmas.back()) << '\n';
     }
-    if (*json) std::cout << nlohmann::ordered_json{{"sampling", sampling.name}, {"levels", levels}}.dump(2) << '\n';
+    if (*json)
+      std::cout << json_text(nlohmann::ordered_json{{"sampling", sampling.name}, {"levels", levels}}, 2) << '\n';
     if (!out->empty()) write_grid_file(*out, sigmas, "edmund grid: " + sampling.name);
     return ExitCode::kDone;
   };

@@ -1,11 +1,13 @@
-// inspect: what a config or a trained model is: sizes, conventions, the noise levels that its grid
-// visits, its coefficients there.
+// inspect: what a config or a trained model is: sizes, mean and standard deviation of its data,
+// conventions, the noise levels that its grid visits, its coefficients there.
 //
 //   edmund inspect CONFIG|RUN|CHECKPOINT|FILE.safetensors [key=value…] [--json]
 
 #include "edmund/app/run.h"
 #include "edmund/commands/command.h"
+#include "edmund/core/json_text.h"
 #include "edmund/core/text.h"
+#include "edmund/data/dataset.h"
 #include "edmund/io/tensor_file.h"
 #include "edmund/networks/state_dict.h"
 #include "edmund/samplers/velocity.h"
@@ -57,30 +59,64 @@ ordered_json levels_of(const Experiment& experiment) {
   return out;
 }
 
+// What nobody chose.
+ordered_json filled_in(const Options& options) {
+  ordered_json out = ordered_json::object();
+  for (const OptionFacts& fact : options.facts())
+    if (!fact.is_chosen && !fact.value.empty()) out[fact.path] = fact.value;
+  return out;
+}
+
+double rounded(double value) { return std::round(value * 1e4) / 1e4; }
+
+// Mean and standard deviation of the images, beside the sigma_data that is assumed; a run's images
+// may lie elsewhere by now.
+ordered_json data_of(const Experiment& experiment) {
+  Options root = experiment.config.options, section = root.child("data");
+  std::shared_ptr<const Dataset> data = experiment.data;
+  try {
+    if (!data) data = make_dataset(section);
+  } catch (const Error& error) {
+    return {{"not_read", error.what()}};
+  }
+  const DatasetStatistics found = statistics(*data);
+  ordered_json out = {{"images", data->info().size}, {"mean", rounded(found.mean)}, {"std", rounded(found.std)}};
+  if (found.images < data->info().size) out["mean_and_std_of"] = found.images;
+  if (const auto assumed = parse_real(root.child("preconditioning").value("sigma_data"))) out["sigma_data"] = *assumed;
+  return out;
+}
+
 ordered_json facts_of(const Experiment& experiment) {
   const ModelShape& shape = experiment.shape;
   return {{"name", experiment.config.name},
           {"parameters", parameter_count(experiment.model.network())},
           {"image", {shape.image.channels, shape.image.height, shape.image.width}},
           {"classes", shape.num_classes},
+          {"data", data_of(experiment)},
           {"sampling", experiment.sampling.name},
           {"noise_levels",
            {{"1 %", experiment.levels(0.01)}, {"median", experiment.levels(0.5)}, {"99 %", experiment.levels(0.99)}}},
           {"conventions",
            {"x_t = s(t)(x0 + sigma(t) eps); t grows with the noise", "flow: t = 1 is noise, u = eps - x0",
             "v = alpha eps - sigma x0; v = -F(edm) at sigma_data = 1", "score = (D - z)/sigma^2 in z = x/s"}},
+          {"filled_in", filled_in(experiment.config.options)},
           {"levels", levels_of(experiment)}};
 }
 
 void print(const ordered_json& facts) {
   for (const auto& [key, value] : facts.items())
-    if (key != "levels" && key != "tensors" && key != "conventions")
-      std::cout << key << ": " << (value.is_string() ? value.get<std::string>() : value.dump()) << '\n';
+    if (key != "levels" && key != "tensors" && key != "conventions" && key != "filled_in")
+      std::cout << key << ": " << (value.is_string() ? value.get<std::string>() : json_text(value)) << '\n';
   if (facts.contains("tensors"))
     for (const auto& [name, shape] : facts["tensors"].items())
       std::cout << "  " << name << "  " << shape.get<std::string>() << '\n';
   if (facts.contains("conventions"))
     for (const auto& line : facts["conventions"]) std::cout << "  " << line.get<std::string>() << '\n';
+  if (facts.contains("filled_in")) {
+    std::cout << "filled in, as nobody chose them:\n";
+    for (const auto& [key, value] : facts["filled_in"].items())
+      std::cout << "  " << key << ": " << value.get<std::string>() << '\n';
+  }
   if (!facts.contains("levels")) return;
   std::cout << std::setprecision(5);
   for (const auto& [key, unused] : facts["levels"][0].items()) std::cout << std::setw(12) << key;
@@ -114,7 +150,7 @@ Action make_inspect(CLI::App& arguments) {
   return [=] {
     const ordered_json facts = examine(*target);
     if (*json)
-      std::cout << facts.dump(2) << '\n';
+      std::cout << json_text(facts, 2) << '\n';
     else
       print(facts);
     return ExitCode::kDone;

@@ -1,11 +1,13 @@
-// What users run: prints --help, --version and list without loading LibTorch, which takes a third
-// of a second, and execs edmund-core, the program beside it, for everything else. What it prints is
-// edmund-core's own output, recorded when that was built.
+// What users run: prints --help, --version, list and completion without loading LibTorch, which
+// takes a third of a second, and execs edmund-core, the program beside it, for everything else.
+// What it prints is edmund-core's own output, recorded when that was built.
 
 #include "answers.h"
+#include "edmund/core/standard_streams.h"
 
 #include <cerrno>
 #include <climits>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -22,6 +24,10 @@ const char* known_answer(int argc, char** argv) {
   if (argc == 2 && (is(1, "--help") || is(1, "-h") || is(1, "help"))) return edmund::kHelpAnswer;
   if (argc == 2 && is(1, "list")) return edmund::kListAnswer;
   if (argc == 3 && is(1, "list") && is(2, "--json")) return edmund::kListJsonAnswer;
+  // read at each shell's start
+  if (argc == 3 && is(1, "completion") && is(2, "bash")) return edmund::kBashAnswer;
+  if (argc == 3 && is(1, "completion") && is(2, "zsh")) return edmund::kZshAnswer;
+  if (argc == 3 && is(1, "completion") && is(2, "fish")) return edmund::kFishAnswer;
   return nullptr;
 }
 
@@ -90,12 +96,26 @@ void ask_for_large_pages() {
   setenv("GLIBC_TUNABLES", tunables.c_str(), 1);
 }
 
+// OpenMP's threads wait for each other by turning in a loop, for as long as 300,000 turns when
+// every thread has a core. Where other work takes one of the cores, the thread that is missing
+// comes back only when its time slice does, and all others turn until then: a twelfth of the speed.
+// A short wait costs nothing when the machine is quiet and leaves the core to who needs it
+// otherwise.
+void wait_politely() {
+  if (std::getenv("OMP_WAIT_POLICY") == nullptr) setenv("GOMP_SPINCOUNT", "5000", 0);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  edmund::open_standard_streams();
   if (const char* answer = known_answer(argc, argv)) {
-    const bool written = std::fputs(answer, stdout) >= 0 && std::fflush(stdout) == 0;
-    return written ? 0 : 1;
+    std::signal(SIGPIPE, SIG_IGN);  // a reader that is gone is a failed write
+    edmund::StandardOutput output;
+    std::cout << answer;
+    const int reason = output.finish();
+    if (reason != 0) std::fprintf(stderr, "error: standard output: cannot write: %s\n", std::strerror(reason));
+    return reason == 0 ? 0 : 1;
   }
   char own[PATH_MAX];
   const ssize_t length = readlink("/proc/self/exe", own, sizeof(own));
@@ -104,6 +124,7 @@ int main(int argc, char** argv) {
     find_libraries(core.substr(0, core.rfind('/')));
     core += "-core";
     ask_for_large_pages();
+    wait_politely();
     execv(core.c_str(), argv);
     std::fprintf(stderr, "edmund: cannot start %s: %s\n", core.c_str(), std::strerror(errno));
   } else {

@@ -6,19 +6,26 @@
 //
 // Heun steps on the config's grid, or with --tolerance an adaptive solver, one image at a time, so
 // that no value depends on the batch. The number is that of the plain model: guidance, clip and
-// threshold have no part in it. Classes are those of the data: p(image | class).
+// threshold have no part in it. Classes are those of the data: p(image | class). Batches are kept
+// as they come: the same command goes on where it was interrupted.
 
 #include "edmund/samplers/likelihood.h"
 
 #include "edmund/app/evaluation.h"
+#include "edmund/app/identity.h"
 #include "edmund/app/run.h"
 #include "edmund/commands/command.h"
 #include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
+#include "edmund/core/json_text.h"
+#include "edmund/core/kept_work.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
+#include "edmund/core/stop.h"
 #include "edmund/core/stopwatch.h"
+#include "edmund/core/text.h"
 #include "edmund/io/image_io.h"
+#include "edmund/io/tensor_file.h"
 #include "edmund/ops/ops.h"
 #include "edmund/ops/pixels.h"
 
@@ -29,6 +36,7 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 namespace edmund {
 namespace {
@@ -37,7 +45,8 @@ using nlohmann::ordered_json;
 
 struct LikelihoodFlags {
   Target target;
-  std::int64_t images = 64, probes = 1, seed = -1;
+  std::int64_t images = 64, probes = 1;
+  std::optional<std::int64_t> seed;
   double tolerance = 0;
   std::string probe = "rademacher";
   bool exact = false, density = false, train = false, raw = false, json = false;
@@ -68,8 +77,6 @@ Images read_images(Experiment& experiment, const LikelihoodFlags& flags, std::ui
 }
 
 LikelihoodSettings settings_of(const LikelihoodFlags& flags) {
-  require(flags.images > 0, "--images: expected a count above 0, found {}", flags.images);
-  require(flags.probes > 0 && flags.probes <= 10'000, "--probes: expected 1 to 10000, found {}", flags.probes);
   require(flags.tolerance >= 0 && flags.tolerance < 1, "--tolerance: expected a number in (0, 1), found {}",
           flags.tolerance);
   require(flags.probe == "rademacher" || flags.probe == "gaussian",
@@ -88,8 +95,9 @@ struct Solved {
   double seconds = 0;
 };
 
+// Batch by batch, each kept until all are done.
 Solved solve(const Experiment& experiment, const Batch& batch, const LikelihoodSettings& settings, bool density,
-             std::uint64_t seed) {
+             std::uint64_t seed, KeptWork& kept) {
   const Stopwatch watch;
   const std::int64_t N = batch.images.size(0), step = settings.adaptive ? 1 : experiment.sampling.batch_size;
   Solved out;
@@ -97,18 +105,25 @@ Solved solve(const Experiment& experiment, const Batch& batch, const LikelihoodS
   Progress progress("likelihood", "images", N);
   for (std::int64_t first = 0; first < N; first += step) {
     const std::int64_t size = std::min(step, N - first);
-    const auto numbers = consecutive(first, size);
-    const Tensor levels = batch.images.narrow(0, first, size);
-    const Tensor x0 = density ? to_float(levels).to(at::kDouble) : dequantized(levels, seed, numbers);
-    const Tensor labels = experiment.shape.num_classes > 0 ? batch.labels.narrow(0, first, size) : Tensor();
-    PhiloxNoise probes(seed, numbers, at::kDouble, at::kCPU, Stream::kProbe);
-    const Likelihood found =
-        log_likelihood(differentiable(experiment.model, {.labels = labels}), *experiment.sampling.schedule,
-                       experiment.sampling.grid, x0, probes, settings);
-    values.push_back(found.log_density);
-    errors.push_back(found.probe_error);
-    evaluations.push_back(at::full({size}, static_cast<double>(found.evaluations), at::kDouble));
-    out.gradients = found.gradients;
+    const std::string bytes = kept.piece(format("images from {}", first), [&] {
+      const auto numbers = consecutive(first, size);
+      const Tensor levels = batch.images.narrow(0, first, size);
+      const Tensor x0 = density ? to_float(levels).to(at::kDouble) : dequantized(levels, seed, numbers);
+      const Tensor labels = experiment.shape.num_classes > 0 ? batch.labels.narrow(0, first, size) : Tensor();
+      PhiloxNoise probes(seed, numbers, at::kDouble, at::kCPU, Stream::kProbe);
+      const Likelihood found =
+          log_likelihood(differentiable(experiment.model, {.labels = labels}), *experiment.sampling.schedule,
+                         experiment.sampling.grid, x0, probes, settings);
+      return tensor_bytes(
+          {{"log_density", found.log_density}, {"probe_error", found.probe_error}},
+          {{"evaluations", std::to_string(found.evaluations)}, {"gradients", std::to_string(found.gradients)}});
+    });
+    const TensorFile found = parse_tensors(bytes, "likelihood");
+    const auto counted = [&](const char* name) { return parse_integer(found.metadata.at(name)).value(); };
+    values.push_back(found.at("log_density"));
+    errors.push_back(found.at("probe_error"));
+    evaluations.push_back(at::full({size}, static_cast<double>(counted("evaluations")), at::kDouble));
+    out.gradients = counted("gradients");
     progress.update(first + size);
   }
   progress.finish();
@@ -117,6 +132,16 @@ Solved solve(const Experiment& experiment, const Batch& batch, const LikelihoodS
   out.evaluations = at::cat(evaluations);
   out.seconds = watch.seconds();
   return out;
+}
+
+// All that the log-densities depend on.
+std::string identity_of(const TrainedModel& trained, const LikelihoodFlags& flags, std::uint64_t seed,
+                        const Batch& batch) {
+  std::string text = format("{} {} {} {} {} {} {} {}", identity_of(trained), flags.raw, seed, flags.probes, flags.probe,
+                            flags.exact, flags.density, flags.tolerance);
+  for (const Tensor& tensor : {batch.images, batch.labels})
+    if (tensor.defined()) text += checksum(tensor_bytes({{"tensor", tensor}}));
+  return text;
 }
 
 // Null where there is no number (the error of one image or of one probe).
@@ -161,6 +186,7 @@ ordered_json facts_of(const Experiment& experiment, const LikelihoodFlags& flags
 }
 
 ExitCode likelihood(const LikelihoodFlags& flags) {
+  const StopRequest stop;
   const LikelihoodSettings settings = settings_of(flags);
   TrainedModel trained =
       load_model(flags.target.path, flags.target.overrides, flags.train ? Needs::kData : Needs::kModel,
@@ -168,13 +194,14 @@ ExitCode likelihood(const LikelihoodFlags& flags) {
   Experiment& experiment = trained.experiment;
   // Winograd's rounding would add up over the trace's integral
   ops::set_conv_algorithm(ops::ConvAlgorithm::kDirect);
-  const auto seed = flags.seed >= 0 ? static_cast<std::uint64_t>(flags.seed) : experiment.config.evaluation.seed;
+  const auto seed = flags.seed ? static_cast<std::uint64_t>(*flags.seed) : experiment.config.evaluation.seed;
   const Sampling& sampling = experiment.sampling;
   if (sampling.guidance != 1.0 || sampling.clip || sampling.threshold > 0)
     log::warn("guidance, clip and threshold are left out: the likelihood is that of the model itself");
   const Images images = read_images(experiment, flags, seed);
   log::info("{} images of {}", images.batch.images.size(0), images.from);
-  const Solved solved = solve(experiment, images.batch, settings, flags.density, seed);
+  KeptWork kept(trained.run.path, "likelihood", identity_of(trained, flags, seed, images.batch));
+  const Solved solved = solve(experiment, images.batch, settings, flags.density, seed, kept);
   ordered_json facts = {{"checkpoint", trained.checkpoint.string()},
                         {"trained_images", trained.images},
                         {"weights", flags.raw ? "raw" : "ema"},
@@ -182,9 +209,10 @@ ExitCode likelihood(const LikelihoodFlags& flags) {
                         {"data", images.from}};
   facts.update(facts_of(experiment, flags, settings, solved));
   const std::filesystem::path file = trained.run.path / "likelihood.json";
-  write_file(file, facts.dump(2) + "\n");
+  write_file(file, json_text(facts, 2) + "\n");
+  kept.finish();
   if (flags.json) {
-    std::cout << facts.dump(2) << '\n';
+    std::cout << json_text(facts, 2) << '\n';
     return ExitCode::kDone;
   }
   const auto shown = [&](const char* key) {
@@ -207,15 +235,15 @@ ExitCode likelihood(const LikelihoodFlags& flags) {
 Action make_likelihood(CLI::App& arguments) {
   const auto flags = std::make_shared<LikelihoodFlags>();
   add_target(arguments, flags->target, "RUN or RUN/checkpoints/N");
-  arguments.add_option("--images", flags->images, "how many, chosen by seed (default 64)");
-  arguments.add_option("--probes", flags->probes,
-                       "random directions of the trace an image (default 1); 2 give an error");
+  add_integer(arguments, "--images", flags->images, {1, 1'000'000'000}, "how many, chosen by seed (default 64)");
+  add_integer(arguments, "--probes", flags->probes, {1, 10'000},
+              "random directions of the trace an image (default 1); 2 give an error");
   arguments.add_option("--probe", flags->probe, "their law: rademacher (default) or gaussian");
   arguments.add_flag("--exact", flags->exact, "exact trace: one backward pass a pixel, for small images");
   arguments.add_option("--tolerance", flags->tolerance, "adaptive solver (e.g. 1e-5) in place of Heun on the grid");
   arguments.add_flag("--density", flags->density, "density of the values in [-1, 1] as they are, not dequantized");
   arguments.add_flag("--train", flags->train, "training images in place of evaluation.held_out");
-  arguments.add_option("--seed", flags->seed, "of images, dequantization and probes (default: evaluation.seed)");
+  add_integer(arguments, "--seed", flags->seed, {}, "of images, dequantization and probes (default: evaluation.seed)");
   arguments.add_flag("--raw", flags->raw, "the network's own weights in place of their EMA");
   arguments.add_flag("--json", flags->json, "facts as JSON");
   return [=] { return likelihood(*flags); };

@@ -1,10 +1,13 @@
 #include "edmund/commands/command.h"
 #include "edmund/core/error.h"
+#include "edmund/core/standard_streams.h"
 #include "edmund/ops/caching_allocator.h"
 
+#include <csignal>
 #include <exception>
 #include <iostream>
 #include <malloc.h>
+#include <system_error>
 
 namespace {
 
@@ -16,21 +19,34 @@ void keep_heap() {
   mallopt(M_TOP_PAD, 64 << 20);
 }
 
+edmund::ExitCode run(int argc, char** argv) {
+  using edmund::ExitCode;
+  try {
+    return edmund::run_command({argv + 1, argv + argc});
+  } catch (const edmund::Error& error) {
+    std::cerr << "error: " << error.what() << '\n';
+    return ExitCode::kBadInput;
+  } catch (const std::exception& error) {
+    std::cerr << "edmund failed: " << error.what() << '\n';
+    return ExitCode::kFailure;
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  using edmund::ExitCode;
+  edmund::open_standard_streams();
+  // a reader that is gone is a failed write, and no end of hours of work
+  std::signal(SIGPIPE, SIG_IGN);
   keep_heap();
 #ifndef __SANITIZE_ADDRESS__  // which is to see what reads a dead tensor
   edmund::ops::install_caching_allocator();
 #endif
-  try {
-    return static_cast<int>(edmund::run_command({argv + 1, argv + argc}));
-  } catch (const edmund::Error& error) {
-    std::cerr << "error: " << error.what() << '\n';
-    return static_cast<int>(ExitCode::kBadInput);
-  } catch (const std::exception& error) {
-    std::cerr << "edmund failed: " << error.what() << '\n';
-    return static_cast<int>(ExitCode::kFailure);
+  edmund::StandardOutput output;
+  edmund::ExitCode code = run(argc, argv);
+  if (const int reason = output.finish(); reason != 0) {
+    std::cerr << "error: standard output: cannot write: " << std::generic_category().message(reason) << '\n';
+    if (code == edmund::ExitCode::kDone) code = edmund::ExitCode::kFailure;
   }
+  return static_cast<int>(code);
 }

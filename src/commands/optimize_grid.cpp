@@ -7,12 +7,16 @@
 // Starts from dynamic programming over a table of local errors and from the best standard grid, and
 // refines both by the true error of M images. What it found is then compared with the standard
 // grids on K other images, which are those that `edmund sample` draws first.
+#include "edmund/app/identity.h"
 #include "edmund/app/run.h"
 #include "edmund/commands/command.h"
 #include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
+#include "edmund/core/json_text.h"
+#include "edmund/core/kept_work.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
+#include "edmund/core/stop.h"
 #include "edmund/core/stopwatch.h"
 #include "edmund/core/text.h"
 #include "edmund/generation/image_generator.h"
@@ -54,9 +58,8 @@ std::vector<GridImages> drawn(const Experiment& experiment, std::int64_t count, 
 // The run's sampler with `final: none`.
 Sampler stepper(const Experiment& experiment) {
   const std::vector<std::string> none{"sampling.sampler.final=none"};
-  Options options = Options::read_text(experiment.config.options.resolved(), "config", none);
-  Options sampler = options.child("sampling").child("sampler");
-  return make_sampler(sampler);
+  Options sampling = options_again(experiment, none).child("sampling");
+  return make_sampling(sampling, experiment.model.preconditioning(), {}).sampler;
 }
 
 struct Judged {
@@ -118,14 +121,6 @@ void print(const std::vector<Judged>& rows, const Judged& optimized) {
   }
 }
 
-void check(const Flags& flags) {
-  require(flags.steps >= 1 && flags.steps <= 100, "--steps: expected a number of grid points from 1 to 100, found {}",
-          flags.steps);
-  for (const auto& [name, value] :
-       {std::pair{"--images", flags.images}, {"--held-out", flags.held_out}, {"--iterations", flags.iterations}})
-    require(value >= 2 && value <= 1'000'000, "{}: expected 2 to 1000000, found {}", name, value);
-}
-
 GridTask task_of(const Experiment& experiment) {
   const auto& schedule = experiment.sampling.schedule;
   const TimeGrid& grid = experiment.sampling.grid;
@@ -147,16 +142,17 @@ struct Outcome {
   double gain() const { return standard.front().distance.value / optimized.distance.value; }
 };
 
-Outcome outcome_of(const Flags& flags, const Experiment& experiment, const GridTask& task) {
+Outcome outcome_of(const Flags& flags, const Experiment& experiment, const GridTask& task, KeptWork& kept) {
   const Stopwatch watch;
   const auto standard = standard_grids(*task.schedule, task.sigmas, flags.steps);
   require(!standard.empty(), "--steps: no grid of {} different times on this schedule and network", flags.steps);
   log::info("{} steps in place of {}: {} images to search with", flags.steps, experiment.sampling.name, flags.images);
   const std::uint64_t seed = experiment.config.seed;
-  const ConvergedImages search(task, drawn(experiment, flags.images, seed + 1));
+  constexpr std::int64_t kReference = 128;  // steps
+  const ConvergedImages search(task, drawn(experiment, flags.images, seed + 1), kReference, &kept, "search");
   Outcome out{.found = searched(search, flags, standard)};
   log::info("comparing on {} other images", flags.held_out);
-  const ConvergedImages held_out(task, drawn(experiment, flags.held_out, seed));
+  const ConvergedImages held_out(task, drawn(experiment, flags.held_out, seed), kReference, &kept, "held out");
   out.optimized = {{"optimized", out.found.sigmas}, held_out.distance(out.found.sigmas)};
   out.standard = judged(held_out, standard);
   const auto& best = out.standard.front().distance.each;
@@ -195,22 +191,27 @@ ordered_json facts_of(const Outcome& outcome, const Flags& flags, const TrainedM
 }
 
 ExitCode optimize(const Flags& flags) {
-  check(flags);
+  if (!flags.out.empty()) require_file_like("--out", flags.out);
+  const StopRequest stop;
   const TrainedModel trained = load_model(flags.target.path, flags.target.overrides, Needs::kModel);
   const GridTask task = task_of(trained.experiment);
-  const Outcome outcome = outcome_of(flags, trained.experiment, task);
-
   const std::filesystem::path out =
       flags.out.empty() ? trained.run.path / format("grid-{}.yaml", flags.steps) : std::filesystem::path(flags.out);
+  // Every trial is kept: an interrupted search is walked again, without drawing, to where it was.
+  KeptWork kept(trained.run.path, "optimize-grid",
+                format("{} {} {} {} {}", identity_of(trained), trained.experiment.config.seed, flags.steps,
+                       flags.images, flags.held_out));
+  const Outcome outcome = outcome_of(flags, trained.experiment, task, kept);
   write_grid(out, outcome, flags, trained);
   ordered_json facts = facts_of(outcome, flags, trained, task.sigmas);
   facts["grid_file"] = out.string();
   facts["optimized"] = facts_of(outcome.optimized);
   for (const auto& row : outcome.standard) facts["standard"].push_back(facts_of(row));
   std::filesystem::path json_file = out;
-  write_file(json_file.replace_extension(".json"), facts.dump(2) + "\n");
+  write_file(json_file.replace_extension(".json"), json_text(facts, 2) + "\n");
+  kept.finish();
   if (flags.json) {
-    std::cout << facts.dump(2) << '\n';
+    std::cout << json_text(facts, 2) << '\n';
     return ExitCode::kDone;
   }
   std::cout << format(
@@ -220,7 +221,7 @@ ExitCode optimize(const Flags& flags) {
   std::cout << format(
       "nearer than the best standard grid: {} % of the images\ngrid: {}; use it with 'sampling.grid={type: file, file: "
       "{}}'\n",
-      std::round(100 * outcome.nearer), out.string(), out.string());
+      std::round(100 * outcome.nearer), out.string(), Options::quoted(out.string()));
   return ExitCode::kDone;
 }
 
@@ -229,11 +230,13 @@ ExitCode optimize(const Flags& flags) {
 Action make_optimize_grid(CLI::App& arguments) {
   const auto flags = std::make_shared<Flags>();
   add_target(arguments, flags->target, "RUN or RUN/checkpoints/N");
-  arguments.add_option("--steps", flags->steps, "grid points (evaluations: as many for euler, 2 N - 1 for heun)")
+  add_integer(arguments, "--steps", flags->steps, {1, 100},
+              "grid points (evaluations: as many for euler, 2 N - 1 for heun)")
       ->required();
-  arguments.add_option("--images", flags->images, "images to search with (default 128)");
-  arguments.add_option("--held-out", flags->held_out, "other images to compare on (default 256)");
-  arguments.add_option("--iterations", flags->iterations, "most sweeps over the levels from each start (default 30)");
+  add_integer(arguments, "--images", flags->images, {2, 1'000'000}, "images to search with (default 128)");
+  add_integer(arguments, "--held-out", flags->held_out, {2, 1'000'000}, "other images to compare on (default 256)");
+  add_integer(arguments, "--iterations", flags->iterations, {2, 1'000'000},
+              "most sweeps over the levels from each start (default 30)");
   arguments.add_option("--out", flags->out, "grid file (default: RUN/grid-N.yaml), with its facts as .json beside it");
   arguments.add_flag("--json", flags->json, "facts as JSON");
   return [=] { return optimize(*flags); };

@@ -1,7 +1,8 @@
 // sample: images from a trained model, one PNG each and a sheet of all.
 //
 //   edmund sample RUN|CHECKPOINT [sampling.sampler.type=ddim …] [--out DIR]
-//       [--images N | --numbers 0-63,100] [--class K] [--raw] [--json]
+//       [--images N | --numbers 0-63,100] [--class NAME|K] [--raw] [--json]
+//       [--overwrite] [--dry-run] [--raw-out FILE] [--noise FILE] [--gif]
 //     --invert IMAGES [--steps 16,32,64] [--keep-clip]
 //         image → latent → image by the ODE, and the error of the round trip
 //     --interpolate A,B[,n]
@@ -10,49 +11,127 @@
 //         fills in what is white in the mask (RePaint)
 //
 // Image number i is a function of (config, seed, i): the same picture in any batch, in any order.
+// Each batch is written when it is drawn; samples.json says from the start what the pictures are
+// of.
+// The same command goes on where it was interrupted, and adds what --images or --numbers asks for
+// more; pictures of another drawing in --out are refused.
 
-#include "sample.h"
-
+#include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
+#include "edmund/core/stop.h"
+#include "edmund/generation/given_noise.h"
 #include "edmund/generation/image_generator.h"
+#include "edmund/io/tensor_file.h"
+#include "edmund/networks/network.h"
+#include "sample_pictures.h"
+#include "sample_values.h"
 
 #include <algorithm>
+#include <ATen/ops/tensor.h>
 #include <cmath>
 #include <memory>
 
 namespace edmund {
 namespace sampling_modes {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What --class makes of the pictures, for the manifest.
+std::string class_rule(const Flags& flags, const ModelShape& shape) {
+  if (shape.num_classes == 0) return "none";
+  const auto label = class_of(flags, shape);
+  return label ? std::to_string(*label) : "by number";
+}
+
+// What is drawn: numbers, and the noise and class of each.
+struct Plan {
+  std::vector<std::int64_t> numbers;
+  Tensor labels, given;  // given: rows of noise from a file, undefined without
+  NoiseOf noise;
+};
+
+Plan plan_of(const Flags& flags, const Task& task) {
+  const Experiment& experiment = task.experiment();
+  Plan out;
+  if (!flags.noise.empty()) out.given = read_noise(flags.noise, experiment.shape);
+  out.numbers = numbers_of(flags, out.given.defined() ? out.given.size(0) : 64);
+  const std::int64_t last = *std::ranges::max_element(out.numbers);
+  require(!out.given.defined() || last < out.given.size(0), "--noise: {} holds {} rows, none for image number {}",
+          flags.noise, out.given.defined() ? out.given.size(0) : 0, last);
+  out.labels =
+      labels_of(flags, experiment.shape, class_labels(experiment.shape, experiment.sampling.classes, out.numbers),
+                std::ssize(out.numbers));
+  const at::Device device = device_of(experiment.model.network());
+  out.noise = [numbers = out.numbers, given = out.given, seed = task.seed, device](
+                  std::int64_t first, std::int64_t count) -> std::unique_ptr<NoiseSource> {
+    const std::vector<std::int64_t> part(numbers.begin() + first, numbers.begin() + first + count);
+    auto own = std::make_unique<PhiloxNoise>(seed, part, at::kDouble, device);
+    if (!given.defined()) return own;
+    return std::make_unique<FirstNoise>(given.index_select(0, at::tensor(part)).to(device), std::move(own));
+  };
+  return out;
+}
+
+// Draws what is not there yet. Returns the seconds that it took.
+double draw_rest(ImageGenerator& generator, const Plan& plan, const Task& task, Pictures& pictures,
+                 const RawValues& values) {
+  Progress progress("sampling", "images", pictures.count(), pictures.there());
+  DrawSettings settings = pictures.kept(progress);
+  settings.values = values.wanted();
+  settings.finished = [&, keep = settings.finished](std::int64_t first, const Generated& batch) {
+    values.write(first, batch.values);
+    keep(first, batch);
+  };
+  settings.skip = [&, there = settings.skip](std::int64_t first, std::int64_t count) {
+    return there(first, count) && values.has(first, count);
+  };
+  const Generated drawn = plan.given.defined() ? generator.draw(pictures.count(), plan.labels, plan.noise, settings)
+                                               : generator.draw(plan.numbers, plan.labels, task.seed, settings);
+  progress.finish();
+  return drawn.seconds;
+}
+
+void write_gif(ImageGenerator& generator, const Plan& plan, const fs::path& file) {
+  const auto shown = std::min<std::int64_t>(std::ssize(plan.numbers), 16);
+  const std::vector<std::int64_t> first(plan.numbers.begin(), plan.numbers.begin() + shown);
+  write_file(file, trajectory_gif(generator, first, plan.labels.defined() ? plan.labels.narrow(0, 0, shown) : Tensor(),
+                                  plan.noise));
+}
+
+}  // namespace
 
 ExitCode draw(const Flags& flags) {
-  const Task task = begin(flags, "samples");
+  const Task task = begin(flags);
   const Experiment& experiment = task.experiment();
-  const std::vector<std::int64_t> numbers = numbers_of(flags, 64);
-  const auto count = static_cast<std::int64_t>(numbers.size());
-  const Tensor labels =
-      labels_of(flags, experiment.shape, class_labels(experiment.shape, experiment.sampling.classes, numbers), count);
-  log::info("{} images by {} from {}", count, experiment.sampling.name, task.trained.checkpoint.string());
-  Progress progress("sampling", "images", count);
-  const Generated drawn =
-      ImageGenerator(experiment.model, experiment.sampling, experiment.shape)
-          .draw(numbers, labels, task.seed, {.progress = [&](std::int64_t done) { progress.update(done); }});
-  progress.finish();
+  const Plan plan = plan_of(flags, task);
+  const std::int64_t count = std::ssize(plan.numbers);
+  nlohmann::ordered_json settings = {{"class", class_rule(flags, experiment.shape)}};
+  if (plan.given.defined()) settings["noise"] = checksum(tensor_bytes({{"noise", plan.given}}));
+  Pictures pictures(flags, task, "samples", "samples.json", settings, plan.numbers);
+  const RawValues values(flags.raw_out, pictures.folder(), pictures.fingerprint());
+  const std::int64_t there = pictures.there();
+  log::info("{} images by {} from {}{}", count, experiment.sampling.name, task.trained.checkpoint.string(),
+            there > 0 ? format("; {} are there", there) : "");
+  if (flags.dry_run) return ExitCode::kDone;
+  ImageGenerator generator(experiment.model, experiment.sampling, experiment.shape);
+  const double seconds = draw_rest(generator, plan, task, pictures, values);
+  values.finish(count, experiment.sampling.batch_size, experiment.shape.image);
+  if (flags.gif) write_gif(generator, plan, pictures.folder() / "trajectory.gif");
 
-  write_images(task.out, numbers, drawn.images);
   const auto shown = std::min<std::int64_t>(count, 400);
   const auto columns = experiment.shape.num_classes > 0 && experiment.shape.num_classes <= 20
                            ? experiment.shape.num_classes
                            : static_cast<std::int64_t>(std::ceil(std::sqrt(static_cast<double>(shown))));
-  write_sheet(task.out / "sheet.png", drawn.images.narrow(0, 0, shown), columns);
-  nlohmann::ordered_json facts = {{"images", count},
-                                  {"evaluations_per_image", drawn.evaluations},
-                                  {"images_per_second", static_cast<double>(count) / drawn.seconds}};
-  if (labels.defined())
+  pictures.write_sheet(pictures.first(shown), columns);
+  nlohmann::ordered_json facts = {{"images", count}};
+  if (pictures.drawn() > 0) facts["images_per_second"] = static_cast<double>(pictures.drawn()) / seconds;
+  if (plan.labels.defined())
     facts["labels"] =
-        std::vector<std::int64_t>(labels.data_ptr<std::int64_t>(), labels.data_ptr<std::int64_t>() + count);
-  return report(flags, task, "samples.json", facts,
-                format("{} images in {} ({} evaluations each); all on one sheet: {}", count, task.out.string(),
-                       drawn.evaluations, (task.out / "sheet.png").string()));
+        std::vector<std::int64_t>(plan.labels.data_ptr<std::int64_t>(), plan.labels.data_ptr<std::int64_t>() + count);
+  return pictures.report(facts, format("{} images in {} ({} evaluations each); all on one sheet: {}", count,
+                                       pictures.folder().string(), pictures.evaluations(), pictures.sheet().string()));
 }
 
 }  // namespace sampling_modes
@@ -62,12 +141,20 @@ Action make_sample(CLI::App& arguments) {
   const auto flags = std::make_shared<modes::Flags>();
   add_target(arguments, flags->target, "RUN or RUN/checkpoints/N");
   arguments.add_option("--out", flags->out, "folder for the images (default: RUN/samples, or RUN/<mode>)");
-  arguments.add_option("--images", flags->images, "how many (default 64, 8 with --inpaint): numbers 0 … N-1");
+  arguments.add_flag("--overwrite", flags->overwrite,
+                     "delete the other drawing that --out holds, as its manifest lists it");
+  add_integer(arguments, "--images", flags->images, {1, 10'000'000},
+              "how many (default 64, 8 with --inpaint): numbers 0 … N-1");
   arguments.add_option("--numbers", flags->numbers, "which image numbers, e.g. 0-63,100");
-  arguments.add_option("--seed", flags->seed, "random seed (default: the config's)");
-  arguments.add_option("--class", flags->label, "class of all images (default: number mod classes)");
+  add_integer(arguments, "--seed", flags->seed, {}, "random seed (default: the config's)");
+  arguments.add_option("--class", flags->label, "class of all images, by name or number (default: number mod classes)");
   arguments.add_flag("--raw", flags->raw, "the network's own weights in place of their EMA");
   arguments.add_flag("--json", flags->json, "facts as JSON");
+  arguments.add_option("--raw-out", flags->raw_out, "also the values before rounding: FILE.safetensors or FILE.npz");
+  arguments.add_option("--noise", flags->noise,
+                       "starting noise from a .safetensors file [N, C, H, W], a row an image number");
+  arguments.add_flag("--gif", flags->gif, "also trajectory.gif: how the first 16 images come out of the noise");
+  arguments.add_flag("--dry-run", flags->dry_run, "check and construct everything, draw and write nothing");
 
   auto* invert = arguments.add_option("--invert", flags->invert, "folder of images (or one): to latents and back");
   arguments
@@ -85,14 +172,14 @@ Action make_sample(CLI::App& arguments) {
   auto* mask =
       arguments.add_option("--mask", flags->mask, "image of the same size: white where to paint")->needs(inpaint);
   inpaint->needs(mask);
-  arguments
-      .add_option("--resamples", flags->resamples,
-                  "times each piece of the grid is repeated (default 10; 1: replacement)")
+  add_integer(arguments, "--resamples", flags->resamples, {1, 10'000},
+              "times each piece of the grid is repeated (default 10; 1: replacement)")
       ->needs(inpaint);
-  arguments.add_option("--jump", flags->jump, "grid steps of such a piece (default 1)")->needs(inpaint);
+  add_integer(arguments, "--jump", flags->jump, {1, 10'000}, "grid steps of such a piece (default 1)")->needs(inpaint);
   arguments.add_option("--eta", flags->eta, "noise of inpainting's steps: 1 ancestral (default) … 0 DDIM")
       ->needs(inpaint);
   return [=] {
+    const StopRequest stop;
     return !flags->invert.empty()        ? modes::invert(*flags)
            : !flags->interpolate.empty() ? modes::interpolate(*flags)
            : !flags->inpaint.empty()     ? modes::inpaint(*flags)

@@ -1,14 +1,16 @@
 // sample --inpaint: fills in part of an image by RePaint, on the config's schedule and grid. What
 // the config says of the sampler has no part in it: the steps are ancestral (or DDIM's) ones.
 
-#include "edmund/core/log.h"
+#include "edmund/core/files.h"
 #include "edmund/core/progress.h"
 #include "edmund/generation/image_generator.h"
 #include "edmund/io/image_io.h"
+#include "edmund/io/tensor_file.h"
 #include "edmund/ops/pixels.h"
 #include "edmund/samplers/repaint.h"
-#include "sample.h"
+#include "sample_pictures.h"
 
+#include <algorithm>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/stack.h>
@@ -31,11 +33,8 @@ Tensor read_mask(const std::filesystem::path& file, const ModelShape& shape) {
 }  // namespace
 
 ExitCode inpaint(const Flags& flags) {
-  require(flags.resamples > 0 && flags.resamples <= 10'000, "--resamples: expected 1 to 10000, found {}",
-          flags.resamples);
-  require(flags.jump > 0 && flags.jump <= 10'000, "--jump: expected 1 to 10000, found {}", flags.jump);
   require(flags.eta >= 0 && flags.eta <= 1, "--eta: expected a number in [0, 1], found {}", flags.eta);
-  const Task task = begin(flags, "inpainting");
+  const Task task = begin(flags);
   const Experiment& experiment = task.experiment();
   const Tensor image = image_like(flags.inpaint, experiment.shape), mask = read_mask(flags.mask, experiment.shape);
   const std::vector<std::int64_t> numbers = numbers_of(flags, 8);
@@ -47,26 +46,27 @@ ExitCode inpaint(const Flags& flags) {
   sampling.recordable = false;  // RePaint copies the image to where the state is
   sampling.sampler = repainted(to_float(image).unsqueeze(0), mask.unsqueeze(0).to(at::kDouble),
                                {.eta = flags.eta, .resamples = flags.resamples, .jump = flags.jump});
-  Progress progress("inpainting", "images", count);
-  const Generated drawn =
-      ImageGenerator(experiment.model, sampling, experiment.shape)
-          .draw(numbers, labels, task.seed, {.progress = [&](std::int64_t done) { progress.update(done); }});
+  // the image and mask themselves, whatever their files are called
+  const nlohmann::ordered_json settings = {{"image", flags.inpaint},
+                                           {"mask", flags.mask},
+                                           {"contents", checksum(tensor_bytes({{"image", image}, {"mask", mask}}))},
+                                           {"resamples", flags.resamples},
+                                           {"jump", flags.jump},
+                                           {"eta", flags.eta},
+                                           {"class", flags.label.empty() ? "by number" : flags.label}};
+  Pictures pictures(flags, task, "inpainting", "inpainting.json", settings, numbers);
+  if (flags.dry_run) return ExitCode::kDone;
+  Progress progress("inpainting", "images", count, pictures.there());
+  ImageGenerator(experiment.model, sampling, experiment.shape)
+      .draw(numbers, labels, task.seed, pictures.kept(progress));
   progress.finish();
 
-  write_images(task.out, numbers, drawn.images);
   const Tensor hole = at::where(mask, at::full({}, 128, at::kByte), image);
-  write_sheet(task.out / "sheet.png", at::cat({at::stack({image, hole}), drawn.images}), count + 2);
-  return report(flags, task, "inpainting.json",
-                {{"image", flags.inpaint},
-                 {"mask", flags.mask},
-                 {"painted_share", mask.to(at::kDouble).mean().item<double>()},
-                 {"images", count},
-                 {"resamples", flags.resamples},
-                 {"jump", flags.jump},
-                 {"eta", flags.eta},
-                 {"evaluations_per_image", drawn.evaluations}},
-                format("{} fillings in {} ({} evaluations each); image, mask and all of them: {}", count,
-                       task.out.string(), drawn.evaluations, (task.out / "sheet.png").string()));
+  const auto shown = std::min<std::int64_t>(count, 400);
+  pictures.write_sheet(at::cat({at::stack({image, hole}), pictures.first(shown)}), shown + 2);
+  return pictures.report({{"painted_share", mask.to(at::kDouble).mean().item<double>()}, {"images", count}},
+                         format("{} fillings in {} ({} evaluations each); image, mask and all of them: {}", count,
+                                pictures.folder().string(), pictures.evaluations(), pictures.sheet().string()));
 }
 
 }  // namespace edmund::sampling_modes

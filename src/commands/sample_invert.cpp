@@ -7,13 +7,15 @@
 #include "edmund/app/guide.h"
 #include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
+#include "edmund/core/kept_work.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
+#include "edmund/core/text.h"
 #include "edmund/generation/round_trip.h"
 #include "edmund/io/image_io.h"
 #include "edmund/io/tensor_file.h"
 #include "edmund/ops/pixels.h"
-#include "sample.h"
+#include "sample_pictures.h"
 
 #include <algorithm>
 #include <ATen/ops/cat.h>
@@ -26,7 +28,9 @@ namespace {
 // All images of a folder, or the one of a file, at most `limit`.
 Batch images_at(const std::filesystem::path& path, const ModelShape& shape, std::int64_t limit) {
   if (!std::filesystem::is_directory(path)) return {.images = image_like(path, shape).unsqueeze(0)};
-  Options options = Options::read_text("type: folder", "--invert", std::vector<std::string>{"root=" + path.string()});
+  Options options;
+  options.set("type", "folder", "--invert");
+  options.set("root", path.string(), "--invert");
   const auto data = make_dataset(options);
   const DatasetInfo info = data->info();
   require_model_size(info, shape, path.string());
@@ -37,9 +41,8 @@ Batch images_at(const std::filesystem::path& path, const ModelShape& shape, std:
 
 // The config's way of sampling with another number of steps, ending at the last grid time.
 Sampling with_steps(const Experiment& experiment, std::int64_t steps) {
-  Options root = Options::read_text(
-      experiment.config.options.resolved(), "config",
-      std::vector<std::string>{format("sampling.grid.steps={}", steps), "sampling.sampler.final=none"});
+  Options root = options_again(
+      experiment, std::vector<std::string>{format("sampling.grid.steps={}", steps), "sampling.sampler.final=none"});
   Options options = root.child("sampling");
   Sampling sampling = make_sampling(options, experiment.model.preconditioning(), load_guide);
   for (const auto& key : root.keys()) root.defer(key);
@@ -47,10 +50,33 @@ Sampling with_steps(const Experiment& experiment, std::int64_t steps) {
   return sampling;
 }
 
+// The round trip on a grid of that many levels, kept until all grids are done.
+RoundTrip kept_round_trip(KeptWork& kept, const Sampling& sampling, const Experiment& experiment, const Batch& batch) {
+  const std::string bytes = kept.piece(format("{} steps", sampling.grid.t.size()), [&] {
+    const RoundTrip trip =
+        round_trip(ImageGenerator(experiment.model, sampling, experiment.shape), batch.images, batch.labels);
+    return tensor_bytes({{"latents", trip.latents}, {"images", trip.images}},
+                        {{"evaluations", std::to_string(trip.evaluations)}});
+  });
+  const TensorFile found = parse_tensors(bytes, "inversion");
+  return {.latents = found.at("latents"),
+          .images = found.at("images"),
+          .evaluations = parse_integer(found.metadata.at("evaluations")).value()};
+}
+
+nlohmann::ordered_json row_of(const Sampling& sampling, const RoundTrip& trip, const Tensor& truth) {
+  const Tensor square = (trip.images - truth).square();
+  return {{"steps", sampling.grid.t.size()},
+          {"evaluations_both_ways", trip.evaluations},
+          {"rms_error", std::sqrt(square.mean().item<double>())},
+          {"worst_image", std::sqrt(square.flatten(1).mean(1).max().item<double>())},
+          {"latent_std", trip.latents.std().item<double>()}};
+}
+
 }  // namespace
 
 ExitCode invert(const Flags& flags) {
-  const Task task = begin(flags, "inversion");
+  const Task task = begin(flags);
   const Experiment& experiment = task.experiment();
   Batch batch = images_at(flags.invert, experiment.shape, flags.images.value_or(64));
   const std::int64_t count = batch.images.size(0);
@@ -65,6 +91,16 @@ ExitCode invert(const Flags& flags) {
           "--steps: expected numbers from 2 to 100000");
   const bool is_cut = experiment.sampling.clip || experiment.sampling.threshold > 0;
 
+  const nlohmann::ordered_json settings = {
+      {"source", flags.invert},
+      {"contents", checksum(tensor_bytes({{"images", batch.images}}))},
+      {"labels", batch.labels.defined() ? checksum(tensor_bytes({{"labels", batch.labels}})) : "none"},
+      {"steps", all_steps},
+      {"cut", flags.keep_clip && is_cut ? "as the config says" : "none: clip and threshold are off"}};
+  Pictures pictures(flags, task, "inversion", "inversion.json", settings, consecutive(0, count));
+  if (flags.dry_run) return ExitCode::kDone;
+  KeptWork kept(pictures.folder(), "inversion", pictures.fingerprint());
+
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   std::string lines;
   RoundTrip last;
@@ -76,17 +112,10 @@ ExitCode invert(const Flags& flags) {
       sampling.clip.reset();
       sampling.threshold = 0;
     }
-    last = round_trip(ImageGenerator(experiment.model, sampling, experiment.shape), batch.images, batch.labels);
-    const Tensor square = (last.images - truth).square();
-    const double error = std::sqrt(square.mean().item<double>()),
-                 worst = std::sqrt(square.flatten(1).mean(1).max().item<double>());
-    rows.push_back({{"steps", sampling.grid.t.size()},
-                    {"evaluations_both_ways", last.evaluations},
-                    {"rms_error", error},
-                    {"worst_image", worst},
-                    {"latent_std", last.latents.std().item<double>()}});
+    last = kept_round_trip(kept, sampling, experiment, batch);
+    rows.push_back(row_of(sampling, last, truth));
     lines += format("\n  {} steps, {} evaluations both ways: rms error {} (worst image {})", sampling.grid.t.size(),
-                    last.evaluations, error, worst);
+                    last.evaluations, rows.back()["rms_error"].get<double>(), rows.back()["worst_image"].get<double>());
     progress.update(static_cast<std::int64_t>(rows.size()));
   }
   progress.finish();
@@ -94,18 +123,17 @@ ExitCode invert(const Flags& flags) {
     log::info("inverted without clip and threshold{}", is_cut ? "; --keep-clip leaves the config's in place" : "");
 
   const Tensor images = to_uint8(last.images);
-  write_images(task.out, consecutive(0, count), images);
+  pictures.write(0, {.images = images});
   const std::int64_t shown = std::min<std::int64_t>(count, 32);
-  write_sheet(task.out / "sheet.png", at::cat({batch.images.narrow(0, 0, shown), images.narrow(0, 0, shown)}), shown);
-  write_file(task.out / "latents.safetensors",
+  pictures.write_sheet(at::cat({batch.images.narrow(0, 0, shown), images.narrow(0, 0, shown)}), shown);
+  write_file(pictures.folder() / "latents.safetensors",
              tensor_bytes({{"latents", last.latents}}, {{"unit", "x/(s sigma) at the first grid time"}}));
-  return report(flags, task, "inversion.json",
-                {{"source", flags.invert},
-                 {"images", count},
-                 {"cut", flags.keep_clip && is_cut ? "as the config says" : "none: clip and threshold are off"},
-                 {"round_trips", rows}},
-                format("{} images to latents and back, in [-1, 1]:{}\nlatents and reconstructions (of {} steps): {}",
-                       count, lines, rows.back()["steps"].get<std::int64_t>(), task.out.string()));
+  const ExitCode code = pictures.report(
+      {{"images", count}, {"round_trips", rows}},
+      format("{} images to latents and back, in [-1, 1]:{}\nlatents and reconstructions (of {} steps): {}", count,
+             lines, rows.back()["steps"].get<std::int64_t>(), pictures.folder().string()));
+  kept.finish();
+  return code;
 }
 
 }  // namespace edmund::sampling_modes

@@ -1,19 +1,14 @@
 // What the modes of `edmund sample` have in common: numbers, classes, files.
 
 #include "edmund/core/consecutive.h"
-#include "edmund/core/files.h"
 #include "edmund/core/text.h"
 #include "edmund/io/image_io.h"
 #include "sample.h"
 
 #include <algorithm>
 #include <ATen/ops/full.h>
-#include <iostream>
 
 namespace edmund::sampling_modes {
-namespace {
-
-// "0-63,100" → 0 … 63, 100.
 std::vector<std::int64_t> parse_numbers(const std::string& text) {
   std::vector<std::int64_t> out;
   for (std::size_t at = 0; at <= text.size();) {
@@ -30,8 +25,6 @@ std::vector<std::int64_t> parse_numbers(const std::string& text) {
   return out;
 }
 
-}  // namespace
-
 std::vector<std::int64_t> integers_of(const std::string& flag, const std::string& text, std::size_t least) {
   std::vector<std::int64_t> out;
   for (std::size_t at = 0; at <= text.size();) {
@@ -45,26 +38,37 @@ std::vector<std::int64_t> integers_of(const std::string& flag, const std::string
   return out;
 }
 
-Task begin(const Flags& flags, const std::string& folder) {
+Task begin(const Flags& flags) {
+  if (!flags.out.empty()) require_folder_like("--out", flags.out);
   Task task{.trained = load_model(flags.target.path, flags.target.overrides, Needs::kModel,
                                   flags.raw ? Weights::kRaw : Weights::kEma)};
-  task.seed = flags.seed >= 0 ? static_cast<std::uint64_t>(flags.seed) : task.experiment().config.seed;
-  task.out = flags.out.empty() ? task.trained.run.path / folder : std::filesystem::path(flags.out);
+  task.seed = flags.seed ? static_cast<std::uint64_t>(*flags.seed) : task.experiment().config.seed;
   return task;
 }
 
 std::vector<std::int64_t> numbers_of(const Flags& flags, std::int64_t fallback) {
   if (!flags.numbers.empty()) return parse_numbers(flags.numbers);
-  const std::int64_t count = flags.images.value_or(fallback);
-  require(count > 0 && count <= 10'000'000, "--images: expected a count above 0, found {}", count);
-  return consecutive(0, count);
+  return consecutive(0, flags.images.value_or(fallback));
+}
+
+std::optional<std::int64_t> class_of(const Flags& flags, const ModelShape& shape) {
+  if (flags.label.empty()) return std::nullopt;
+  require(shape.num_classes > 0, "--class: the model has no classes, found {}", in_quotes(flags.label));
+  const auto named = std::ranges::find(shape.class_names, flags.label);
+  if (named != shape.class_names.end()) return named - shape.class_names.begin();
+  const auto number = parse_integer(flags.label);
+  const std::vector<std::string_view> known(shape.class_names.begin(), shape.class_names.end());
+  require(number.has_value(), "--class: no class {}{}", in_quotes(flags.label),
+          known.empty() ? format("; the model's classes have numbers: 0 to {}", shape.num_classes - 1)
+                        : suggestion(flags.label, known));
+  require(*number >= 0 && *number < shape.num_classes, "--class: the model has {} classes, 0 to {}; found {}",
+          shape.num_classes, shape.num_classes - 1, *number);
+  return number;
 }
 
 Tensor labels_of(const Flags& flags, const ModelShape& shape, const Tensor& fallback, std::int64_t count) {
-  if (flags.label < 0) return shape.num_classes > 0 ? fallback : Tensor();
-  require(flags.label < shape.num_classes, "--class: the model has {} classes, found {}", shape.num_classes,
-          flags.label);
-  return at::full({count}, flags.label, at::kLong);
+  if (const auto label = class_of(flags, shape)) return at::full({count}, *label, at::kLong);
+  return shape.num_classes > 0 ? fallback : Tensor();
 }
 
 Tensor image_like(const std::filesystem::path& file, const ModelShape& shape) {
@@ -79,31 +83,6 @@ Tensor image_like(const std::filesystem::path& file, const ModelShape& shape) {
 std::string file_name(std::int64_t number) {
   const std::string digits = std::to_string(number);
   return std::string(digits.size() < 6 ? 6 - digits.size() : 0, '0') + digits + ".png";
-}
-
-void write_images(const std::filesystem::path& folder, const std::vector<std::int64_t>& numbers, const Tensor& images) {
-  make_folder(folder);
-  for (std::size_t i = 0; i < numbers.size(); ++i)
-    write_png(folder / file_name(numbers[i]), images[static_cast<std::int64_t>(i)]);
-}
-
-void write_sheet(const std::filesystem::path& file, const Tensor& images, std::int64_t columns) {
-  write_png(file,
-            image_grid(images, std::min(columns, images.size(0)), std::max<std::int64_t>(1, 32 / images.size(2)), 2));
-}
-
-ExitCode report(const Flags& flags, const Task& task, const std::string& name, const nlohmann::ordered_json& facts,
-                const std::string& line) {
-  nlohmann::ordered_json all = {{"checkpoint", task.trained.checkpoint.string()},
-                                {"trained_images", task.trained.images},
-                                {"sampling", task.experiment().sampling.name},
-                                {"weights", flags.raw ? "raw" : "ema"},
-                                {"seed", task.seed},
-                                {"folder", task.out.string()}};
-  all.update(facts);
-  write_file(task.out / name, all.dump(2) + "\n");
-  std::cout << (flags.json ? all.dump(2) : line) << '\n';
-  return ExitCode::kDone;
 }
 
 }  // namespace edmund::sampling_modes

@@ -3,7 +3,8 @@
 namespace edmund {
 
 CommandFactory make_train, make_sample, make_evaluate, make_likelihood, make_list, make_inspect, make_config,
-    make_doctor, make_bench, make_matrix, make_optimize_grid, make_stats, make_compare, make_ablate, make_print_grid;
+    make_doctor, make_bench, make_matrix, make_optimize_grid, make_stats, make_compare, make_ablate, make_print_grid,
+    make_completion, make_man;
 
 namespace {
 constexpr Command kCommands[] = {
@@ -23,6 +24,8 @@ constexpr Command kCommands[] = {
     {"inspect", "what a config or a trained model is: sizes, noise levels, coefficients", make_inspect},
     {"grid", "the noise levels that a config's grid visits, as numbers or as a grid file", make_print_grid},
     {"config", "the config as it is understood, defaults and overrides included", make_config},
+    {"completion", "completion of commands, flags, names and keys for bash, zsh or fish", make_completion},
+    {"man", "the manual page, as roff", make_man},
     {"bench", "how fast a config's network, training, sampling run here", make_bench},
     {"doctor", "whether this machine has what edmund needs", make_doctor},
 };

@@ -5,6 +5,8 @@
 #include "reading.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 
 namespace edmund {
 namespace yaml {
@@ -37,9 +39,25 @@ std::string found(const Value& value) {
 }
 
 Value mapping_of(const Value& word) {
-  Value out = {.kind = Kind::kMapping, .place = word.place};
+  Value out = {.kind = Kind::kMapping, .is_filled = word.is_filled, .place = word.place};
   out.entries.push_back({"type", word.place, word});
   return out;
+}
+
+Value* find_below(Value& value, std::string_view path) {
+  Value* at = &value;
+  while (at && !path.empty()) {
+    const std::string_view step = path.substr(0, path.find('.'));
+    path.remove_prefix(std::min(step.size() + 1, path.size()));
+    const std::string_view key = step.substr(0, step.find('['));
+    const auto found =
+        std::find_if(at->entries.begin(), at->entries.end(), [&](const Entry& entry) { return entry.key == key; });
+    at = found == at->entries.end() ? nullptr : &found->value;
+    if (!at || key.size() == step.size()) continue;
+    const auto index = parse_integer(step.substr(key.size() + 1, step.size() - key.size() - 2));
+    at = index && *index < std::ssize(at->items) ? &at->items[static_cast<std::size_t>(*index)] : nullptr;
+  }
+  return at;
 }
 
 std::string flow(const Value& value) {
@@ -61,9 +79,11 @@ std::string flow(const Value& value) {
 std::string block(const Value& mapping, std::size_t indent) {
   std::string out;
   for (const auto& entry : mapping.entries) {
-    out += std::string(indent, ' ') + yaml_of(entry.key) + ":";
+    if (entry.value.is_filled) continue;
     const bool is_block = entry.value.kind == Kind::kMapping && !entry.value.entries.empty();
-    out += is_block ? "\n" + block(entry.value, indent + 2) : " " + flow(entry.value) + "\n";
+    out.append(indent, ' ');
+    out += format(is_block ? "{}:\n{}" : "{}: {}\n", yaml_of(entry.key),
+                  is_block ? block(entry.value, indent + 2) : flow(entry.value));
   }
   return out;
 }
@@ -142,7 +162,7 @@ void Options::Node::find_facts(std::vector<OptionFacts>& out) const {
                      .fallback = record.fallback,
                      .value = record.failed ? "" : record.yaml,
                      .about = record.about,
-                     .is_chosen = find(record.key) != nullptr,
+                     .is_chosen = is_chosen(record.key),
                      .is_needed = record.is_needed});
     for (const auto& node : record.nodes) node->find_facts(out);
   }
@@ -166,18 +186,28 @@ void Options::Node::find_left(std::vector<std::string>& out) const {
     for (const auto& node : record.nodes) node->find_left(out);
 }
 
-void Options::Node::write(std::string& out, std::size_t indent) const {
+bool Options::Node::is_chosen(std::string_view key) const {
+  const yaml::Value* found = find(key);
+  return found && !found->is_filled;
+}
+
+void Options::Node::write(std::string& out, std::size_t indent, Filled filled) const {
   const std::string margin(indent, ' ');
   for (const auto& record : records) {
-    const std::string key = margin + yaml::yaml_of(record.key) + ":";
+    const bool is_comment = filled == Filled::kComment && !is_chosen(record.key);
+    const std::string key = margin + (is_comment ? "# " : "") + yaml::yaml_of(record.key) + ":";
     if (!record.yaml.empty()) out += format("{} {}\n", key, record.yaml);
     if (record.nodes.empty()) continue;
     std::string inner;
     for (const auto& node : record.nodes) {
       std::string lines;
-      node->write(lines, indent + (record.is_list ? 4 : 2));
-      if (record.is_list) {
-        lines = lines.empty() ? margin + "  - {}\n" : margin + "  - " + lines.substr(indent + 4);
+      node->write(lines, indent + (record.is_list ? 4 : 2), filled);
+      const bool is_bare = std::none_of(node->records.begin(), node->records.end(),
+                                        [&](const Record& one) { return node->is_chosen(one.key); });
+      if (record.is_list && (lines.empty() || (filled == Filled::kComment && is_bare))) {
+        lines = margin + "  - {}\n" + lines;
+      } else if (record.is_list) {
+        lines = margin + "  - " + lines.substr(indent + 4);
       } else if (lines.empty() && node->value) {
         lines = margin + "  {}\n";
       }
@@ -194,6 +224,27 @@ Options::Document::Document(yaml::Tree read) : tree(std::move(read)) {
 
 void Options::Document::add(const yaml::Place& place, std::string_view path, std::string_view message) {
   tree.mistakes.push_back({place, path.empty() ? std::string(message) : format("{}: {}", path, message)});
+}
+
+std::filesystem::path Options::Document::absolute(const yaml::Value& value) const {
+  const auto index = static_cast<std::size_t>(value.place.source);
+  const std::string folder = index < tree.sources.size() ? tree.sources[index].folder : "";
+  return std::filesystem::absolute(std::filesystem::path(folder) / value.text).lexically_normal();
+}
+
+std::string Options::Document::settle(yaml::Value& value, std::string_view path) {
+  if (value.kind != yaml::Kind::kScalar || value.text.empty()) return "";
+  const std::filesystem::path there = absolute(value), here = std::filesystem::absolute(value.text).lexically_normal();
+  std::error_code error;
+  if (here != there && !std::filesystem::exists(there, error) && std::filesystem::exists(here, error))
+    return format(
+        "no {}: a path starts at the folder of the file that names it; {} lies in the working folder: write {}", there,
+        in_quotes(value.text), here);
+  if (!is_utf8(there.string())) return "";  // no YAML file can hold it: it stays as it was written
+  yaml::Value* same = yaml::find_below(tree.root, path);
+  if (same && same->kind == yaml::Kind::kScalar && same->text == value.text) same->text = there.string();
+  value.text = there.string();
+  return "";
 }
 
 }  // namespace edmund

@@ -3,6 +3,7 @@
 #include "edmund/core/options.h"
 #include "yaml.h"
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,7 +22,8 @@ struct Options::Node {
     // of the value in use; empty for what is not to be written
     std::string yaml = {};
     std::string kind = {}, accepts = {}, fallback = {}, about = {};  // as in OptionFacts
-    std::vector<std::unique_ptr<Node>> nodes = {};                   // of a mapping, or of a list of mappings
+    // of a mapping, or of a list of mappings
+    std::vector<std::unique_ptr<Node>> nodes = {};
   };
 
   yaml::Value* value = nullptr;
@@ -44,8 +46,12 @@ struct Options::Node {
   void find_facts(std::vector<OptionFacts>& out) const;
   /// What became of keys that mappings of another type left.
   void find_left(std::vector<std::string>& out) const;
-  /// Appends lines of YAML, indented by `indent` spaces.
-  void write(std::string& out, std::size_t indent) const;
+  /// Appends lines of YAML, indented by `indent` spaces; what was filled in as comments if so
+  /// asked.
+  enum class Filled { kPlain, kComment };
+  void write(std::string& out, std::size_t indent, Filled filled) const;
+  /// Whether people wrote it.
+  bool is_chosen(std::string_view key) const;
 };
 
 /// A config with all that was read of it and all that is wrong with it.
@@ -55,6 +61,11 @@ struct Options::Document {
 
   explicit Document(yaml::Tree read);
   void add(const yaml::Place& place, std::string_view path, std::string_view message);
+  /// A path that was written there, made absolute.
+  std::filesystem::path absolute(const yaml::Value& value) const;
+  /// Makes the path that is a value absolute, there and at `path` ("sampling.grid.file") of the
+  /// document, unless nothing but the working folder has it: gives that mistake, else "".
+  std::string settle(yaml::Value& value, std::string_view path);
 };
 
 }  // namespace edmund

@@ -22,6 +22,12 @@ bool has_type(const Value& value) {
 
 }  // namespace
 
+void mark_filled(Value& value) {
+  value.is_filled = true;
+  for (Value& item : value.items) mark_filled(item);
+  for (Entry& entry : value.entries) mark_filled(entry.value);
+}
+
 void merge(Value& lower, Value upper) {
   if (upper.kind == Kind::kMapping && is_word(lower)) lower = mapping_of(lower);
   if (has_type(lower) && is_word(upper)) upper = mapping_of(upper);
@@ -38,6 +44,7 @@ void merge(Value& lower, Value upper) {
     lower = std::move(upper);
     return;
   }
+  lower.is_filled = lower.is_filled && upper.is_filled;
   std::move(upper.left.begin(), upper.left.end(), std::back_inserter(lower.left));
   if (upper.place.line > 0) lower.place = upper.place;
   for (auto& [key, place, value] : upper.entries) {
@@ -101,7 +108,7 @@ Value read_layers(const fs::path& path, std::vector<fs::path>& chain, Tree& tree
     fail("{}: base files form a circle: {}{}", chain.front(), circle, path);
   }
   require(tree.sources.size() < kMostFiles, "{}: more than {} base files", chain.front(), kMostFiles);
-  const int source = add_source(tree, {path.string()});
+  const int source = add_source(tree, {.name = path.string(), .folder = path.parent_path().string()});
   chain.push_back(path);
   Value top = parse_top(read_file(path, kMostBytes), source, tree);
   Value below = bases(top, path.parent_path(), chain, tree);
@@ -141,7 +148,7 @@ void check_way(const Value& root, const std::vector<std::string>& keys, std::str
   }
 }
 
-void apply(std::span<const std::string> overrides, Tree& tree) {
+void apply(std::span<const std::string> overrides, const fs::path& folder, Tree& tree) {
   Value layer = {.kind = Kind::kMapping};
   for (const std::string& text : overrides) {
     const std::size_t equals = text.find('=');
@@ -150,7 +157,8 @@ void apply(std::span<const std::string> overrides, Tree& tree) {
     require(keys.front() != "base", "override {}: base files are named in the config file itself", in_quotes(text));
     check_way(tree.root, keys, text, tree);
     check_way(layer, keys, text, tree);
-    const int source = add_source(tree, {.name = "override " + in_quotes(text), .has_lines = false});
+    const int source =
+        add_source(tree, {.name = "override " + in_quotes(text), .has_lines = false, .folder = folder.string()});
     Value value = parse(std::string_view(text).substr(equals + 1), source, tree);
     for (auto key = keys.rbegin(); key != keys.rend(); ++key) {
       Value outer = {.kind = Kind::kMapping, .place = {source, 0, 0}};
@@ -168,11 +176,11 @@ Value parse_more(std::string_view text, std::string_view name, Tree& tree) {
   return parse_top(text, add_source(tree, {std::string(name)}), tree);
 }
 
-Tree load_file(const fs::path& path, std::span<const std::string> overrides) {
+Tree load_file(const fs::path& path, std::span<const std::string> overrides, const fs::path& folder) {
   Tree tree;
   std::vector<fs::path> chain;
   tree.root = read_layers(path, chain, tree);
-  apply(overrides, tree);
+  apply(overrides, folder, tree);
   return tree;
 }
 
@@ -182,7 +190,7 @@ Tree load_text(std::string_view text, std::string_view name, std::span<const std
   Value top = parse_top(text, add_source(tree, {std::string(name)}), tree);
   tree.root = bases(top, "", chain, tree);
   merge(tree.root, std::move(top));
-  apply(overrides, tree);
+  apply(overrides, "", tree);
   return tree;
 }
 

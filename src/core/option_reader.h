@@ -4,6 +4,7 @@
 #include "edmund/core/options.h"
 #include "reading.h"
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -76,6 +77,19 @@ struct Options::Reader {
     Node::Record& record = node.record(key);
     if (record.yaml.empty() && record.nodes.empty()) record.yaml = yaml;
     return value;
+  }
+
+  /// Where the path that was read lies; see Options::path().
+  std::filesystem::path place(const std::string& read) const {
+    yaml::Value* value = node.find(key);
+    if (!value || read.empty() || value->kind != yaml::Kind::kScalar) return read;
+    if (const std::string mistake = document.settle(*value, node.path_of(key)); !mistake.empty()) {
+      add(value->place, node.path_of(key), mistake);
+      return {};
+    }
+    const std::filesystem::path there = document.absolute(*value);
+    node.record(key).yaml = yaml::yaml_of(value->text);
+    return there;
   }
 
   void add(const yaml::Place& place, std::string_view path, std::string_view message) const {

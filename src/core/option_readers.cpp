@@ -99,6 +99,28 @@ std::vector<std::string> Options::texts(std::string_view key, std::vector<std::s
       .list<std::string>(any_text, "texts", std::move(fallback), yaml);
 }
 
+std::filesystem::path Options::path(std::string_view key, std::string_view about) { return path(key, "", about); }
+
+std::filesystem::path Options::path(std::string_view key, std::string_view fallback, std::string_view about) {
+  const Reader reader{*document_, *node_, key};
+  const std::string yaml = fallback.empty() ? "" : yaml_of(std::string(fallback));
+  reader.described("path", "", yaml, about);
+  return reader.place(reader.one<std::string>(any_text, std::string(fallback), yaml));
+}
+
+std::filesystem::path Options::required_path(std::string_view key, std::string_view about) {
+  const Reader reader{*document_, *node_, key};
+  reader.described("path", "", "", about, true);
+  return reader.place(reader.needed<std::string>(any_text, "a path"));
+}
+
+void Options::settle(std::string_view keys) {
+  Value* value = node_->value ? yaml::find_below(*node_->value, keys) : nullptr;
+  if (!value) return;
+  const std::string path = node_->path_of(keys), mistake = document_->settle(*value, path);
+  if (!mistake.empty()) document_->add(value->place, path, mistake);
+}
+
 double Options::required_real(std::string_view key, Range range, std::string_view about) {
   return Reader{*document_, *node_, key}
       .described("number", trimmed(range_text(range)), "", about, true)

@@ -3,6 +3,7 @@
 #include "edmund/core/error.h"
 #include "edmund/core/text.h"
 #include "option_reader.h"
+#include "reading.h"
 
 #include <algorithm>
 #include <functional>
@@ -18,8 +19,9 @@ Options::~Options() = default;
 Options::Options(const Options&) = default;
 Options& Options::operator=(const Options&) = default;
 
-Options Options::read_file(const std::filesystem::path& path, std::span<const std::string> overrides) {
-  auto document = std::make_shared<Document>(yaml::load_file(path, overrides));
+Options Options::read_file(const std::filesystem::path& path, std::span<const std::string> overrides,
+                           const std::filesystem::path& folder) {
+  auto document = std::make_shared<Document>(yaml::load_file(path, overrides, folder));
   Node* top = &document->top;
   return {std::move(document), top};
 }
@@ -34,6 +36,20 @@ bool Options::has(std::string_view key) const {
   node_->record(key);
   return node_->find(key) != nullptr;
 }
+
+void Options::set(std::string_view key, std::string_view text, std::string_view name) {
+  auto& sources = document_->tree.sources;
+  sources.push_back({.name = std::string(name), .has_lines = false});
+  const yaml::Place place = {.source = static_cast<int>(sources.size()) - 1};
+  if (!node_->value) node_->value = &(node_->layered = {.place = place});
+  Value& mapping = *node_->value;
+  mapping.kind = Kind::kMapping;
+  std::erase_if(mapping.entries, [&](const yaml::Entry& entry) { return entry.key == key; });
+  Value value = {.kind = Kind::kScalar, .is_quoted = true, .text = std::string(text), .place = place};
+  mapping.entries.push_back({std::string(key), place, std::move(value)});
+}
+
+std::string Options::quoted(std::string_view text) { return yaml::yaml_of(std::string(text)); }
 
 bool Options::take_over(std::string_view key) {
   Value* value = node_->value;
@@ -96,6 +112,7 @@ void Options::defer(std::string_view key) {
 
 void Options::stand_on(std::string_view text, std::string_view name) {
   yaml::Value below = yaml::parse_more(text, name, document_->tree);
+  yaml::mark_filled(below);
   if (node_->value) yaml::merge(below, *node_->value);
   node_->layered = std::move(below);
   node_->value = &node_->layered;
@@ -145,7 +162,13 @@ void Options::finish() const {
 
 std::string Options::resolved() const {
   std::string out;
-  node_->write(out, 0);
+  node_->write(out, 0, Node::Filled::kPlain);
+  return out;
+}
+
+std::string Options::annotated() const {
+  std::string out;
+  node_->write(out, 0, Node::Filled::kComment);
   return out;
 }
 

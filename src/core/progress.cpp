@@ -13,7 +13,9 @@
 namespace edmund {
 namespace {
 
-constexpr double kRedraw = 0.1;  // seconds between two states of a live line
+constexpr double kRedraw = 0.1;   // seconds between two states of a live line
+constexpr double kWindow = 10.0;  // seconds that the rate is taken over
+constexpr double kApart = 0.05;   // seconds between two moments that are remembered
 
 /// Cut to the width of the terminal: a live line that wraps cannot be erased. Bytes, of which UTF-8
 /// has at least one a column.
@@ -45,13 +47,18 @@ Progress::Progress(std::string_view task, std::string_view unit, std::int64_t to
       done_(start),
       shown_(start),
       interval_(interval),
-      terminal_(::isatty(STDERR_FILENO) == 1) {}
+      terminal_(::isatty(STDERR_FILENO) == 1),
+      recent_{{0.0, start}} {}
 
 Progress::~Progress() { finish(); }
 
 void Progress::update(std::int64_t done, std::string_view note) {
   done_ = done;
   note_ = note;
+  const double now = since_start_.seconds();
+  if (now - recent_.back().seconds >= kApart) recent_.push_back({now, done});
+  // the window begins with the last moment before it: slow work has one of them in ten seconds
+  while (recent_.size() > 1 && recent_[1].seconds < now - kWindow) recent_.pop_front();
   const bool due = since_shown_.seconds() >= (terminal_ ? kRedraw : interval_);
   if (finished_ || !due) return;
   show();
@@ -74,8 +81,14 @@ void Progress::show() {
   }
 }
 
+// Units a second, of the last seconds until all is done.
+double Progress::rate() const {
+  const Moment from = total_ > 0 && done_ >= total_ ? Moment{0.0, start_} : recent_.front();
+  return static_cast<double>(done_ - from.done) / std::max(since_start_.seconds() - from.seconds, 1e-9);
+}
+
 std::string Progress::line() const {
-  const double rate = static_cast<double>(done_ - start_) / std::max(since_start_.seconds(), 1e-9);
+  const double rate = this->rate();
   std::string out = format("{}  {}", task_, grouped(done_));
   if (total_ > 0) out += format("/{}", grouped(total_));
   out += format(" {}", unit_);

@@ -37,7 +37,16 @@ bool reads_as_text(const std::string& text) {
 }  // namespace
 
 Reading<double> number_in(Range range) { return number<double>("a number", parse_real, range); }
-Reading<std::int64_t> integer_in(Range range) { return number<std::int64_t>("an integer", parse_integer, range); }
+Reading<std::int64_t> integer_in(Range range) {
+  return [read = number<std::int64_t>("an integer", parse_integer, range)](const Value& value) {
+    Outcome<std::int64_t> out = read(value);
+    const bool is_plain = value.kind == Kind::kScalar && !value.is_quoted;
+    if (const auto real = is_plain && !out.value ? parse_real(value.text) : std::nullopt;
+        real && std::abs(*real) >= 0x1p63)
+      out.mistake = format("expected an integer from -2^63 to 2^63 - 1, found {}", found(value));
+    return out;
+  };
+}
 
 Outcome<std::string> any_text(const Value& value) {
   if (value.kind == Kind::kScalar) return {.value = value.text};
@@ -73,8 +82,9 @@ std::string yaml_of(std::int64_t value) { return number_text(value); }
 
 std::string yaml_of(bool value) { return value ? "true" : "false"; }
 
-std::string yaml_of(const std::string& value) {
-  if (reads_as_text(value)) return value;
+std::string yaml_of(const std::string& given) {
+  if (reads_as_text(given)) return given;
+  const std::string value = as_utf8(given);
   constexpr std::string_view kHex = "0123456789abcdef";
   std::string out = "\"";
   for (const char c : value) {

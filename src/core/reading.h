@@ -34,7 +34,8 @@ std::string range_text(const Range& range);
 std::string yaml_of(double value);
 std::string yaml_of(std::int64_t value);
 std::string yaml_of(bool value);
-/// Quoted where it would be read as something other than this text.
+/// Quoted where it would be read as something other than this text; U+FFFD for bytes that no YAML
+/// file can hold.
 std::string yaml_of(const std::string& value);
 
 template <typename T>

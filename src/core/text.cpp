@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
 #include <limits>
 #include <utf8/checked.h>
 #include <vector>
@@ -200,6 +201,25 @@ std::string in_quotes(std::string_view text) {
 }
 
 bool is_utf8(std::string_view bytes) { return utf8::is_valid(bytes.begin(), bytes.end()); }
+
+std::string as_utf8(std::string_view bytes) {
+  std::string out;
+  utf8::replace_invalid(bytes.begin(), bytes.end(), std::back_inserter(out), 0xFFFD);
+  return out;
+}
+
+std::string name_fault(std::string_view name) {
+  constexpr std::size_t kLongest = 200;  // bytes; most file systems take 255
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
+  if (name.empty()) return "expected a name, found none";
+  if (name == "." || name == "..") return format("expected a name, found '{}', which is a folder of its own", name);
+  if (name.find('/') != std::string_view::npos) return "expected a name without '/', found " + in_quotes(name);
+  if (std::any_of(name.begin(), name.end(), is_control))
+    return "expected a name without control characters, found " + in_quotes(name);
+  if (name.size() > kLongest)
+    return format("expected a name of at most {} bytes, found {}: {}", kLongest, name.size(), in_quotes(name));
+  return is_utf8(name) ? "" : "expected a name in UTF-8, found " + in_quotes(as_utf8(name));
+}
 
 std::string human_count(double value) {
   constexpr const char* kUnits[] = {"", " k", " M", " G", " T"};

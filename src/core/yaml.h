@@ -31,6 +31,7 @@ enum class Kind { kNull, kScalar, kList, kMapping };
 struct Value {
   Kind kind = Kind::kNull;
   bool is_quoted = false;  // text that is not to be read as a number
+  bool is_filled = false;  // of a text that was laid below what people wrote
   std::string text = {};   // of a scalar
   Place place = {};
   std::vector<Value> items = {};
@@ -56,6 +57,7 @@ struct Mistake {
 struct Source {
   std::string name;
   bool has_lines = true;
+  std::string folder = {};  // where relative paths start; empty: the working folder
 };
 
 struct Tree {
@@ -82,18 +84,25 @@ Value mapping_of(const Value& word);
 
 /// The value on one line of YAML, as it stands in the document.
 std::string flow(const Value& value);
-/// The entries of a mapping on lines of YAML, indented by `indent` spaces.
+/// The entries of a mapping that people wrote, on lines of YAML, indented by `indent` spaces.
 std::string block(const Value& mapping, std::size_t indent);
 
+/// Marks a value and all below it as filled in.
+void mark_filled(Value& value);
+
+/// The value below at `path` ("grid.file", "models[1].run"); null if there is none.
+Value* find_below(Value& value, std::string_view path);
+
 /// Lays `upper` over `lower`, mappings key by key, all else as a whole. A mapping of another type
-/// starts anew: the keys below belong to another plugin and are left aside. A word is {type: word} where it meets a
-/// mapping.
+/// starts anew: the keys below belong to another plugin and are left aside. A word is {type: word}
+/// where it meets a mapping.
 void merge(Value& lower, Value upper);
 /// A mapping from text as a further source, `name`, of `tree`; it is not put into the root.
 Value parse_more(std::string_view text, std::string_view name, Tree& tree);
 
 /// File with its bases below it and the overrides on top.
-Tree load_file(const std::filesystem::path& path, std::span<const std::string> overrides);
+Tree load_file(const std::filesystem::path& path, std::span<const std::string> overrides,
+               const std::filesystem::path& folder);
 Tree load_text(std::string_view text, std::string_view name, std::span<const std::string> overrides);
 
 }  // namespace edmund::yaml

@@ -64,6 +64,8 @@ class Adapted final : public Dataset {
             .class_counts = class_counts_};
   }
 
+  DataFingerprint fingerprint() const override { return edmund::fingerprint(source_); }
+
   Batch read(std::span<const std::int64_t> indices) const override {
     const auto count = static_cast<std::int64_t>(indices.size());
     Batch batch{.images = at::empty({count, shape_.channels, shape_.height, shape_.width}, at::kByte),

@@ -70,7 +70,8 @@ Tensor read_batch(const std::filesystem::path& path, std::vector<std::int64_t>& 
 }  // namespace
 
 ImageSource make_cifar10(Options& options) {
-  const auto split = options.choice("split", "train", {"train", "test", "all"});
+  const auto split =
+      options.choice("split", "train", {"train", "test", "all"}, "which images: data_batch_*, test_batch or both");
   auto root = existing_path(options, "root", "the folder of CIFAR-10's binary version");
   if (std::filesystem::is_directory(root / "cifar-10-batches-bin")) root /= "cifar-10-batches-bin";
   std::vector<Tensor> images;

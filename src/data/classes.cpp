@@ -85,7 +85,8 @@ std::unique_ptr<Dataset> with_classes(std::unique_ptr<Dataset> data, const Class
     log::warn("{}: {} has names of its classes ({}), the other side has none: they are taken to be numbered alike",
               info.name, info.class_names.empty() ? classes.whose : "it",
               list_of(info.class_names.empty() ? classes.names : info.class_names));
-  for (auto& number : numbers) number = std::max<std::int64_t>(number, 0);  // of classes without images
+  // of classes without images
+  for (auto& number : numbers) number = std::max<std::int64_t>(number, 0);
   return std::make_unique<Renumbered>(std::move(data), classes, std::move(numbers));
 }
 

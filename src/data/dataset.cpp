@@ -1,11 +1,13 @@
 #include "edmund/data/dataset.h"
 
 #include "edmund/data/image_source.h"
+#include "pass.h"
 
 #include <algorithm>
 #include <array>
 #include <ATen/ATen.h>
 #include <cmath>
+#include <mutex>
 #include <utility>
 
 namespace edmund {
@@ -48,14 +50,17 @@ Batch read_all(const Dataset& dataset, std::int64_t limit, std::uint64_t seed) {
 }
 
 DatasetStatistics statistics(const Dataset& dataset, std::int64_t max_images) {
-  constexpr std::size_t kChunk = 256;
   const auto indices = chosen_indices(dataset.info().size, max_images, 0);
   std::array<std::int64_t, 256> counts{};  // exact, and the same in whatever order images are read
-  for (std::size_t at = 0; at < indices.size(); at += kChunk) {
-    const Batch batch = dataset.read(std::span(indices).subspan(at, std::min(kChunk, indices.size() - at)));
+  std::mutex mutex;
+  for_all_images(static_cast<std::int64_t>(indices.size()), "data's mean and std", [&](std::int64_t number) {
+    const Batch batch = dataset.read(std::span(indices).subspan(static_cast<std::size_t>(number), 1));
     const auto* pixels = batch.images.const_data_ptr<std::uint8_t>();
-    for (std::int64_t i = 0; i < batch.images.numel(); ++i) ++counts[pixels[i]];
-  }
+    std::array<std::int64_t, 256> own{};
+    for (std::int64_t i = 0; i < batch.images.numel(); ++i) ++own[pixels[i]];
+    const std::lock_guard lock(mutex);
+    for (std::size_t level = 0; level < counts.size(); ++level) counts[level] += own[level];
+  });
   double total = 0, sum = 0, squares = 0;
   for (std::size_t level = 0; level < counts.size(); ++level) {
     const double value = static_cast<double>(level) / 127.5 - 1, count = static_cast<double>(counts[level]);

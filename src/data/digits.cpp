@@ -84,8 +84,9 @@ ImageSource read_digits(const std::filesystem::path& path) {
 }  // namespace
 
 ImageSource make_digits(Options& options) {
-  const auto root = options.text("root", "");
-  const auto split = options.choice("split", "train", {"train", "test", "all"});
+  const auto root = options.path("root", {}, "folder of digits.csv.gz; empty: where scripts/setup puts it").string();
+  const auto split =
+      options.choice("split", "train", {"train", "test", "all"}, "which images; test: every fifth of each class");
   const auto path = (root.empty() ? dependencies() / "data/digits" : std::filesystem::path(root)) / "digits.csv.gz";
   require(is_there(path), "{}: the digits are not there; run scripts/setup, or give their folder as `root`",
           path.string());

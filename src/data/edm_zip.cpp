@@ -6,7 +6,8 @@
 //   or {"labels": null}
 //
 //   Labels are classes from 0 on, and every image has one. Vectors of real numbers as labels are
-//   refused.
+//   refused. dataset.json may lie deeper (`zip -r data.zip mydata`): then what lies in its folder is
+//   read, and names count from there. Hidden files and __MACOSX are left out.
 //
 //   root         (needed)  the zip archive or folder
 //   num_classes  0         number of classes; 0: largest label + 1
@@ -14,6 +15,7 @@
 
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
+#include "edmund/core/json_text.h"
 #include "edmund/core/log.h"
 #include "edmund/data/image_source.h"
 #include "edmund/io/image_io.h"
@@ -24,10 +26,11 @@
 
 #include <algorithm>
 #include <ATen/ATen.h>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
-#include <unordered_map>
+#include <utility>
+#include <vector>
 
 namespace edmund {
 namespace {
@@ -35,38 +38,87 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::string_view kLabelFile = "dataset.json";
-constexpr std::uint64_t kJsonLimit = 1ull << 28;
 constexpr std::uint64_t kEntryLimit = 1ull << 28;
 
+// What lies in an archive or folder, before anything is decoded.
 struct Contents {
-  EncodedFiles files;
-  std::optional<std::string> labels;  // text of dataset.json
+  FoundFiles files;
+  std::function<std::string(std::string_view name)> text;  // of dataset.json
+  std::function<EncodedFiles(NameList)> images;            // of these names
 };
 
 Contents read_archive(const std::filesystem::path& path) {
   const auto archive = std::make_shared<const ZipArchive>(path);
-  std::vector<ZipArchive::Entry> images;
   Contents contents;
-  for (const auto& entry : archive->entries()) {
-    const std::uint64_t limit = entry.name == kLabelFile ? kJsonLimit : kEntryLimit;
-    require(entry.size <= limit, "{}/{}: {} bytes uncompressed; at most {} are read", path.string(), entry.name,
-            entry.size, limit);
-    if (entry.name == kLabelFile) contents.labels = archive->read(entry, kJsonLimit);
-    if (!is_image_name(entry.name)) continue;
-    images.push_back(entry);
-    contents.files.names.push_back(entry.name);
+  for (const auto& entry : archive->entries()) {  // sorted by name
+    if (is_hidden(entry.name)) continue;
+    require(entry.size <= kEntryLimit, "{}/{}: {} bytes uncompressed; at most {} are read", path.string(), entry.name,
+            entry.size, kEntryLimit);
+    (is_image_name(entry.name) ? contents.files.images : contents.files.others).add(entry.name);
   }
-  contents.files.place = path.string();
-  contents.files.bytes = [archive, images = std::move(images)](std::int64_t i, std::uint64_t limit) {
-    return archive->read(images[static_cast<std::size_t>(i)], limit);
+  const auto entry_of = [archive](std::string_view name) -> const ZipArchive::Entry& {
+    return *std::ranges::lower_bound(archive->entries(), name, {}, &ZipArchive::Entry::name);
+  };
+  contents.text = [=](std::string_view name) { return archive->read(entry_of(name), kEntryLimit); };
+  contents.images = [=](NameList names) {
+    const auto shared = std::make_shared<const NameList>(std::move(names));
+    return EncodedFiles{
+        .place = path.string(),
+        .names = shared,
+        .bytes = [=](std::int64_t i, std::uint64_t limit) { return archive->read(entry_of((*shared)[i]), limit); },
+        .content =
+            [=](std::int64_t i) {
+              const auto& entry = entry_of((*shared)[i]);
+              return format("{} {}", entry.size, entry.crc);
+            }};
   };
   return contents;
 }
 
 Contents read_folder(const std::filesystem::path& root) {
-  Contents contents{.files = files_below(root, kLabelFile), .labels = {}};
-  if (std::filesystem::exists(root / kLabelFile)) contents.labels = read_file(root / kLabelFile, kJsonLimit);
-  return contents;
+  return {.files = files_below(root),
+          .text = [root](std::string_view name) { return read_file(root / name, kEntryLimit); },
+          .images = [root](NameList names) { return images_in(root, std::move(names)); }};
+}
+
+// Name of the one dataset.json, at whatever depth; "" without one.
+std::string label_file(const NameList& others, std::string_view root) {
+  std::string found;
+  for (std::int64_t i = 0; i < others.size(); ++i) {
+    const auto name = others[i];
+    if (name != kLabelFile && !name.ends_with("/" + std::string(kLabelFile))) continue;
+    require(found.empty(), "{}: two label files, {} and {}; name the folder of one as `root`, or take one out", root,
+            found, name);
+    found = name;
+  }
+  return found;
+}
+
+// The images below `base`, the folder of dataset.json with its slash; a warning counts the others.
+NameList images_below(NameList images, std::string_view base, std::string_view root) {
+  if (base.empty()) return images;
+  NameList below;
+  for (std::int64_t i = 0; i < images.size(); ++i)
+    if (images[i].starts_with(base)) below.add(images[i]);
+  log::info("{}: read as of {}, where {} lies", root, base, kLabelFile);
+  if (below.size() < images.size())
+    log::warn("{}: {} images outside of {} are left out", root, images.size() - below.size(), base);
+  require(!below.empty(), "{}: there are no PNG or JPEG images in {}, where {} lies", root, base, kLabelFile);
+  return below;
+}
+
+// Without dataset.json: sub-folders with names of their own look like classes, but are not read so.
+void warn_of_folders(const NameList& images, std::string_view root) {
+  for (std::int64_t i = 0; i < images.size(); ++i) {
+    const auto slash = images[i].find('/');
+    const auto folder = images[i].substr(0, slash);
+    if (slash == std::string_view::npos || folder.find_first_not_of("0123456789") == std::string_view::npos) continue;
+    log::warn(
+        "{}: there is no {}, so that the images have no classes; sub-folders ({}) are classes where an unpacked "
+        "folder is read by `type: folder`",
+        root, kLabelFile, folder);
+    return;
+  }
 }
 
 Json parsed(const std::string& text, std::string_view place) {
@@ -90,42 +142,56 @@ std::pair<std::string, std::int64_t> label_pair(const Json& entry, std::size_t n
   return {name, label.get<std::int64_t>()};
 }
 
-// Class of each image; empty if there are none.
-std::vector<std::int64_t> read_labels(const std::string& text, const std::vector<std::string>& names,
+// Class of each image, whose names begin with `base`; empty if there are none.
+std::vector<std::int64_t> read_labels(const std::string& text, const NameList& names, std::string_view base,
                                       const std::string& place) {
   const Json document = parsed(text, place);
   require(document.is_object(), "{}: a mapping with the key `labels` is expected", place);
   const auto found = document.find("labels");
   if (found == document.end() || found->is_null()) return {};
   require(found->is_array(), "{}: `labels` must be a list or null", place);
-  std::unordered_map<std::string, std::int64_t> classes;
+  std::vector<std::int64_t> labels(static_cast<std::size_t>(names.size()), -1);
+  std::int64_t strangers = 0;  // labels of images that are not there
+  std::string stranger;
   for (std::size_t i = 0; i < found->size(); ++i) {
     const auto [name, label] = label_pair((*found)[i], i, place);
-    require(classes.emplace(name, label).second, "{}: '{}' has two labels", place, name);
+    const auto at = names.find(std::string(base) + (name.starts_with("./") ? name.substr(2) : name));
+    if (at < 0 && strangers++ == 0) stranger = name;
+    if (at < 0) continue;
+    require(labels[static_cast<std::size_t>(at)] < 0, "{}: '{}' has two labels", place, name);
+    labels[static_cast<std::size_t>(at)] = label;
   }
-  std::vector<std::int64_t> labels;
-  for (const auto& name : names) {
-    const auto at = classes.find(name);
-    require(at != classes.end(), "{}: no label for the image '{}'", place, name);
-    labels.push_back(at->second);
-  }
-  if (classes.size() > names.size())
-    log::warn("{}: {} labels for images that are not there", place, classes.size() - names.size());
+  const auto unlabeled = std::ranges::count(labels, -1);
+  const auto first = std::ranges::find(labels, -1) - labels.begin();
+  const std::string beside =
+      strangers > 0 ? format("; labels of images that are not there: {} ('{}')", strangers, stranger) : "";
+  require(unlabeled == 0, "{}: no label for the image '{}'; {} of {} images have none{}", place,
+          unlabeled == 0 ? "" : names[first].substr(base.size()), unlabeled, names.size(), beside);
+  if (strangers > 0)
+    log::warn("{}: labels of images that are not there are left out: {} ('{}' for one)", place, strangers, stranger);
   return labels;
 }
 
 }  // namespace
 
 ImageSource make_edm_zip(Options& options) {
-  const auto num_classes = options.integer("num_classes", 0, between(0, 1 << 20));
-  const auto split = options.choice("split", "all", {"train", "test", "all"});
+  const auto num_classes =
+      options.integer("num_classes", 0, between(0, 1 << 20), "number of classes; 0: largest label + 1");
+  const auto split =
+      options.choice("split", "all", {"train", "test", "all"}, "which images; test: every fifth of each class");
   const auto root = existing_path(options, "root", "a zip archive or a folder of images with dataset.json");
-  const Contents contents = std::filesystem::is_directory(root) ? read_folder(root) : read_archive(root);
-  const auto place = (root / kLabelFile).string();
+  Contents contents = std::filesystem::is_directory(root) ? read_folder(root) : read_archive(root);
+  const std::string file = label_file(contents.files.others, root.string());
+  const std::string base = file.substr(0, file.size() - std::min(file.size(), kLabelFile.size()));
+  const std::string place = (root / (file.empty() ? std::string(kLabelFile) : file)).string();
+  contents.files.others.remove(file);
+  report_left_out(contents.files.images, contents.files.others, root.string());
+  if (file.empty()) warn_of_folders(contents.files.images, root.string());
+  NameList names = images_below(std::move(contents.files.images), base, root.string());
   std::vector<std::int64_t> labels;
-  if (contents.labels) labels = read_labels(*contents.labels, contents.files.names, place);
-  ImageSource source = encoded(contents.files);
+  if (!file.empty()) labels = read_labels(contents.text(file), names, base, place);
   require(num_classes == 0 || !labels.empty(), "{}: no labels, but `num_classes` is given", place);
+  ImageSource source = encoded(contents.images(std::move(names)));
   if (!labels.empty()) source.num_classes = checked_classes(labels, num_classes, place);
   source.labels = std::move(labels);
   source = split_by_class(std::move(source), split);
@@ -141,7 +207,7 @@ std::string edm_zip_example(const std::filesystem::path& folder) {
     write_png(folder / name, images[static_cast<std::int64_t>(i)]);
     list.push_back({name, labels[i]});
   }
-  write_file(folder / kLabelFile, Json{{"labels", list}}.dump());
+  write_file(folder / kLabelFile, json_text(Json{{"labels", list}}));
   return format("{type: edm-zip, root: {}}", folder.string());
 }
 

@@ -4,8 +4,10 @@
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/io/image_format.h"
+#include "pass.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cerrno>
 #include <cstring>
@@ -13,19 +15,49 @@
 #include <memory>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace edmund {
 namespace {
 
-std::string first_bytes(const std::filesystem::path& path, std::uint64_t limit) {
-  if (limit >= kEncodedLimit) return read_file(path, kEncodedLimit);
+// bytes of a file that its fingerprint has
+constexpr std::uint64_t kHead = 1 << 10, kTail = 1 << 8;
+
+std::ifstream opened(const std::filesystem::path& path) {
+  // Only what is a file now, too: a pipe in its place would wait for its other end.
+  std::error_code code;
+  const auto type = std::filesystem::status(path, code).type();
+  require(type == std::filesystem::file_type::regular || code, "{}: not a file", path.string());
   std::ifstream file(path, std::ios::binary);
   require(file.is_open(), "{}: the file cannot be opened: {}", path.string(), std::strerror(errno));
+  return file;
+}
+
+std::string next_bytes(std::ifstream& file, std::uint64_t limit, const std::filesystem::path& path) {
   std::string out(limit, '\0');
   file.read(out.data(), static_cast<std::streamsize>(limit));
   require(!file.bad(), "{}: the file cannot be read", path.string());
   out.resize(static_cast<std::size_t>(file.gcount()));
   return out;
+}
+
+std::string first_bytes(const std::filesystem::path& path, std::uint64_t limit) {
+  if (limit >= kEncodedLimit) return read_file(path, kEncodedLimit);
+  std::ifstream file = opened(path);
+  return next_bytes(file, limit, path);
+}
+
+// Size, beginning and end: an encoded image that differs anywhere differs there, for the end of its
+// data depends on all of it (a PNG has checksums there).
+std::string content_of(const std::filesystem::path& path) {
+  std::ifstream file = opened(path);
+  const std::uint64_t size = std::filesystem::file_size(path);
+  std::string text = std::to_string(size) + ":" + next_bytes(file, kHead, path);
+  if (size > kHead) {
+    file.seekg(static_cast<std::streamoff>(std::max(kHead, size - std::min(size, kTail))));
+    text += next_bytes(file, kTail, path);
+  }
+  return checksum(text);
 }
 
 // Most headers lie in the first bytes; JPEG may have a color profile or a thumbnail before.
@@ -35,56 +67,89 @@ ImageHeader header_of(const EncodedFiles& files, std::int64_t i, std::string_vie
   return image_header(files.bytes(i, kEncodedLimit), name);
 }
 
-}  // namespace
+// A header in 12 bytes; without a width it could not be read.
+struct SmallHeader {
+  std::uint32_t width = 0, height = 0;
+  std::uint8_t channels = 0, orientation = 0;
+};
 
-bool is_image_name(std::string_view name) {
+bool has_ending(std::string_view name, std::initializer_list<std::string_view> endings) {
   const auto dot = name.rfind('.');
   if (dot == std::string_view::npos) return false;
   std::string ending(name.substr(dot + 1));
   std::ranges::transform(ending, ending.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return ending == "png" || ending == "jpg" || ending == "jpeg";
+  return std::ranges::find(endings, ending) != endings.end();
 }
 
-EncodedFiles files_below(const std::filesystem::path& root, std::string_view data) {
-  namespace fs = std::filesystem;
-  std::vector<std::string> names, others;
-  std::error_code code;
-  for (auto entry = fs::recursive_directory_iterator(root, fs::directory_options::follow_directory_symlink, code);
-       !code && entry != fs::recursive_directory_iterator(); entry.increment(code)) {
-    const auto name = entry->path().lexically_relative(root).generic_string();
-    if (entry->path().filename().string().starts_with('.')) {
-      entry.disable_recursion_pending();
-    } else if (!entry->is_directory(code) && name != data) {
-      (is_image_name(name) ? names : others).push_back(name);
-    }
+}  // namespace
+
+bool is_image_name(std::string_view name) { return has_ending(name, {"png", "jpg", "jpeg"}); }
+
+bool is_archive_name(std::string_view name) {
+  return has_ending(name, {"zip", "tar", "gz", "tgz", "bz2", "xz", "zst", "7z", "rar"});
+}
+
+bool is_hidden(std::string_view name) {
+  for (std::size_t at = 0; at <= name.size();) {
+    const auto end = std::min(name.find('/', at), name.size());
+    const auto part = name.substr(at, end - at);
+    if ((part.starts_with('.') && part != ".") || part == "__MACOSX") return true;
+    at = end + 1;
   }
-  require(!code, "{}: the folder cannot be read: {}", root.string(), code.message());
-  if (std::erase(others, "samples.json") > 0)
-    std::erase(names, "sheet.png");  // what `edmund sample` wrote: the sheet shows the other images
-  std::ranges::sort(names);
+  return false;
+}
+
+void report_left_out(const NameList& images, const NameList& others, std::string_view place) {
+  if (images.empty())
+    for (std::int64_t i = 0; i < others.size(); ++i)
+      require(!is_archive_name(others[i]), "{}: there are no PNG or JPEG images, but an archive, '{}'; unpack it first",
+              place, others[i]);
+  require(!images.empty(), "{}: there are no PNG or JPEG images", place);
   if (!others.empty())
-    log::warn("{}: {} files are neither PNG nor JPEG and are left out ({} for one)", root.string(), others.size(),
-              *std::ranges::min_element(others));
-  return {.place = root.string(), .names = names, .bytes = [root, names](std::int64_t i, std::uint64_t limit) {
-            return first_bytes(root / names[static_cast<std::size_t>(i)], limit);
-          }};
+    log::warn("{}: {} files are neither PNG nor JPEG and are left out ({} for one)", place, others.size(), others[0]);
+}
+
+EncodedFiles images_in(const std::filesystem::path& root, NameList names) {
+  const auto shared = std::make_shared<const NameList>(std::move(names));
+  const auto path = [root, shared](std::int64_t i) { return root / (*shared)[i]; };
+  return {.place = root.string(),
+          .names = shared,
+          .bytes = [path](std::int64_t i, std::uint64_t limit) { return first_bytes(path(i), limit); },
+          .content = [path](std::int64_t i) { return content_of(path(i)); }};
 }
 
 ImageSource encoded(EncodedFiles files) {
-  require(!files.names.empty(), "{}: there are no PNG or JPEG images", files.place);
+  require(!files.names->empty(), "{}: there are no PNG or JPEG images", files.place);
   const auto shared = std::make_shared<const EncodedFiles>(std::move(files));
   const auto name = [shared](std::int64_t i) {
-    return (std::filesystem::path(shared->place) / shared->names[static_cast<std::size_t>(i)]).string();
+    return (std::filesystem::path(shared->place) / (*shared->names)[i]).string();
   };
-  const auto count = static_cast<std::int64_t>(shared->names.size());
-  std::vector<ImageHeader> headers;
-  headers.reserve(shared->names.size());
-  for (std::int64_t i = 0; i < count; ++i) headers.push_back(header_of(*shared, i, name(i)));
+  const std::int64_t count = shared->names->size();
+  std::vector<SmallHeader> headers(static_cast<std::size_t>(count));
+  for_all_images(count, "reading headers", [&](std::int64_t i) {
+    try {
+      const auto found = header_of(*shared, i, name(i));
+      headers[static_cast<std::size_t>(i)] = {.width = static_cast<std::uint32_t>(found.width),
+                                              .height = static_cast<std::uint32_t>(found.height),
+                                              .channels = static_cast<std::uint8_t>(found.channels),
+                                              .orientation = static_cast<std::uint8_t>(found.orientation)};
+    } catch (const Error&) {  // thrown again by header(), for those who ask for this image
+    }
+  });
   return {.name = std::filesystem::path(shared->place).filename().string(),
           .size = count,
-          .header = [headers = std::move(headers)](std::int64_t i) { return headers[static_cast<std::size_t>(i)]; },
+          .header =
+              [shared, name, headers = std::move(headers)](std::int64_t i) {
+                const SmallHeader& found = headers[static_cast<std::size_t>(i)];
+                if (found.width == 0) return header_of(*shared, i, name(i));
+                return ImageHeader{.width = found.width,
+                                   .height = found.height,
+                                   .channels = found.channels,
+                                   .orientation = found.orientation};
+              },
           .image = [shared, name](std::int64_t i) { return decode_image(shared->bytes(i, kEncodedLimit), name(i)); },
-          .file = name};
+          .file = name,
+          .content = [shared](std::int64_t i) { return std::string((*shared->names)[i]) + '\0' + shared->content(i); }};
 }
 
 }  // namespace edmund

@@ -1,32 +1,55 @@
 #pragma once
 
 #include "edmund/data/image_source.h"
+#include "name_list.h"
 
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace edmund {
 
-/// PNG and JPEG images that are decoded when they are asked for.
+/// PNG and JPEG images that are decoded when they are asked for. The functions are thread-safe.
 struct EncodedFiles {
-  std::string place;               // folder or archive
-  std::vector<std::string> names;  // relative to it, sorted
-  /// The first `limit` bytes of an entry, or all if it has no more. Thread-safe.
+  std::string place;                      // folder or archive
+  std::shared_ptr<const NameList> names;  // relative to it, sorted
+  /// The first `limit` bytes of an entry, or all if it has no more.
   std::function<std::string(std::int64_t index, std::uint64_t limit)> bytes;
+  /// What tells an entry's content from another's, without reading all of it.
+  std::function<std::string(std::int64_t index)> content;
 };
 
 /// Whether the name ends in .png, .jpg or .jpeg, in whatever case.
 bool is_image_name(std::string_view name);
+/// Whether the name ends in .zip, .tar, .gz …: images may lie in it, but are not read.
+bool is_archive_name(std::string_view name);
+/// Whether a part of the path begins with a dot or is __MACOSX: what systems put beside people's
+/// files.
+bool is_hidden(std::string_view name);
 
-/// Images below a folder, links followed, hidden files left out; a warning counts files that are no
-/// images. `data` is not counted.
-EncodedFiles files_below(const std::filesystem::path& root, std::string_view data = "");
+/// Says what was left out: of `others` which were neither PNG nor JPEG. Throws Error if `images` is
+/// none.
+void report_left_out(const NameList& images, const NameList& others, std::string_view place);
 
-/// Reads every header and answers the images, without labels.
+/// Files below a folder, links followed, hidden ones left out; sorted.
+struct FoundFiles {
+  NameList images;  // by is_image_name
+  NameList others;
+};
+/// A link to a folder above it is passed over with a warning, and so are pipes, sockets and
+/// devices.
+/// Throws Error for a folder that cannot be read, and for one that a link leads to while it is read
+/// under its own name, too.
+FoundFiles files_below(const std::filesystem::path& root);
+
+/// The images among the files of a folder.
+EncodedFiles images_in(const std::filesystem::path& root, NameList names);
+
+/// Reads every header and answers the images, without labels. A damaged header is an Error when it
+/// is asked for.
 ImageSource encoded(EncodedFiles files);
 
 }  // namespace edmund

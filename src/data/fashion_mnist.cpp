@@ -33,8 +33,10 @@ std::filesystem::path part(const std::filesystem::path& root, std::string_view n
 }  // namespace
 
 ImageSource make_fashion_mnist(Options& options) {
-  const std::filesystem::path root = options.text("root", "/usr/share/datasets/fashion-mnist");
-  const auto split = options.choice("split", "train", {"train", "test", "all"});
+  const std::filesystem::path root =
+      options.path("root", "/usr/share/datasets/fashion-mnist", "folder of the four IDX files");
+  const auto split = options.choice("split", "train", {"train", "test", "all"},
+                                    "which images: the 60,000 of train-*, the 10,000 of t10k-* or both");
   std::vector<Tensor> images;
   std::vector<std::int64_t> labels;
   for (const std::string_view prefix : {"train", "t10k"}) {

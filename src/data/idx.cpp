@@ -1,5 +1,6 @@
 // idx — images in an IDX file of unsigned bytes [N, H, W] (the format of MNIST), with or without
-// labels [N] in another one.
+// labels [N] in another one. Files above 256 MB are read where they lie; compressed ones of that
+// size from a temporary file ($TMPDIR).
 //
 //   images       (needed)  file, plain or .gz
 //   labels       ""        file, plain or .gz; "": no classes
@@ -18,12 +19,14 @@
 namespace edmund {
 
 ImageSource make_idx(Options& options) {
-  const auto labels = std::filesystem::path(options.text("labels", ""));
-  const auto num_classes = options.integer("num_classes", 0, between(0, 256));
-  const auto split = options.choice("split", "all", {"train", "test", "all"});
+  const auto labels = options.path("labels", {}, "IDX file of classes; empty: none");
+  const auto num_classes =
+      options.integer("num_classes", 0, between(0, 256), "number of classes; 0: largest label + 1");
+  const auto split =
+      options.choice("split", "all", {"train", "test", "all"}, "which images; test: every fifth of each class");
   options.check(num_classes == 0 || !labels.empty(), "num_classes", "num_classes needs `labels`");
   const auto path = existing_path(options, "images", "an IDX file of images");
-  ImageSource source = stored(path.stem().string(), read_idx_images(path).unsqueeze(1), path.string());
+  ImageSource source = stored(path.stem().string(), read_idx_pixels(path), path.string());
   if (!labels.empty()) {
     source.labels = read_idx_labels(labels);
     const auto count = static_cast<std::int64_t>(source.labels.size());

@@ -2,10 +2,12 @@
 
 #include "edmund/core/consecutive.h"
 #include "edmund/core/error.h"
+#include "edmund/core/files.h"
 #include "edmund/core/philox.h"
 
 #include <algorithm>
 #include <ATen/ATen.h>
+#include <cstring>
 #include <memory>
 #include <utility>
 
@@ -14,6 +16,12 @@ namespace {
 
 constexpr std::int64_t kFold = 5;
 constexpr std::int64_t kClassLimit = 1 << 20;
+
+std::string pixel_checksum(const Tensor& image) {
+  const Tensor pixels = image.contiguous();
+  const auto* bytes = reinterpret_cast<const char*>(pixels.const_data_ptr<std::uint8_t>());
+  return checksum({bytes, static_cast<std::size_t>(pixels.numel())});
+}
 
 }  // namespace
 
@@ -25,7 +33,30 @@ ImageSource stored(std::string name, const Tensor& images, std::string file) {
           .size = images.size(0),
           .header = [header](std::int64_t) { return header; },
           .image = [images](std::int64_t i) { return images[i]; },
-          .file = [file = std::move(file)](std::int64_t i) { return format("{}: image {}", file, i); }};
+          .file = [file = std::move(file)](std::int64_t i) { return format("{}: image {}", file, i); },
+          .content = [images](std::int64_t i) { return pixel_checksum(images[i]); }};
+}
+
+ImageSource stored(std::string name, const PixelFile& pixels, std::string file) {
+  const auto& shape = pixels.shape;
+  TORCH_CHECK(shape.size() == 3 || shape.size() == 4, "stored: [N, H, W] or [N, H, W, C] expected");
+  const ImageHeader header{.width = shape[2], .height = shape[1], .channels = shape.size() == 4 ? shape[3] : 1};
+  const auto size = static_cast<std::uint64_t>(header.width * header.height * header.channels);
+  const auto bytes = [read = pixels.bytes, size](std::int64_t i) {
+    return read(static_cast<std::uint64_t>(i) * size, size);
+  };
+  return {.name = std::move(name),
+          .size = shape[0],
+          .header = [header](std::int64_t) { return header; },
+          .image =
+              [header, bytes](std::int64_t i) {
+                const std::string own = bytes(i);
+                Tensor image = at::empty({header.height, header.width, header.channels}, at::kByte);
+                std::memcpy(image.data_ptr<std::uint8_t>(), own.data(), own.size());
+                return image.permute({2, 0, 1}).contiguous();
+              },
+          .file = [file = std::move(file)](std::int64_t i) { return format("{}: image {}", file, i); },
+          .content = [bytes](std::int64_t i) { return checksum(bytes(i)); }};
 }
 
 ImageSource selected(ImageSource whole, std::vector<std::int64_t> indices) {
@@ -40,6 +71,7 @@ ImageSource selected(ImageSource whole, std::vector<std::int64_t> indices) {
   out.header = [at, f = std::move(whole.header)](std::int64_t i) { return f(at->at(static_cast<std::size_t>(i))); };
   out.image = [at, f = std::move(whole.image)](std::int64_t i) { return f(at->at(static_cast<std::size_t>(i))); };
   out.file = [at, f = std::move(whole.file)](std::int64_t i) { return f(at->at(static_cast<std::size_t>(i))); };
+  out.content = [at, f = std::move(whole.content)](std::int64_t i) { return f(at->at(static_cast<std::size_t>(i))); };
   return out;
 }
 

@@ -3,7 +3,8 @@
 // with other images, or trained on.
 //
 //   Images are uint8 [N, H, W, 3] (RGB), [N, H, W, 1] or [N, H, W] (grey), labels whole numbers
-//   [N]. All of them are held in memory.
+//   [N]. Arrays above 256 MB are read where they lie; compressed ones of that size from a temporary
+//   file ($TMPDIR).
 //
 //   file         (needed)  the .npz file
 //   images       arr_0     array of the images
@@ -24,15 +25,12 @@
 namespace edmund {
 namespace {
 
-constexpr std::uint64_t kByteLimit = 1ull << 38;  // 50,000 images of 512x512 are 39 GB
-
-// [N, H, W, C] or [N, H, W] → [N, C, H, W].
-Tensor planes(const Tensor& images, const std::string& place) {
-  const bool has_channels = images.dim() == 4 && (images.size(3) == 1 || images.size(3) == 3);
-  require(images.scalar_type() == at::kByte && (images.dim() == 3 || has_channels) && images.numel() > 0,
-          "{}: expected bytes [N, H, W, 3], [N, H, W, 1] or [N, H, W], found {} [{}]", place,
-          c10::toString(images.scalar_type()), images.sizes());
-  return images.dim() == 3 ? images.unsqueeze(1) : images.permute({0, 3, 1, 2}).contiguous();
+PixelFile checked(PixelFile pixels, const std::string& place) {
+  const at::IntArrayRef shape = pixels.shape;
+  const bool has_channels = shape.size() == 4 && (shape[3] == 1 || shape[3] == 3);
+  require((shape.size() == 3 || has_channels) && c10::multiply_integers(shape) > 0,
+          "{}: expected bytes [N, H, W, 3], [N, H, W, 1] or [N, H, W], found {}", place, shape);
+  return pixels;
 }
 
 std::vector<std::int64_t> classes(const Tensor& labels, std::int64_t images, const std::string& place) {
@@ -47,14 +45,17 @@ std::vector<std::int64_t> classes(const Tensor& labels, std::int64_t images, con
 
 ImageSource make_npz(Options& options) {
   const bool asked = options.has("labels");
-  const auto image_array = options.text("images", "arr_0"), label_array = options.text("labels", "arr_1");
-  const auto num_classes = options.integer("num_classes", 0, between(0, 1 << 20));
-  const auto split = options.choice("split", "all", {"train", "test", "all"});
+  const auto image_array = options.text("images", "arr_0", "array of the images"),
+             label_array = options.text("labels", "arr_1", "array of the classes; empty: none");
+  const auto num_classes =
+      options.integer("num_classes", 0, between(0, 1 << 20), "number of classes; 0: largest label + 1");
+  const auto split =
+      options.choice("split", "all", {"train", "test", "all"}, "which images; test: every fifth of each class");
   const auto path = existing_path(options, "file", "an .npz file of images");
   const NpzFile file(path);
   const auto place = [&](const std::string& array) { return format("{}/{}", path.string(), array); };
   ImageSource source =
-      stored(path.stem().string(), planes(file.array(image_array, kByteLimit), place(image_array)), path.string());
+      stored(path.stem().string(), checked(file.pixels(image_array), place(image_array)), path.string());
   if (!label_array.empty() && (asked || file.has(label_array))) {
     source.labels = classes(file.array(label_array), source.size, place(label_array));
     source.num_classes = checked_classes(source.labels, num_classes, place(label_array));

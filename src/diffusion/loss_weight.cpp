@@ -18,7 +18,8 @@ LossWeight make_unit(Options&) {
 }
 
 LossWeight make_edm(Options& options) {
-  const double data = options.real("sigma_data", 0.5, between(1e-6, 1e6));
+  const double data = options.real("sigma_data", 0.5, between(1e-6, 1e6),
+                                   "σ_d: standard deviation of the images, which are in [-1, 1]");
   return [data](const Tensor& sigma) { return (sigma.square() + data * data) / (sigma * data).square(); };
 }
 
@@ -27,12 +28,12 @@ LossWeight make_snr(Options&) {
 }
 
 LossWeight make_min_snr(Options& options) {
-  const double gamma = options.real("gamma", 5.0, above(0));
+  const double gamma = options.real("gamma", 5.0, above(0), "largest weight");
   return [gamma](const Tensor& sigma) { return sigma.square().reciprocal().clamp_max(gamma); };
 }
 
 LossWeight make_sigmoid(Options& options) {
-  const double bias = options.real("bias", 2.0, between(-50, 50));
+  const double bias = options.real("bias", 2.0, between(-50, 50), "log SNR at which the weight falls to a half");
   return [floor = std::exp(-bias)](const Tensor& sigma) { return (sigma.square() + floor).reciprocal(); };
 }
 
@@ -48,6 +49,8 @@ constexpr Entry<LossWeightFactory> kLossWeights[] = {
 
 std::span<const Entry<LossWeightFactory>> loss_weight_table() { return kLossWeights; }
 
-LossWeight make_loss_weight(Options& options) { return chosen(loss_weight_table(), options, "unit").make(options); }
+LossWeight make_loss_weight(Options& options) {
+  return chosen(loss_weight_table(), options, "unit", "weight of ‖D - x0‖² at σ").make(options);
+}
 
 }  // namespace edmund

@@ -37,17 +37,20 @@ NoiseInput make_log(Options&) {
 
 NoiseInput make_vp(Options& options) {
   const LinearBeta usual;
-  const double beta_d = options.real("beta_d", usual.slope, at_least(0)),
-               beta_min = options.real("beta_min", usual.min, above(0));
+  const double beta_d = options.real("beta_d", usual.slope, at_least(0),
+                                     "β(t) = beta_min + beta_d·t of the SDE that the network was trained with"),
+               beta_min = options.real("beta_min", usual.min, above(0), "β(0) of that SDE");
   const LinearBeta beta{beta_min, beta_d};
-  const double M = static_cast<double>(options.integer("M", 1000, between(2, 1'000'000))),
-               epsilon_t = options.real("epsilon_t", 1e-5, inside(0, 1));
+  const double M = static_cast<double>(options.integer("M", 1000, between(2, 1'000'000),
+                                                       "number of steps that the network was trained with")),
+               epsilon_t = options.real("epsilon_t", 1e-5, inside(0, 1), "smallest time that the network saw");
   return {.noise = [=](const Tensor& sigma) { return beta.time(at::log1p(sigma.square()), M - 1); },
           .sigmas = {beta.vp_sigma(epsilon_t), beta.vp_sigma(1.0)}};
 }
 
 NoiseInput make_ve(Options& options) {
-  const double low = options.real("sigma_min", 0.02, above(0)), high = options.real("sigma_max", 100.0, above(0));
+  const double low = options.real("sigma_min", 0.02, above(0), "lowest noise level that the network saw"),
+               high = options.real("sigma_max", 100.0, above(0), "highest noise level that the network saw");
   options.check(low < high, "sigma_max", "must be greater than sigma_min = {}, found {}", low, high);
   return {.noise = [](const Tensor& sigma) { return (sigma / 2).log(); },
           .sigmas = {std::min(low, high), std::max(low, high)}};
@@ -56,16 +59,18 @@ NoiseInput make_ve(Options& options) {
 NoiseInput make_index(Options& options) {
   NoiseInput input;
   bool ends_at_zero = true;
+  Options child = options.child("schedule", "whose table of levels to take in place of iDDPM's, such as ddpm");
   if (options.has("schedule")) {
-    Options child = options.child("schedule");
     input.levels = make_schedule(child)->levels();
     ends_at_zero = false;
     options.check(!input.levels.empty(), "schedule",
                   "has no table of levels; noise_input index needs one, such as ddpm");
   }
   if (input.levels.empty()) {
-    input.levels = iddpm_levels(options.integer("M", 1000, between(2, 100'000)),
-                                options.real("C_1", 0.001, inside(0, 1)), options.real("C_2", 0.008, above(0)));
+    input.levels = iddpm_levels(
+        options.integer("M", 1000, between(2, 100'000), "number of steps that the network was trained with"),
+        options.real("C_1", 0.001, inside(0, 1), "least ratio ᾱ_{j-1}/ᾱ_j of iDDPM's levels"),
+        options.real("C_2", 0.008, above(0), "offset of the cosine of iDDPM's levels"));
     std::reverse(input.levels.begin(), input.levels.end());
   }
   input.sigmas = {input.levels.front(), input.levels.back()};

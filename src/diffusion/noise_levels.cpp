@@ -13,15 +13,16 @@ namespace {
 
 // lognormal: ln σ ~ N(mean, std²) (Karras et al. 2022, table 1).
 NoiseLevels make_lognormal(Options& options) {
-  const double mean = options.real("mean", -1.2, between(-20, 20)), std = options.real("std", 1.2, between(1e-6, 10));
+  const double mean = options.real("mean", -1.2, between(-20, 20), "mean of ln σ"),
+               std = options.real("std", 1.2, between(1e-6, 10), "standard deviation of ln σ");
   return [=](double u) { return std::exp(mean + std * normal_quantile(u)); };
 }
 
 // log_uniform: ln σ uniform on [sigma_min, sigma_max]; the defaults are the VE loss of Karras et
 // al. 2022.
 NoiseLevels make_log_uniform(Options& options) {
-  double low = options.real("sigma_min", 0.02, between(1e-10, 1e10)),
-         high = options.real("sigma_max", 100.0, between(1e-10, 1e10));
+  double low = options.real("sigma_min", 0.02, between(1e-10, 1e10), "lowest noise level"),
+         high = options.real("sigma_max", 100.0, between(1e-10, 1e10), "highest noise level");
   if (low >= high) {
     options.reject("sigma_max", format("must be greater than sigma_min = {}, found {}", low, high));
     low = 0.02, high = 100.0;
@@ -32,11 +33,11 @@ NoiseLevels make_log_uniform(Options& options) {
 // schedule: t uniform on [t_min, t_max] of the child `schedule` (default: all of it). vp with its
 // t_min at 1e-5 is the loss of Song et al. 2021.
 NoiseLevels make_scheduled(Options& options) {
-  Options child = options.child("schedule");
+  Options child = options.child("schedule", "schedule whose times are drawn from");
   const std::shared_ptr<const NoiseSchedule> schedule = make_schedule(child);
   const Interval all = schedule->times();
-  Interval times{options.real("t_min", all.low, between(all.low, all.high)),
-                 options.real("t_max", all.high, between(all.low, all.high))};
+  Interval times{options.real("t_min", all.low, between(all.low, all.high), "smallest time that is drawn"),
+                 options.real("t_max", all.high, between(all.low, all.high), "largest time that is drawn")};
   if (times.low >= times.high) {
     options.reject("t_max", format("must be greater than t_min = {}, found {}", times.low, times.high));
     times = all;
@@ -47,7 +48,8 @@ NoiseLevels make_scheduled(Options& options) {
 // logit_normal: flow time t with logit(t) ~ N(mean, std²) (Esser et al. 2024, eq. 19).
 // σ = t/(1 - t) = exp(logit(t)), so this is `lognormal` in the variable of flow models.
 NoiseLevels make_logit_normal(Options& options) {
-  const double mean = options.real("mean", 0.0, between(-20, 20)), std = options.real("std", 1.0, between(1e-6, 10));
+  const double mean = options.real("mean", 0.0, between(-20, 20), "mean of logit(t), which is ln σ"),
+               std = options.real("std", 1.0, between(1e-6, 10), "standard deviation of logit(t)");
   return [=](double u) {
     const double logit = mean + std * normal_quantile(u);
     const double t = 1 / (1 + std::exp(-logit)), rest = 1 / (1 + std::exp(logit));
@@ -75,7 +77,7 @@ double polynomial(const double (&c)[n], double r) {
 std::span<const Entry<NoiseLevelsFactory>> noise_levels_table() { return kNoiseLevels; }
 
 NoiseLevels make_noise_levels(Options& options) {
-  return chosen(noise_levels_table(), options, "lognormal").make(options);
+  return chosen(noise_levels_table(), options, "lognormal", "distribution of σ in training").make(options);
 }
 
 double normal_quantile(double u) {

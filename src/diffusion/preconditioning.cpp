@@ -25,14 +25,18 @@
 namespace edmund {
 namespace {
 
+NoiseInput make_noise_input(Options& options) {
+  return chosen(noise_inputs(), options, "log", "form in which the network is told σ").make(options);
+}
+
 struct Mixture {
   Tensor a, b, in;
 };
 using MixtureFunction = std::function<Mixture(const Tensor& sigma)>;
 
 Preconditioning with_noise_input(Options& options, MixtureFunction mixture) {
-  Options child = options.child("noise_input");
-  NoiseInput input = chosen(noise_inputs(), child, "log").make(child);
+  Options child = options.child("noise_input", "how the network is told σ");
+  NoiseInput input = make_noise_input(child);
   const auto coefficients = [mixture = std::move(mixture),
                              noise = std::move(input.noise)](const Tensor& sigma) -> Coefficients {
     TORCH_CHECK(sigma.dim() == 1, "preconditioning: sigma ", sigma.sizes(), ", expected [B]");
@@ -48,7 +52,8 @@ Preconditioning with_noise_input(Options& options, MixtureFunction mixture) {
 Tensor unit_scale(const Tensor& sigma) { return (sigma.square() + 1).rsqrt(); }
 
 Preconditioning make_edm(Options& options) {
-  const double data = options.real("sigma_data", 0.5, between(1e-6, 1e6));
+  const double data = options.real("sigma_data", 0.5, between(1e-6, 1e6),
+                                   "σ_d: standard deviation of the images, which are in [-1, 1]");
   return with_noise_input(options, [data](const Tensor& sigma) -> Mixture {
     const Tensor in = (sigma.square() + data * data).rsqrt();
     return {sigma * in / data, -data * in, in};
@@ -97,6 +102,8 @@ constexpr Entry<PreconditioningFactory> kPreconditionings[] = {
 
 }  // namespace
 
+void read_noise_input(Options& options) { make_noise_input(options); }
+
 EdmCoefficients Preconditioning::edm(const Tensor& sigma) const {
   const auto [a, b, in, noise] = coefficients(sigma);
   const Tensor wide = sigma.reshape({-1, 1, 1, 1}), divisor = wide * a - b;
@@ -108,7 +115,7 @@ double Preconditioning::round(double sigma) const { return rounding.empty() ? si
 std::span<const Entry<PreconditioningFactory>> preconditioning_table() { return kPreconditionings; }
 
 Preconditioning make_preconditioning(Options& options) {
-  return chosen(preconditioning_table(), options, "edm").make(options);
+  return chosen(preconditioning_table(), options, "edm", "mixture of x0 and ε that the network learns").make(options);
 }
 
 }  // namespace edmund

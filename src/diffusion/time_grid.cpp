@@ -11,7 +11,8 @@ std::vector<std::pair<double, double>> steps(const TimeGrid& grid) {
 }
 
 TimeGrid make_grid(Options& options, const NoiseSchedule& schedule, Interval network_sigmas) {
-  const std::vector<double> wanted = chosen(grid_table(), options, "karras").make(options, schedule, network_sigmas);
+  const std::vector<double> wanted =
+      chosen(grid_table(), options, "karras", "spacing of the noise levels").make(options, schedule, network_sigmas);
   TimeGrid grid;
   for (double t : wanted) {
     t = schedule.snap(t);

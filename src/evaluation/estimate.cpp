@@ -3,7 +3,6 @@
 #include "edmund/core/error.h"
 
 #include <ATen/Functions.h>
-#include <boost/math/distributions/normal.hpp>
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 
@@ -25,8 +24,6 @@ Estimate mean_estimate(std::span<const double> values) {
   if (n > 1) out.error = std::sqrt(squares / (n - 1) / n);
   return out;
 }
-
-double normal_quantile(double probability) { return boost::math::quantile(boost::math::normal(), probability); }
 
 double student_quantile(double probability, double freedom) {
   return boost::math::quantile(boost::math::students_t(freedom), probability);

@@ -42,7 +42,7 @@ std::span<const Entry<FeatureFactory>> feature_table() { return kFeatures; }
 
 std::unique_ptr<FeatureExtractor> make_features(Options& options, const FeatureContext& context) {
   const std::string_view fallback = context.labeled.info().num_classes > 1 ? "classifier" : "pca";
-  return chosen(feature_table(), options, fallback).make(options, context);
+  return chosen(feature_table(), options, fallback, "extractor of the features").make(options, context);
 }
 
 }  // namespace edmund

@@ -93,10 +93,12 @@ class InceptionFeatures final : public FeatureExtractor {
 }  // namespace
 
 std::unique_ptr<FeatureExtractor> make_inception_features(Options& options, const FeatureContext& context) {
-  const std::string path = options.required_text("file");
+  const std::string path =
+      options.required_path("file", "safetensors of the network (scripts/convert_inception)").string();
   std::vector<std::string_view> keys;
   for (const auto& convention : kConventions) keys.push_back(convention.key);
-  const std::string resize = options.choice("resize", "tf1", keys);
+  const std::string resize =
+      options.choice("resize", "tf1", keys, "how images come to 299×299, part of the metric's name");
   // the mistake is recorded; finish() tells it
   if (path.empty()) return make_identity_features(options, context);
   const auto* convention = std::ranges::find(kConventions, resize, &Convention::key);

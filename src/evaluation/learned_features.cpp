@@ -67,10 +67,14 @@ std::string classifier_provenance(const Classifier& classifier, const Dataset* h
 std::unique_ptr<FeatureExtractor> make_classifier_features(Options& options, const FeatureContext& context) {
   const ClassifierSettings defaults;
   const ClassifierSettings settings{
-      .channels = options.integer("channels", defaults.channels, between(1, 512)),
-      .features = options.integer("features", defaults.features, between(1, 4096)),
-      .epochs = options.integer("epochs", defaults.epochs, between(0, 10000)),
-      .learning_rate = options.real("learning_rate", defaults.learning_rate, inside(0, 1)),
+      .channels =
+          options.integer("channels", defaults.channels, between(1, 512), "of the classifier's first convolution"),
+      .features =
+          options.integer("features", defaults.features, between(1, 4096), "width of the layer that is compared"),
+      .epochs = options.integer("epochs", defaults.epochs, between(0, 10000),
+                                "passes over the data; 0: as many as some seconds to a minute allow"),
+      .learning_rate =
+          options.real("learning_rate", defaults.learning_rate, inside(0, 1), "peak of the classifier's training"),
       .seed = context.seed};
   Classifier classifier = Classifier::cached(context.labeled, settings, context.cache);
   std::string provenance = classifier_provenance(classifier, context.held_out, context.seed);
@@ -78,7 +82,7 @@ std::unique_ptr<FeatureExtractor> make_classifier_features(Options& options, con
 }
 
 std::unique_ptr<FeatureExtractor> make_efficientnet_features(Options& options, const FeatureContext& context) {
-  const std::string path = options.required_text("file");
+  const std::string path = options.required_path("file", "safetensors of the network").string();
   // the mistake is recorded; finish() tells it
   if (path.empty()) return make_identity_features(options, context);
   const std::string bytes = read_file(path);

@@ -128,8 +128,9 @@ std::unique_ptr<FeatureExtractor> make_identity_features(Options& options, const
 std::unique_ptr<FeatureExtractor> make_pca_features(Options& options, const FeatureContext& context) {
   const DatasetInfo info = context.labeled.info();
   const std::int64_t pixels = info.channels * info.height * info.width;
-  const std::int64_t dims = options.integer("dims", 64, between(1, kMostPixels));
-  const std::int64_t wanted = options.integer("images", 10000, between(2, 20000));
+  const std::int64_t dims = options.integer("dims", 64, between(1, kMostPixels), "principal components");
+  const std::int64_t wanted = options.integer("images", 10000, between(2, 20000),
+                                              "real images that the components are fitted on, chosen by seed");
   std::int64_t fitted = std::min(wanted, info.size);
   if (pixels > kMostPixels) fitted = std::min(fitted, kMostPixels);
   const Batch real = read_all(context.labeled, fitted, context.seed);

@@ -7,6 +7,7 @@
 #include "edmund/evaluation/metrics.h"
 
 #include <ATen/ATen.h>
+#include <limits>
 #include <utility>
 
 namespace edmund {
@@ -66,7 +67,8 @@ std::vector<Score> Reference::scores_of(const Tensor& features) const {
 }
 
 std::optional<double> half_interval(std::optional<double> error, double level) {
-  return error ? std::optional(normal_quantile((1 + level) / 2) * *error) : std::nullopt;
+  return error ? std::optional(student_quantile((1 + level) / 2, std::numeric_limits<double>::infinity()) * *error)
+               : std::nullopt;
 }
 
 Score class_agreement(const Classifier& classifier, const Tensor& images, const Tensor& labels, const Batch& held_out,

@@ -29,9 +29,14 @@ void check_levels(Options& guidance, const Sampling& sampling) {
 }  // namespace
 
 void read_guidance(Options& guidance, Sampling& sampling, const GuideLoader& load) {
-  sampling.guidance = guidance.real("weight", 1.0, between(0, 1000));
-  if (const auto sigmas = guidance.interval("sigmas")) sampling.guidance_sigmas = *sigmas;
-  const std::string path = guidance.text("model", "");
+  sampling.guidance = guidance.real("weight", 1.0, between(0, 1000), "w of D_u + w·(D_c - D_u); 1: no guidance");
+  if (const auto sigmas = guidance.interval("sigmas", "noise levels that are guided; empty: all"))
+    sampling.guidance_sigmas = *sigmas;
+  const std::string path =
+      guidance
+          .path("model", {},
+                "run or checkpoint of a weaker model in place of D_u (autoguidance); empty: the same without classes")
+          .string();
   if (!path.empty() && load) {
     try {
       sampling.guide = std::make_shared<const GuideModel>(load(path));

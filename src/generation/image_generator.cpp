@@ -1,6 +1,7 @@
 #include "edmund/generation/image_generator.h"
 
 #include "edmund/core/error.h"
+#include "edmund/core/stop.h"
 #include "edmund/core/stopwatch.h"
 #include "edmund/generation/guidance.h"
 #include "edmund/ops/device.h"
@@ -161,19 +162,34 @@ Generated ImageGenerator::in_batches(std::int64_t count, const Tensor& labels, c
   const c10::InferenceMode inference;
   const Stopwatch watch;
   const std::int64_t most = settings.batch_size > 0 ? settings.batch_size : sampling_.batch_size;
-  Generated out{.images = {}, .labels = labels};
+  Generated out{.labels = labels};
   std::vector<Tensor> images, values;
   for (std::int64_t first = 0; first < count; first += most) {
     const std::int64_t size = std::min(count - first, most);
-    const Batch batch = draw(first, labels.defined() ? labels.narrow(0, first, size) : Tensor(), size);
-    images.push_back(to_uint8(batch.values).cpu());
-    if (settings.values) values.push_back(batch.values.cpu());
-    out.evaluations = std::max(out.evaluations, batch.evaluations);
-    out.draws = std::max(out.draws, batch.draws);
+    if (!settings.skip || !settings.skip(first, size)) {
+      if (!settings.whole) StopRequest::check();
+      const Stopwatch watch_of_batch;
+      const Tensor classes = labels.defined() ? labels.narrow(0, first, size) : Tensor();
+      const Batch batch = draw(first, classes, size);
+      const Generated part{.images = to_uint8(batch.values).cpu(),
+                           .labels = classes,
+                           .values = settings.values ? batch.values.cpu() : Tensor(),
+                           .evaluations = batch.evaluations,
+                           .draws = batch.draws,
+                           .seconds = watch_of_batch.seconds()};
+      out.evaluations = std::max(out.evaluations, part.evaluations);
+      out.draws = std::max(out.draws, part.draws);
+      if (settings.finished) {
+        settings.finished(first, part);
+      } else {
+        images.push_back(part.images);
+        if (settings.values) values.push_back(part.values);
+      }
+    }
     if (settings.progress) settings.progress(first + size);
   }
-  out.images = at::cat(images);
-  if (settings.values) out.values = at::cat(values);
+  if (!images.empty()) out.images = at::cat(images);
+  if (!values.empty()) out.values = at::cat(values);
   out.seconds = watch.seconds();
   return out;
 }

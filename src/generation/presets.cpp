@@ -75,7 +75,8 @@ std::span<const Preset> preset_table() { return kPresets; }
 void apply_preset(Options& sampling) {
   std::vector<std::string_view> names{"none"};
   for (const auto& preset : kPresets) names.push_back(preset.name);
-  const std::string chosen = sampling.choice("preset", "none", names);
+  const std::string chosen = sampling.choice(
+      "preset", "none", names, "a paper's schedule, grid, sampler and clipping; keys that are given stand over it");
   for (const auto& preset : kPresets)
     if (preset.name == chosen) sampling.stand_on(preset.yaml, "preset " + chosen);
 }

@@ -1,5 +1,6 @@
 #include "edmund/generation/round_trip.h"
 
+#include "edmund/core/stop.h"
 #include "edmund/ops/pixels.h"
 #include "edmund/samplers/inversion.h"
 
@@ -19,6 +20,7 @@ RoundTrip round_trip(const ImageGenerator& generator, const Tensor& images, cons
   std::vector<Tensor> latents, back;
   RoundTrip out;
   for (std::int64_t first = 0; first < count; first += sampling.batch_size) {
+    StopRequest::check();
     const std::int64_t size = std::min(sampling.batch_size, count - first);
     const auto evaluations = std::make_shared<std::int64_t>(0);
     const Denoiser D = generator.denoiser(labels.defined() ? labels.narrow(0, first, size) : Tensor(), evaluations);

@@ -53,8 +53,9 @@ void check_singular(Options& options, const Sampling& sampling, const Preconditi
 }
 
 void read_clipping(Options& options, Sampling& sampling) {
-  sampling.clip = options.interval("clip");
-  sampling.threshold = options.real("threshold", 0.0, between(0, 1));
+  sampling.clip = options.interval("clip", "bounds that D is cut to, [-1, 1] for images; empty: none");
+  sampling.threshold =
+      options.real("threshold", 0.0, between(0, 1), "dynamic thresholding: percentile of |D|, as a share; 0: none");
   options.check(!sampling.clip || sampling.threshold == 0, "threshold", "excludes clip: choose one of them");
   if (sampling.threshold > 0) sampling.name += format(", threshold {}", sampling.threshold);
 }
@@ -64,7 +65,9 @@ void read_clipping(Options& options, Sampling& sampling) {
 Sampling make_sampling(Options& options, const Preconditioning& preconditioning, const GuideLoader& load) {
   Sampling sampling;
   apply_preset(options);
-  Options schedule = options.child("schedule"), grid = options.child("grid"), sampler = options.child("sampler");
+  Options schedule = options.child("schedule", "noise schedule that is sampled on, whichever the training was"),
+          grid = options.child("grid", "times or noise levels that the sampler visits"),
+          sampler = options.child("sampler", "how the ODE or SDE is solved");
   std::unique_ptr<NoiseSchedule> made = make_schedule(schedule);
   if (!preconditioning.levels.empty()) made = snapped(std::move(made), preconditioning.levels);
   sampling.schedule = std::move(made);
@@ -75,7 +78,7 @@ Sampling make_sampling(Options& options, const Preconditioning& preconditioning,
   sampling.name =
       format("{}, {} steps ({}) on {}", row.name, sampling.grid.t.size(), grid.value("type"), schedule.value("type"));
   read_clipping(options, sampling);
-  Options guidance = options.child("guidance");
+  Options guidance = options.child("guidance", "towards the class, or away from a weaker model");
   read_guidance(guidance, sampling, load);
   const std::string classes = options.choice("classes", "data", {"data", "even"},
                                              "classes of drawn images: as often as in the training data, or evenly");
@@ -83,11 +86,15 @@ Sampling make_sampling(Options& options, const Preconditioning& preconditioning,
     sampling.classes = ClassRule::kEven;
     sampling.name += ", classes drawn evenly";
   }
-  sampling.batch_size = options.integer("batch_size", 64, between(1, 1 << 20));
+  sampling.batch_size = options.integer("batch_size", 64, between(1, 1 << 20), "images that are drawn at once");
 
   check_singular(options, sampling, preconditioning);
   rehearse(options, sampling);
   return sampling;
+}
+
+void settle_paths(Options& sampling) {
+  for (const char* key : {"grid.file", "schedule.file", "guidance.model"}) sampling.settle(key);
 }
 
 Tensor sampled(const Sampling& sampling, const Denoiser& D, NoiseSource& noise, const ImageShape& image) {

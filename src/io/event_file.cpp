@@ -3,6 +3,7 @@
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
@@ -12,6 +13,7 @@
 #include <string>
 #include <system_error>
 #include <unistd.h>
+#include <vector>
 
 namespace edmund {
 namespace {
@@ -71,6 +73,18 @@ std::string event(std::int64_t step, std::uint32_t field, std::string_view conte
   return out;
 }
 
+/// The event files that edmund wrote in a folder, oldest first.
+std::vector<std::filesystem::path> ours(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> out;
+  std::error_code error;
+  for (std::filesystem::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    if (name.starts_with("events.out.tfevents.") && name.find(".edmund.") != name.npos) out.push_back(at->path());
+  }
+  std::ranges::sort(out);  // by their seconds, which have ten digits
+  return out;
+}
+
 /// Summary with one value.
 std::string summary(std::string_view value) {
   std::string out;
@@ -90,6 +104,7 @@ std::uint32_t crc32c(std::string_view bytes) {
 struct EventFile::State {
   std::filesystem::path path;
   int file = -1;
+  std::int64_t bytes = 0;
 
   ~State() {
     if (file >= 0) ::close(file);
@@ -108,17 +123,38 @@ struct EventFile::State {
       require(count >= 0, "{}: cannot write: {}", path.string(), std::generic_category().message(errno));
       rest.remove_prefix(static_cast<std::size_t>(count));
     }
+    bytes += std::ssize(record);
   }
 };
 
-EventFile::EventFile(const std::filesystem::path& folder) : state_(std::make_unique<State>()) {
+EventFile::EventFile(const std::filesystem::path& folder, std::int64_t bytes) : state_(std::make_unique<State>()) {
   make_folder(folder);
+  const auto reason = [] { return std::generic_category().message(errno); };
+  const std::vector<std::filesystem::path> before = bytes > 0 ? ours(folder) : std::vector<std::filesystem::path>();
+  if (!before.empty() && std::filesystem::file_size(before.back()) >= static_cast<std::uintmax_t>(bytes)) {
+    state_->path = before.back();
+    state_->file = ::open(state_->path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+    require(state_->file >= 0 && ::ftruncate(state_->file, bytes) == 0, "{}: cannot open: {}", state_->path.string(),
+            reason());
+    state_->bytes = bytes;
+    return;
+  }
   static std::atomic<int> counter = 0;
   const auto seconds = static_cast<std::int64_t>(seconds_now());
   state_->path = folder / format("events.out.tfevents.{}.edmund.{}.{}", seconds, ::getpid(), counter++);
   state_->file = ::open(state_->path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  require(state_->file >= 0, "{}: cannot open: {}", state_->path.string(), std::generic_category().message(errno));
+  require(state_->file >= 0, "{}: cannot open: {}", state_->path.string(), reason());
   state_->append(event(0, 3, "brain.Event:2"));
+}
+
+std::int64_t EventFile::bytes() const { return state_->bytes; }
+
+void delete_event_files(const std::filesystem::path& folder) {
+  for (const auto& file : ours(folder)) {
+    std::error_code error;
+    std::filesystem::remove(file, error);
+    require(!error, "{}: cannot delete: {}", file.string(), error.message());
+  }
 }
 
 EventFile::~EventFile() = default;

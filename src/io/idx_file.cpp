@@ -4,6 +4,7 @@
 #include "edmund/io/idx_file.h"
 
 #include "edmund/core/error.h"
+#include "scratch_file.h"
 
 #include <algorithm>
 #include <ATen/ATen.h>
@@ -15,7 +16,7 @@
 namespace edmund {
 namespace {
 
-constexpr std::int64_t kByteLimit = std::int64_t{1} << 32;
+constexpr std::int64_t kByteLimit = std::int64_t{1} << 38;
 
 using File = std::unique_ptr<gzFile_s, decltype(&gzclose)>;
 
@@ -55,55 +56,99 @@ std::int64_t big32(std::string_view bytes, std::size_t at) {
   return value;
 }
 
+// An IDX file, open behind its header.
 struct Idx {
+  std::filesystem::path path;
+  File file{nullptr, gzclose};
   std::vector<std::int64_t> sizes;
-  std::string data;
+  std::int64_t total = 1;  // bytes of data
 };
 
-Idx read_idx(const std::filesystem::path& path, std::int64_t dimensions, std::string_view what) {
-  const File file = opened(path);
-  const std::string magic = next_bytes(file.get(), 4, path);
+Idx open_idx(const std::filesystem::path& path, std::int64_t dimensions, std::string_view what) {
+  Idx idx{.path = path, .file = opened(path), .sizes = {}};
+  const std::string magic = next_bytes(idx.file.get(), 4, path);
   const std::int64_t expected = 0x0800 + dimensions;
   require(magic.size() == 4, "{}: {} bytes; not an IDX file", path.string(), magic.size());
   require(big32(magic, 0) == expected,
           "{}: magic number {}, but an IDX file of {} has {} (unsigned bytes, {} dimension{})", path.string(),
           big32(magic, 0), what, expected, dimensions, dimensions == 1 ? "" : "s");
-  const std::string header = next_bytes(file.get(), 4 * dimensions, path);
+  const std::string header = next_bytes(idx.file.get(), 4 * dimensions, path);
   require(static_cast<std::int64_t>(header.size()) == 4 * dimensions, "{}: the file ends within its header",
           path.string());
-  Idx idx;
-  std::int64_t total = 1;
   for (std::int64_t i = 0; i < dimensions; ++i) {
     const std::int64_t size = big32(header, static_cast<std::size_t>(4 * i));
-    require(size > 0 && size <= kByteLimit / total,
+    require(size > 0 && size <= kByteLimit / idx.total,
             "{}: size {} in dimension {} of the header; from 1 to {} bytes in all are read", path.string(), size, i,
             kByteLimit);
     idx.sizes.push_back(size);
-    total *= size;
+    idx.total *= size;
   }
-  idx.data = next_bytes(file.get(), total, path);
-  const auto found = static_cast<std::int64_t>(idx.data.size());
-  require(found == total, "{}: {} bytes of data, but the header promises {}; the file is cut short", path.string(),
-          found, total);
-  require(next_bytes(file.get(), 1, path).empty(), "{}: more data than the {} bytes that the header promises",
-          path.string(), total);
   return idx;
+}
+
+// Throws Error unless the file had as much data as its header promises, to which `more` is added.
+void check_length(const Idx& idx, std::int64_t found, bool more) {
+  require(found == idx.total, "{}: {} bytes of data, but the header promises {}; the file is cut short",
+          idx.path.string(), found, idx.total);
+  require(!more, "{}: more data than the {} bytes that the header promises", idx.path.string(), idx.total);
+}
+
+std::string all_data(const Idx& idx) {
+  std::string data = next_bytes(idx.file.get(), idx.total, idx.path);
+  check_length(idx, static_cast<std::int64_t>(data.size()), !next_bytes(idx.file.get(), 1, idx.path).empty());
+  return data;
+}
+
+// Of a file that is not compressed: its own bytes.
+PixelFile pixels_in_place(const Idx& idx) {
+  const std::int64_t begin = 4 + 4 * std::ssize(idx.sizes);
+  const auto length = static_cast<std::int64_t>(std::filesystem::file_size(idx.path)) - begin;
+  check_length(idx, std::min(length, idx.total), length > idx.total);
+  const auto file = std::make_shared<const OpenFile>(idx.path);
+  return {.shape = idx.sizes, .bytes = [file, begin](std::uint64_t offset, std::uint64_t count) {
+            return file->read(static_cast<std::uint64_t>(begin) + offset, count);
+          }};
+}
+
+PixelFile unpacked_pixels(const Idx& idx) {
+  constexpr std::int64_t kBlock = 1 << 22;
+  const auto file = std::make_shared<ScratchFile>();
+  std::int64_t found = 0;
+  for (std::string block; found < idx.total; found += std::ssize(block)) {
+    block = next_bytes(idx.file.get(), std::min(kBlock, idx.total - found), idx.path);
+    if (block.empty()) break;
+    file->append(block);
+  }
+  check_length(idx, found, !next_bytes(idx.file.get(), 1, idx.path).empty());
+  return {.shape = idx.sizes,
+          .bytes = [file](std::uint64_t offset, std::uint64_t count) { return file->read(offset, count); }};
 }
 
 }  // namespace
 
 Tensor read_idx_images(const std::filesystem::path& path) {
-  const Idx idx = read_idx(path, 3, "images");
+  const Idx idx = open_idx(path, 3, "images");
+  const std::string data = all_data(idx);
   Tensor images = at::empty(idx.sizes, at::kByte);
-  std::ranges::copy(idx.data, reinterpret_cast<char*>(images.data_ptr<std::uint8_t>()));
+  std::ranges::copy(data, reinterpret_cast<char*>(images.data_ptr<std::uint8_t>()));
   return images;
 }
 
+PixelFile read_idx_pixels(const std::filesystem::path& path, std::uint64_t in_memory) {
+  const Idx idx = open_idx(path, 3, "images");
+  if (static_cast<std::uint64_t>(idx.total) > in_memory)
+    return gzdirect(idx.file.get()) == 1 ? pixels_in_place(idx) : unpacked_pixels(idx);
+  const auto data = std::make_shared<const std::string>(all_data(idx));
+  return {.shape = idx.sizes,
+          .bytes = [data](std::uint64_t offset, std::uint64_t count) { return data->substr(offset, count); }};
+}
+
 std::vector<std::int64_t> read_idx_labels(const std::filesystem::path& path) {
-  const Idx idx = read_idx(path, 1, "labels");
+  const Idx idx = open_idx(path, 1, "labels");
+  const std::string data = all_data(idx);
   std::vector<std::int64_t> labels;
-  labels.reserve(idx.data.size());
-  for (const char label : idx.data) labels.push_back(static_cast<unsigned char>(label));
+  labels.reserve(data.size());
+  for (const char label : data) labels.push_back(static_cast<unsigned char>(label));
   return labels;
 }
 

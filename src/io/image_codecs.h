@@ -9,8 +9,8 @@
 namespace edmund {
 
 /// Decode into `pixels`, uint8 [H, W, C] contiguous with C = 1 (grey) or 3 (RGB), of the size that
-/// the file's header gives. Levels are taken as they are stored: no gamma, no color profile, no
-/// EXIF orientation. Answer what is wrong with the data, or "".
+/// the file's header gives. Levels and places are those that are stored: no gamma, no color
+/// profile, no EXIF orientation. Answer what is wrong with the data, or "".
 std::string decode_png(std::string_view bytes, const Tensor& pixels);
 std::string decode_jpeg(std::string_view bytes, const Tensor& pixels);
 

@@ -1,8 +1,10 @@
 #include "edmund/io/image_format.h"
 
 #include "edmund/core/error.h"
+#include "exif.h"
 
 #include <algorithm>
+#include <utility>
 #include <zlib.h>
 
 namespace edmund {
@@ -26,6 +28,31 @@ void check_size(const ImageHeader& header, std::string_view name, std::int64_t p
           name, header.width, header.height, pixel_limit);
 }
 
+// The size as it is shown: orientations from 5 on exchange rows and columns.
+ImageHeader turned(std::int64_t width, std::int64_t height, std::int64_t channels, std::int64_t orientation) {
+  if (orientation >= 5) std::swap(width, height);
+  return {.width = width, .height = height, .channels = channels, .orientation = orientation};
+}
+
+void require_opaque(std::string_view chunk, std::string_view name) {
+  require(chunk != "tRNS", "{}: PNG with transparent colors; flatten it to grey or RGB first", name);
+}
+
+// Orientation of the chunks between IHDR and the image data; empty if they are cut short.
+std::optional<std::int64_t> png_orientation(std::string_view bytes, std::string_view name) {
+  std::int64_t orientation = 1;
+  for (std::size_t at = 33; at + 8 <= bytes.size();) {
+    const auto length = static_cast<std::size_t>(big32(bytes, at));
+    const auto type = bytes.substr(at + 4, 4);
+    if (type == "IDAT" || type == "IEND") return orientation;
+    require_opaque(type, name);
+    if (at + 12 + length > bytes.size()) return {};
+    if (type == "eXIf") orientation = exif_orientation(bytes.substr(at + 8, length));
+    at += 12 + length;
+  }
+  return {};
+}
+
 // IHDR: length 13, "IHDR", width, height, bit depth, color type, …, checksum: bytes 8 to 33.
 std::optional<ImageHeader> png_header(std::string_view bytes, std::string_view name) {
   if (bytes.size() < 33) return {};
@@ -37,7 +64,9 @@ std::optional<ImageHeader> png_header(std::string_view bytes, std::string_view n
   require(depth == 1 || depth == 2 || depth == 4 || depth == 8, "{}: PNG of bit depth {}; the file is damaged", name,
           depth);
   require(color == 0 || color == 2 || color == 3, "{}: PNG of color type {}; the file is damaged", name, color);
-  return ImageHeader{.width = big32(bytes, 16), .height = big32(bytes, 20), .channels = color == 0 ? 1 : 3};
+  const auto orientation = png_orientation(bytes, name);
+  if (!orientation) return {};
+  return turned(big32(bytes, 16), big32(bytes, 20), color == 0 ? 1 : 3, *orientation);
 }
 
 // Position after the marker segment at `at` (0xFF, type, two bytes of length, …), or npos if it is
@@ -62,24 +91,33 @@ bool is_frame(std::int64_t type) {
   return type >= 0xC0 && type <= 0xCF && type != 0xC4 && type != 0xC8 && type != 0xCC;
 }
 
+// Header of the frame that the marker at `at` begins; empty if it is cut short.
+std::optional<ImageHeader> frame_header(std::string_view bytes, std::size_t at, std::int64_t orientation,
+                                        std::string_view name) {
+  if (at + 10 > bytes.size()) return {};
+  const auto type = byte(bytes, at + 1), depth = byte(bytes, at + 4), channels = byte(bytes, at + 9);
+  require(type <= 0xC2, "{}: JPEG of a kind that is not read (frame type {}); baseline and progressive ones are", name,
+          type);
+  require(depth == 8, "{}: {}-bit JPEG; images of 8 bits a channel are read", name, depth);
+  require(channels == 1 || channels == 3, "{}: JPEG of {} channels; grey and RGB images are read, convert it first",
+          name, channels);
+  return turned(big16(bytes, at + 7), big16(bytes, at + 5), channels, orientation);
+}
+
 std::optional<ImageHeader> jpeg_header(std::string_view bytes, std::string_view name) {
+  constexpr auto kExif = "Exif\0\0"sv;
+  std::int64_t orientation = 0;  // none yet: the first segment counts
   for (std::size_t at = 2; at != std::string_view::npos;) {
     at = marker_at(bytes, at, name);
     if (at == std::string_view::npos) return {};
     const auto type = byte(bytes, at + 1);
     require(type != 0xDA && type != 0xD9, "{}: JPEG without a frame header; the file is damaged", name);
-    if (is_frame(type)) {
-      if (at + 10 > bytes.size()) return {};
-      require(type <= 0xC2, "{}: JPEG of a kind that is not read (frame type {}); baseline and progressive ones are",
-              name, type);
-      require(byte(bytes, at + 4) == 8, "{}: {}-bit JPEG; images of 8 bits a channel are read", name,
-              byte(bytes, at + 4));
-      const auto channels = byte(bytes, at + 9);
-      require(channels == 1 || channels == 3, "{}: JPEG of {} channels; grey and RGB images are read, convert it first",
-              name, channels);
-      return ImageHeader{.width = big16(bytes, at + 7), .height = big16(bytes, at + 5), .channels = channels};
-    }
-    at = after_segment(bytes, at, name);
+    if (is_frame(type)) return frame_header(bytes, at, std::max<std::int64_t>(orientation, 1), name);
+    const auto end = after_segment(bytes, at, name);
+    if (type == 0xE1 && end != std::string_view::npos && orientation == 0)
+      if (const auto body = bytes.substr(at + 4, end - at - 4); body.starts_with(kExif))
+        orientation = exif_orientation(body.substr(kExif.size()));
+    at = end;
   }
   return {};
 }
@@ -95,7 +133,9 @@ void check_png(std::string_view bytes, std::string_view name) {
     const auto crc = crc32(0, reinterpret_cast<const Bytef*>(bytes.data() + at + 4), static_cast<uInt>(length + 4));
     require(static_cast<std::int64_t>(crc) == big32(bytes, at + 8 + length),
             "{}: PNG with a wrong checksum at byte {}; the file is damaged", name, at);
-    require(type != "tRNS", "{}: PNG with transparent colors; flatten it to grey or RGB first", name);
+    require_opaque(type, name);
+    require(!data || type != "eXIf" || exif_orientation(bytes.substr(at + 8, length)) == 1,
+            "{}: PNG whose orientation (EXIF) stands behind its pixels; turn it upright first", name);
     data = data || type == "IDAT";
     if (type == "IEND") return require(data, "{}: PNG without image data; the file is damaged", name);
     at += 12 + length;

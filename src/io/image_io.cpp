@@ -8,15 +8,34 @@
 #include <ATen/ATen.h>
 
 namespace edmund {
+namespace {
+
+// Stored pixels [C, H, W] as EXIF says that they are looked at.
+Tensor upright(const Tensor& stored, std::int64_t orientation) {
+  switch (orientation) {
+    case 2: return stored.flip(2);
+    case 3: return stored.flip({1, 2});
+    case 4: return stored.flip(1);
+    case 5: return stored.transpose(1, 2);
+    case 6: return stored.transpose(1, 2).flip(2);  // a quarter turn clockwise
+    case 7: return stored.transpose(1, 2).flip({1, 2});
+    case 8: return stored.transpose(1, 2).flip(1);  // a quarter turn counterclockwise
+    default: return stored;
+  }
+}
+
+}  // namespace
 
 Tensor decode_image(std::string_view bytes, std::string_view name) {
   require(bytes.size() <= kEncodedLimit, "{}: {} bytes; at most {} are read", name, bytes.size(), kEncodedLimit);
   const auto header = image_header(bytes, name);
   check_complete(bytes, name);
-  const Tensor pixels = at::empty({header.height, header.width, header.channels}, at::kByte);
+  const bool lies = header.orientation >= 5;
+  const Tensor pixels =
+      at::empty({lies ? header.width : header.height, lies ? header.height : header.width, header.channels}, at::kByte);
   const std::string fault = is_png(bytes) ? decode_png(bytes, pixels) : decode_jpeg(bytes, pixels);
   require(fault.empty(), "{}: image data cannot be decoded ({}); the file is damaged", name, fault);
-  return pixels.permute({2, 0, 1}).contiguous();
+  return upright(pixels.permute({2, 0, 1}), header.orientation).contiguous();
 }
 
 Tensor read_image(const std::filesystem::path& path) {

@@ -6,6 +6,7 @@
 #include <ATen/ATen.h>
 #include <csetjmp>
 #include <cstdio>
+#include <jerror.h>
 #include <jpeglib.h>
 
 namespace edmund {
@@ -23,9 +24,25 @@ struct Failure {
   std::longjmp(failure->back, 1);
 }
 
-void ignore_message(j_common_ptr) {}
+// libjpeg warns, and fills in, where data is missing or makes no sense: the first such warning is
+// the reason why the image is refused. Warnings about how a whole image is described are not.
+void note_warning(j_common_ptr jpeg, int level) {
+  const int code = jpeg->err->msg_code;
+  if (level >= 0 || code == JWRN_JFIF_MAJOR || code == JWRN_ADOBE_XFORM) return;
+  if (jpeg->err->num_warnings++ == 0) jpeg->err->format_message(jpeg, reinterpret_cast<Failure*>(jpeg->err)->reason);
+}
 
-// False if libjpeg gave up.
+// Whether all scans of a progressive image were there: each makes coefficients more precise, down
+// to their last bit.
+bool has_all_scans(const jpeg_decompress_struct& jpeg) {
+  if (jpeg.coef_bits == nullptr) return true;
+  for (int component = 0; component < jpeg.num_components; ++component)
+    for (const int unknown_bits : jpeg.coef_bits[component])
+      if (unknown_bits != 0) return false;
+  return true;
+}
+
+// False if libjpeg gave up or had to guess.
 bool read_rows(jpeg_decompress_struct& jpeg, Failure& failure, std::string_view bytes, const Tensor& pixels) {
   if (setjmp(failure.back)) return false;
   jpeg_create_decompress(&jpeg);
@@ -43,8 +60,12 @@ bool read_rows(jpeg_decompress_struct& jpeg, Failure& failure, std::string_view 
     JSAMPROW row = pixels.data_ptr<std::uint8_t>() + jpeg.output_scanline * stride;
     jpeg_read_scanlines(&jpeg, &row, 1);
   }
+  if (!has_all_scans(jpeg)) {
+    std::snprintf(failure.reason, sizeof(failure.reason), "scans of a progressive JPEG are missing");
+    return false;
+  }
   jpeg_finish_decompress(&jpeg);
-  return true;
+  return jpeg.err->num_warnings == 0;
 }
 
 }  // namespace
@@ -54,7 +75,7 @@ std::string decode_jpeg(std::string_view bytes, const Tensor& pixels) {
   jpeg_decompress_struct jpeg{};
   jpeg.err = jpeg_std_error(&failure.manager);
   jpeg.err->error_exit = fail_jpeg;
-  jpeg.err->output_message = ignore_message;
+  jpeg.err->emit_message = note_warning;
   const bool done = read_rows(jpeg, failure, bytes, pixels);
   jpeg_destroy_decompress(&jpeg);
   return done ? "" : failure.reason;

@@ -4,6 +4,7 @@
 #include "edmund/core/text.h"
 #include "edmund/io/zip_archive.h"
 #include "npy.h"
+#include "scratch_file.h"
 
 #include <algorithm>
 #include <ATen/ATen.h>
@@ -60,7 +61,7 @@ const ZipArchive::Entry* find(const ZipArchive& archive, std::string_view name) 
 
 }  // namespace
 
-NpzFile::NpzFile(const std::filesystem::path& path) : path_(path), archive_(std::make_unique<ZipArchive>(path)) {}
+NpzFile::NpzFile(const std::filesystem::path& path) : path_(path), archive_(std::make_shared<const ZipArchive>(path)) {}
 NpzFile::~NpzFile() = default;
 
 bool NpzFile::has(std::string_view name) const { return find(*archive_, name) != nullptr; }
@@ -99,6 +100,34 @@ Tensor NpzFile::array(std::string_view name, std::uint64_t limit) const {
   std::vector<std::int64_t> order(shape.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(order.size() - 1 - i);
   return out.permute(order).contiguous();
+}
+
+PixelFile NpzFile::pixels(std::string_view name, std::uint64_t in_memory) const {
+  const NpyHeader about = header(name);
+  const std::string place = where(name);
+  require(about.descr == "|u1" && !about.fortran_order, "{}: an array of type '{}'{}, expected bytes (|u1) in C order",
+          place, about.descr, about.fortran_order ? " in Fortran order" : "");
+  const auto& entry = *find(*archive_, name);
+  const std::uint64_t begin = about.data_begin, size = element_count(about, place);
+  require(entry.size == begin + size, "{}: {} bytes, its shape needs {}", place, entry.size, begin + size);
+  if (size <= in_memory) {
+    const auto bytes = std::make_shared<const std::string>(archive_->read(entry, entry.size));
+    return {.shape = about.shape, .bytes = [bytes, begin](std::uint64_t offset, std::uint64_t count) {
+              return bytes->substr(begin + offset, count);
+            }};
+  }
+  if (entry.stored) {
+    archive_->stream(entry, [](std::string_view) {});
+    return {.shape = about.shape,
+            .bytes = [archive = archive_, entry, begin](std::uint64_t offset, std::uint64_t count) {
+              return archive->read_at(entry, begin + offset, count);
+            }};
+  }
+  const auto file = std::make_shared<ScratchFile>();
+  archive_->stream(entry, [&](std::string_view block) { file->append(block); });
+  return {.shape = about.shape, .bytes = [file, begin](std::uint64_t offset, std::uint64_t count) {
+            return file->read(begin + offset, count);
+          }};
 }
 
 std::string NpzFile::text(std::string_view name) const {

@@ -1,12 +1,29 @@
 #include "edmund/core/error.h"
+#include "edmund/core/files.h"
+#include "edmund/core/json_text.h"
 #include "edmund/io/tensor_file.h"
 #include "tensor_header.h"
 
 #include <algorithm>
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <system_error>
 #include <tuple>
 
 namespace edmund {
+namespace {
+
+// Length and text of the header, in front of so many bytes of data.
+std::string header_bytes(const nlohmann::json& header, std::uint64_t data) {
+  std::string text = json_text(header);
+  text.append((8 - text.size() % 8) % 8, ' ');
+  std::string out;
+  out.reserve(8 + text.size() + data);
+  for (int i = 0; i < 8; ++i) out += static_cast<char>(static_cast<std::uint64_t>(text.size()) >> (8 * i) & 0xff);
+  return out += text;
+}
+
+}  // namespace
 
 std::string tensor_bytes(const std::vector<std::pair<std::string, Tensor>>& tensors,
                          const std::map<std::string, std::string>& metadata) {
@@ -28,18 +45,37 @@ std::string tensor_bytes(const std::vector<std::pair<std::string, Tensor>>& tens
     header[name] = {{"dtype", dtype}, {"shape", tensor.sizes().vec()}, {"data_offsets", {at, end}}};
     at = end;
   }
-  std::string text = header.dump();
-  text.append((8 - text.size() % 8) % 8, ' ');
-
-  std::string out;
-  out.reserve(8 + text.size() + at);
-  for (int i = 0; i < 8; ++i) out += static_cast<char>(static_cast<std::uint64_t>(text.size()) >> (8 * i) & 0xff);
-  out += text;
+  std::string out = header_bytes(header, at);
   for (const auto& [name, tensor] : sorted) {
     const Tensor plain = tensor.detach().cpu().contiguous();
     out.append(static_cast<const char*>(plain.const_data_ptr()), plain.nbytes());
   }
   return out;
+}
+
+void write_joined_tensor(const std::filesystem::path& path, const std::string& name,
+                         const std::vector<std::int64_t>& shape, const std::map<std::string, std::string>& metadata,
+                         const std::function<Tensor()>& next) {
+  std::uint64_t left = sizeof(float);
+  for (const std::int64_t size : shape) left *= static_cast<std::uint64_t>(size);
+  nlohmann::json header = {{name, {{"dtype", "F32"}, {"shape", shape}, {"data_offsets", {0, left}}}}};
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+
+  if (path.has_parent_path()) make_folder(path.parent_path());
+  std::filesystem::path aside = path;
+  aside += ".part";
+  std::ofstream file(aside, std::ios::binary | std::ios::trunc);
+  file << header_bytes(header, 0);
+  while (left > 0 && file.good()) {
+    const Tensor part = next().to(at::kCPU, at::kFloat).contiguous();
+    TORCH_CHECK(part.nbytes() > 0 && part.nbytes() <= left, "parts do not fill the tensor");
+    file.write(static_cast<const char*>(part.const_data_ptr()), static_cast<std::streamsize>(part.nbytes()));
+    left -= part.nbytes();
+  }
+  file.close();
+  std::error_code error;
+  if (file.good()) std::filesystem::rename(aside, path, error);
+  require(file.good() && !error, "{}: cannot be written; is the disk full?", path.string());
 }
 
 }  // namespace edmund

@@ -84,9 +84,11 @@ class ResNet : public Network {
 
 std::shared_ptr<Network> make_resnet(Options& options, const NetworkContext& context) {
   ResNet::Config c{.image_channels = context.image.channels, .num_classes = context.num_classes};
-  c.channels = options.integer("channels", c.channels, between(4, 4096));
-  c.blocks = options.integer("blocks", c.blocks, between(1, 1024));
-  c.dropout = options.real("dropout", c.dropout, {.low = 0.0, .high = 1.0, .open_high = true});
+  c.channels =
+      options.integer("channels", c.channels, between(4, 4096), "of all blocks: a multiple of 4, beyond 128 of 32");
+  c.blocks = options.integer("blocks", c.blocks, between(1, 1024), "residual blocks of two 3×3 convolutions");
+  c.dropout = options.real("dropout", c.dropout, {.low = 0.0, .high = 1.0, .open_high = true},
+                           "share that is dropped before a block's second convolution");
   const bool splits = c.channels % (c.channels > 128 ? 32 : 4) == 0;
   options.check(splits, "channels", "expected a multiple of 4, beyond 128 of 32, found {}", c.channels);
   if (!splits) c.channels = 32;  // stands in until all mistakes are reported

@@ -49,23 +49,35 @@ SongUNet::Config read(Options& options, const NetworkContext& context, SongUNet:
   c.in_channels = context.image.channels;
   c.num_classes = context.num_classes;
   c.augment_labels = context.augment_labels;
-  c.channels = options.integer("channels", c.channels, between(4, 4096));
-  c.multipliers = options.integers("multipliers", c.multipliers, between(1, 64));
-  c.embedding_multiplier = options.integer("embedding_multiplier", c.embedding_multiplier, between(1, 64));
-  c.noise_multiplier = options.integer("noise_multiplier", c.noise_multiplier, between(1, 64));
-  c.blocks = options.integer("blocks", c.blocks, between(1, 64));
-  c.attention = options.integers("attention", c.attention, at_least(1));
-  c.dropout = options.real("dropout", c.dropout, {.low = 0.0, .high = 1.0, .open_high = true});
-  const auto noise =
-      options.choice("embedding", c.embedding == Noise::kFourier ? "fourier" : "positional", {"positional", "fourier"});
+  c.channels = options.integer("channels", c.channels, between(4, 4096), "of the finest resolution");
+  c.multipliers = options.integers("multipliers", c.multipliers, between(1, 64),
+                                   "factor on channels at each resolution, the finest first");
+  c.embedding_multiplier = options.integer("embedding_multiplier", c.embedding_multiplier, between(1, 64),
+                                           "width of the embedding that all blocks see, in channels");
+  c.noise_multiplier = options.integer("noise_multiplier", c.noise_multiplier, between(1, 64),
+                                       "width of the noise embedding, in channels");
+  c.blocks = options.integer("blocks", c.blocks, between(1, 64), "residual blocks at each resolution");
+  c.attention = options.integers("attention", c.attention, at_least(1), "resolutions with attention, in pixels");
+  c.dropout = options.real("dropout", c.dropout, {.low = 0.0, .high = 1.0, .open_high = true},
+                           "share that is dropped before a block's second convolution");
+  const auto noise = options.choice("embedding", c.embedding == Noise::kFourier ? "fourier" : "positional",
+                                    {"positional", "fourier"}, "of the noise level");
   c.embedding = noise == "fourier" ? Noise::kFourier : Noise::kPositional;
-  const auto encoder = options.choice("encoder", c.encoder == Encoder::kResidual ? "residual" : "standard",
-                                      {"standard", "skip", "residual"});
+  const auto encoder =
+      options.choice("encoder", c.encoder == Encoder::kResidual ? "residual" : "standard",
+                     {"standard", "skip", "residual"}, "how the input reaches coarser resolutions beside the blocks");
   c.encoder = encoder == "skip" ? Encoder::kSkip : encoder == "residual" ? Encoder::kResidual : Encoder::kStandard;
-  c.decoder =
-      options.choice("decoder", "standard", {"standard", "skip"}) == "skip" ? Decoder::kSkip : Decoder::kStandard;
-  c.resample_filter = options.reals("resample_filter", c.resample_filter);
-  c.out_channels = options.flag("learned_variance", false) ? 2 * c.in_channels : c.in_channels;
+  c.decoder = options.choice("decoder", "standard", {"standard", "skip"},
+                             "image made at the finest resolution, or summed over all") == "skip"
+                  ? Decoder::kSkip
+                  : Decoder::kStandard;
+  c.resample_filter =
+      options.reals("resample_filter", c.resample_filter, {}, "taps of the filter between resolutions, an even number");
+  c.out_channels =
+      options.flag("learned_variance", false,
+                   "as many output channels again, for the variance (Nichol & Dhariwal 2021); not used in sampling")
+          ? 2 * c.in_channels
+          : c.in_channels;
 
   return c;
 }

@@ -27,7 +27,7 @@ constexpr NetworkEntry kNetworks[] = {
 std::span<const NetworkEntry> network_table() { return kNetworks; }
 
 std::shared_ptr<Network> make_network(Options& options, const NetworkContext& context) {
-  return chosen(network_table(), options, "unet").make(options, context);
+  return chosen(network_table(), options, "unet", "architecture").make(options, context);
 }
 
 }  // namespace edmund

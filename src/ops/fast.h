@@ -44,10 +44,9 @@ Tensor resample_box(const Tensor& x, Resample direction);
 Tensor max_pool(const Tensor& x, std::int64_t stride, std::int64_t padding);
 Tensor concat(const Tensor& a, const Tensor& b);
 Tensor gradient_norm(const std::vector<GradientPiece>& gradient);
-/// `terms`: adam_terms() whose decay, step size and β are taken in place of those of `args`;
-/// undefined: none.
+/// Of `live` the terms and the rests of the EMAs count; the gradient's factor is in `args`.
 void adam_ema(Tensor& parameters, const std::vector<GradientPiece>& gradient, Tensor& first_moment,
-              Tensor& second_moment, std::vector<Tensor>& ema, const AdamStep& args, const Tensor& terms);
+              Tensor& second_moment, std::vector<Tensor>& ema, const AdamStep& args, const LiveAdam& live);
 
 /// Memory for [B, C, H, W] in the order [B, H, W, C].
 Tensor empty_image(std::int64_t B, std::int64_t C, std::int64_t H, std::int64_t W);

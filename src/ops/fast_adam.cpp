@@ -43,17 +43,15 @@ Tensor gradient_norm(const std::vector<GradientPiece>& gradient) {
 }
 
 void adam_ema(Tensor& parameters, const std::vector<GradientPiece>& gradient, Tensor& first_moment,
-              Tensor& second_moment, std::vector<Tensor>& ema, const AdamStep& args, const Tensor& live) {
+              Tensor& second_moment, std::vector<Tensor>& ema, const AdamStep& args, const LiveAdam& live) {
   const at::NoGradGuard no_grad;
   std::vector<float> changing = adam_terms(args);
-  if (live.defined()) {
+  if (live.terms.defined()) {
     const float scale = changing[3];
-    std::copy_n(live.const_data_ptr<float>(), changing.size(), changing.begin());
+    std::copy_n(live.terms.const_data_ptr<float>(), changing.size(), changing.begin());
     changing[3] *= scale;
   }
-  const AdamTerms terms{.beta1 = static_cast<float>(args.beta1),
-                        .one_minus_beta1 = static_cast<float>(1.0 - args.beta1),
-                        .beta2 = static_cast<float>(args.beta2),
+  const AdamTerms terms{.one_minus_beta1 = static_cast<float>(1.0 - args.beta1),
                         .one_minus_beta2 = static_cast<float>(1.0 - args.beta2),
                         .eps = static_cast<float>(args.eps),
                         .decay = changing[0],
@@ -62,20 +60,25 @@ void adam_ema(Tensor& parameters, const std::vector<GradientPiece>& gradient, Te
                         .gradient_scale = changing[3],
                         .zero_nonfinite = args.zero_nonfinite};
   float *p = parameters.data_ptr<float>(), *m = first_moment.data_ptr<float>(), *v = second_moment.data_ptr<float>();
-  std::vector<float*> copies;
+  std::vector<float*> copies, rests(ema.size());
   for (const Tensor& copy : ema) copies.push_back(copy.data_ptr<float>());
+  for (std::size_t i = 0; i < live.ema_rests.size(); ++i) rests[i] = live.ema_rests[i].data_ptr<float>();
   const std::vector<Run> runs = runs_of(gradient);
   at::parallel_for(0, static_cast<std::int64_t>(runs.size()), 1, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<float*> own(copies.size());
+    std::vector<float*> own(copies.size()), own_rests(copies.size());
     for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
       const auto& [first, size, g] = runs[i];
-      for (std::size_t copy = 0; copy < own.size(); ++copy) own[copy] = copies[copy] + first;
+      for (std::size_t copy = 0; copy < own.size(); ++copy) {
+        own[copy] = copies[copy] + first;
+        own_rests[copy] = rests[copy] == nullptr ? nullptr : rests[copy] + first;
+      }
       kernel_table().adam({.p = p + first,
                            .m = m + first,
                            .v = v + first,
                            .g = g,
                            .ema = own.data(),
-                           .ema_beta = changing.data() + 4,
+                           .ema_rest = own_rests.data(),
+                           .ema_rate = changing.data() + 4,
                            .copies = std::ssize(own),
                            .size = size},
                           terms);

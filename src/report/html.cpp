@@ -90,6 +90,7 @@ void Page::section(std::string_view heading, std::string_view lead) {
   end_columns();
   if (sections_ > 0) body_ += "</section>\n";
   ++sections_;
+  heading_ = heading;
   contents_ += format("<a href=\"#s{}\">{}</a>\n", sections_, escaped(heading));
   body_ += format("<section id=\"s{}\">\n<h2>{}</h2>\n", sections_, escaped(heading));
   if (!lead.empty()) body_ += format("<p class=\"lead\">{}</p>\n", escaped(lead));
@@ -113,6 +114,12 @@ void Page::table(const std::vector<std::string>& head, const std::vector<std::ve
   body_ += format("<div class=\"wide\"><table>\n<thead>{}</thead>\n<tbody>\n", row(head, "th", right));
   for (const auto& cells : rows) body_ += row(cells, "td", right);
   body_ += "</tbody></table></div>\n";
+  shown_.push_back({.table = Table{heading_, head, rows, right}});
+}
+
+void Page::plot(const Plot& plot, std::string_view caption) {
+  figure(svg(plot), caption);
+  shown_.push_back({.plot = plot});
 }
 
 void Page::figure(std::string_view svg_or_html, std::string_view caption) {

@@ -6,6 +6,7 @@
 #include "edmund/core/log.h"
 #include "edmund/io/tensor_file.h"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <system_error>
@@ -45,11 +46,23 @@ NamedTensors tensors(const fs::path& folder, const json& state, const char* part
   return {file.tensors.begin(), file.tensors.end()};
 }
 
+/// Of checkpoints that have one: it came later than they.
+DataFingerprint fingerprint(const json& state) {
+  const json data = state.value("data", json());
+  const auto is_text = [&](const char* key) { return data.contains(key) && data[key].is_string(); };
+  if (!data.is_object() || !data.contains("images") || !data["images"].is_number_integer() || !is_text("content") ||
+      !is_text("labels"))
+    return {};
+  return {.images = data["images"], .content = data["content"], .labels = data["labels"]};
+}
+
 Checkpoint header(const json& state) {
   return {.config = state["config"],
+          .resolved = state.value("resolved", ""),
           .images = state["images"],
           .steps = state["steps"],
           .counters = state["counters"],
+          .data = fingerprint(state),
           .network = {},
           .ema = {},
           .optimizer = {}};
@@ -85,10 +98,14 @@ void save_checkpoint(const fs::path& where, const Checkpoint& checkpoint) {
   json state = {{"format", "edmund checkpoint"}, {"version", files::kVersion}, {"config", checkpoint.config},
                 {"images", checkpoint.images},   {"steps", checkpoint.steps},  {"counters", json::object()},
                 {"files", json::object()}};
+  if (!checkpoint.resolved.empty()) state["resolved"] = checkpoint.resolved;
   for (const auto& [name, value] : checkpoint.counters) {
     require(std::isfinite(value), "{}: counter {} is {}, expected a finite number", folder.string(), name, value);
     state["counters"][name] = value;
   }
+
+  const DataFingerprint& data = checkpoint.data;
+  if (data.images > 0) state["data"] = {{"images", data.images}, {"content", data.content}, {"labels", data.labels}};
 
   const fs::path unfinished = aside(folder, "new");
   remove_or_fail(unfinished);
@@ -152,7 +169,7 @@ std::optional<fs::path> newest_checkpoint(const fs::path& run) {
        (run / "checkpoints").string(), folders.size(), damages.front(), damages.size() > 1 ? " …" : "");
 }
 
-void prune_checkpoints(const fs::path& run, std::int64_t keep) {
+void prune_checkpoints(const fs::path& run, std::int64_t keep, std::span<const std::int64_t> also) {
   const fs::path folder = run / "checkpoints";
   std::vector<fs::path> left_over;
   std::error_code error;
@@ -163,8 +180,12 @@ void prune_checkpoints(const fs::path& run, std::int64_t keep) {
 
   // Damaged ones (as far as sizes tell) do not count: what is kept must be of use.
   std::int64_t whole = 0;
+  const auto is_kept = [&](const fs::path& path) {
+    return std::any_of(also.begin(), also.end(), [&](auto images) { return checkpoint_folder(run, images) == path; });
+  };
   for (const auto& path : files::listed(folder)) {
     if (whole == keep) {
+      if (is_kept(path)) continue;
       const fs::path doomed = aside(path, "pruned");
       rename_or_fail(path, doomed);
       remove_or_fail(doomed);

@@ -2,6 +2,7 @@
 
 #include "edmund/core/files.h"
 #include "edmund/core/format.h"
+#include "edmund/core/json_text.h"
 
 #include <algorithm>
 #include <system_error>
@@ -29,6 +30,7 @@ std::string damage_of(const json& state) {
   if (!is_text("checksum") || state["checksum"] != own_checksum(state))
     return "checksum does not match: the file was changed";
   if (!is_text("config")) return "config is missing";
+  if (state.contains("resolved") && !is_text("resolved")) return "resolved is not a text";
   for (const char* key : {"images", "steps"})
     if (!state.contains(key) || !is_count(state[key])) return format("{} is missing or not a count", key);
   if (!state.contains("counters") || !state["counters"].is_object()) return "counters are missing";
@@ -55,9 +57,7 @@ std::string damage_of(const fs::path& file) {
 
 }  // namespace
 
-std::string text(const json& value, int indent) {
-  return value.dump(indent, ' ', false, json::error_handler_t::replace);
-}
+std::string text(const json& value, int indent) { return json_text(value, indent); }
 
 std::string own_checksum(json state) {
   state.erase("checksum");

@@ -29,8 +29,9 @@ namespace {
 EmaDecay make_half_life(Options& options) {
   const auto keys = options.keys();
   const bool null_ramp = !options.has("ramp") && std::find(keys.begin(), keys.end(), "ramp") != keys.end();
-  const double half_life = options.real("half_life", 500e3, at_least(0.0));
-  const double ramp = options.real("ramp", null_ramp ? 0.0 : 0.05, at_least(0.0));
+  const double half_life = options.real("half_life", 500e3, at_least(0.0), "images after which a weight counts half");
+  const double ramp = options.real("ramp", null_ramp ? 0.0 : 0.05, at_least(0.0),
+                                   "half-life at most this share of the images seen; 0: no limit");
   return [half_life, ramp](const EmaMoment& now) {
     const double limit = ramp > 0.0 ? ramp * static_cast<double>(now.images) : half_life;
     return std::pow(0.5, static_cast<double>(now.batch_size) / std::max(std::min(half_life, limit), 1e-8));
@@ -42,7 +43,8 @@ EmaDecay make_none(Options&) {
 }
 
 EmaDecay make_power(Options& options) {
-  const double gamma = power_ema_gamma(options.real("sigma_rel", 0.1, inside(0.0, 1.0 / std::sqrt(12.0))));
+  const double gamma = power_ema_gamma(options.real("sigma_rel", 0.1, inside(0.0, 1.0 / std::sqrt(12.0)),
+                                                    "width of the average relative to the length of the run"));
   return [gamma](const EmaMoment& now) {
     const auto after = static_cast<double>(now.images + now.batch_size);
     return std::pow(static_cast<double>(now.images) / after, gamma + 1.0);
@@ -50,8 +52,8 @@ EmaDecay make_power(Options& options) {
 }
 
 EmaDecay make_score_sde(Options& options) {
-  const double decay = options.real("decay", 0.9999, between(0.0, 1.0));
-  const bool warmup = options.flag("warmup", true);
+  const double decay = options.real("decay", 0.9999, between(0.0, 1.0), "largest β");
+  const bool warmup = options.flag("warmup", true, "β = (1 + n)/(10 + n) at first, n the step");
   return [decay, warmup](const EmaMoment& now) {
     const auto n = static_cast<double>(now.step);
     return warmup ? std::min(decay, (1.0 + n) / (10.0 + n)) : decay;
@@ -59,11 +61,12 @@ EmaDecay make_score_sde(Options& options) {
 }
 
 EmaDecay make_warmup(Options& options) {
-  const double inv_gamma = options.real("inv_gamma", 1.0, above(0.0));
-  const double power = options.real("power", 1.0, above(0.0));
-  const double low = options.real("min_value", 0.0, between(0.0, 1.0));
-  const double high = options.real("max_value", 1.0, between(0.0, 1.0));
-  const auto start = static_cast<double>(options.integer("start_at", 0, at_least(0.0)));
+  const double inv_gamma = options.real("inv_gamma", 1.0, above(0.0), "steps that the warm-up is counted in");
+  const double power = options.real("power", 1.0, above(0.0), "of the warm-up: 2/3 for a million steps, 3/4 for fewer");
+  const double low = options.real("min_value", 0.0, between(0.0, 1.0), "smallest β");
+  const double high = options.real("max_value", 1.0, between(0.0, 1.0), "largest β");
+  const auto start =
+      static_cast<double>(options.integer("start_at", 0, at_least(0.0), "steps before the warm-up begins"));
   options.check(low <= high, "min_value", "expected at most max_value = {}, found {}", high, low);
   return [=](const EmaMoment& now) {
     const double n = std::max(static_cast<double>(now.step - 1) - start, 0.0);
@@ -83,7 +86,9 @@ constexpr Entry<EmaFactory> kTable[] = {
 
 std::span<const Entry<EmaFactory>> ema_table() { return kTable; }
 
-EmaDecay make_ema(Options& options) { return chosen(ema_table(), options, "half_life").make(options); }
+EmaDecay make_ema(Options& options) {
+  return chosen(ema_table(), options, "half_life", "rule of the decay β").make(options);
+}
 
 double power_ema_gamma(double sigma_rel) {
   // σ_rel² = (γ + 1)/((γ + 2)²(γ + 3)) falls in γ from 1/12 at 0: bisection.

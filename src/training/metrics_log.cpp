@@ -2,9 +2,11 @@
 
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
+#include "edmund/core/json_text.h"
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -24,6 +26,14 @@ std::string lines_until(const std::filesystem::path& file, std::int64_t images) 
   return kept;
 }
 
+void open_until(std::ofstream& stream, const std::filesystem::path& file, std::int64_t images) {
+  if (std::filesystem::exists(file)) write_file(file, lines_until(file, images));
+  stream.open(file, std::ios::app);
+  require(stream.good(), "{}: cannot be opened for writing", file.string());
+}
+
+std::string bin_key(const char* what, std::size_t bin) { return format("log.{}.{}", what, bin); }
+
 }  // namespace
 
 MetricsLog::MetricsLog(const std::filesystem::path& file, const LossClock& clock, std::int64_t images)
@@ -33,9 +43,8 @@ MetricsLog::MetricsLog(const std::filesystem::path& file, const LossClock& clock
       high_(std::log(clock.range.high)),
       bin_loss_(kBins),
       bin_count_(kBins) {
-  if (std::filesystem::exists(file)) write_file(file, lines_until(file, images));
-  file_.open(file, std::ios::app);
-  require(file_.good(), "{}: cannot be opened for writing", name_);
+  open_until(file_, file, images);
+  open_until(timing_, file.parent_path() / "timing.jsonl", images);
 }
 
 void MetricsLog::add(const StepReport& report) {
@@ -59,20 +68,54 @@ void MetricsLog::write(double images_per_second, double seconds, std::int64_t sk
       {"learning_rate", last_.learning_rate},
       {"ema_beta", last_.ema_beta},
       {"gradient_norm", gradient_norm_ / static_cast<double>(std::max<std::int64_t>(steps_, 1))},
-      {"images_per_second", images_per_second},
-      {"seconds", seconds},
       {"skipped_steps", skipped}};
+  const nlohmann::ordered_json timing = {
+      {"images", last_.images}, {"images_per_second", images_per_second}, {"seconds", seconds}};
   for (std::size_t bin = 0; bin < kBins; ++bin) {
     if (bin_count_[bin] == 0) continue;
     const double center = std::exp(low_ + (static_cast<double>(bin) + 0.5) * (high_ - low_) / kBins);
     line["bins"].push_back({{clock_, center}, {"loss", bin_loss_[bin] / bin_count_[bin]}, {"count", bin_count_[bin]}});
   }
-  file_ << line.dump() << '\n' << std::flush;
-  require(file_.good(), "{}: cannot be written; is the disk full?", name_);
+  timing_ << json_text(timing) << '\n' << std::flush;
+  file_ << json_text(line) << '\n' << std::flush;
+  require(file_.good() && timing_.good(), "{}: cannot be written; is the disk full?", name_);
   loss_ = gradient_norm_ = 0.0;
   steps_ = 0;
   std::fill(bin_loss_.begin(), bin_loss_.end(), 0.0);
   std::fill(bin_count_.begin(), bin_count_.end(), 0.0);
+}
+
+// Counters are finite. A sum that is not is left out: the mean of either is null in a line.
+void MetricsLog::save(std::map<std::string, double>& counters) const {
+  const auto put = [&](const std::string& key, double value) {
+    if (std::isfinite(value)) counters[key] = value;
+  };
+  put("log.loss", loss_);
+  put("log.gradient_norm", gradient_norm_);
+  put("log.steps", static_cast<double>(steps_));
+  for (std::size_t bin = 0; bin < kBins; ++bin) {
+    if (bin_count_[bin] == 0) continue;
+    put(bin_key("bin_loss", bin), bin_loss_[bin]);
+    put(bin_key("bin_count", bin), bin_count_[bin]);
+  }
+}
+
+void MetricsLog::restore(const std::map<std::string, double>& counters) {
+  const auto found = counters.find("log.steps");
+  if (found == counters.end()) return;  // a checkpoint of a version that did not keep them
+  steps_ = static_cast<std::int64_t>(found->second);
+  const auto get = [&](const std::string& key) {
+    const auto at = counters.find(key);
+    return at == counters.end() ? std::numeric_limits<double>::quiet_NaN() : at->second;
+  };
+  loss_ = get("log.loss");
+  gradient_norm_ = get("log.gradient_norm");
+  for (std::size_t bin = 0; bin < kBins; ++bin) {
+    const auto count = counters.find(bin_key("bin_count", bin));
+    if (count == counters.end()) continue;
+    bin_count_[bin] = count->second;
+    bin_loss_[bin] = get(bin_key("bin_loss", bin));
+  }
 }
 
 }  // namespace edmund

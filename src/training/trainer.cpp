@@ -45,7 +45,8 @@ Tensor Trainer::State::take_step(const TrainingInputs& inputs, const ops::AdamSt
                 {.terms = terms,
                  .norm = norm,
                  .clip_norm = settings.clip_norm,
-                 .skip_nonfinite = settings.nonfinite == NonFinite::kSkip});
+                 .skip_nonfinite = settings.nonfinite == NonFinite::kSkip,
+                 .ema_rests = rests});
   model->stepped();
   return at::cat({losses, norm.view(1)});
 }

@@ -3,6 +3,7 @@
 #include "edmund/networks/state_dict.h"
 #include "trainer_state.h"
 
+#include <algorithm>
 #include <ATen/core/grad_mode.h>
 #include <map>
 
@@ -11,6 +12,13 @@ namespace {
 
 constexpr const char* kFirst = "first_moment.";
 constexpr const char* kSecond = "second_moment.";
+// What rounding left of the EMA; checkpoints of edmund 0.1 have none.
+constexpr const char* kRest = "ema_rest.";
+
+bool has_rests(const NamedTensors& optimizer) {
+  return std::any_of(optimizer.begin(), optimizer.end(),
+                     [](const auto& entry) { return entry.first.starts_with(kRest); });
+}
 
 }  // namespace
 
@@ -30,6 +38,7 @@ Checkpoint Trainer::checkpoint(const std::string& config) const {
   add(out.ema, weights(true), "");
   add(out.optimizer, own.memory.views(own.first), kFirst);
   add(out.optimizer, own.memory.views(own.second), kSecond);
+  add(out.optimizer, own.memory.views(own.rests.front()), kRest);
   add(out.optimizer, own.beside_network(), "");
   return out;
 }
@@ -40,6 +49,8 @@ void Trainer::restore(const Checkpoint& checkpoint) {
   NamedTensors wanted;
   for (const auto& [name, tensor] : own.memory.views(own.first)) wanted.emplace_back(kFirst + name, tensor);
   for (const auto& [name, tensor] : own.memory.views(own.second)) wanted.emplace_back(kSecond + name, tensor);
+  if (has_rests(checkpoint.optimizer))
+    for (const auto& [name, tensor] : own.memory.views(own.rests.front())) wanted.emplace_back(kRest + name, tensor);
   for (const auto& entry : own.beside_network()) wanted.push_back(entry);
   for (const auto& [name, tensor] : wanted) {
     const auto found = given.find(name);
@@ -56,6 +67,7 @@ void Trainer::restore(const Checkpoint& checkpoint) {
   load_state(own.model->network(), checkpoint.network, "checkpoint, network");
   load_state(*own.averaged, checkpoint.ema, "checkpoint, ema");
   const at::NoGradGuard no_grad;
+  own.rests.front().zero_();
   for (auto& [name, tensor] : wanted) tensor.copy_(given.at(name));
   const auto counter = [&](const char* name) {
     const auto found = checkpoint.counters.find(name);

@@ -40,7 +40,7 @@ struct Trainer::State {
   at::TensorOptions options = trained.front().second.options().requires_grad(false);
   FlatMemory memory{trained};
   Tensor values = memory.zeros(), first = memory.zeros(), second = memory.zeros();
-  std::vector<Tensor> averages = {memory.zeros()};
+  std::vector<Tensor> averages = {memory.zeros()}, rests = {memory.zeros()};  // see ops::LiveAdam
 
   std::int64_t images = 0, steps = 0, skipped = 0, skipped_images = 0;
   Streak streak;

@@ -16,7 +16,7 @@ TEST_CASE("every schedule, sampler and preconditioning of the tables can be put 
       for (const auto& row : preconditioning_table()) {
         Options options = Options::read_text(format("{preconditioning: {type: {}}, sampling: {schedule: {type: {}}, "
                                                     "grid: {type: uniform, steps: 5}, sampler: {type: {}}}}",
-                                                    row.name, schedule.name, sampler.name),
+                                                    row.name, example_of(schedule), sampler.name),
                                              "test");
         INFO(schedule.name << " " << sampler.name << " " << row.name);
         Options preconditioning = options.child("preconditioning");

@@ -21,8 +21,8 @@ TEST_CASE("help and version answer without a config", "[app]") {
 
 TEST_CASE("What edmund answers by itself is what edmund-core answers", "[app]") {
   const TemporaryFolder folder;
-  for (const std::string arguments :
-       {"--version", "--help", "-h", "help", "list", "list --json", "list samplers", ""}) {
+  for (const std::string arguments : {"--version", "--help", "-h", "help", "list", "list --json", "list samplers",
+                                      "completion bash", "completion zsh", "completion fish", ""}) {
     const Outcome ours = edmund_run(folder.path(), arguments);
     const Outcome core = edmund_run(folder.path(), arguments, EDMUND_BINARY "-core");
     INFO(arguments);
@@ -50,6 +50,20 @@ TEST_CASE("edmund starts edmund-core with a heap of large pages, unless told oth
   CHECK(output("glibc.malloc.hugetlb=0") == "tunables glibc.malloc.hugetlb=0 arguments train x.yaml\n");
 }
 
+TEST_CASE("OpenMP's threads wait for a short time only, unless told otherwise", "[app]") {
+  const TemporaryFolder folder;
+  const auto program = folder.path() / "edmund";
+  std::filesystem::copy_file(EDMUND_BINARY, program);
+  write_text(folder.path() / "edmund-core", "#!/bin/sh\necho \"turns $GOMP_SPINCOUNT\"\n");
+  std::filesystem::permissions(folder.path() / "edmund-core", std::filesystem::perms::owner_all);
+  const auto output = [&](const std::string& before) {
+    return edmund_run(folder.path(), "train x.yaml", before + " " + program.string()).output;
+  };
+  CHECK(output("env -u GOMP_SPINCOUNT -u OMP_WAIT_POLICY") == "turns 5000\n");
+  CHECK(output("GOMP_SPINCOUNT=7") == "turns 7\n");
+  CHECK(output("env -u GOMP_SPINCOUNT OMP_WAIT_POLICY=active") == "turns \n");
+}
+
 TEST_CASE("list shows every plugin with a line about it, as text and as JSON", "[app]") {
   const TemporaryFolder folder;
   const json all = json::parse(edmund_run(folder.path(), "list --json").output);
@@ -73,9 +87,16 @@ TEST_CASE("config prints a config that means the same", "[app]") {
   const Outcome once = edmund_run(folder.path(), "config config.yaml training.images=1e2");
   REQUIRE(once.code == 0);
   CHECK(once.output.find("images: 100") != std::string::npos);
-  CHECK(once.output.find("rho: 7") != std::string::npos);  // a default
+  CHECK(once.output.find("\n    # rho: 7\n") != std::string::npos);  // a default
   write_text(folder.path() / "again.yaml", once.output);
   CHECK(edmund_run(folder.path(), "config again.yaml").output == once.output);
+  // A default is no choice: another schedule brings its own.
+  const std::string other = " sampling.schedule.type=vp --json";
+  CHECK(edmund_run(folder.path(), "config again.yaml" + other).output ==
+        edmund_run(folder.path(), "config config.yaml training.images=1e2" + other).output);
+  const Outcome chosen = edmund_run(folder.path(), "config config.yaml --chosen");
+  CHECK(chosen.output.find("rho") == std::string::npos);
+  CHECK(chosen.output.find("images: " + (folder.path() / "images.idx").string()) != std::string::npos);
 }
 
 TEST_CASE("inspect shows the noise levels and coefficients of a config", "[app]") {

@@ -81,6 +81,25 @@ TEST_CASE("the rate counts from where this run began", "[core]") {
   CHECK(rate > 1);
 }
 
+TEST_CASE("the rate is that of the last seconds, and of the whole at the end", "[core][slow]") {
+  const std::string text = standard_error_of([] {
+    Progress progress("sample", "images", 100'000, 0, 0.0);
+    progress.update(90'000);
+    wait(0.1);
+    progress.update(90'000);  // so many in the first moment
+    wait(11.0);
+    progress.update(90'011);
+    progress.update(100'000);
+  });
+  const auto rate_at = [&](std::size_t line) {
+    const auto at = text.find(" images/s", line);
+    return std::stod(text.substr(text.rfind("  ", at) + 2));
+  };
+  CHECK(rate_at(text.find("90,011/")) < 1.2);  // 11 in 11 seconds
+  CHECK(text.find("in 11 s") != text.npos);
+  CHECK(text.substr(text.find("100,000/")).find("9,0") != text.npos);  // 100,000 in 11.1 seconds
+}
+
 TEST_CASE("on a terminal progress is one live line that log lines do not break", "[core]") {
   const std::string text = in_terminal(100, [] {
     Progress progress("train", "images", 1000);

@@ -15,7 +15,7 @@ int end_of_child(Act act) {
   const pid_t child = ::fork();
   if (child == 0) {
     // not those of the test program
-    for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, SIG_DFL);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) std::signal(signal, SIG_DFL);
     act();
     ::_exit(7);
   }
@@ -42,6 +42,36 @@ TEST_CASE("the first signal is a request and the second one ends the process", "
     });
     CHECK((WIFSIGNALED(ended) && WTERMSIG(ended) == signal));
   }
+}
+
+TEST_CASE("any of the four signals asks to stop, and only SIGINT and SIGTERM insist", "[core]") {
+  for (const int signal : {SIGHUP, SIGUSR1}) {
+    const int status = end_of_child([&] {
+      const StopRequest stop;
+      std::raise(signal);
+      if (!StopRequest::requested()) ::_exit(1);
+      std::raise(signal);
+    });
+    CHECK((WIFEXITED(status) && WEXITSTATUS(status) == 7));
+  }
+  const int under_nohup = end_of_child([] {
+    std::signal(SIGHUP, SIG_IGN);
+    const StopRequest stop;
+    std::raise(SIGHUP);
+    if (StopRequest::requested()) ::_exit(1);
+  });
+  CHECK((WIFEXITED(under_nohup) && WEXITSTATUS(under_nohup) == 7));
+}
+
+TEST_CASE("a check throws when asked to stop, while a stop request lives", "[core]") {
+  {
+    const StopRequest stop;
+    CHECK_NOTHROW(StopRequest::check());
+    StopRequest::request();
+    CHECK_THROWS_AS(StopRequest::check(), Interrupted);
+  }
+  CHECK(StopRequest::requested());
+  CHECK_NOTHROW(StopRequest::check());
 }
 
 TEST_CASE("without a stop request signals act as before", "[core]") {

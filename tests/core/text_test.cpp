@@ -182,4 +182,16 @@ TEST_CASE("joining puts separators between parts only", "[core]") {
   CHECK(join(std::vector<std::string_view>{"a", "b", "c"}, ", ") == "a, b, c");
 }
 
+TEST_CASE("bytes that are no UTF-8 become U+FFFD, all others stay", "[core]") {
+  CHECK(as_utf8("caf\xe9!") == "caf\xEF\xBF\xBD!");
+  CHECK(as_utf8("σ, \n") == "σ, \n");
+}
+
+TEST_CASE("names that are no names of a folder are told apart", "[core]") {
+  for (const std::string good : {"run", "a b", "..x", "σ", "x.png"}) CHECK(name_fault(good).empty());
+  for (const std::string& bad : {std::string(), std::string("."), std::string(".."), std::string("a/b"),
+                                 std::string("a\nb"), std::string(201, 'x'), std::string("caf\xe9")})
+    CHECK(name_fault(bad).starts_with("expected a name"));
+}
+
 }  // namespace edmund

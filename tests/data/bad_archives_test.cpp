@@ -59,6 +59,14 @@ TEST_CASE("zip entries with names that lead out of the archive, or twice, are re
   check_refused(folder, twice, "entry 'a.png' stands twice");
 }
 
+TEST_CASE("encrypted entries, unknown compression and backslashes are refused when an archive is opened", "[data]") {
+  const TemporaryFolder folder;
+  const std::string zip = zip_bytes(folder, {{"a.png", kPng}});
+  check_refused(folder, with_record(zip, 8, std::string("\1\x08", 2)), "entry 'a.png' is encrypted");
+  check_refused(folder, with_record(zip, 10, std::string("\x62\0", 2)), "entry 'a.png' is compressed by method 98");
+  check_refused(folder, zip_bytes(folder, {{"a\\b.png", kPng}}), "has a name with a backslash");
+}
+
 TEST_CASE("a zip entry that promises too much is refused before it is read", "[data]") {
   const TemporaryFolder folder;
   const std::string zip = zip_bytes(folder, {{"bomb.png", kPng}}, true);

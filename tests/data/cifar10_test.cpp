@@ -49,3 +49,13 @@ TEST_CASE("CIFAR-10 is found in its own folder, with its class names", "[data]")
   CHECK(test->info().size == 2);
   CHECK(test->info().class_names.at(9) == "j");
 }
+
+TEST_CASE("class names of CIFAR-10 that are not UTF-8 are refused", "[data]") {
+  const TemporaryFolder folder;
+  write_batches(folder);
+  folder.write("batches.meta.txt",
+               "a\nb\nc\nd\ngr\xf6\xdf"
+               "e\nf\ng\nh\ni\nj\n");
+  CHECK(contains(error_of([&] { dataset_of(format("{type: cifar10, root: {}}", folder.path().string())); }),
+                 "the name of the class 'gr\\xf6\\xdfe' is not UTF-8"));
+}

@@ -70,3 +70,80 @@ TEST_CASE("many threads read an archive at once", "[data]") {
   for (auto& thread : threads) thread.join();
   CHECK(wrong == std::vector<int>(4, 0));
 }
+
+namespace {
+
+// The same data set as an archive and as a folder.
+std::vector<std::string> roots_of(const TemporaryFolder& folder, const Files& files) {
+  for (const auto& [name, bytes] : files) folder.write("folder/" + name, bytes);
+  return {folder.write("set.zip", zip_bytes(folder, files)), folder / "folder"};
+}
+
+std::string refusal(const std::string& root) {
+  const std::string message = error_of([&] { dataset_of(format("{type: edm-zip, root: {}}", root)); });
+  CHECK_FALSE(contains(message, "\n"));
+  return message;
+}
+
+const char* kLabels = R"({"labels": [["00000/0.png", 2], ["./00000/1.png", 0]]})";
+
+}  // namespace
+
+TEST_CASE("names count from where dataset.json lies, at any depth", "[data]") {
+  const TemporaryFolder folder;
+  const std::string top = GENERATE("", "mydata/", "a/b/c/", "./");
+  const Files files = {{top + "00000/0.png", png(0)},
+                       {top + "00000/1.png", png(1)},
+                       {top + "dataset.json", kLabels},
+                       {"__MACOSX/" + top + "._dataset.json", "no JSON"},
+                       {"__MACOSX/" + top + "00000/._0.png", "no image"},
+                       {top + ".DS_Store", "x"},
+                       {top + "00000/.DS_Store", "x"}};
+  for (const auto& root : roots_of(folder, files)) {
+    INFO(root);
+    const auto set = dataset_of(format("{type: edm-zip, root: {}}", root));
+    CHECK(set->info().num_classes == 3);
+    CHECK(labels_of(*set) == std::vector<std::int64_t>{2, 0});
+    CHECK(image_of(*set, 1).equal(picture(3, 8, 8, 1)));
+  }
+}
+
+TEST_CASE("images outside of dataset.json's folder are left out, and told", "[data]") {
+  const TemporaryFolder folder;
+  const Files files = {{"set/00000/0.png", png(0)},
+                       {"set/00000/1.png", png(1)},
+                       {"set/dataset.json", kLabels},
+                       {"settings.png", png(2)},
+                       {"other/0.png", png(3)}};
+  for (const auto& root : roots_of(folder, files))
+    CHECK(dataset_of(format("{type: edm-zip, root: {}}", root))->info().size == 2);
+}
+
+TEST_CASE("two label files, or labels that do not fit the images, are refused", "[data]") {
+  const auto check = [](const Files& files, std::string_view part) {
+    const TemporaryFolder folder;
+    for (const auto& root : roots_of(folder, files)) {
+      const auto message = refusal(root);
+      INFO(message);
+      CHECK(message.starts_with("test.yaml:1:"));
+      CHECK(contains(message, root));
+      CHECK(contains(message, part));
+    }
+  };
+  check({{"a/0.png", png(0)}, {"a/dataset.json", kLabels}, {"b/dataset.json", kLabels}},
+        "two label files, a/dataset.json and b/dataset.json");
+  check({{"00000/0.png", png(0)}, {"dataset.json", kLabels}, {"old/dataset.json", kLabels}}, "two label files");
+  check({{"00000/0.png", png(0)}, {"00000/2.png", png(0)}, {"00000/3.png", png(0)}, {"dataset.json", kLabels}},
+        "no label for the image '00000/2.png'; 2 of 3 images have none; labels of images that are not there: 1");
+  check({{"mydata/dataset.json", kLabels}, {"00000/0.png", png(0)}}, "there are no PNG or JPEG images in mydata/");
+}
+
+TEST_CASE("archives in an archive are not read: they are counted, or refused where they are all", "[data]") {
+  const TemporaryFolder folder;
+  const std::string inner = zip_bytes(folder, {{"0.png", png(0)}});
+  const auto some = roots_of(folder, {{"0.png", png(0)}, {"more.zip", inner}});
+  for (const auto& root : some) CHECK(dataset_of(format("{type: edm-zip, root: {}}", root))->info().size == 1);
+  const TemporaryFolder other;
+  for (const auto& root : roots_of(other, {{"inner.zip", inner}, {"readme.txt", "x"}}))
+    CHECK(contains(refusal(root), "an archive, 'inner.zip'; unpack it first"));
+}

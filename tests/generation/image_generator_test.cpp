@@ -1,6 +1,7 @@
 #include "edmund/generation/image_generator.h"
 
 #include "edmund/core/consecutive.h"
+#include "edmund/core/stop.h"
 #include "edmund/generation/given_noise.h"
 #include "generation/experiment.h"
 #include "support/catch.h"
@@ -83,6 +84,55 @@ TEST_CASE("what a sampler with steps of its own draws is not recorded", "[app]")
   const auto numbers = consecutive(0, 4);
   generator.draw(numbers, class_labels(generator.shape(), ClassRule::kData, numbers), 5);
   CHECK(CpuRecorder::graphs() == 0);
+}
+
+TEST_CASE("finished batches go to their consumer, and those that are there are not drawn", "[app]") {
+  ImageGenerator generator = generator_of(small());
+  const auto numbers = consecutive(0, 10);
+  const Tensor labels = class_labels(generator.shape(), ClassRule::kData, numbers);
+  const Generated whole = generator.draw(numbers, labels, 5, {.values = true, .batch_size = 4});
+  std::vector<std::int64_t> firsts, progress;
+  const Generated rest =
+      generator.draw(numbers, labels, 5,
+                     {.values = true,
+                      .batch_size = 4,
+                      .progress = [&](std::int64_t done) { progress.push_back(done); },
+                      .finished =
+                          [&](std::int64_t first, const Generated& batch) {
+                            firsts.push_back(first);
+                            CHECK(at::equal(batch.images, whole.images.narrow(0, first, batch.images.size(0))));
+                            CHECK(at::equal(batch.values, whole.values.narrow(0, first, batch.images.size(0))));
+                            CHECK(at::equal(batch.labels, labels.narrow(0, first, batch.images.size(0))));
+                          },
+                      .skip = [](std::int64_t first, std::int64_t count) { return first == 4 && count == 4; }});
+  CHECK(firsts == std::vector<std::int64_t>{0, 8});
+  CHECK(progress == std::vector<std::int64_t>{4, 8, 10});
+  CHECK_FALSE(rest.images.defined());
+  CHECK(rest.evaluations == whole.evaluations);
+}
+
+TEST_CASE("drawing stops before the next batch when asked to, and after the last when it is to be whole", "[app]") {
+  ImageGenerator generator = generator_of(small());
+  const auto numbers = consecutive(0, 10);
+  for (const std::int64_t last : {0, 1, 2}) {
+    const StopRequest stop;
+    std::int64_t batches = 0;
+    DrawSettings settings{.batch_size = 4, .finished = [&](std::int64_t, const Generated&) {
+                            if (batches++ == last) StopRequest::request();
+                          }};
+    const auto draw = [&] {
+      generator.draw(numbers, class_labels(generator.shape(), ClassRule::kData, numbers), 5, settings);
+    };
+    if (last < 2)
+      CHECK_THROWS_AS(draw(), Interrupted);
+    else
+      CHECK_NOTHROW(draw());  // all is drawn
+    CHECK(batches == last + 1);
+    settings.whole = true;
+    batches = 10;
+    CHECK_NOTHROW(draw());
+    CHECK(batches == 13);
+  }
 }
 
 TEST_CASE("draws from elsewhere take the place of the numbers' own", "[app]") {

@@ -62,6 +62,36 @@ TEST_CASE("a changed byte in a JPEG is refused or decoded, with the promised siz
   }
 }
 
+TEST_CASE("a JPEG of which data is missing, but not its end marker, is refused", "[data]") {
+  const auto progressive = GENERATE(false, true);
+  const std::string jpeg = jpeg_bytes(picture(3, 64, 64), progressive), end = "\xff\xd9";
+  REQUIRE_FALSE(decode_image(jpeg, "x.jpg").numel() == 0);
+  for (const double share : {0.5, 0.7, 0.9}) {
+    INFO(share);
+    const auto length = static_cast<std::size_t>(share * static_cast<double>(jpeg.size()));
+    CHECK(contains(refusal(jpeg.substr(0, length) + end), "cannot be decoded"));
+  }
+}
+
+TEST_CASE("a progressive JPEG without its last scans is refused", "[data]") {
+  const std::string jpeg = jpeg_bytes(picture(3, 32, 32), true);
+  int scans = 0;
+  for (auto at = jpeg.rfind("\xff\xda"); at != std::string::npos && at > 0 && scans < 5;
+       at = jpeg.rfind("\xff\xda", at - 1)) {
+    // What belongs to a scan begins with its Huffman table.
+    const auto table = jpeg.rfind("\xff\xc4", at);
+    if (table == std::string::npos || jpeg.find("\xff\xda", table) != at) continue;
+    ++scans;
+    CHECK(contains(refusal(jpeg.substr(0, table) + "\xff\xd9"), "cannot be decoded"));
+  }
+  CHECK(scans > 2);
+}
+
+TEST_CASE("transparent colors are refused by the header, before anything is decoded", "[data]") {
+  const std::string png = hand_made_png(3, 1, 8, 0, kLine, png_chunk("tRNS", std::string(2, '\0')));
+  CHECK(contains(error_of([&] { image_header(png, "x.png"); }), "x.png: PNG with transparent colors"));
+}
+
 TEST_CASE("images of kinds that are not read are refused by name", "[data]") {
   const std::string wide(2 * 3 + 1, '\0'), alpha(4 * 3 + 1, '\0');
   CHECK(contains(refusal(hand_made_png(3, 1, 16, 0, wide)), "16-bit PNG"));

@@ -153,3 +153,33 @@ TEST_CASE("a folder that cannot be made is an error that names it", "[training]"
   write_file(folder.path() / "taken", "a file");
   CHECK(contains(error_of([&] { EventFile(folder.path() / "taken"); }), "taken"));
 }
+
+TEST_CASE("an event file goes on from where it stood at a checkpoint", "[training]") {
+  const TemporaryFolder folder;
+  std::int64_t bytes = 0;
+  std::filesystem::path path;
+  {
+    EventFile events(folder.path());
+    path = events.path();
+    events.scalar("loss", 1.0, 1);
+    bytes = events.bytes();
+    CHECK(static_cast<std::uintmax_t>(bytes) == std::filesystem::file_size(path));
+    events.scalar("loss", 2.0, 2);  // of a process that died before the next checkpoint
+  }
+  {
+    EventFile events(folder.path(), bytes);
+    CHECK(events.path() == path);
+    CHECK(events.bytes() == bytes);
+    events.scalar("loss", 3.0, 2);
+  }
+  const auto found = records(read_file(path));
+  REQUIRE(found.size() == 3);
+  const Message scalar(Message(Message(found[2]).bytes.at(5)).bytes.at(1));
+  CHECK(std::bit_cast<float>(static_cast<std::uint32_t>(scalar.numbers.at(2))) == 3.0f);
+  // Shorter than it was: another file, rather than one with a gap.
+  CHECK(EventFile(folder.path(), 1'000'000).path() != path);
+
+  write_file(folder.path() / "events.out.tfevents.1.other", "not ours");
+  delete_event_files(folder.path());
+  CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 1);
+}

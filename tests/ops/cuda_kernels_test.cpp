@@ -182,9 +182,7 @@ TEST_CASE("The GPU's optimizer step equals the reference, its terms given or rea
                         .ema = {found[4].data_ptr<float>(), found[5].data_ptr<float>()},
                         .copies = 2,
                         .size = size,
-                        .beta1 = 0.8F,
                         .one_minus_beta1 = static_cast<float>(1.0 - 0.8),
-                        .beta2 = 0.95F,
                         .one_minus_beta2 = static_cast<float>(1.0 - 0.95),
                         .eps = 1e-8F,
                         .live_terms = live ? terms.data() : nullptr,
@@ -204,5 +202,32 @@ TEST_CASE("The GPU's optimizer step equals the reference, its terms given or rea
       INFO("tensor " << k << " of " << size);
       CHECK(((found[k].to(at::kDouble) - exact[k]).abs() <= 2e-6 * (1 + exact[k].abs())).all().item<bool>());
     }
+  }
+}
+
+TEST_CASE("The GPU's long EMAs neither drift nor stall", "[ops][cuda]") {
+  constexpr std::int64_t size = 300;
+  for (const double beta : {0.999, 0.9999, 0.999999}) {
+    const Tensor zeros = at::zeros({size}, at::kFloat), p = at::ones({size}, at::kFloat), m = zeros.clone(),
+                 v = zeros.clone(), ema = at::full({size}, 1.001F), rest = zeros.clone();
+    const double from = ema[0].item<double>();
+    for (std::int64_t step = 1; step <= 1000; ++step) {
+      const std::vector<float> terms = ops::adam_terms({.learning_rate = 0.0, .step = step, .ema_beta = {beta}});
+      cuda::AdamTask task{.p = p.data_ptr<float>(),
+                          .m = m.data_ptr<float>(),
+                          .v = v.data_ptr<float>(),
+                          .g = zeros.data_ptr<float>(),
+                          .ema = {ema.data_ptr<float>()},
+                          .ema_rest = {rest.data_ptr<float>()},
+                          .copies = 1,
+                          .size = size,
+                          .one_minus_beta1 = 0.1F,
+                          .one_minus_beta2 = 0.001F,
+                          .eps = 1e-8F};
+      std::copy(terms.begin(), terms.end(), task.terms);
+      cuda::adam(task, nullptr);
+    }
+    INFO("β = " << beta);
+    CHECK(((ema.to(at::kDouble) - (1 + (from - 1) * std::pow(beta, 1000))).abs() <= 1.2e-7).all().item<bool>());
   }
 }

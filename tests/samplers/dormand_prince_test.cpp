@@ -8,6 +8,9 @@
 #include <ATen/ops/tensor.h>
 #include <ATen/TensorOperators.h>
 #include <cmath>
+#include <map>
+#include <string>
+#include <utility>
 
 namespace edmund::testing {
 namespace {
@@ -64,6 +67,43 @@ TEST_CASE("rk45's error falls with the fifth power of its step", "[samplers]") {
         dormand_prince(slope, at::full({1, 1}, 1.0, at::kDouble), 0, 20, {tolerance, tolerance}).accepted);
   };
   CHECK(std::abs(std::log2(steps(1e-12) / steps(1e-6)) / std::log2(1e6) - 0.2) < 0.02);
+}
+
+TEST_CASE("rk45 takes the steps of SciPy's solve_ivp", "[samplers]") {
+  // scipy.integrate.solve_ivp(f, (from, to), y0, method="RK45", rtol, atol) of SciPy 1.17.1: nfev, and
+  // the steps that it took. y0 of two numbers is one row.
+  struct Case {
+    const char* name;
+    double from, to, rtol, atol;
+    std::int64_t evaluations, accepted;
+  };
+  const Case cases[] = {{"decay", 0, 3, 0.001, 1e-06, 182, 29},  {"decay", 0, 3, 1e-05, 1e-05, 194, 31},
+                        {"decay", 0, 3, 1e-08, 1e-10, 734, 121}, {"rotation", 0, 3, 0.001, 1e-06, 44, 7},
+                        {"rotation", 3, 0, 1e-05, 1e-05, 50, 8}, {"rotation", 3, 0, 1e-08, 1e-10, 248, 39},
+                        {"pulse", 0, 3, 0.001, 1e-06, 116, 14},  {"pulse", 0, 3, 1e-05, 1e-05, 152, 19},
+                        {"pulse", 0, 3, 1e-08, 1e-10, 566, 82},  {"pulse", 3, 0, 0.001, 1e-06, 104, 13},
+                        {"pulse", 3, 0, 1e-05, 1e-05, 158, 20},  {"pulse", 3, 0, 1e-08, 1e-10, 596, 86},
+                        {"wave", 0, 3, 0.001, 1e-06, 50, 6},     {"wave", 0, 3, 1e-05, 1e-05, 86, 11},
+                        {"wave", 3, 0, 1e-05, 1e-05, 56, 9},     {"wave", 3, 0, 1e-08, 1e-10, 284, 42},
+                        {"rest", 0, 3, 0.001, 1e-06, 50, 8}};
+  const auto row = [](double a, double b) { return at::tensor({a, b}, at::kDouble).unsqueeze(0); };
+  const std::map<std::string, std::pair<Slope, Tensor>> problems{
+      {"decay", {[](double, const Tensor& y) { return -20 * y; }, row(1, 2)}},
+      {"rotation",
+       {[](double, const Tensor& y) {
+          return at::cat({y.narrow(1, 1, 1), -y.narrow(1, 0, 1)}, 1);
+        },
+        row(1, 0)}},
+      {"pulse", {[](double t, const Tensor& y) { return 50 * std::exp(-200 * (t - 1.3) * (t - 1.3)) - y; }, row(0, 1)}},
+      {"wave", {[](double t, const Tensor& y) { return std::cos(3 * t) * y; }, row(1, -3)}},
+      {"rest", {[](double, const Tensor& y) { return 0 * y; }, row(1, 0)}}};
+  for (const auto& run : cases) {
+    const auto& [slope, y0] = problems.at(run.name);
+    const Solution found = dormand_prince(slope, y0, run.from, run.to, {run.rtol, run.atol});
+    INFO(run.name << " from " << run.from << " to " << run.to << ", rtol " << run.rtol);
+    CHECK(found.evaluations == run.evaluations);
+    CHECK(found.accepted == run.accepted);
+  }
 }
 
 TEST_CASE("rk45 says why it stopped", "[samplers]") {

@@ -12,6 +12,8 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros_like.h>
+#include <cmath>
+#include <iostream>
 #include <numbers>
 
 namespace edmund::testing {
@@ -161,24 +163,37 @@ void check_case(Golden& golden, const std::string& name, const Config& config, c
   }
 }
 
+const std::string kFlowEuler = "FlowMatchEulerDiscreteScheduler";
 const BetaTable kEulerTable{}, kHeunTable{.beta_start = 0.00085, .beta_end = 0.012};
 
-// diffusers' flow times t = "sigmas", from 1 down; the reference shifts the ends before and the
-// points after.
-std::vector<double> flow_times(nlohmann::json& config, std::int64_t n) {
-  double shift = 1.0, shift_terminal = 0.0, train = 1000;
-  bool karras = false;
-  take(config, "shift", shift), take(config, "shift_terminal", shift_terminal),
-      take(config, "use_karras_sigmas", karras);
-  take(config, "num_train_timesteps", train);
-  const auto shifted = [&](double t) { return shift * t / (1 + (shift - 1) * t); };
-  const double low = shifted(1 / train);
+// diffusers' flow times t = "sigmas", from 1 down. With a fixed shift the reference shifts the ends
+// before and the points after.
+std::vector<double> flow_times(nlohmann::json& config, nlohmann::json& set, std::int64_t n) {
+  double shift = 1.0, shift_terminal = 0.0, train = 1000, mu = 0.0;
+  bool karras = false, dynamic = false;
+  std::string time_shift = "exponential";
+  std::vector<double> own;
+  take(config, "shift", shift), take(config, "shift_terminal", shift_terminal);
+  take(config, "use_karras_sigmas", karras), take(config, "num_train_timesteps", train);
+  take(config, "use_dynamic_shifting", dynamic), take(config, "time_shift_type", time_shift);
+  // What pipelines make mu of; the scheduler itself takes mu.
+  for (const char* key : {"base_shift", "max_shift", "base_image_seq_len", "max_image_seq_len"}) config.erase(key);
+  take(set, "mu", mu), take(set, "sigmas", own);
+  const auto schedule = schedule_of("{type: flow, t_min: 1e-9, t_max: 0.999999999}");
+  std::string yaml = "{type: flow_shift, steps: " + std::to_string(n);
+  if (dynamic)
+    yaml += ", mu: " + number_text(mu) + ", time_shift: " + time_shift;
+  else
+    yaml += ", shift: " + number_text(shift);
+  const double end = dynamic ? 1 / train : shift / train / (1 + (shift - 1) / train);
+  yaml += ", last: " + number_text(end) + ", terminal: " + number_text(shift_terminal) + "}";
   std::vector<double> t;
-  for (std::int64_t i = 0; i < n; ++i)
-    t.push_back(shifted(std::lerp(1.0, low, static_cast<double>(i) / static_cast<double>(n - 1))));
-  if (shift_terminal > 0) {
-    const double stretch = (1 - t.back()) / (1 - shift_terminal);
-    for (double& at : t) at = 1 - (1 - at) / stretch;
+  if (own.empty()) {
+    t = made(make_grid, yaml, *schedule, Interval{0.0, 1e300}).t;
+  } else {
+    const double a = !dynamic ? shift : time_shift == "linear" ? mu : std::exp(mu);
+    require(shift_terminal == 0, "golden: own sigmas stretched to a terminal one are not served");
+    for (const double at : own) t.push_back(a * at / (1 + (a - 1) * at));
   }
   if (!karras) return t;
   const auto edm = schedule_of("{type: edm, sigma_min: 1e-6, sigma_max: 1e6}");
@@ -190,12 +205,14 @@ std::vector<double> flow_times(nlohmann::json& config, std::int64_t n) {
 }
 
 void check_flow_case(Golden& golden, const std::string& name, const nlohmann::json& settings) {
-  nlohmann::json config = settings.at("config");
-  const auto n = settings.at("num_inference_steps").get<std::int64_t>();
+  nlohmann::json config = settings.at("config"), set = settings.value("set", nlohmann::json::object());
+  const auto n = settings.at("num_inference_steps").is_null() ? static_cast<std::int64_t>(set.at("sigmas").size())
+                                                              : settings.at("num_inference_steps").get<std::int64_t>();
+  if (settings.contains("mu")) set["mu"] = settings.at("mu");
   bool stochastic = false;
   take(config, "stochastic_sampling", stochastic);
-  std::vector<double> t = flow_times(config, n), timesteps;
-  require_empty(config);
+  std::vector<double> t = flow_times(config, set, n), timesteps;
+  require_empty(config, set);
   for (const double at : t) timesteps.push_back(1000 * at);
   golden.check_each(name + ".timesteps", timesteps, 1e-6);
   t.push_back(0.0);
@@ -261,9 +278,16 @@ TEST_CASE("ddim with η = 1 is diffusers' Euler-ancestral scheduler, step by ste
 
 TEST_CASE("euler on flow is diffusers' flow-matching Euler scheduler, step by step", "[golden][samplers]") {
   const TestDevice device;
-  for_each_golden({"scheduler_flow_match_euler"}, [](Golden& golden) {
-    for (const auto& [name, settings] : golden.settings().items()) check_flow_case(golden, name, settings);
-  });
+  // Another scheduler's cases begin with its name.
+  for_each_golden({"scheduler_flow_match_euler", "scheduler2_flow_shift"},
+                  [](Golden& golden) {
+                    for (const auto& [name, settings] : golden.settings().items())
+                      if (settings.value("scheduler", kFlowEuler) == kFlowEuler)
+                        check_flow_case(golden, name, settings);
+                      else
+                        std::cout << "golden " << golden.name() << ": " << name << " is of another scheduler\n";
+                  },
+                  {"heun*"});
 }
 
 }  // namespace edmund::testing

@@ -98,14 +98,15 @@ void check_run(Golden& golden, const std::string& name, const Run& run, double t
 // in float32, which takes them up to 5e-4 from their formula.
 std::vector<double> network_levels() {
   const auto M = static_cast<std::int64_t>(iddpm_levels().size());
-  for (const auto& entry : std::filesystem::directory_iterator(golden_folder())) {
-    if (!entry.path().filename().string().starts_with("precond_")) continue;
-    for (const auto& [name, u] : read_tensors(entry.path()).tensors) {
-      if (!name.starts_with("iDDPMPrecond.") || !name.ends_with(".fp32.u") || u.numel() != M + 1) continue;
-      const Tensor ascending = u.narrow(0, 0, M).flip(0).to(at::kDouble).contiguous();
-      return {ascending.data_ptr<double>(), ascending.data_ptr<double>() + M};
+  for (const auto& folder : {golden_folder(), std::filesystem::path(EDMUND_TEST_FOLDER "/golden")})
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      if (!entry.path().filename().string().starts_with("precond_")) continue;
+      for (const auto& [name, u] : read_tensors(entry.path()).tensors) {
+        if (!name.starts_with("iDDPMPrecond.") || !name.ends_with(".fp32.u") || u.numel() != M + 1) continue;
+        const Tensor ascending = u.narrow(0, 0, M).flip(0).to(at::kDouble).contiguous();
+        return {ascending.data_ptr<double>(), ascending.data_ptr<double>() + M};
+      }
     }
-  }
   fail("golden: no table of iDDPM's default levels beside the samplers");
 }
 

@@ -54,10 +54,12 @@ const std::map<std::string, std::string> kSamplers{{"euler", "euler"},
                                                    {"dpmpp_2m", "dpmpp_2m"},
                                                    {"dpmpp_2m_sde", "dpmpp_2m_sde"},
                                                    {"dpmpp_3m_sde", "dpmpp_3m_sde"}};
-const std::map<std::string, std::string> kOptions{{"s_churn", "S_churn"},    {"s_tmin", "S_min"}, {"s_tmax", "S_max"},
-                                                  {"s_noise", "S_noise"},    {"eta", "eta"},      {"r", "r"},
-                                                  {"order", "order"},        {"rtol", "rtol"},    {"atol", "atol"},
-                                                  {"solver_type", "variant"}};
+const std::map<std::string, std::string> kOptions{
+    {"s_churn", "S_churn"},     {"s_tmin", "S_min"},  {"s_tmax", "S_max"},
+    {"s_noise", "S_noise"},     {"eta", "eta"},       {"r", "r"},
+    {"order", "order"},         {"rtol", "rtol"},     {"atol", "atol"},
+    {"solver_type", "variant"}, {"h_init", "h"},      {"pcoeff", "pcoeff"},
+    {"icoeff", "icoeff"},       {"dcoeff", "dcoeff"}, {"accept_safety", "accept_safety"}};
 
 std::string sampler_of(const Case& run) {
   require(kSamplers.contains(run.function), "golden: unknown sampler '{}'", run.function);

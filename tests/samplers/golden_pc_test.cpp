@@ -1,8 +1,10 @@
 // score_sde's predictor-corrector samplers from prior to image, and its probability-flow ODE.
 #include "edmund/core/error.h"
 #include "edmund/samplers/sampler.h"
+#include "edmund/samplers/velocity.h"
 #include "samplers/integrated.h"
 #include "samplers/noise.h"
+#include "samplers/score_sde_slope.h"
 #include "schedules/sde.h"
 #include "support/catch.h"
 #include "support/device.h"
@@ -20,6 +22,7 @@ struct Run {
   std::string predictor, corrector, name;  // name: SDE.PREDICTOR.CORRECTOR
   std::int64_t N, corrector_steps;
   double eps, snr;
+  bool denoise;  // the last step's noise is left out, as our samplers do
 
   Run(Golden& file, nlohmann::json settings)
       : golden(file),
@@ -30,8 +33,8 @@ struct Run {
         N(settings.at("N").get<std::int64_t>()),
         corrector_steps(settings.at("n_steps").get<std::int64_t>()),
         eps(settings.at("eps").get<double>()),
-        snr(settings.at("snr").get<double>()) {
-    require(settings.at("denoise").get<bool>(), "golden {}: {} without denoise is not served", golden.name(), name);
+        snr(settings.at("snr").get<double>()),
+        denoise(settings.at("denoise").get<bool>()) {
     for (const char* key : {"sde", "predictor", "corrector", "N", "n_steps", "eps", "snr", "denoise"})
       settings.erase(key);
     require(settings.empty(), "golden {}: {} has unknown settings {}", golden.name(), name, settings.dump());
@@ -42,7 +45,20 @@ struct Run {
   Tensor prior() const { return sde.prior_std() * golden.real(name + ".unit_prior"); }
   std::int64_t evaluations_a_time() const { return 1 + (corrector == "none" ? 0 : corrector_steps); }
 
-  void check(const Tensor& x, std::int64_t evaluations, std::int64_t draws) const {
+  // Deviation of the noise in the last step, which ends beyond the first entry.
+  double last_std() const {
+    const double first = time(N - 1), n = static_cast<double>(N);
+    if (euler()) return diffusion(*sde.continuous(1e-6), first) / std::sqrt(n);
+    if (sde.name == "vp") return std::sqrt(sde.beta(0, N));
+    return predictor == "ancestral_sampling" ? 0.0 : sde.low;
+  }
+  // Sub-VP has no discretization of its own.
+  bool euler() const {
+    return predictor == "euler_maruyama" || (sde.name == "subvp" && predictor == "reverse_diffusion");
+  }
+
+  void check(Tensor x, std::int64_t evaluations, std::int64_t draws) const {
+    if (!denoise) x = x + last_std() * golden.real(name + ".noise")[-1];
     golden.check_max(name + ".out", x, 1e-3);
     // The reference counts the evaluations of its corrector that does nothing, too.
     golden.check(name + ": evaluations",
@@ -67,11 +83,12 @@ struct Run {
     for (std::int64_t k = N; k-- > 0;) grid.t.push_back(sde.entry(k, N));
     require(predictor == "reverse_diffusion" || predictor == "ancestral_sampling", "golden {}: unknown predictor {}",
             golden.name(), predictor);
-    const std::string sampler = "{type: predictor_corrector, norms: batch, final: predictor, predictor: " +
-                                std::string(predictor == "ancestral_sampling" ? "ancestral" : predictor) +
-                                ", variance: " + (sde.name == "vp" ? "beta" : "posterior") +
-                                ", corrector: " + corrector + ", snr: " + number_text(snr) +
-                                ", corrector_steps: " + std::to_string(corrector_steps) + "}";
+    const std::string sampler =
+        "{type: predictor_corrector, norms: batch, final: predictor, predictor: " +
+        std::string(predictor == "ancestral_sampling" ? "ancestral" : predictor) +
+        ", variance: " + (sde.name == "vp" ? "beta" : "posterior") + ", corrector: " + corrector +
+        (corrector == "ald" && sde.name == "vp" ? ", spread: sde, spread_eps: " + number_text(eps) : "") +
+        ", snr: " + number_text(snr) + ", corrector_steps: " + std::to_string(corrector_steps) + "}";
     ReplayedNoise noise(golden.real(name + ".noise"));
     const Tensor x = made(make_sampler, sampler)(D, *schedule, grid, prior(), noise);
     check(x, calls, noise.used());
@@ -106,22 +123,29 @@ void check_ode(Golden& golden, const std::string& key) {
       integrated(Mixture::from(golden).denoiser(), *schedule, golden.real(key + ".ode_rk45.z"), {eps, 1.0}, 300);
   golden.check_max(key + ".ode_exact.out", x, 1e-6);
   golden.check_max(key + ".ode_rk45.out", x, 2e-3);
+  // Its own solver's steps on its own slope.
+  const Tolerance tolerance = stated_tolerance(golden.settings().at("ode").get<std::string>());
+  const ScoreSdeSlope slope(sde, Mixture::from(golden));
+  const Tensor z = golden.real(key + ".ode_rk45.z").cpu();
+  const Solution solution =
+      solved_as_one([&](double t, const Tensor& y) { return slope(t, y); }, z, 1.0, eps, tolerance);
+  golden.check(key + ".ode_rk45: ours " + std::to_string(solution.evaluations),
+               solution.evaluations == golden.use(key + ".ode_rk45.nfe").item<std::int64_t>());
+  golden.check_max(key + ".ode_rk45.out", solution.y.reshape(z.sizes()), 1e-5);
 }
 
 }  // namespace
 
 TEST_CASE("predictor_corrector and reverse_sde give score_sde's samples", "[golden][samplers]") {
   const TestDevice device;
-  for_each_golden({"sde_pc_"},
-                  [](Golden& golden) {
-                    for (const auto& settings : golden.settings().at("runs")) {
-                      const Run run(golden, settings);
-                      run.predictor == "euler_maruyama" ? run.euler_maruyama() : run.discrete();
-                    }
-                    for (const char* key : {"vp", "subvp", "ve"})
-                      if (golden.has(std::string(key) + ".ode_rk45.z")) check_ode(golden, key);
-                  },
-                  {"*.ode_rk45.nfe"});  // steps of an adaptive solver
+  for_each_golden({"sde_pc_"}, [](Golden& golden) {
+    for (const auto& settings : golden.settings().at("runs")) {
+      const Run run(golden, settings);
+      run.euler() ? run.euler_maruyama() : run.discrete();
+    }
+    for (const char* key : {"vp", "subvp", "ve"})
+      if (golden.has(std::string(key) + ".ode_rk45.z")) check_ode(golden, key);
+  });
 }
 
 }  // namespace edmund::testing

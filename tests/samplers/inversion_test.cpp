@@ -33,8 +33,9 @@ double round_trip(const Denoiser& D, const NoiseSchedule& schedule, const Sample
 
 TEST_CASE("the error of a round trip falls at the order of the sampler", "[samplers]") {
   for (const auto& entry : schedule_table()) {
-    const auto schedule = schedule_of("{type: " + std::string(entry.name) + "}");
-    if (!schedule->levels().empty()) continue;  // the slope of a table jumps at its entries
+    const auto schedule = schedule_of("{type: " + example_of(entry) + "}");
+    if (!schedule->levels().empty() || !schedule->clock().knots.empty())
+      continue;  // the slope of a table jumps at its entries
     for (const auto& [sampler, order] :
          {std::pair{"{type: euler, final: none}", 1.0}, std::pair{"{type: ddim, final: none}", 1.0},
           std::pair{"{type: heun, final: none}", 2.0}}) {

@@ -5,9 +5,12 @@
 #include "support/catch.h"
 
 #include <ATen/Functions.h>
+#include <cmath>
 #include <numeric>
 
 namespace edmund::testing {
+using Catch::Matchers::WithinRel;
+
 TEST_CASE("Langevin steps leave the distribution at a time as it is", "[samplers]") {
   // Steps of ratio r have a stationary variance that is off by r²·(share of the noise in it) < r² =
   // 0.0025, and norms of one image of d pixels, which depend on its noise, by some 2/d: together
@@ -17,7 +20,7 @@ TEST_CASE("Langevin steps leave the distribution at a time as it is", "[samplers
   std::vector<std::int64_t> images(n);
   std::iota(images.begin(), images.end(), 0);
   for (const auto& entry : schedule_table()) {
-    const auto schedule = schedule_of("{type: " + std::string(entry.name) + "}");
+    const auto schedule = schedule_of("{type: " + example_of(entry) + "}");
     std::vector<std::string> correctors{"langevin"};
     if (entry.name == "vp") correctors = {"langevin", "langevin, norms: batch", "ald"};
     for (const auto& corrector : correctors) {
@@ -50,7 +53,7 @@ TEST_CASE("Langevin corrections keep mean and covariance within 5 standard error
   std::vector<std::int64_t> images(n);
   std::iota(images.begin(), images.end(), 0);
   for (const auto& entry : schedule_table()) {
-    const auto schedule = schedule_of("{type: " + std::string(entry.name) + "}");
+    const auto schedule = schedule_of("{type: " + example_of(entry) + "}");
     // Not with probability_flow: its Euler steps let the variance grow faster than so small
     // Langevin steps take it back.
     std::vector<std::string> cases{"corrector: langevin"};
@@ -80,6 +83,36 @@ TEST_CASE("Langevin corrections keep mean and covariance within 5 standard error
       CHECK(((found - covariance).abs() <= 5 * covariance_error).all().item<bool>());
     }
   }
+}
+
+TEST_CASE("ald is measured by the process or by the SDE that a table discretizes, as asked", "[samplers]") {
+  // From x = 0 with a score of 0 one step is √(2ε)·n, ε = 2α·(snr·std)².
+  const auto schedule = schedule_of("{type: ddpm, N: 25, beta_start: 0.004, beta_end: 0.8}");
+  const Denoiser D = [](const Tensor& z, double) { return z; };
+  const auto step = [&](const std::string& options, double t) {
+    PhiloxNoise noise(3, {0}, at::kDouble, at::kCPU), same(3, {0}, at::kDouble, at::kCPU);
+    const Tensor x = at::zeros({1, 1, 2, 2}, at::kDouble);
+    const Tensor out =
+        made(make_sampler, "{type: predictor_corrector, predictor: none, final: none, corrector: ald, snr: 0.1" +
+                               options + "}")(D, *schedule, {{t, t - 1}}, x, noise);
+    return (out / same.normal({1, 2, 2})).mean().item<double>();
+  };
+  for (const double t : {2.0, 13.0, 25.0}) {
+    const double alpha = std::pow(schedule->scale(t) / schedule->scale(t - 1), 2);
+    const double u = 1e-3 + (1 - 1e-3) * (t - 1) / 24, std = std::sqrt(-std::expm1(-(0.1 * u + 9.95 * u * u)));
+    CHECK_THAT(step("", t), WithinRel(2 * std::sqrt(alpha) * 0.1 * schedule->scale(t) * schedule->sigma(t), 1e-12));
+    CHECK_THAT(step(", spread: sde", t), WithinRel(2 * std::sqrt(alpha) * 0.1 * std, 1e-9));
+  }
+  const auto refused = [&](const char* yaml) {
+    PhiloxNoise noise(3, {0}, at::kDouble, at::kCPU);
+    const auto other = schedule_of(yaml);
+    const Interval times = other->times();
+    CHECK_THROWS_WITH(made(make_sampler, "{type: predictor_corrector, corrector: ald, spread: sde}")(
+                          D, *other, {{times.high}}, at::zeros({1, 1, 2, 2}, at::kDouble), noise),
+                      Catch::Matchers::ContainsSubstring("linear betas"));
+  };
+  refused("{type: vp}");
+  refused("{type: ddpm, betas: cosine}");
 }
 
 }  // namespace edmund::testing

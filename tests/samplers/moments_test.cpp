@@ -42,7 +42,7 @@ void check_moments(std::string_view sampler, const NoiseSchedule& schedule) {
   // however small the steps.
   const bool between_entries = !schedule.levels().empty() && uses_clock(sampler, schedule);
   if (between_entries && schedule.levels().size() < 1000) return;
-  const Bias coarse = bias(sampler, schedule, 60), fine = bias(sampler, schedule, 120);
+  const Bias coarse = bias(sampler, schedule, 120), fine = bias(sampler, schedule, 240);
   INFO("variance off by " << coarse.variance << ", " << fine.variance << "; mean by " << coarse.mean << ", "
                           << fine.mean);
   CHECK(fine.mean < 0.01);
@@ -93,7 +93,7 @@ TEST_CASE("samples of correlated Gaussian data have its mean and covariance with
   std::vector<std::int64_t> images(n);
   std::iota(images.begin(), images.end(), 0);
   for (const auto& entry : schedule_table()) {
-    const auto schedule = schedule_of("{type: " + std::string(entry.name) + "}");
+    const auto schedule = schedule_of("{type: " + example_of(entry) + "}");
     // As many steps as keep the error of the method below that of the estimate: fewer at order 2.
     for (const auto& [sampler, steps] :
          {std::pair{"{type: ddim, eta: 1}", 120}, std::pair{"{type: ancestral, variance: beta}", 120},

@@ -69,6 +69,9 @@ inline constexpr Ordered kVariants[] = {
     {"{type: unipc, lower_order_final: never, final: none, b: bh1, predict: x0, order: 3, corrector: true, warm_up: "
      "runge_kutta}",
      4},
+    {"{type: unipc, lower_order_final: never, final: none, b: bh2, predict: x0, order: 4, corrector: false, warm_up: "
+     "runge_kutta}",
+     4},
     {"{type: unipc, lower_order_final: never, final: none, b: bh1, predict: eps, order: 1, corrector: false}", 1},
     {"{type: unipc, lower_order_final: never, final: none, b: bh1, predict: eps, order: 1, corrector: true}", 2},
     {"{type: unipc, lower_order_final: never, final: none, b: bh1, predict: eps, order: 2, corrector: false}", 2},

@@ -75,7 +75,7 @@ TEST_CASE("RePaint approaches the conditional law as it resamples, replacement d
 TEST_CASE("RePaint is the same on every clock", "[samplers]") {
   const Misfit edm = misfit("edm", {.resamples = 3}, 20);
   for (const auto& entry : schedule_table()) {
-    const Misfit other = misfit(std::string(entry.name), {.resamples = 3}, 20);
+    const Misfit other = misfit(example_of(entry), {.resamples = 3}, 20);
     INFO(entry.name);
     CHECK(std::abs(other.mean - edm.mean) < 1e-6);
     CHECK(std::abs(other.std - edm.std) < 1e-6);

@@ -29,6 +29,15 @@ TEST_CASE("cosine betas give the cosine up to their clip", "[schedules]") {
   CHECK(make_betas("cosine", 1000, 0, 0).back() == 0.999);
 }
 
+TEST_CASE("cosine betas keep their digits where there are a million of them", "[schedules]") {
+  // 1 - ᾱ_{i+1}/ᾱ_i in 60 digits (mpmath). Doubles as an angle of 0.01 and more leave 1e-13 of it.
+  const auto betas = make_betas("cosine", 1'000'000, 0, 0);
+  CHECK_THAT(betas[0], WithinRel(3.885870373858609028e-8, 1e-13));
+  CHECK_THAT(betas[10], WithinRel(3.8907279124543604165e-8, 1e-13));
+  CHECK_THAT(betas[500'000], WithinRel(3.1557577996596116213e-6, 1e-13));
+  CHECK_THAT(make_betas("cosine", 1000, 0, 0)[0], WithinRel(4.1284224821777802353e-5, 1e-13));
+}
+
 TEST_CASE("zero terminal SNR keeps the first ᾱ and ends at 0", "[schedules]") {
   const auto betas = make_betas("scaled_linear", 1000, 8.5e-4, 0.012);
   const auto rescaled = with_zero_terminal_snr(betas);

@@ -28,9 +28,9 @@ inline std::unique_ptr<NoiseSchedule> schedule_of(std::string_view yaml) { retur
 inline std::vector<std::string> schedule_cases() {
   std::vector<std::string> out;
   for (const auto& entry : schedule_table()) {
-    const std::string type = "{type: " + std::string(entry.name) + ", ";
-    for (const char* scale : {"own", "unit", "variance_preserving"}) out.push_back(type + "scale: " + scale + "}");
-    for (const auto variant : entry.variants) out.push_back(type + std::string(variant) + "}");
+    for (const char* scale : {"own", "unit", "variance_preserving"})
+      out.push_back("{type: " + example_of(entry) + ", scale: " + scale + "}");
+    for (const auto variant : entry.variants) out.push_back(format("{type: {}, {}}", entry.name, variant));
   }
   return out;
 }

@@ -148,16 +148,23 @@ TEST_CASE("grids are those of k-diffusion", "[golden][schedules]") {
       const auto args = settings.at("args").get<std::vector<double>>();
       const auto text = [&](std::size_t i) { return number_text(args.at(i)); };
       std::unique_ptr<NoiseSchedule> schedule;
+      bool ends_clean = false;
       std::string grid = "steps: " + text(0) + ", type: ";
       if (kind == "vp") {
         const auto setting = [&](const char* key, std::size_t i, double usual) {
           return args.size() > i ? args[i] : settings.value(key, usual);
         };
         const double beta_d = setting("beta_d", 1, 19.9), beta_min = setting("beta_min", 2, 0.1);
+        const double eps_s = setting("eps_s", 3, 1e-3), gaps = args.at(0) - 1;
         schedule = schedule_of("{type: vp, beta_min: " + number_text(beta_min) +
                                ", beta_max: " + number_text(beta_min + beta_d) +
-                               ", t_min: " + number_text(setting("eps_s", 3, 1e-3)) + "}");
+                               ", t_min: " + number_text(eps_s > 0 ? eps_s : 1e-9) + "}");
         grid += "uniform";
+        // Down to t = 0, the clean image: one time less on our grid, as far from it as from the next.
+        ends_clean = eps_s == 0;
+        if (ends_clean)
+          grid =
+              "type: uniform, steps: " + number_text(gaps) + ", sigma_min: " + number_text(schedule->sigma(1 / gaps));
       } else {
         schedule = schedule_of("{type: edm, sigma_min: " + text(1) + ", sigma_max: " + text(2) + "}");
         grid += (kind == "karras"                                     ? "karras"
@@ -169,6 +176,7 @@ TEST_CASE("grids are those of k-diffusion", "[golden][schedules]") {
       std::vector<double> sigmas;
       for (const double t : made(make_grid, "{" + grid + "}", *schedule, Interval{0, 1e300}).t)
         sigmas.push_back(schedule->sigma(t));
+      if (ends_clean) sigmas.push_back(0.0);
       sigmas.push_back(0.0);
       golden.check_each(name + ".fp64", sigmas, 1e-12);
       golden.check_max(name + ".fp32", at::tensor(sigmas), 1e-5);

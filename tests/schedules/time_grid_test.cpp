@@ -139,6 +139,42 @@ TEST_CASE("iDDPM levels are those of the EDM paper's code", "[schedules]") {
   CHECK(std::count_if(u.begin(), u.end(), [](double sigma) { return sigma >= 0.002 && sigma <= 81; }) == 992);
 }
 
+TEST_CASE("iDDPM's levels keep their digits where there are a million of them", "[schedules]") {
+  // In 60 digits (mpmath); the lowest levels.
+  const auto u = iddpm_levels(1'000'000);
+  CHECK_THAT(u[999'999], WithinRel(0.00019712611508520377981, 1e-12));
+  CHECK_THAT(u[999'966], WithinRel(0.0011506180552546294882, 1e-12));
+  CHECK_THAT(iddpm_levels()[999], WithinRel(0.0064254127711271707561, 1e-12));
+}
+
+TEST_CASE("flow_shift multiplies the σ of uniform flow times", "[schedules]") {
+  const auto flow = schedule_of("{type: flow, t_min: 1e-4, t_max: 0.9999}"), edm = schedule_of("{type: edm}");
+  const auto t = [&](const char* yaml) { return grid(yaml, *flow).t; };
+  const auto plain = t("{type: flow_shift, steps: 4, first: 0.9}");
+  const double expected[] = {0.9, 0.9 - 0.65 / 3, 0.9 - 1.3 / 3, 0.25};
+  for (std::size_t i = 0; i < 4; ++i) CHECK_THAT(plain[i], WithinRel(expected[i], 1e-12));
+  const auto shifted = t("{type: flow_shift, steps: 4, first: 0.9, shift: 3}");
+  for (std::size_t i = 0; i < 4; ++i) CHECK_THAT(shifted[i], WithinRel(3 * expected[i] / (1 + 2 * expected[i]), 1e-12));
+  // e^mu; mu by the tokens of an image of 1024 pixels a side (FLUX); the same σ on another schedule
+  const auto by_mu = t("{type: flow_shift, steps: 5, mu: 1.15}");
+  const auto by_tokens = t("{type: flow_shift, steps: 5, tokens: 4096}");
+  const auto by_shift = t("{type: flow_shift, steps: 5, shift: 3.1581929096897672}");
+  const auto linear = t("{type: flow_shift, steps: 5, mu: 3.1581929096897672, time_shift: linear}");
+  for (std::size_t i = 0; i < 5; ++i) {
+    CHECK_THAT(by_mu[i], WithinRel(by_shift[i], 1e-12));
+    CHECK_THAT(by_tokens[i], WithinRel(by_shift[i], 1e-12));
+    CHECK_THAT(linear[i], WithinRel(by_shift[i], 1e-12));
+  }
+  const auto sigmas = grid("{type: flow_shift, steps: 5, first: 0.9, shift: 3}", *edm).t,
+             times = t("{type: flow_shift, steps: 5, first: 0.9, shift: 3}");
+  for (std::size_t i = 0; i < 5; ++i) CHECK_THAT(flow->sigma(times[i]), WithinRel(sigmas[i], 1e-12));
+  CHECK_THAT(t("{type: flow_shift, steps: 8, terminal: 0.02}").back(), WithinRel(0.02, 1e-12));
+  CHECK(has_message("{type: flow_shift, shift: 2, mu: 1}", *flow, "one of shift, mu and tokens"));
+  CHECK(has_message("{type: flow_shift, tokens: 9, mu: 1}", *flow, "one of shift, mu and tokens"));
+  CHECK(has_message("{type: flow_shift, mu: -1, time_shift: linear}", *flow, "above 0"));
+  CHECK(has_message("{type: flow_shift, first: 0.2, last: 0.3}", *flow, "no times from first"));
+}
+
 TEST_CASE("on a snapped schedule a grid has known levels only and no time twice", "[schedules]") {
   std::vector<double> levels = iddpm_levels(100);
   std::reverse(levels.begin(), levels.end());

@@ -22,6 +22,7 @@ Checkpoint example(std::int64_t images = 128) {
           .images = images,
           .steps = 2,
           .counters = {{"seconds", 1.5}, {"skipped_steps", 1.0}},
+          .data = {.images = 1797, .content = "0123456789abcdef", .labels = "fedcba9876543210"},
           .network = {{"bias", at::full({2}, -1.0)}, {"weight", at::arange(6, at::kDouble).view({2, 3})}},
           .ema = {{"bias", at::full({2}, 3.0)}, {"weight", at::arange(6, at::kDouble).view({2, 3}) * 0.1}},
           .optimizer = {{"first_moment.bias", at::full({2}, 0.5)}, {"second_moment.bias", at::full({2}, 0.25)}}};
@@ -67,6 +68,18 @@ TEST_CASE("a checkpoint comes back as it was written", "[training]") {
   CHECK(same(found.ema, expected.ema));
   CHECK(same(found.optimizer, expected.optimizer));
   CHECK(load_checkpoint(run.newer / "").images == 256);
+}
+
+TEST_CASE("a checkpoint knows its data, unless it is older than that", "[training]") {
+  const Run run;
+  CHECK(load_checkpoint(run.newer).data == example().data);
+  CHECK(read_header(run.newer).data == example().data);
+  for (const auto& other : {json(), json(3), json({{"images", 3}}), json({{"images", "x"}, {"content", 1}})}) {
+    edit_state(run.newer, [&](json& state) { state["data"] = other; });
+    CHECK(read_header(run.newer).data == DataFingerprint{});
+  }
+  edit_state(run.newer, [](json& state) { state.erase("data"); });
+  CHECK(read_header(run.newer).data == DataFingerprint{});
 }
 
 TEST_CASE("sampling loads the weights that it needs and nothing else", "[training]") {

@@ -1,7 +1,7 @@
 // Golden files ema_*: decays and moving averages of three reference codes, and the learning rates
 // of one.
 #include "edmund/core/error.h"
-#include "edmund/ops/ops.h"
+#include "edmund/ops/graph.h"
 #include "edmund/training/ema.h"
 #include "edmund/training/learning_rate.h"
 #include "golden_training_settings.h"
@@ -32,11 +32,11 @@ EmaDecay ema_from(const json& config) {
 /// learning rate 0: [N, D].
 Tensor averages(const Tensor& path, const std::function<double(std::int64_t)>& beta_of_step) {
   Tensor gradient = at::zeros_like(path[0]), first = at::zeros_like(path[0]), second = at::zeros_like(path[0]);
-  std::vector<Tensor> ema = {path[0].clone()}, rows;
+  std::vector<Tensor> ema = {path[0].clone()}, rests = {at::zeros_like(path[0])}, rows;
   for (std::int64_t step = 1; step < path.size(0); ++step) {
     Tensor parameters = path[step].clone();
     ops::adam_ema(parameters, {{0, gradient}}, first, second, ema,
-                  {.learning_rate = 0.0, .step = step, .ema_beta = {beta_of_step(step)}});
+                  {.learning_rate = 0.0, .step = step, .ema_beta = {beta_of_step(step)}}, {.ema_rests = rests});
     rows.push_back(ema[0].clone());
   }
   return at::stack(rows);

@@ -28,6 +28,26 @@ TEST_CASE("the learning rate falls as the inverse square root after decay_images
   CHECK_THAT(rate.at(40000), WithinRel(1e-3, 1e-14));
 }
 
+TEST_CASE("the learning rate falls on a cosine from the end of the ramp to its share at the end", "[training]") {
+  const LearningRate rate{.base = 1e-2, .ramp_images = 100, .cosine_images = 1100, .final_share = 0.1};
+  CHECK_THAT(rate.at(50), WithinRel(5e-3, 1e-14));
+  CHECK_THAT(rate.at(100), WithinRel(1e-2, 1e-14));
+  CHECK_THAT(rate.at(350), WithinRel(1e-2 * (0.1 + 0.45 * (1 + std::sqrt(0.5))), 1e-12));  // a quarter of the way
+  CHECK_THAT(rate.at(600), WithinRel(5.5e-3, 1e-12));
+  CHECK_THAT(rate.at(1100), WithinRel(1e-3, 1e-12));
+  CHECK_THAT(rate.at(1'000'000), WithinRel(1e-3, 1e-12));
+}
+
+TEST_CASE("one decay of the learning rate excludes the other, and a cosine ends after the ramp", "[training]") {
+  for (const char* text :
+       {"{learning_rate_decay: 10, learning_rate_cosine: 10}", "{learning_rate_ramp: 10, learning_rate_cosine: 10}"}) {
+    INFO(text);
+    Options options = Options::read_text(text, "text");
+    make_learning_rate(options);
+    CHECK_THROWS(options.finish());
+  }
+}
+
 TEST_CASE("the learning rate reads its keys and refuses negative ones", "[training]") {
   Options options =
       Options::read_text("learning_rate: 3e-4\nlearning_rate_ramp: 1e6\nlearning_rate_decay: 70000\n", "text");

@@ -123,11 +123,11 @@ TEST_CASE("every objective's loss falls in training", "[training]") {
   };
   Trainer trainer = tiny_trainer(std::move(objective), settings);
   const double early = loss();
-  train_until(trainer, 8 * 80);
+  train_until(trainer, 8 * 120);
   const double late = loss();
   INFO("loss " << early << " -> " << late);
   CHECK(late < 0.75 * early);
-  CHECK(trainer.steps() == 80);
+  CHECK(trainer.steps() == 120);
 }
 
 TEST_CASE("a run that was saved, restored and went on has the same bits as one that never stopped", "[training]") {

@@ -74,6 +74,20 @@ TEST_CASE("label dropout makes its share of the labels no class and leaves the o
   CHECK_FALSE(tiny_objective(tiny_model(), settings)->prepare(batch).labels.defined());
 }
 
+TEST_CASE("a checkpoint without rests of the EMA, of an older version, is gone on from with none", "[training]") {
+  Trainer first = tiny_trainer(tiny_settings()), second = tiny_trainer(tiny_settings());
+  train_until(first, 8);
+  train_until(second, 16);  // its own rests are forgotten
+  Checkpoint old = first.checkpoint("");
+  const auto is_rest = [](const auto& entry) { return entry.first.starts_with("ema_rest."); };
+  const auto rests = std::erase_if(old.optimizer, is_rest);
+  CHECK(rests > 0);
+  second.restore(old);
+  for (const auto& [name, tensor] : second.checkpoint("").optimizer)
+    if (name.starts_with("ema_rest.")) CHECK(tensor.eq(0).all().item<bool>());
+  CHECK(second.images() == first.images());
+}
+
 TEST_CASE("a checkpoint of another network or optimizer is refused by name and changes nothing", "[training]") {
   TinySettings settings = tiny_settings();
   Trainer trainer = tiny_trainer(settings);
@@ -92,7 +106,7 @@ TEST_CASE("a checkpoint of another network or optimizer is refused by name and c
   CHECK(contains(refusal([](Checkpoint& c) { c.network.front().first = "model.stem"; }), "missing"));
   CHECK(contains(refusal([](Checkpoint& c) { c.network.emplace_back("extra", at::arange(3)); }), "extra"));
   CHECK(contains(refusal([](Checkpoint& c) { c.ema.front().second = at::arange(3, at::kFloat); }), "shape"));
-  CHECK(contains(refusal([](Checkpoint& c) { c.optimizer.pop_back(); }), "second_moment."));
+  CHECK(contains(refusal([](Checkpoint& c) { c.optimizer.pop_back(); }), "ema_rest."));
   CHECK(contains(refusal([](Checkpoint& c) { c.optimizer.emplace_back("third_moment", at::arange(3)); }), "optimizer"));
   CHECK(
       contains(refusal([](Checkpoint& c) { c.optimizer.front().second = c.optimizer.front().second.to(at::kDouble); }),

@@ -10,6 +10,7 @@
 #include "edmund/ops/ops.h"
 #include "edmund/training/objective.h"
 #include "edmund/training/trainer.h"
+#include "edmund/training/validation.h"
 
 #include <cstdint>
 #include <memory>
@@ -43,6 +44,20 @@ struct Intervals {
   std::int64_t sample_rows = 4;
 };
 
+/// How much of the data is read before the first step (`training.check`).
+enum class DataCheck {
+  kAuto,    // all images, if a minute is enough; else as many as a minute is enough for
+  kHeader,  // the headers alone, as always
+  kFull     // all images
+};
+
+/// Weights that a new run starts from (`training.init`, `training.init_weights`) in place of random
+/// ones.
+struct StartingWeights {
+  std::string from;  // a run or a checkpoint; empty: none
+  bool ema = true;   // its averaged weights, or the raw ones
+};
+
 /// What `evaluate` draws and scores (`evaluation:`, without its features and held-out images).
 struct EvaluationSettings {
   std::int64_t images = 1000;
@@ -62,6 +77,10 @@ struct RunConfig {
   TrainingSettings training;
   ObjectiveSettings objective;  // what `training:` says of the loss
   Intervals intervals;
+  DataCheck check = DataCheck::kAuto;
+  bool accepts_other_data = false;  // `training.data_changed: accept`
+  ValidationSettings validation;
+  StartingWeights init;
   LoaderSettings loader;
   EvaluationSettings evaluation;
 };

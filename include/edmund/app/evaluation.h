@@ -20,6 +20,12 @@ std::unique_ptr<Dataset> held_out_data(const Experiment& experiment);
 /// of the config, unknown keys included: nothing else is to be read from it after this.
 std::unique_ptr<FeatureExtractor> evaluation_features(const Experiment& experiment, const std::filesystem::path& cache);
 
+/// Reads `evaluation.features` of a config for what it says of its keys: mistakes are recorded, but
+/// nothing is learned. `held_out` is read as far as its files are there.
+void read_evaluation_keys(Options root, const DatasetInfo& images);
+/// The same of a `features` mapping alone.
+void read_feature_keys(Options& features, const DatasetInfo& images);
+
 /// Throws Error, which begins with `where`, unless images and model agree in channels, height and
 /// width.
 void require_model_size(const DatasetInfo& images, const ModelShape& model, std::string_view where);

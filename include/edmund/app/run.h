@@ -11,17 +11,29 @@
 
 namespace edmund {
 
-/// A run folder: config.yaml, metrics.jsonl, log.txt, checkpoints/, images/, scores.json,
-/// report.html.
+/// A run folder: config.yaml, resolved.yaml, metrics.jsonl, timing.jsonl, log.txt, checkpoints/, images/,
+/// scores.json, report.html.
 struct RunFolder {
   std::filesystem::path path;
 
-  std::filesystem::path config() const { return path / "config.yaml"; }
+  std::filesystem::path config() const { return path / "config.yaml"; }  // what people chose
+  // all that was in use, for readers
+  std::filesystem::path resolved() const { return path / "resolved.yaml"; }
   std::filesystem::path metrics() const { return path / "metrics.jsonl"; }
+  std::filesystem::path timing() const { return path / "timing.jsonl"; }
   std::filesystem::path images() const { return path / "images"; }
   std::filesystem::path scores() const { return path / "scores.json"; }
   std::filesystem::path report() const { return path / "report.html"; }
 };
+
+/// The config of a run folder with `overrides`. Paths in it that are not absolute start at the
+/// working folder.
+Options run_options(const RunFolder& run, std::span<const std::string> overrides = {});
+/// Lays what a stored config, `resolved`, says of the images below `options`: their shape and
+/// classes are no defaults but facts of the data, which is not read again.
+void take_image(Options& options, const std::string& resolved, const std::string& name);
+/// The chosen config of an experiment with `overrides`, to construct parts of it anew.
+Options options_again(const Experiment& experiment, std::span<const std::string> overrides = {});
 
 /// A trained model ready to sample: its run, the checkpoint that was taken and the experiment with
 /// `overrides` applied.
@@ -49,8 +61,9 @@ enum class Weights { kEma, kRaw };
 TrainedModel load_model(const std::filesystem::path& run_or_checkpoint, std::span<const std::string> overrides,
                         Needs needs, Weights weights = Weights::kEma);
 
-/// Throws Error if the folder holds checkpoints of another training, naming the keys that differ.
-/// How long it is, what it reports and how it samples may differ.
+/// Throws Error if the folder holds checkpoints of another training, naming the keys that differ:
+/// of all values in use, whoever chose them. How long it is, what it reports and how it samples may
+/// differ.
 void require_same_training(const Experiment& experiment, const RunFolder& run);
 
 /// Trains in the run folder until the config's image count, from the newest checkpoint if there is

@@ -4,7 +4,11 @@
 #include "edmund/core/options.h"
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
+#include <filesystem>
 #include <functional>
+#include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,5 +43,27 @@ struct Target {
 Options options_of(const Target& target);
 /// Adds the positional arguments CONFIG|RUN [key=value…].
 void add_target(CLI::App& arguments, Target& target, std::string_view what);
+
+/// Which integers a flag takes.
+struct Whole {
+  std::int64_t low = 0;
+  std::int64_t high = std::numeric_limits<std::int64_t>::max();
+};
+/// The integer of a flag, in digits. Throws Error naming the flag and its range for anything else.
+std::int64_t integer_of(std::string_view flag, std::string_view text, Whole range);
+/// Adds a flag that takes such an integer.
+CLI::Option* add_integer(CLI::App& arguments, const std::string& flag, std::int64_t& value, Whole range,
+                         const std::string& about);
+CLI::Option* add_integer(CLI::App& arguments, const std::string& flag, std::optional<std::int64_t>& value, Whole range,
+                         const std::string& about);
+/// Adds a flag whose text is written to files. Throws Error, while arguments are read, if it is no
+/// UTF-8.
+CLI::Option* add_text(CLI::App& arguments, const std::string& flag, std::string& value, const std::string& about);
+
+/// Throws Error, naming the flag, for the path of a folder to be written that is a file, or looks
+/// like one ("x.png").
+void require_folder_like(std::string_view flag, const std::filesystem::path& path);
+/// The same for a file: not a folder, nor below a file.
+void require_file_like(std::string_view flag, const std::filesystem::path& path);
 
 }  // namespace edmund

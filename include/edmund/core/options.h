@@ -36,13 +36,14 @@ struct OptionFacts {
   std::string fallback;    // as YAML; empty if there is none
   std::string value;       // in use, as YAML; empty after a mistake
   std::string about;       // one line
-  bool is_chosen = false;  // stands in the document
+  bool is_chosen = false;  // stands in the document, not in a text that was laid below
   bool is_needed = false;  // without a default
 };
 
 /// A mapping of a config file that remembers what was read from it.
 ///
-/// A reader names its key, its default, its range and one line about it in one call. A missing key gives the default;
+/// A reader names its key, its default, its range and one line about it in one call. A missing key
+/// gives the default;
 /// a wrong type, a value out of range or an unknown choice is recorded with its place and gives the
 /// default too, so that one pass reports every mistake.
 /// `finish` then throws one Error with all of them, keys that no one asked for included (with the
@@ -59,11 +60,18 @@ class Options {
   /// Reads a YAML file with its `base:` files (paths relative to the file that names them)
   /// deep-merged below it, then the overrides `key.path=value`. Throws Error on syntax, duplicate
   /// keys, missing or circular bases, absurd size or depth.
-  static Options read_file(const std::filesystem::path& path, std::span<const std::string> overrides = {});
+  /// Paths in overrides start at `folder`, the working folder if that is empty.
+  static Options read_file(const std::filesystem::path& path, std::span<const std::string> overrides = {},
+                           const std::filesystem::path& folder = {});
   /// The same from text; `name` stands for the file in messages.
   static Options read_text(std::string_view text, std::string_view name, std::span<const std::string> overrides = {});
 
   bool has(std::string_view key) const;
+  /// Puts a text at `key` of this mapping, whatever its characters: nothing of it is read as YAML.
+  /// `name` stands for a file in messages ("--folder").
+  void set(std::string_view key, std::string_view text, std::string_view name);
+  /// The text as YAML that reads back as it, in quotes where it must be.
+  static std::string quoted(std::string_view text);
   /// Whether a mapping of another `type` stood here and its value of `key` can be taken: it then
   /// counts as chosen here. Without this, what a mapping of another type says is dropped.
   bool take_over(std::string_view key);
@@ -84,6 +92,17 @@ class Options {
   std::vector<std::int64_t> integers(std::string_view key, std::vector<std::int64_t> fallback, Range = {},
                                      std::string_view about = {});
   std::vector<std::string> texts(std::string_view key, std::vector<std::string> fallback, std::string_view about = {});
+
+  /// A path; "" if the key is missing. A relative one starts at the folder of the file that names
+  /// it, that of an override or of a text at the working folder. It is absolute in chosen(), so
+  /// that a stored config means the same from anywhere. Records a mistake if nothing lies there but
+  /// something would from the working folder.
+  std::filesystem::path path(std::string_view key, std::string_view about = {});
+  std::filesystem::path path(std::string_view key, std::string_view fallback, std::string_view about);
+  std::filesystem::path required_path(std::string_view key, std::string_view about = {});
+  /// The same for a path that a later reader takes; `keys` may run through mappings below this
+  /// one: "features.file".
+  void settle(std::string_view keys);
 
   /// For keys without a default: records "missing" and gives 0 or "".
   double required_real(std::string_view key, Range = {}, std::string_view about = {});
@@ -123,6 +142,9 @@ class Options {
   void finish() const;
   /// YAML of every key that was read, defaults included, in the order of reading.
   std::string resolved() const;
+  /// The same for people: what was filled in, by defaults or by stand_on(), stands in comments, so
+  /// that as a config it is what was chosen.
+  std::string annotated() const;
   /// YAML of this mapping as it stands in the document, bases merged and overrides applied: what
   /// people chose and nothing else.
   std::string chosen() const;

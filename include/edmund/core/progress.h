@@ -3,6 +3,7 @@
 #include "edmund/core/stopwatch.h"
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,7 @@ namespace edmund {
 
 /// Tells a person how far a long task is: on a terminal one live line (count, rate, time left,
 /// note), otherwise a log line every `interval` seconds. Counts whatever `unit` names ("images").
+/// Rate and time left are those of the last ten seconds; the last line tells the rate of the whole.
 class Progress {
  public:
   Progress(std::string_view task, std::string_view unit, std::int64_t total, std::int64_t start = 0,
@@ -24,13 +26,19 @@ class Progress {
   void finish();
 
  private:
+  struct Moment {
+    double seconds;
+    std::int64_t done;
+  };
   void show();
   std::string line() const;
+  double rate() const;
   std::string task_, unit_, note_;
   std::int64_t total_, start_, done_, shown_;
   double interval_;
   bool terminal_, finished_ = false;
   Stopwatch since_start_, since_shown_;
+  std::deque<Moment> recent_;  // of the last seconds, oldest first
 };
 
 }  // namespace edmund

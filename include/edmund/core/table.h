@@ -40,11 +40,12 @@ std::vector<Description> describe(std::span<const Row> table) {
 }
 
 /// Entry that `type` names in `options`; records an error there (and answers the default) for an
-/// unknown name.
+/// unknown name. `about`: one line on what is chosen.
 template <typename Row>
-const Row& chosen(std::span<const Row> table, Options& options, std::string_view fallback) {
+const Row& chosen(std::span<const Row> table, Options& options, std::string_view fallback,
+                  std::string_view about = {}) {
   const auto list = names(table);
-  const auto name = options.choice("type", fallback, list);
+  const auto name = options.choice("type", fallback, list, about);
   for (const auto& entry : table)
     if (entry.name == name) return entry;
   return table.front();

@@ -25,6 +25,10 @@ std::string join(std::span<const std::string_view> parts, std::string_view separ
 /// bytes left out.
 std::string in_quotes(std::string_view text);
 bool is_utf8(std::string_view bytes);
+/// The bytes, U+FFFD in place of those that are no UTF-8.
+std::string as_utf8(std::string_view bytes);
+/// What is wrong with the name of a folder that is to be made: "expected …"; empty if nothing.
+std::string name_fault(std::string_view name);
 
 /// Three digits with a unit of thousands: 950 -> "950", 1234567 -> "1.23 M".
 std::string human_count(double value);

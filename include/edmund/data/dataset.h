@@ -3,6 +3,7 @@
 #include "edmund/core/options.h"
 #include "edmund/core/table.h"
 #include "edmund/core/tensor.h"
+#include "edmund/data/fingerprint.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -36,6 +37,8 @@ class Dataset {
   virtual DatasetInfo info() const = 0;
   /// Throws Error for a damaged image, naming its file; indices in [0, size).
   virtual Batch read(std::span<const std::int64_t> indices) const = 0;
+  /// Of the files, before anything is resized; empty where none is known.
+  virtual DataFingerprint fingerprint() const { return {}; }
 };
 
 struct ImageSource;
@@ -52,8 +55,8 @@ struct DatasetEntry {
 };
 std::span<const DatasetEntry> dataset_table();
 
-/// Data set that `type` names, resized as asked. Files are checked here: Error names file, place
-/// and mend.
+/// Data set that `type` names, resized as asked. Files and headers of images are checked here:
+/// Error names file, place and mend.
 ///
 ///   type        digits  see dataset_table(); each type reads further options (root, split, …)
 ///   size        0       height and width that are asked for, in pixels; 0: the images' own
@@ -61,6 +64,8 @@ std::span<const DatasetEntry> dataset_table();
 ///                       (see resized)
 ///   channels    0       1 (grey), 3 (RGB) or 0: the images' own; grey is repeated to RGB, RGB to
 ///                       grey is refused
+///   damaged     refuse  refuse | skip: what becomes of images that cannot be decoded. `skip`
+///                       decodes all of them here, and leaves out and counts those that fail
 ///   max_images  0       largest number of images, chosen by seed; 0: all
 ///   choice_seed 0       seed of that choice
 std::unique_ptr<Dataset> make_dataset(Options& options);

@@ -1,7 +1,9 @@
 #pragma once
 
 #include "edmund/core/tensor.h"
+#include "edmund/data/fingerprint.h"
 #include "edmund/io/image_io.h"
+#include "edmund/io/pixel_file.h"
 
 #include <cstdint>
 #include <functional>
@@ -13,7 +15,8 @@
 namespace edmund {
 
 /// Images as the files of a data set have them, before anything is resized: what a data set plugin
-/// makes. The functions take an index in [0, size) and are thread-safe.
+/// makes. The functions take an index in [0, size), are thread-safe, and throw Error for an image
+/// that is damaged.
 struct ImageSource {
   std::string name = {};                      // "digits train", for reports
   std::int64_t size = 0;                      // images
@@ -24,11 +27,19 @@ struct ImageSource {
   std::function<ImageHeader(std::int64_t)> header = {};  // shape, without decoding
   std::function<Tensor(std::int64_t)> image = {};        // uint8 [C, H, W]
   std::function<std::string(std::int64_t)> file = {};    // where the image comes from, for messages
+  // name and content of the image in few bytes, without the folder in which it lies
+  std::function<std::string(std::int64_t)> content = {};
 };
 
 /// Images that lie in memory: uint8 [N, C, H, W] from `file`. Labels, classes and their names are
 /// the caller's to add.
 ImageSource stored(std::string name, const Tensor& images, std::string file);
+
+/// The same of a file's bytes [N, H, W] or [N, H, W, C], which are read when they are asked for.
+ImageSource stored(std::string name, const PixelFile& pixels, std::string file);
+
+/// See DataFingerprint. Shows progress.
+DataFingerprint fingerprint(const ImageSource& source);
 
 /// The images at `indices`, in that order.
 ImageSource selected(ImageSource whole, std::vector<std::int64_t> indices);

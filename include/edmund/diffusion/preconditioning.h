@@ -47,5 +47,7 @@ std::span<const Entry<PreconditioningFactory>> preconditioning_table();
 Preconditioning make_preconditioning(Options& options);
 /// Choices of `noise_input`.
 std::span<const Description> noise_input_table();
+/// Reads a `noise_input` mapping, as make_preconditioning() does, for what it says of its keys.
+void read_noise_input(Options& options);
 
 }  // namespace edmund

@@ -3,6 +3,7 @@
 #include "edmund/core/tensor.h"
 #include "edmund/diffusion/forbidden_noise.h"
 
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -20,6 +21,22 @@ class GivenNoise : public NoiseSource {
  private:
   Tensor noise_;  // undefined once it was drawn
   ForbiddenNoise none_;
+};
+
+/// Starting noise that is there already, [B, C, H, W], before the further draws of another source,
+/// whose own first draw it replaces.
+class FirstNoise : public NoiseSource {
+ public:
+  FirstNoise(Tensor first, std::unique_ptr<NoiseSource> others)
+      : first_(std::move(first)), others_(std::move(others)) {}
+  Tensor normal(at::IntArrayRef image_shape) override {
+    const Tensor next = others_->normal(image_shape);
+    return first_.defined() ? std::exchange(first_, Tensor()) : next;
+  }
+
+ private:
+  Tensor first_;  // undefined once it was drawn
+  std::unique_ptr<NoiseSource> others_;
 };
 
 }  // namespace edmund

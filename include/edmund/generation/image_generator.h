@@ -23,8 +23,8 @@ Tensor class_labels(const ModelShape& shape, ClassRule rule, std::span<const std
 
 /// Images drawn from a model.
 struct Generated {
-  Tensor images;  // uint8 [N, C, H, W], on the CPU
-  Tensor labels;  // int64 [N]: the class asked for; undefined if unconditional
+  Tensor images = {};  // uint8 [N, C, H, W], on the CPU
+  Tensor labels = {};  // int64 [N]: the class asked for; undefined if unconditional
   // double [N, C, H, W]: the images before they were rounded, if asked for
   Tensor values = {};
   // network evaluations an image (NFE), a guided step counting both of its evaluations;
@@ -43,6 +43,13 @@ struct DrawSettings {
   std::function<void(std::int64_t done)> progress = nullptr;
   // wraps D as the sampler gets it: to keep a trace, to time it
   std::function<Denoiser(Denoiser)> around = nullptr;
+  // takes each batch as soon as it is drawn, from its first image on: draw() then returns no images
+  // or values, and its memory does not grow with their number
+  std::function<void(std::int64_t first, const Generated& batch)> finished = nullptr;
+  // whether a batch is there already: it is not drawn. The others are those of an uninterrupted
+  // call
+  std::function<bool(std::int64_t first, std::int64_t count)> skip = nullptr;
+  bool whole = false;  // draw on when the process is asked to stop, for a few images
 };
 
 /// The noise source of the images first … first + count - 1 of a call.
@@ -63,7 +70,8 @@ class ImageGenerator {
   /// Draws the images with these numbers. labels int64 [N], or undefined: unconditional. Where
   /// ops::records() and the sampler allows it, the whole sampling loop is recorded at the second
   /// batch of a size and replayed from then on, between calls too. Throws Error without images, or
-  /// if the guide draws other images than the model.
+  /// if the guide draws other images than the model; Interrupted before a batch if the process was
+  /// asked to stop (StopRequest).
   Generated draw(std::span<const std::int64_t> numbers, const Tensor& labels, std::uint64_t seed,
                  const DrawSettings& settings = {});
   /// The same with draws from elsewhere, not recorded.

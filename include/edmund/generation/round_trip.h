@@ -13,7 +13,7 @@ struct RoundTrip {
 
 /// Runs the generator's sampler over its grid backwards from images uint8 [N, C, H, W] and forwards
 /// again, batch by batch (inversion.h). It must end at the last grid time (`final: none`). Throws
-/// Error if it draws noise or cannot run backwards.
+/// Error if it draws noise or cannot run backwards, Interrupted before a batch if asked to stop.
 RoundTrip round_trip(const ImageGenerator& generator, const Tensor& images, const Tensor& labels);
 
 }  // namespace edmund

@@ -74,6 +74,9 @@ struct Sampling {
 ///   batch_size       64   images at a time
 Sampling make_sampling(Options& options, const Preconditioning& preconditioning, const GuideLoader& load = nullptr);
 
+/// Makes the paths in a `sampling:` mapping absolute that is kept to be read later.
+void settle_paths(Options& sampling);
+
 /// What the sampler makes of the next draws of `noise`: x = s·σ·ε at the first grid time, then to
 /// the end. [B, C, H, W], on the device and in the dtype of the noise. D is taken as it is:
 /// guidance and clipping are the caller's.

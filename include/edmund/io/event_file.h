@@ -8,11 +8,12 @@
 namespace edmund {
 
 /// TensorBoard event file: TFRecord frames (length, masked CRC32C) of Event messages, by our own
-/// encoder. Each object writes a file of its own in the folder (TensorBoard joins them), a whole
-/// record at a time. Throws Error if the disk does not take it.
+/// encoder, a whole record at a time. Throws Error if the disk does not take it.
 class EventFile {
  public:
-  explicit EventFile(const std::filesystem::path& folder);
+  /// A new file in the folder, or, where `bytes` is above 0, the newest of ours there cut to so
+  /// many bytes: as it was at a checkpoint.
+  explicit EventFile(const std::filesystem::path& folder, std::int64_t bytes = 0);
   ~EventFile();
   EventFile(const EventFile&) = delete;
   EventFile& operator=(const EventFile&) = delete;
@@ -23,11 +24,16 @@ class EventFile {
              std::int64_t step);
 
   const std::filesystem::path& path() const;
+  /// How long the file is.
+  std::int64_t bytes() const;
 
  private:
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// Deletes all event files of ours in the folder: a run that begins anew has no earlier events.
+void delete_event_files(const std::filesystem::path& folder);
 
 /// CRC-32C (Castagnoli) of the bytes.
 std::uint32_t crc32c(std::string_view bytes);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "edmund/core/tensor.h"
+#include "edmund/io/pixel_file.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -30,6 +31,9 @@ class NpzFile {
   /// tensor. Throws Error, naming file and array, for one that is missing, of another type, damaged
   /// or above `limit` bytes.
   Tensor array(std::string_view name, std::uint64_t limit = 1ull << 30) const;
+  /// An array of bytes (u1, C order) of any size: not held in memory if it has more bytes than
+  /// `in_memory`. Its checksum is compared here, in one pass. Throws Error as array() does.
+  PixelFile pixels(std::string_view name, std::uint64_t in_memory = kPixelsInMemory) const;
   /// A single text, of bytes (S) or code points (U), as UTF-8.
   std::string text(std::string_view name) const;
 
@@ -39,7 +43,7 @@ class NpzFile {
   std::string data(std::string_view name, const NpyHeader& header, std::uint64_t element_size,
                    std::uint64_t limit) const;
   std::filesystem::path path_;
-  std::unique_ptr<ZipArchive> archive_;
+  std::shared_ptr<const ZipArchive> archive_;
 };
 
 /// The bytes of an .npz file, uncompressed, which numpy.load reads without pickle: arrays under

@@ -2,7 +2,9 @@
 
 #include "edmund/core/tensor.h"
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -31,5 +33,12 @@ TensorFile parse_tensors(std::string_view bytes, std::string_view name);
 /// gaps, those of wider elements first and then by name, so that each is aligned to its elements.
 std::string tensor_bytes(const std::vector<std::pair<std::string, Tensor>>& tensors,
                          const std::map<std::string, std::string>& metadata = {});
+
+/// Writes a safetensors file with one float32 tensor of this shape, whose parts along the first
+/// dimension `next` gives one after the other: its memory is that of a part. Written aside and
+/// renamed. Throws Error naming the file if the disk does not take it.
+void write_joined_tensor(const std::filesystem::path& path, const std::string& name,
+                         const std::vector<std::int64_t>& shape, const std::map<std::string, std::string>& metadata,
+                         const std::function<Tensor()>& next);
 
 }  // namespace edmund

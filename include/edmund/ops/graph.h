@@ -35,16 +35,17 @@ std::unique_ptr<Graph> make_graph(at::Device device, int warm_up);
 using GraphFactory = std::unique_ptr<Graph>(int warm_up);
 void set_cpu_recorder(GraphFactory* make);
 
-/// The numbers of an Adam step that change from step to step: decay, 1/√correction2, step size,
-/// factor of the gradient, β of each EMA. To be copied to the GPU before a replay.
+/// The numbers of an Adam step that change from step to step: share of the parameters that decays,
+/// 1/√correction2, step size, factor of the gradient, 1 - β of each EMA. To be copied to the GPU
+/// before a replay. Differences from 1 are taken in double: of 1 - 0.99999 float32 keeps three
+/// digits, of the decay of 1e-4·0.01 one.
 inline std::vector<float> adam_terms(const AdamStep& args) {
   const auto t = static_cast<double>(args.step);
   const double correction1 = 1.0 - std::pow(args.beta1, t), correction2 = 1.0 - std::pow(args.beta2, t);
-  std::vector<float> terms = {static_cast<float>(1.0 - args.learning_rate * args.weight_decay),
-                              static_cast<float>(1.0 / std::sqrt(correction2)),
-                              static_cast<float>(args.learning_rate / correction1),
-                              static_cast<float>(args.gradient_scale)};
-  terms.insert(terms.end(), args.ema_beta.begin(), args.ema_beta.end());
+  std::vector<float> terms = {
+      static_cast<float>(args.learning_rate * args.weight_decay), static_cast<float>(1.0 / std::sqrt(correction2)),
+      static_cast<float>(args.learning_rate / correction1), static_cast<float>(args.gradient_scale)};
+  for (const double beta : args.ema_beta) terms.push_back(static_cast<float>(1.0 - beta));
   return terms;
 }
 
@@ -57,6 +58,10 @@ struct LiveAdam {
   Tensor norm = {};             // of the gradient, []: the step decides by it
   double clip_norm = 0.0;       // longer gradients are cut to this; 0: none
   bool skip_nonfinite = false;  // a gradient without a finite norm changes nothing
+  /// What rounding left of each EMA, [P] each, which is then the sum of both: updates below half a
+  /// unit in the last place are not lost. None: an EMA may come to rest as far from constant
+  /// parameters as 2^-24·|ema|/(1 - β) in float32.
+  std::vector<Tensor> ema_rests = {};
 };
 /// adam_ema() that clips, or skips the step, by the gradient's norm, without waiting for a GPU.
 void adam_ema(Tensor& parameters, const std::vector<GradientPiece>& gradient, Tensor& first_moment,

@@ -1,6 +1,9 @@
 #pragma once
 
+#include "edmund/report/svg.h"
+
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,6 +27,8 @@ class Page {
   /// Cells that start like a number are set to the right.
   void table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows);
   void figure(std::string_view svg_or_html, std::string_view caption = "");
+  /// The plot's SVG as a figure, kept for shown().
+  void plot(const Plot& plot, std::string_view caption = "");
   /// Pixelated when enlarged. width: in pixels, 0 for the image's own; never wider than its column.
   /// alt: what a reader hears instead of seeing it, the caption if empty.
   void image(std::string_view png, std::string_view caption, int width = 0, std::string_view alt = "");
@@ -34,8 +39,24 @@ class Page {
   void interactive() { interactive_ = true; }
   std::string html() const;
 
+  /// A table as it was given, and whether its columns are set to the right.
+  struct Table {
+    std::string heading;  // of its section
+    std::vector<std::string> head;
+    std::vector<std::vector<std::string>> rows;
+    std::vector<bool> is_right;
+  };
+  /// One of the two.
+  struct Shown {
+    std::optional<Plot> plot;
+    std::optional<Table> table;
+  };
+  /// All plots and tables in their order: see write_figures().
+  const std::vector<Shown>& shown() const { return shown_; }
+
  private:
-  std::string title_, subtitle_, contents_, body_;
+  std::string title_, subtitle_, contents_, body_, heading_;
+  std::vector<Shown> shown_;
   std::int64_t sections_ = 0;
   bool columns_ = false, interactive_ = false;
 };

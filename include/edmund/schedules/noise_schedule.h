@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct Clock {
   Interval usual_sigmas = {};                       // that its authors sample in
   std::vector<double> levels = {};                  // of a table
   bool levels_only = false;                         // time() gives times of `levels` only
+  std::vector<double> knots = {};                   // where the rates are continuous but not smooth
 };
 
 /// Noise schedule x_t = s(t)(x0 + σ(t)ε) (Karras et al. 2022, eq. 2-4): σ strictly increasing, s
@@ -91,7 +93,12 @@ struct ScheduleEntry {
   /// Options with which it is another schedule, or goes to extremes. Whatever is tested on every
   /// schedule is tested with the defaults and with each of these.
   std::span<const std::string_view> variants = {};
+  /// Options that stand for those without a default; empty where the name alone makes a schedule.
+  std::string_view example = {};
 };
+
+/// What makes a schedule of the row, in a mapping behind `type: `: its name, and its example.
+std::string example_of(const ScheduleEntry& row);
 
 /// All schedules, in the order in which `edmund list` shows them.
 std::span<const ScheduleEntry> schedule_table();

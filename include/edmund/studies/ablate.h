@@ -35,7 +35,7 @@ struct AblationArm {
 };
 struct AblationPlan {
   std::string name;
-  std::filesystem::path config;
+  std::filesystem::path config, folder;  // where paths in `set` start: that of the plan's file
   std::vector<std::string> axes;
   std::vector<AblationArm> arms;
 
@@ -46,6 +46,9 @@ struct AblationPlan {
 /// come before the first training.
 AblationPlan read_ablation(const std::filesystem::path& file, std::span<const std::string> overrides,
                            Needs needs = Needs::kData);
+
+/// What the readers of an ablation say of its keys.
+std::vector<OptionFacts> ablation_facts(Options root);
 
 /// Where an arm is trained.
 RunFolder folder_of(const AblationArm& arm, const std::filesystem::path& out);

@@ -26,6 +26,8 @@ struct BenchCase {
   std::function<Figures()> figures = nullptr;  // after the timing
   std::int64_t evaluations = 0;                // network evaluations a call (sampling)
   std::vector<double> seconds = {};            // of each round
+  // of each round, beside one busy process a core, if that was asked for
+  std::vector<double> beside_load = {};
   // of each round: share of the time that was not the network's
   std::vector<double> outside = {};
 };

@@ -62,6 +62,9 @@ struct ComparePlan {
 /// mistakes are recorded.
 ComparePlan read_comparison(Options& root, std::vector<ComparePlan::Model> models = {});
 
+/// What the readers of a comparison say of its keys, `models` where they are not given.
+std::vector<OptionFacts> comparison_facts(Options root, std::vector<ComparePlan::Model> models = {});
+
 /// `sampling:` of an experiment, YAML with all defaults.
 std::string sampling_text(const Experiment& experiment);
 /// A variant's `sampling:` laid over `own`, that of the experiment, with so many steps unless it
@@ -94,9 +97,10 @@ class Comparison {
   const std::filesystem::path& out() const { return out_; }
 
   /// Draws and scores the cells with index % count == index of the shard; what lies in `out`
-  /// already is taken from there. Calls `done` with each.
+  /// already is taken from there. Calls `done` with each. Throws Interrupted between two batches if
+  /// the process was asked to stop; finished blocks and cells lie in `out` then.
   void run(std::int64_t shard, std::int64_t shards, const std::function<void(const CellResult&)>& done);
-  /// Whether images of the cell lie in `out`.
+  /// Whether all images of the cell lie in `out`.
   bool drawn(const CompareCell& cell) const;
   /// Whether every cell is done.
   bool complete() const;
@@ -114,6 +118,7 @@ class Comparison {
   std::string scoring(const CompareCell& cell) const;
   std::filesystem::path scores_file(const CompareCell& cell) const;
   std::filesystem::path block_file(const CompareCell& cell, std::int64_t first) const;
+  std::int64_t images_in(const CompareCell& cell) const;
   void draw(const CompareCell& cell);
   Tensor values_of(const CompareCell& cell) const;
   Loaded& loaded(std::size_t model);

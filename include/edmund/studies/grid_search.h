@@ -1,5 +1,6 @@
 #pragma once
 
+#include "edmund/core/kept_work.h"
 #include "edmund/core/tensor.h"
 #include "edmund/diffusion/denoiser.h"
 #include "edmund/diffusion/time_grid.h"
@@ -46,7 +47,10 @@ struct GridDistance {
 /// schedule, so that this is what every deterministic sampler converges to.
 class ConvergedImages {
  public:
-  ConvergedImages(GridTask task, std::vector<GridImages> images, std::int64_t steps = 128);
+  /// With `kept`, what was found about these images (called `name` there) is taken from it and kept
+  /// in it. Throws Interrupted between two batches if the process was asked to stop.
+  ConvergedImages(GridTask task, std::vector<GridImages> images, std::int64_t steps = 128, KeptWork* kept = nullptr,
+                  std::string name = "");
 
   /// How far the sampler's images on the grid are from the converged ones. Infinite for a grid that
   /// is none: not strictly decreasing on the schedule, or a result that is not finite. Throws Error
@@ -64,18 +68,31 @@ class ConvergedImages {
   const GridTask& task() const { return task_; }
 
  private:
-  struct State {
-    std::vector<Tensor> z;  // of each batch
+  /// What it costs to begin at a node, to go from one to a later one, and to end at one.
+  struct PathCosts {
+    std::vector<double> first;              // [K]
+    std::vector<std::vector<double>> step;  // [K][K]
+    std::vector<double> last;               // [K]
   };
+  /// Local errors between these levels of the trajectory.
+  PathCosts local_errors(const std::vector<std::size_t>& nodes) const;
+  /// The bytes of what `work` gives, kept if results are kept.
+  std::string piece(const std::string& what, const std::function<std::string()>& work) const;
+  GridDistance measured(const TimeGrid& grid) const;
+  /// Computes z at each of the levels where it is not known: kept results do not hold it.
+  void trace_states() const;
   /// Root mean square of the error of the step between two levels of the trajectory, from the true
   /// z; infinite where they are no two times.
   double step_error(std::size_t from, std::size_t to) const;
 
   GridTask task_;
   std::vector<GridImages> images_;
+  KeptWork* kept_;
+  std::string name_;
   std::vector<double> levels_;  // of the trajectory, decreasing
-  std::vector<State> states_;   // z at each of the levels
-  State clean_;
+  // of each batch, z at each of the levels; may be empty
+  mutable std::vector<std::vector<Tensor>> states_;
+  std::vector<Tensor> clean_;  // of each batch
   double uncertainty_ = 0.0;
 };
 

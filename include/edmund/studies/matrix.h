@@ -1,6 +1,7 @@
 #pragma once
 
 #include "edmund/core/interval.h"
+#include "edmund/core/kept_work.h"
 #include "edmund/schedules/noise_schedule.h"
 
 #include <cstdint>
@@ -55,6 +56,7 @@ struct Matrix {
 struct MatrixSettings {
   bool quick = false;        // one parameterization, fewer images
   std::int64_t threads = 2;  // cells at a time
+  KeptWork* kept = nullptr;  // measured cells are taken from it and kept in it
   /// Called after each cell, on any thread, one call at a time.
   std::function<void(std::int64_t done, std::int64_t all)> progress = nullptr;
 };
@@ -71,7 +73,7 @@ struct MatrixSettings {
 /// A schedule made of a table has slopes that jump at its entries. To a sampler that uses σ and s
 /// at grid times only this is nothing, but the error of one that uses more of the clock is no power
 /// of the step across a jump: its order is taken inside the first interval, on the mixture in units
-/// that suit it.
+/// that suit it. Throws Interrupted between two cells if the process was asked to stop.
 Matrix convergence_matrix(const MatrixSettings& settings);
 
 /// A schedule by itself, as the matrix measures it.

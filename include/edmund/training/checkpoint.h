@@ -1,11 +1,13 @@
 #pragma once
 
 #include "edmund/core/tensor.h"
+#include "edmund/data/fingerprint.h"
 
 #include <cstdint>
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,12 +16,15 @@ namespace edmund {
 
 /// Everything that a training needs to go on: config, weights, EMA, moments and position.
 struct Checkpoint {
-  std::string config;  // YAML as resolved
+  std::string config;    // YAML as people chose it, on which a training goes on
+  std::string resolved;  // the same with all that was filled in; empty in those of version 0.1.0
   // position in the sequence of training images; optimizer steps taken
   std::int64_t images = 0, steps = 0;
   std::map<std::string, double> counters;  // skipped steps, seconds …; all finite
+  DataFingerprint data;                    // of the images that were trained on, where that is known
   NamedTensors network, ema;               // state dict: parameters and buffers
-  // first_moment.NAME, second_moment.NAME, and what is trained beside the network
+  // first_moment.NAME, second_moment.NAME, ema_rest.NAME (what rounding left of the EMA), and what is
+  // trained beside the network
   NamedTensors optimizer;
 };
 
@@ -44,7 +49,8 @@ Checkpoint load_weights(const std::filesystem::path& folder, bool ema = true);
 /// Empty if there is none at all. Throws Error if there are some and all are damaged: going on as
 /// if nothing had been trained would replace them.
 std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& run);
-/// Deletes all but the newest `keep` (0: keeps all), and left-over unfinished ones.
-void prune_checkpoints(const std::filesystem::path& run, std::int64_t keep);
+/// Deletes all but the newest `keep` (0: keeps all) and those at the positions `also`, and left-over
+/// unfinished ones.
+void prune_checkpoints(const std::filesystem::path& run, std::int64_t keep, std::span<const std::int64_t> also = {});
 
 }  // namespace edmund

@@ -5,13 +5,15 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <string>
 #include <vector>
 
 namespace edmund {
 
 /// Means over the steps since the last line of metrics.jsonl: loss, gradient norm, and the loss by
-/// bins of the objective's clock (noise level).
+/// bins of the objective's clock (noise level). What depends on how fast the machine was stands in
+/// timing.jsonl beside it, so that metrics.jsonl is the same however often a run was interrupted.
 class MetricsLog {
  public:
   /// Bins over the clock's range, equal in its logarithm. Lines past `images` (of a run that died
@@ -21,12 +23,16 @@ class MetricsLog {
   void add(const StepReport& report);
   bool empty() const { return steps_ == 0; }
   double mean_loss() const { return loss_ / static_cast<double>(steps_ > 0 ? steps_ : 1); }
-  /// Writes one line and starts anew. `seconds`: training time of the run so far.
+  /// Writes one line to each file and starts anew. `seconds`: training time of the run so far.
   void write(double images_per_second, double seconds, std::int64_t skipped);
+
+  /// The sums of the steps since the last line, for a checkpoint's counters, and back.
+  void save(std::map<std::string, double>& counters) const;
+  void restore(const std::map<std::string, double>& counters);
 
  private:
   static constexpr std::size_t kBins = 12;
-  std::ofstream file_;
+  std::ofstream file_, timing_;
   std::string name_;
   std::string clock_;
   double low_, high_;  // logarithms of the clock's range

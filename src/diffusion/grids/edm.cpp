@@ -15,7 +15,7 @@ namespace grids {
 // its published range β is 0.1 … 20 (k-diffusion: get_sigmas_vp).
 //   epsilon_s  1e-3   smallest time of that clock
 std::vector<double> make_edm_vp(Options& options, const NoiseSchedule& schedule, Interval network_sigmas) {
-  const double epsilon_s = options.real("epsilon_s", 1e-3, between(1e-9, 0.5));
+  const double epsilon_s = options.real("epsilon_s", 1e-3, between(1e-9, 0.5), "smallest time of the VP clock");
   const GridRange range = grid_range(options, schedule, network_sigmas, published_sigmas("edm_vp", epsilon_s));
   const auto beta = LinearBeta::of_vp({range.low, range.high}, epsilon_s);
   if (!beta) {
@@ -38,8 +38,9 @@ std::vector<double> make_edm_ve(Options& options, const NoiseSchedule& schedule,
 //   C_1  0.001   least ratio ᾱ_{j-1}/ᾱ_j
 //   C_2  0.008   offset of the cosine
 std::vector<double> make_edm_iddpm(Options& options, const NoiseSchedule& schedule, Interval network_sigmas) {
-  const std::int64_t M = options.integer("M", 1000, between(2, 1e6));
-  const double C_1 = options.real("C_1", 0.001, inside(0, 1)), C_2 = options.real("C_2", 0.008, between(0, 1));
+  const std::int64_t M = options.integer("M", 1000, between(2, 1e6), "number of iDDPM's levels");
+  const double C_1 = options.real("C_1", 0.001, inside(0, 1), "least ratio ᾱ_{j-1}/ᾱ_j"),
+               C_2 = options.real("C_2", 0.008, between(0, 1), "offset of the cosine");
   const GridRange range = grid_range(options, schedule, network_sigmas, published_sigmas("edm_iddpm"));
   std::vector<double> u = iddpm_levels(M, C_1, C_2);
   std::erase_if(u, [&](double level) { return level < range.low || level > range.high; });
@@ -63,14 +64,18 @@ Interval published_sigmas(std::string_view grid, double epsilon_s) {
 }
 
 std::vector<double> iddpm_levels(std::int64_t M, double C_1, double C_2) {
-  const auto alpha_bar = [=](std::int64_t j) {
-    const double s = std::sin(0.5 * std::numbers::pi * static_cast<double>(j) / (static_cast<double>(M) * (C_2 + 1)));
-    return s * s;
+  const double step = 0.5 * std::numbers::pi / (static_cast<double>(M) * (C_2 + 1));
+  // β_j = 1 - ᾱ_{j-1}/ᾱ_j, ᾱ_j = sin²(j·step): as a difference little of it would be left where M is
+  // large.
+  const auto beta = [=](std::int64_t j) {
+    const auto b = static_cast<double>(j);
+    return std::sin(step) * std::sin((2 * b - 1) * step) / std::pow(std::sin(b * step), 2);
   };
   std::vector<double> u(static_cast<std::size_t>(M));
   double next = 0.0;
   for (std::int64_t j = M; j > 0; --j) {
-    next = std::sqrt((next * next + 1) / std::max(alpha_bar(j - 1) / alpha_bar(j), C_1) - 1);
+    const double lost = std::min(beta(j), 1 - C_1);
+    next = std::sqrt((next * next + lost) / (1 - lost));
     u[static_cast<std::size_t>(j - 1)] = next;
   }
   return u;

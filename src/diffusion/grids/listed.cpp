@@ -9,7 +9,7 @@
 //
 //   sigmas: [80, 21.5, 6.1, 0.9, 0.05]      strictly decreasing
 //
-//   file   the grid file, from where the command runs
+//   file   the grid file
 //
 // The levels are those of the file on any schedule that spans them, since a grid of σ says the same
 // on every clock.
@@ -29,7 +29,7 @@ bool strictly_decreasing(const std::vector<double>& list) {
 
 std::vector<double> read_grid_file(const std::string& file) {
   Options content = Options::read_file(file);
-  std::vector<double> sigmas = content.reals("sigmas", {}, above(0));
+  std::vector<double> sigmas = content.reals("sigmas", {}, above(0), "noise levels, strictly decreasing");
   content.check(strictly_decreasing(sigmas), "sigmas", "expected a strictly decreasing list of noise levels");
   content.finish();
   return sigmas;
@@ -40,12 +40,15 @@ std::vector<double> read_grid_file(const std::string& file) {
 namespace grids {
 
 std::vector<double> make_explicit(Options& options, const NoiseSchedule& schedule, Interval) {
-  const bool by_time = options.has("times");
-  const std::string_view key = by_time ? "times" : "sigmas";
-  const Interval ends = by_time ? schedule.times() : schedule.sigmas();
-  const std::vector<double> points = options.reals(key, {}, between(ends.low, ends.high));
-  options.check(!(by_time && options.has("sigmas")), "sigmas", "give either sigmas or times");
-  options.check(strictly_decreasing(points), key, "expected a strictly decreasing list");
+  const Interval t_range = schedule.times(), sigma_range = schedule.sigmas();
+  const std::vector<double> listed_times = options.reals("times", {}, between(t_range.low, t_range.high),
+                                                         "times of the schedule, strictly decreasing; or sigmas"),
+                            sigmas = options.reals("sigmas", {}, between(sigma_range.low, sigma_range.high),
+                                                   "noise levels, strictly decreasing; or times");
+  const bool by_time = !listed_times.empty();
+  const std::vector<double>& points = by_time ? listed_times : sigmas;
+  options.check(!by_time || sigmas.empty(), "sigmas", "give either sigmas or times");
+  options.check(strictly_decreasing(points), by_time ? "times" : "sigmas", "expected a strictly decreasing list");
   std::vector<double> t;
   for (const double point : points) t.push_back(by_time ? point : schedule.time(point));
   return t;
@@ -53,7 +56,8 @@ std::vector<double> make_explicit(Options& options, const NoiseSchedule& schedul
 
 std::vector<double> make_file(Options& options, const NoiseSchedule& schedule, Interval network_sigmas) {
   const std::vector<double> fallback{schedule.times().high};
-  const std::string file = options.required_text("file");
+  const std::string file =
+      options.required_path("file", "grid file: YAML with `sigmas`, as edmund optimize-grid writes it").string();
   if (file.empty()) return fallback;
   std::vector<double> sigmas;
   try {

@@ -7,6 +7,7 @@
 //            quadratic  ⌊(√(0.8 N) k/(steps-1))²⌋ + 1, k = steps-1 … 0 (DDIM's on CIFAR-10)
 //   offset   0          of `leading`
 #include "edmund/diffusion/time_grid.h"
+#include "range.h"
 
 #include <algorithm>
 #include <cmath>
@@ -29,10 +30,11 @@ double entry(std::string_view spacing, std::int64_t k, std::int64_t steps, std::
 
 std::vector<double> make_native(Options& options, const NoiseSchedule& schedule, Interval) {
   const std::vector<double>& levels = schedule.levels();
-  const std::string spacing = options.choice("spacing", "leading", {"leading", "linspace", "trailing", "quadratic"});
+  const std::string spacing = options.choice("spacing", "leading", {"leading", "linspace", "trailing", "quadratic"},
+                                             "how entries of the table are chosen");
   const auto N = std::max<std::int64_t>(std::ssize(levels), 1);
-  std::int64_t steps = options.integer("steps", 18, between(1, 1e6)),
-               offset = options.integer("offset", 0, at_least(0));
+  std::int64_t steps = grid_steps(options),
+               offset = options.integer("offset", 0, at_least(0), "of `leading`, in entries");
   if (levels.empty()) {
     options.reject("type", "native chooses entries of a table; this schedule has none (ddpm has)");
     return {schedule.times().high};

@@ -14,6 +14,9 @@ struct GridRange {
   double low = 0.0, high = 0.0;
 };
 
+/// How many points: what was chosen, for a grid of another type too.
+std::int64_t grid_steps(Options& options);
+
 /// `usual`: range by default, before it is cut.
 GridRange grid_range(Options& options, const NoiseSchedule& schedule, Interval network_sigmas, Interval usual);
 

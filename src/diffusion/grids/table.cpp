@@ -3,8 +3,8 @@
 namespace edmund {
 namespace grids {
 
-GridFactory make_edm_iddpm, make_edm_ve, make_edm_vp, make_explicit, make_file, make_karras, make_log_snr, make_native,
-    make_quadratic, make_uniform;
+GridFactory make_edm_iddpm, make_edm_ve, make_edm_vp, make_explicit, make_file, make_flow_shift, make_karras,
+    make_log_snr, make_native, make_quadratic, make_uniform;
 
 }  // namespace grids
 namespace {
@@ -19,6 +19,8 @@ constexpr Entry<GridFactory> kGrids[] = {
     {"edm_vp", "t uniform on the VP clock of that range", "Karras et al. 2022, table 1", grids::make_edm_vp},
     {"edm_ve", "σ² geometric", "Karras et al. 2022, table 1", grids::make_edm_ve},
     {"edm_iddpm", "entries of iDDPM's cosine levels", "Karras et al. 2022, table 1", grids::make_edm_iddpm},
+    {"flow_shift", "flow times moved towards the noise, by a shift or the image's size", "Esser et al. 2024, eq. 23",
+     grids::make_flow_shift},
     {"explicit", "the σ's or times of a list", "-", grids::make_explicit},
     {"file", "the σ's of a grid file (edmund optimize-grid)", "-", grids::make_file},
 };

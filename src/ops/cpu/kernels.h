@@ -138,7 +138,7 @@ struct LinearTask {
 };
 
 struct AdamTerms {
-  float beta1, one_minus_beta1, beta2, one_minus_beta2, eps, decay, inverse_root_correction2, step_size;
+  float one_minus_beta1, one_minus_beta2, eps, decay, inverse_root_correction2, step_size;
   float gradient_scale;
   bool zero_nonfinite;
 };
@@ -147,8 +147,9 @@ struct AdamChunk {
   float *p = nullptr, *m = nullptr, *v = nullptr;  // parameters and moments
   const float* g = nullptr;
   float* const* ema = nullptr;
-  const float* ema_beta = nullptr;
-  long copies = 0, size = 0;  // EMA copies; elements
+  float* const* ema_rest = nullptr;  // of each copy what rounding left of it, or null
+  const float* ema_rate = nullptr;   // 1 - β
+  long copies = 0, size = 0;         // EMA copies; elements
 };
 
 struct KernelTable {

@@ -127,6 +127,31 @@ double sum_of_squares(const float* x, long size) {
   return sum;
 }
 
+namespace {
+
+// e + r = β·(e + r) + rate·p, rate = 1 - β; r, what rounding leaves of e, may be null.
+EDMUND_INLINE void average(const float* __restrict p, float* __restrict e, float* __restrict r, float rate, long n) {
+  if (rate > 0.5F) {  // as seen from p, which it is at β = 0
+    const float beta = 1.0F - rate;
+#pragma GCC ivdep
+    for (long i = 0; i < n; ++i) e[i] = p[i] + beta * (e[i] - p[i]);
+    for (long i = 0; r != nullptr && i < n; ++i) r[i] = 0.0F;
+  } else if (r == nullptr) {
+#pragma GCC ivdep
+    for (long i = 0; i < n; ++i) e[i] += rate * (p[i] - e[i]);
+  } else {
+#pragma GCC ivdep
+    for (long i = 0; i < n; ++i) {
+      // Knuth's sum of two numbers and its error.
+      const float change = rate * ((p[i] - e[i]) - r[i]) + r[i], sum = e[i] + change, part = sum - e[i];
+      r[i] = (e[i] - (sum - part)) + (change - part);
+      e[i] = sum;
+    }
+  }
+}
+
+}  // namespace
+
 void adam(const AdamChunk& chunk, const AdamTerms& terms) {
   float* __restrict p = chunk.p, * __restrict m = chunk.m, * __restrict v = chunk.v;
   const float* __restrict g = chunk.g;
@@ -144,22 +169,14 @@ void adam(const AdamChunk& chunk, const AdamTerms& terms) {
       }
       d *= t.gradient_scale;
       m[i] += (d - m[i]) * t.one_minus_beta1;
-      v[i] = v[i] * t.beta2 + d * d * t.one_minus_beta2;
+      v[i] += (d * d - v[i]) * t.one_minus_beta2;
       const float denominator = __builtin_sqrtf(v[i]) * t.inverse_root_correction2 + t.eps;
-      p[i] = p[i] * t.decay - t.step_size * (m[i] / denominator);
+      p[i] -= p[i] * t.decay + t.step_size * (m[i] / denominator);
     }
-    for (long copy = 0; copy < chunk.copies; ++copy) {
-      float* __restrict e = chunk.ema[copy];
-      const float beta = chunk.ema_beta[copy];
-      if (beta < 0.5F) {
-#pragma GCC ivdep
-        for (long i = begin; i < end; ++i) e[i] = p[i] + beta * (e[i] - p[i]);
-      } else {
-        const float rest = 1.0F - beta;
-#pragma GCC ivdep
-        for (long i = begin; i < end; ++i) e[i] = e[i] - rest * (e[i] - p[i]);
-      }
-    }
+    for (long copy = 0; copy < chunk.copies; ++copy)
+      average(p + begin, chunk.ema[copy] + begin,
+              chunk.ema_rest[copy] == nullptr ? nullptr : chunk.ema_rest[copy] + begin, chunk.ema_rate[copy],
+              end - begin);
   }
 }
 

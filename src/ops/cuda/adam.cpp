@@ -12,9 +12,7 @@ void adam_ema(Tensor& parameters, const std::vector<GradientPiece>& gradient, Te
               " EMA copies on a GPU, found ", ema.size());
   const c10::cuda::CUDAGuard guard(parameters.device());
   AdamTask task{.copies = static_cast<int>(ema.size()),
-                .beta1 = static_cast<float>(args.beta1),
                 .one_minus_beta1 = static_cast<float>(1.0 - args.beta1),
-                .beta2 = static_cast<float>(args.beta2),
                 .one_minus_beta2 = static_cast<float>(1.0 - args.beta2),
                 .eps = static_cast<float>(args.eps),
                 .live_terms = floats_or_null(live.terms),
@@ -30,6 +28,8 @@ void adam_ema(Tensor& parameters, const std::vector<GradientPiece>& gradient, Te
     task.m = first_moment.data_ptr<float>() + first;
     task.v = second_moment.data_ptr<float>() + first;
     for (std::size_t i = 0; i < ema.size(); ++i) task.ema[i] = ema[i].data_ptr<float>() + first;
+    for (std::size_t i = 0; i < live.ema_rests.size(); ++i)
+      task.ema_rest[i] = live.ema_rests[i].data_ptr<float>() + first;
     task.size = values.numel();
     C10_CUDA_CHECK(adam(task, stream_of(parameters)));
   }

@@ -10,6 +10,21 @@ __device__ float cleaned(float d) {
   return d > 3.402823466e38F ? 1e5F : d < -3.402823466e38F ? -1e5F : d;
 }
 
+// e + r = β·(e + r) + rate·p, rate = 1 - β; r, what rounding leaves of e, may be null.
+__device__ void average(float p, float* e, float* r, float rate) {
+  if (rate > 0.5F) {  // as seen from p, which it is at β = 0
+    *e = p + (1.0F - rate) * (*e - p);
+    if (r != nullptr) *r = 0.0F;
+  } else if (r == nullptr) {
+    *e += rate * (p - *e);
+  } else {
+    // Knuth's sum of two numbers and its error.
+    const float old = *e, rest = *r, change = rate * ((p - old) - rest) + rest, sum = old + change, part = sum - old;
+    *r = (old - (sum - part)) + (change - part);
+    *e = sum;
+  }
+}
+
 __global__ void adam_kernel(AdamTask t) {
   float terms[4 + kMostCopies];
 #pragma unroll
@@ -28,16 +43,15 @@ __global__ void adam_kernel(AdamTask t) {
     if (t.zero_nonfinite) d = cleaned(d);
     d *= factor;
     const float m = t.m[i] + (d - t.m[i]) * t.one_minus_beta1;
-    const float v = t.v[i] * t.beta2 + d * d * t.one_minus_beta2;
-    const float p = t.p[i] * decay - step_size * (m / (sqrtf(v) * inverse_root_correction2 + t.eps));
+    const float v = t.v[i] + (d * d - t.v[i]) * t.one_minus_beta2;
+    const float p = t.p[i] - (t.p[i] * decay + step_size * (m / (sqrtf(v) * inverse_root_correction2 + t.eps)));
     t.m[i] = m;
     t.v[i] = v;
     t.p[i] = p;
 #pragma unroll
     for (int copy = 0; copy < kMostCopies; ++copy) {
       if (copy >= t.copies) break;
-      const float beta = terms[4 + copy], e = t.ema[copy][i];
-      t.ema[copy][i] = beta < 0.5F ? p + beta * (e - p) : e - (1.0F - beta) * (e - p);
+      average(p, t.ema[copy] + i, t.ema_rest[copy] == nullptr ? nullptr : t.ema_rest[copy] + i, terms[4 + copy]);
     }
   }
 }

@@ -122,10 +122,11 @@ struct AdamTask {
   float *p = nullptr, *m = nullptr, *v = nullptr;
   const float* g = nullptr;
   float* ema[kMostCopies] = {};
+  float* ema_rest[kMostCopies] = {};  // of each copy what rounding left of it, or null
   int copies = 0;
   std::int64_t size = 0;
-  float beta1 = 0, one_minus_beta1 = 0, beta2 = 0, one_minus_beta2 = 0, eps = 0;
-  // decay, 1/√correction2, step size, factor of the gradient, β of each EMA
+  float one_minus_beta1 = 0, one_minus_beta2 = 0, eps = 0;
+  // decay, 1/√correction2, step size, factor of the gradient, 1 - β of each EMA
   float terms[4 + kMostCopies] = {};
   const float* live_terms = nullptr;  // the same on the GPU, in their place; or null
   const float* norm = nullptr;        // of the gradient, on the GPU; or null

@@ -2,7 +2,9 @@
 
 #include "edmund/app/run.h"
 #include "edmund/core/files.h"
+#include "edmund/core/folder_lock.h"
 #include "edmund/core/log.h"
+#include "edmund/core/stop.h"
 #include "edmund/core/text.h"
 #include "edmund/networks/state_dict.h"
 #include "edmund/training/checkpoint.h"
@@ -22,14 +24,15 @@ void combine(std::vector<Options>& axes, std::size_t axis, const AblationArm& so
     out.push_back(so_far);
     return;
   }
-  auto levels = axes[axis].children("arms");
+  auto levels = axes[axis].children("arms", "levels of the factor");
   axes[axis].check(!levels.empty(), "arms", "expected a list of {name, set}, found none");
   for (Options& level : levels) {
     AblationArm arm = so_far;
-    const std::string name = level.required_text("name");
+    const std::string name = level.required_text("name", "of the level in tables and plots");
     arm.name += (arm.name.empty() ? "" : " ") + name;
     arm.levels.push_back(name);
-    for (auto& text : level.texts("set", {})) arm.set.push_back(std::move(text));
+    for (auto& text : level.texts("set", {}, "overrides key.path=value of this level"))
+      arm.set.push_back(std::move(text));
     combine(axes, axis + 1, arm, out);
   }
 }
@@ -48,7 +51,7 @@ std::vector<std::string> overrides_of(const AblationArm& arm) {
 }
 
 RunConfig config_of(const AblationPlan& plan, const AblationArm& arm) {
-  return parse(Options::read_file(plan.config, overrides_of(arm)));
+  return parse(Options::read_file(plan.config, overrides_of(arm), plan.folder));
 }
 
 Experiment constructed(const AblationPlan& plan, const AblationArm& arm, Needs needs) {
@@ -75,7 +78,7 @@ Options comparison_of(const AblationPlan& plan, const fs::path& file, std::span<
       Options::read_file(file, overrides).child("compare").text("baseline", plan.arms.front().arm);
   std::vector<std::string> all(overrides.begin(), overrides.end());
   if (const AblationArm* base = training_of(plan, baseline))
-    all.push_back(format("compare.baseline=\"{}\"", base->name));
+    all.push_back("compare.baseline=" + Options::quoted(base->name));
   Options root = Options::read_file(file, all);
   for (const auto& key : root.keys())
     if (key != "compare") root.defer(key);
@@ -110,38 +113,71 @@ void check_features(const AblationArm& arm, const Experiment& experiment) {
           "arm '{}': evaluation.features.file: {} is not there; its features score the arms", arm.name, file->second);
 }
 
+// Whether an arm needs no more training. Its report comes last, after the pictures; held-out images
+// may have ended it before its last image.
+bool finished(const RunFolder& run, const RunConfig& config) {
+  const auto newest = newest_checkpoint(run.path);
+  const bool to_the_end = newest && read_header(*newest).images >= config.training.images;
+  return newest && (to_the_end || config.validation.patience > 0) && fs::exists(run.report());
+}
+
+// What the file says, before arms and seeds meet.
+struct AblationKeys {
+  std::string name;
+  fs::path config;
+  std::vector<std::string> axes;
+  std::vector<AblationArm> arms;
+  std::vector<std::int64_t> seeds;
+};
+
+AblationKeys read_keys(Options& root) {
+  AblationKeys out{.name = root.text("name", "ablation", "title of the report; results go to runs/NAME"),
+                   .config = root.required_path("config", "the base config, relative to this file")};
+  if (const std::string fault = name_fault(out.name); !fault.empty()) root.reject("name", fault);
+  const std::vector<std::string> common = root.texts("set", {}, "overrides key.path=value of every arm");
+  auto axes = root.children("axes", "factors, in place of arms: one training for each combination of their levels");
+  for (Options& axis : axes) out.axes.push_back(axis.required_text("name", "of the factor"));
+  if (!axes.empty()) {
+    root.check(!root.has("arms"), "arms", "excludes axes: give one of them");
+    combine(axes, 0, {.set = common}, out.arms);
+  }
+  for (Options& arm : root.children("arms", "trainings that differ in their overrides")) {
+    out.arms.push_back({.name = arm.required_text("name", "of the arm in tables and plots"), .set = common});
+    for (auto& text : arm.texts("set", {}, "overrides key.path=value of this arm"))
+      out.arms.back().set.push_back(std::move(text));
+  }
+  for (const AblationArm& arm : out.arms)
+    if (const std::string fault = name_fault(folder_name(arm.name)); !fault.empty()) root.reject("", "arms: " + fault);
+  root.check(!out.arms.empty(), "arms", "expected a list of {name, set}, found none");
+  out.seeds = root.integers("seeds", {0}, at_least(0), "every arm is trained once for each");
+  root.check(!out.seeds.empty(), "seeds", "expected at least one seed");
+  return out;
+}
+
 }  // namespace
+
+std::vector<OptionFacts> ablation_facts(Options root) {
+  read_keys(root);
+  comparison_facts(root.child("compare", "keys of a comparison, whose models are the arms"),
+                   {{.name = "arm", .run = ""}});
+  return root.facts();
+}
 
 RunFolder folder_of(const AblationArm& arm, const fs::path& out) { return {out / "arms" / folder_name(arm.name)}; }
 
 AblationPlan read_ablation(const fs::path& file, std::span<const std::string> overrides, Needs needs) {
   Options root = Options::read_file(file, overrides);
-  AblationPlan plan{.name = root.text("name", "ablation")};
-  const std::string config = root.required_text("config");
-  plan.config = fs::path(config).is_absolute() ? fs::path(config) : file.parent_path() / config;
-  const std::vector<std::string> common = root.texts("set", {});
-  std::vector<AblationArm> arms;
-  auto axes = root.children("axes");
-  for (Options& axis : axes) plan.axes.push_back(axis.required_text("name"));
-  if (!axes.empty()) {
-    root.check(!root.has("arms"), "arms", "excludes axes: give one of them");
-    combine(axes, 0, {.set = common}, arms);
-  }
-  for (Options& arm : root.children("arms")) {
-    arms.push_back({.name = arm.required_text("name"), .set = common});
-    for (auto& text : arm.texts("set", {})) arms.back().set.push_back(std::move(text));
-  }
-  root.check(!arms.empty(), "arms", "expected a list of {name, set}, found none");
-  const auto seeds = root.integers("seeds", {0}, at_least(0));
-  root.check(!seeds.empty(), "seeds", "expected at least one seed");
+  AblationKeys keys = read_keys(root);
   root.defer("compare");
   root.finish();
-  for (const AblationArm& arm : arms)
-    for (const std::int64_t seed : seeds) {
+  AblationPlan plan{
+      .name = keys.name, .config = keys.config, .folder = file.parent_path(), .axes = std::move(keys.axes)};
+  for (const AblationArm& arm : keys.arms)
+    for (const std::int64_t seed : keys.seeds) {
       plan.arms.push_back(arm);
       plan.arms.back().arm = arm.name;
       plan.arms.back().seed = seed;
-      if (seeds.size() > 1) plan.arms.back().name += format(" seed {}", seed);
+      if (keys.seeds.size() > 1) plan.arms.back().name += format(" seed {}", seed);
     }
   for (const AblationArm& arm : plan.arms) {
     require(
@@ -158,12 +194,13 @@ AblationPlan read_ablation(const fs::path& file, std::span<const std::string> ov
 ExitCode train_arms(const AblationPlan& plan, const fs::path& out, std::int64_t shard, std::int64_t shards) {
   for (std::size_t i = 0; i < plan.arms.size(); ++i) {
     if (static_cast<std::int64_t>(i) % shards != shard) continue;
+    StopRequest::check();
     const AblationArm& arm = plan.arms[i];
     const RunFolder run = folder_of(arm, out);
     Experiment experiment = constructed(plan, arm, Needs::kData);
     require_same_training(experiment, run);
-    const auto newest = newest_checkpoint(run.path);
-    if (newest && read_header(*newest).images >= experiment.config.training.images) continue;
+    if (finished(run, experiment.config)) continue;
+    const FolderLock owner(run.path, "trained");
     log::info("arm {} of {}: {}", i + 1, plan.arms.size(), arm.name);
     apply_backend(experiment.config.backend);
     if (const ExitCode code = train_run(experiment, run); code != ExitCode::kDone) return code;
@@ -173,20 +210,24 @@ ExitCode train_arms(const AblationPlan& plan, const fs::path& out, std::int64_t 
 }
 
 bool trained(const AblationPlan& plan, const fs::path& out) {
-  return std::all_of(plan.arms.begin(), plan.arms.end(), [&](const AblationArm& arm) {
-    const auto newest = newest_checkpoint(folder_of(arm, out).path);
-    return newest && read_header(*newest).images >= config_of(plan, arm).training.images;
-  });
+  return std::all_of(plan.arms.begin(), plan.arms.end(),
+                     [&](const AblationArm& arm) { return finished(folder_of(arm, out), config_of(plan, arm)); });
 }
 
 fs::path write_comparison(const AblationPlan& plan, const fs::path& file, std::span<const std::string> overrides,
                           const fs::path& out) {
   Options compare = comparison_of(plan, file, overrides);
   const std::string baseline = compare.text("baseline", "");
+  // it lies in another folder than the plan
+  const std::size_t variants = comparison_of(plan, file, overrides).children("variants").size();
+  for (std::size_t i = 0; i < variants; ++i)
+    for (const char* key : {"grid.file", "schedule.file", "guidance.model"})
+      compare.settle(format("variants[{}].sampling.{}", i, key));
   for (const auto& key : compare.keys()) compare.defer(key);
-  std::string text = format("name: {}\n{}models:\n", plan.name, compare.resolved());
-  for (const auto& [name, run, base] : models_of(plan, baseline, out))
-    text += format("  - {name: \"{}\", run: \"{}\", baseline: \"{}\"}\n", name, run, base);
+  std::string text = format("name: {}\n{}models:\n", Options::quoted(plan.name), compare.resolved());
+  for (const auto& [name, run, base] : models_of(plan, baseline, {}))  // from where the file lies
+    text += format("  - {name: {}, run: {}, baseline: {}}\n", Options::quoted(name), Options::quoted(run),
+                   Options::quoted(base));
   const fs::path written = out / "comparison.yaml";
   write_file(written, text);
   return written;

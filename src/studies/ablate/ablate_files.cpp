@@ -1,4 +1,5 @@
 #include "edmund/core/files.h"
+#include "edmund/core/json_text.h"
 #include "edmund/io/csv.h"
 #include "edmund/studies/ablate.h"
 #include "edmund/studies/comparison_files.h"
@@ -74,7 +75,7 @@ void write_arms(const AblationPlan& plan, const std::filesystem::path& out, cons
   }
   for (const MainEffect& effect : main_effects(plan, table)) json["effects"].push_back(json_of(effect));
   write_file(out / "arms.csv", csv);
-  write_file(out / "arms.json", json.dump(1) + "\n");
+  write_file(out / "arms.json", json_text(json, 1) + "\n");
 }
 
 }  // namespace edmund

@@ -84,13 +84,13 @@ std::function<void()> optimizer(const std::shared_ptr<Experiment>& experiment) {
   }
   struct Memory {
     Tensor p, m, v;
-    std::vector<Tensor> ema;
+    std::vector<Tensor> ema, rests;
   };
   const auto flat = [=](double value) { return at::full({size}, value, options); };
-  const auto memory = std::make_shared<Memory>(Memory{flat(0.1), flat(0.0), flat(1e-6), {flat(0.1)}});
+  const auto memory = std::make_shared<Memory>(Memory{flat(0.1), flat(0.0), flat(1e-6), {flat(0.1)}, {flat(0.0)}});
   return [=] {
-    ops::adam_ema(memory->p, gradient, memory->m, memory->v, memory->ema,
-                  {.zero_nonfinite = true, .ema_beta = {0.999}});
+    ops::adam_ema(memory->p, gradient, memory->m, memory->v, memory->ema, {.zero_nonfinite = true, .ema_beta = {0.999}},
+                  {.ema_rests = memory->rests});
   };
 }
 

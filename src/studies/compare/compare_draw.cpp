@@ -16,13 +16,21 @@ fs::path Comparison::block_file(const CompareCell& cell, std::int64_t first) con
   return folder(cell) / format("block-{}.safetensors", first);
 }
 
-bool Comparison::drawn(const CompareCell& cell) const { return fs::exists(block_file(cell, 0)); }
+// Blocks are drawn in order: where the last one lies, the others do.
+bool Comparison::drawn(const CompareCell& cell) const {
+  const std::int64_t total = images_in(cell);
+  return fs::exists(block_file(cell, (total - 1) / plan_.block * plan_.block));
+}
+
+std::int64_t Comparison::images_in(const CompareCell& cell) const {
+  return cell.kind == CellKind::kSolution ? plan_.distance_images : plan_.images;
+}
 
 void Comparison::draw(const CompareCell& cell) {
   const Experiment& experiment = loaded(cell.model).trained.experiment;
   apply_backend(experiment.config.backend);  // the models may have been loaded in any order
   ImageGenerator generator(experiment.model, sampling_of(cell), experiment.shape);
-  const std::int64_t total = cell.kind == CellKind::kSolution ? plan_.distance_images : plan_.images;
+  const std::int64_t total = images_in(cell);
   for (std::int64_t begin = 0; begin < total; begin += plan_.block) {
     const fs::path file = block_file(cell, begin);
     if (fs::exists(file)) continue;

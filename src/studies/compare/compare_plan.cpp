@@ -21,8 +21,10 @@ constexpr std::int64_t kFewestSteps = 2, kMostSteps = 10000;  // that are tried 
 
 std::vector<ComparePlan::Model> read_models(Options& root) {
   std::vector<ComparePlan::Model> out;
-  for (Options& model : root.children("models"))
-    out.push_back({model.required_text("name"), model.required_text("run"), model.text("baseline", "")});
+  for (Options& model : root.children("models", "trained models, each with the same variants"))
+    out.push_back({model.required_text("name", "of the model in tables and plots"),
+                   model.required_path("run", "run folder or checkpoint").string(),
+                   model.text("baseline", "", "model of this list that its differences are taken to")});
   root.check(!out.empty(), "models", "expected a list of {name, run}, found none");
   for (const auto& model : out)
     root.check(model.baseline.empty() ||
@@ -33,8 +35,8 @@ std::vector<ComparePlan::Model> read_models(Options& root) {
 
 std::vector<std::string> read_variants(Options& root) {
   std::vector<std::string> out;
-  for (Options& variant : root.children("variants")) {
-    out.push_back(variant.required_text("name"));
+  for (Options& variant : root.children("variants", "ways to sample, each with every model")) {
+    out.push_back(variant.required_text("name", "of the variant in tables and plots"));
     variant.check(std::count(out.begin(), out.end(), out.back()) == 1, "name", "'{}' stands here twice", out.back());
   }
   root.check(!out.empty(), "variants", "expected a list of {name, sampling}, found none");
@@ -42,7 +44,8 @@ std::vector<std::string> read_variants(Options& root) {
 }
 
 void read_baseline(Options& root, ComparePlan& plan) {
-  const std::string baseline = root.text("baseline", "");
+  const std::string baseline = root.text(
+      "baseline", "", "variant or model that differences are taken to, at the same budget; empty: the first variant");
   std::vector<std::string_view> all(plan.variants.begin(), plan.variants.end());
   for (const auto& model : plan.models) all.push_back(model.name);
   const auto found = std::find(all.begin(), all.end(), baseline);
@@ -52,6 +55,10 @@ void read_baseline(Options& root, ComparePlan& plan) {
   const auto index = static_cast<std::size_t>(found - all.begin());
   plan.baseline_is_model = index >= plan.variants.size();
   plan.baseline = plan.baseline_is_model ? index - plan.variants.size() : index;
+}
+
+Options sampling_of(Options& variant) {
+  return variant.child("sampling", "keys of a config's `sampling` that differ from the run's, or a preset");
 }
 
 // What stands in a mapping, as YAML.
@@ -77,35 +84,46 @@ std::int64_t last_that_fits(std::int64_t most, const Fits& fits) {
 }  // namespace
 
 ComparePlan read_comparison(Options& root, std::vector<ComparePlan::Model> models) {
-  ComparePlan plan{.name = root.text("name", "compare"),
-                   .nfe = root.integers("nfe", {}, between(1, 1e6)),
-                   .images = root.integer("images", 1000, between(2, 1e7)),
-                   .block = root.integer("block", 250, between(1, 1e6)),
-                   .real = root.integer("real", 10000, between(4, 1e7)),
-                   .seed = static_cast<std::uint64_t>(root.integer("seed", 0, at_least(0))),
-                   .level = root.real("level", 0.95, inside(0, 1)),
-                   .metrics = root.texts("metrics", {"frechet", "kid"})};
+  ComparePlan plan{
+      .name = root.text("name", "compare", "title of the report; results go to runs/NAME"),
+      .nfe = root.integers("nfe", {}, between(1, 1e6),
+                           "budgets of network evaluations; empty: each variant takes the steps it states"),
+      .images = root.integer("images", 1000, between(2, 1e7),
+                             "images that each variant draws, with the same noise and classes"),
+      .block = root.integer("block", 250, between(1, 1e6), "images between two saves"),
+      .real =
+          root.integer("real", 10000, between(4, 1e7), "real images that are compared with, at most, chosen by seed"),
+      .seed = static_cast<std::uint64_t>(root.integer("seed", 0, at_least(0), "of the noise")),
+      .level = root.real("level", 0.95, inside(0, 1), "probability that an interval covers"),
+      .metrics = root.texts("metrics", {"frechet", "kid"}, "scores, as edmund list metrics has them")};
   if (root.has("resamples")) {  // of version 0.1.0
     root.integer("resamples", 0, at_least(0), "no longer used: intervals are by the delta method");
     log::warn("{}: is no longer used and can be deleted: intervals are by the delta method", root.where("resamples"));
   }
-  root.check(!plan.name.empty() && plan.name.find('/') == std::string::npos, "name",
-             "expected a name without '/', found '{}'", plan.name);
+  if (const std::string fault = name_fault(plan.name); !fault.empty()) root.reject("name", fault);
   const auto known = names(metric_table());
   for (const auto& metric : plan.metrics)
     root.check(std::find(known.begin(), known.end(), metric) != known.end(), "metrics", "unknown metric '{}'{}", metric,
                suggestion(metric, known));
-  Options distance = root.child("distance");
-  plan.distance_images = std::min(distance.integer("images", 64, between(0, 1e6)), plan.images);
-  plan.tolerance = distance.real("tolerance", 1e-5, inside(0, 1));
+  Options distance = root.child("distance", "of samples from the exact solution of the ODE");
+  plan.distance_images = std::min(
+      distance.integer("images", 64, between(0, 1e6), "images that it is measured on; 0: not at all"), plan.images);
+  plan.tolerance =
+      distance.real("tolerance", 1e-5, inside(0, 1), "of the adaptive solver (rk45) that finds the solution");
   plan.models = models.empty() ? read_models(root) : std::move(models);
   plan.variants = read_variants(root);
   read_baseline(root, plan);
   return plan;
 }
 
+std::vector<OptionFacts> comparison_facts(Options root, std::vector<ComparePlan::Model> models) {
+  read_comparison(root, std::move(models));
+  for (Options& variant : root.children("variants")) sampling_of(variant);
+  return root.facts();
+}
+
 std::string sampling_text(const Experiment& experiment) {
-  return text_of(Options::read_text(experiment.config.options.resolved(), experiment.config.name).child("sampling"));
+  return Options(experiment.config.options).child("sampling").chosen();
 }
 
 Sampling variant_sampling(Options& sampling, std::int64_t steps, const Experiment& experiment, std::string_view own) {
@@ -119,7 +137,7 @@ Sampling variant_sampling(Options& sampling, std::int64_t steps, const Experimen
 void check_variants(Options& comparison, const ComparePlan& plan, const Experiment& experiment) {
   const std::string own = sampling_text(experiment);
   for (Options& variant : comparison.children("variants")) {
-    Options sampling = variant.child("sampling");
+    Options sampling = sampling_of(variant);
     variant_sampling(sampling, plan.nfe.empty() ? 0 : kFewestSteps, experiment, own);
   }
 }
@@ -129,8 +147,9 @@ Comparison::Comparison(const fs::path& file, const std::vector<std::string>& ove
   Options root = Options::read_file(file, overrides);
   plan_ = read_comparison(root);
   for (Options& variant : root.children("variants")) {
-    variant.defer("sampling");
-    variants_.push_back(text_of(Options(variant).child("sampling")));
+    Options sampling = variant.child("sampling");
+    settle_paths(sampling);
+    variants_.push_back(text_of(sampling));
   }
   root.finish();
   solution_ = format("{sampler: {type: rk45, rtol: {}, atol: {}, final: denoise}}", plan_.tolerance, plan_.tolerance);

@@ -1,6 +1,7 @@
 #include "compare_loaded.h"
 #include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
+#include "edmund/core/json_text.h"
 #include "edmund/core/stop.h"
 #include "edmund/core/text.h"
 #include "edmund/evaluation/classifier.h"
@@ -176,7 +177,7 @@ void Comparison::run(std::int64_t shard, std::int64_t shards, const std::functio
     if (const fs::path file = scores_file(cell); !fs::exists(file)) {
       draw(cell);
       StopRequest::check();
-      write_file(file, json_of(scored(cell)).dump(1) + "\n");
+      write_file(file, json_text(json_of(scored(cell)), 1) + "\n");
     }
     done(kept(cell));
   }

@@ -1,9 +1,13 @@
 #include "edmund/studies/grid_search.h"
 
 #include "edmund/core/error.h"
+#include "edmund/core/files.h"
+#include "edmund/core/stop.h"
+#include "edmund/core/text.h"
 #include "edmund/diffusion/forbidden_noise.h"
 #include "edmund/generation/given_noise.h"
 #include "edmund/generation/sampling.h"
+#include "edmund/io/tensor_file.h"
 
 #include <algorithm>
 #include <ATen/Functions.h>
@@ -69,15 +73,9 @@ TimeGrid grid_of(const NoiseSchedule& schedule, const std::vector<double>& sigma
   return grid;
 }
 
-// What it costs to begin at a node, to go from one to a later one, and to end at one.
-struct PathCosts {
-  std::vector<double> first;              // [K]
-  std::vector<std::vector<double>> step;  // [K][K]
-  std::vector<double> last;               // [K]
-};
-
 // The N nodes, ascending, of least cost in all; none if every path is infinitely dear. Dynamic
 // programming over paths by their number of nodes and their last one.
+template <typename PathCosts>
 std::vector<std::size_t> cheapest_path(const PathCosts& costs, std::size_t N) {
   const std::size_t K = costs.first.size();
   // [n][j]: of n + 1 nodes up to j
@@ -107,44 +105,81 @@ std::vector<std::size_t> cheapest_path(const PathCosts& costs, std::size_t N) {
 
 }  // namespace
 
-ConvergedImages::ConvergedImages(GridTask task, std::vector<GridImages> images, std::int64_t steps)
-    : task_(std::move(task)), images_(std::move(images)) {
+ConvergedImages::ConvergedImages(GridTask task, std::vector<GridImages> images, std::int64_t steps, KeptWork* kept,
+                                 std::string name)
+    : task_(std::move(task)), images_(std::move(images)), kept_(kept), name_(std::move(name)) {
   const c10::InferenceMode inference;
   const Interval sigmas = task_.sigmas;
   levels_ = karras_levels(sigmas, steps);
   const auto coarse = karras_levels(sigmas, steps / 2);
-  states_.resize(levels_.size());
+  states_.resize(images_.size());
   std::vector<Tensor> changes;
-  for (const auto& [D, noise] : images_) {
-    const Tensor start = sigmas.high * noise;
-    const auto fine = trajectory(D, start, levels_);
-    for (std::size_t i = 0; i < fine.size(); ++i) states_[i].z.push_back(fine[i]);
-    clean_.z.push_back(D(fine.back(), sigmas.low));
-    changes.push_back(rms_of_each(D(trajectory(D, start, coarse).back(), sigmas.low) - clean_.z.back()));
+  for (std::size_t b = 0; b < images_.size(); ++b) {
+    const auto& [D, noise] = images_[b];
+    const std::string bytes = piece(format("solution {}", b), [&] {
+      states_[b] = trajectory(D, sigmas.high * noise, levels_);
+      const Tensor clean = D(states_[b].back(), sigmas.low);
+      const Tensor rough = D(trajectory(D, sigmas.high * noise, coarse).back(), sigmas.low);
+      return tensor_bytes({{"clean", clean}, {"change", rms_of_each(rough - clean)}});
+    });
+    const TensorFile found = parse_tensors(bytes, name_);
+    clean_.push_back(found.at("clean").to(noise.device()));
+    changes.push_back(found.at("change"));
   }
   uncertainty_ = at::cat(changes).mean().item<double>();
 }
 
+std::string ConvergedImages::piece(const std::string& what, const std::function<std::string()>& work) const {
+  if (kept_ != nullptr) return kept_->piece(name_ + " " + what, work);
+  StopRequest::check();
+  return work();
+}
+
+void ConvergedImages::trace_states() const {
+  for (std::size_t b = 0; b < images_.size(); ++b) {
+    if (!states_[b].empty()) continue;
+    StopRequest::check();
+    states_[b] = trajectory(images_[b].denoiser, task_.sigmas.high * images_[b].noise, levels_);
+  }
+}
+
 GridDistance ConvergedImages::distance(const std::vector<double>& sigmas) const {
   const c10::InferenceMode inference;
-  const Sampling sampling{
-      .schedule = task_.schedule, .grid = grid_of(*task_.schedule, sigmas), .sampler = task_.sampler};
-  if (sampling.grid.t.empty()) return {.value = kInfinite};
+  const TimeGrid grid = grid_of(*task_.schedule, sigmas);
+  if (grid.t.empty()) return {.value = kInfinite};
+  const auto view = std::string_view(reinterpret_cast<const char*>(sigmas.data()), sigmas.size() * sizeof(double));
+  const TensorFile found = parse_tensors(
+      piece("distance " + checksum(view),
+            [&] {
+              const GridDistance distance = measured(grid);
+              return tensor_bytes({{"each", distance.each}}, {{"evaluations", std::to_string(distance.evaluations)}});
+            }),
+      name_);
+  const Tensor all = found.at("each");
+  const double mean = all.mean().item<double>(), images = static_cast<double>(all.numel());
+  if (!std::isfinite(mean)) return {.value = kInfinite};
+  const double deviation = images > 1 ? all.std().item<double>() / std::sqrt(images) : 0.0;
+  return {.value = mean,
+          .standard_error = deviation,
+          .each = all,
+          .evaluations = parse_integer(found.metadata.at("evaluations")).value()};
+}
+
+// `each` and `evaluations` alone.
+GridDistance ConvergedImages::measured(const TimeGrid& grid) const {
+  const Sampling sampling{.schedule = task_.schedule, .grid = grid, .sampler = task_.sampler};
   std::vector<Tensor> each;
   const auto evaluations = std::make_shared<std::int64_t>(0);
   for (std::size_t b = 0; b < images_.size(); ++b) {
+    StopRequest::check();
     const Tensor& start = images_[b].noise;
     GivenNoise noise(start, kNoNoise);
     *evaluations = 0;
     const Tensor image = sampled(sampling, counted(images_[b].denoiser, evaluations), noise,
                                  {start.size(1), start.size(2), start.size(3)});
-    each.push_back(rms_of_each(image - clean_.z[b]));
+    each.push_back(rms_of_each(image - clean_[b]));
   }
-  const Tensor all = at::cat(each);
-  const double mean = all.mean().item<double>(), images = static_cast<double>(all.numel());
-  if (!std::isfinite(mean)) return {.value = kInfinite};
-  const double deviation = images > 1 ? all.std().item<double>() / std::sqrt(images) : 0.0;
-  return {.value = mean, .standard_error = deviation, .each = all, .evaluations = *evaluations};
+  return {.each = at::cat(each).cpu(), .evaluations = *evaluations};
 }
 
 std::vector<double> ConvergedImages::least_local_errors(std::int64_t steps, std::int64_t candidates) const {
@@ -157,26 +192,60 @@ std::vector<double> ConvergedImages::least_local_errors(std::int64_t steps, std:
   require(N <= K, "dynamic programming: {} steps of {} candidates", N, K);
 
   const std::size_t batches = images_.size();
-  const Tensor mean = at::cat(clean_.z).mean(0, /*keepdim=*/true);
-  const double deviation = rms(batches, [&](std::size_t b) { return clean_.z[b] - mean; });
+  const Tensor mean = at::cat(clean_).mean(0, /*keepdim=*/true);
+  const double deviation = rms(batches, [&](std::size_t b) { return clean_[b] - mean; });
   const double variance = deviation * deviation, end = task_.sigmas.low;
   const auto carried = [&](double sigma) { return std::sqrt((variance + end * end) / (variance + sigma * sigma)); };
 
-  PathCosts costs{.first = {}, .step = std::vector(K, std::vector(K, kInfinite)), .last = {}};
-  for (const std::size_t node : nodes) {
-    const double sigma = levels_[node];
-    const auto to_start = [&](std::size_t b) { return sigma * images_[b].noise - states_[node].z[b]; };
-    const auto to_end = [&](std::size_t b) { return images_[b].denoiser(states_[node].z[b], sigma) - clean_.z[b]; };
-    costs.first.push_back(carried(sigma) * rms(batches, to_start));
-    costs.last.push_back(rms(batches, to_end));
+  const PathCosts errors = local_errors(nodes);
+  PathCosts costs{.first = {}, .step = std::vector(K, std::vector(K, kInfinite)), .last = errors.last};
+  for (std::size_t i = 0; i < K; ++i) {
+    costs.first.push_back(carried(levels_[nodes[i]]) * errors.first[i]);
+    for (std::size_t j = i + 1; j < K; ++j) costs.step[i][j] = carried(levels_[nodes[j]]) * errors.step[i][j];
   }
-  for (std::size_t i = 0; i < K; ++i)
-    for (std::size_t j = i + 1; j < K; ++j)
-      costs.step[i][j] = carried(levels_[nodes[j]]) * step_error(nodes[i], nodes[j]);
   std::vector<double> out;
   for (const std::size_t at : cheapest_path(costs, N)) out.push_back(levels_[nodes[at]]);
   require(!out.empty(), "no grid of {} steps between the noise levels {} and {}", steps, task_.sigmas.low,
           task_.sigmas.high);
+  return out;
+}
+
+ConvergedImages::PathCosts ConvergedImages::local_errors(const std::vector<std::size_t>& nodes) const {
+  const std::size_t K = nodes.size();
+  // Doubles that are kept, under the name of what they are of.
+  const auto doubles = [&](const std::string& what, const std::function<std::vector<double>()>& computed) {
+    const Tensor kept = parse_tensors(piece(format("{} of {}", what, K),
+                                            [&] {
+                                              trace_states();
+                                              return tensor_bytes({{"values", at::tensor(computed(), at::kDouble)}});
+                                            }),
+                                      name_)
+                            .at("values");
+    const auto* values = kept.const_data_ptr<double>();
+    return std::vector<double>(values, values + kept.numel());
+  };
+  PathCosts out;
+  out.first = doubles("starts", [&] {
+    std::vector<double> all;
+    for (const std::size_t node : nodes)
+      all.push_back(
+          rms(images_.size(), [&](std::size_t b) { return levels_[node] * images_[b].noise - states_[b][node]; }));
+    return all;
+  });
+  out.last = doubles("ends", [&] {
+    std::vector<double> all;
+    for (const std::size_t node : nodes)
+      all.push_back(rms(images_.size(), [&](std::size_t b) {
+        return images_[b].denoiser(states_[b][node], levels_[node]) - clean_[b];
+      }));
+    return all;
+  });
+  for (std::size_t i = 0; i < K; ++i)
+    out.step.push_back(doubles(format("steps from {}", i), [&] {
+      std::vector<double> row(K, kInfinite);
+      for (std::size_t j = i + 1; j < K; ++j) row[j] = step_error(nodes[i], nodes[j]);
+      return row;
+    }));
   return out;
 }
 
@@ -185,9 +254,10 @@ double ConvergedImages::step_error(std::size_t from, std::size_t to) const {
   if (pair.t.empty()) return kInfinite;
   const double s = task_.schedule->scale(pair.t[0]), s_next = task_.schedule->scale(pair.t[1]);
   return rms(images_.size(), [&](std::size_t b) {
+    StopRequest::check();
     ForbiddenNoise none(kNoNoise);
-    const Tensor x = task_.stepper(images_[b].denoiser, *task_.schedule, pair, s * states_[from].z[b], none);
-    return x / s_next - states_[to].z[b];
+    const Tensor x = task_.stepper(images_[b].denoiser, *task_.schedule, pair, s * states_[b][from], none);
+    return x / s_next - states_[b][to];
   });
 }
 

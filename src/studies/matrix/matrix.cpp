@@ -2,8 +2,10 @@
 
 #include "edmund/core/consecutive.h"
 #include "edmund/core/error.h"
+#include "edmund/core/stop.h"
 #include "edmund/diffusion/forbidden_noise.h"
 #include "edmund/generation/sampling.h"
+#include "edmund/io/tensor_file.h"
 #include "matrix_configs.h"
 #include "matrix_truth.h"
 
@@ -37,8 +39,9 @@ Sampling configured(const MatrixCell& cell, const Preconditioning& preconditioni
       format("type: log_snr, steps: {}, sigma_min: {}, sigma_max: {}", steps + 1, sigmas.low, sigmas.high);
   const std::string sampler =
       format("type: {}, final: none{}{}", cell.sampler, cell.with.empty() ? "" : ", ", cell.with);
-  Options options = Options::read_text(
-      format("{schedule: {type: {}}, grid: {{}}, sampler: {{}}}", cell.schedule, grid, sampler), "sampling");
+  Options options = Options::read_text(format("{schedule: {type: {}}, grid: {{}}, sampler: {{}}}",
+                                              matrix::schedule_options(cell.schedule), grid, sampler),
+                                       "sampling");
   Sampling sampling = make_sampling(options, preconditioning);
   options.finish();
   return sampling;
@@ -171,6 +174,41 @@ void measure(MatrixCell& cell, Truths& truths, bool quick) {
   }
 }
 
+// What was measured of a cell, and back.
+std::string bytes_of(const MatrixCell& cell) {
+  const auto doubles = [](const std::vector<double>& values) { return at::tensor(values, at::kDouble); };
+  return tensor_bytes({{"steps", doubles(cell.steps)},
+                       {"distances", doubles(cell.distances)},
+                       {"evaluations", doubles(cell.evaluations)},
+                       {"figures", doubles({cell.slope, cell.standard_error, cell.deviation})}},
+                      {{"failure", cell.failure}, {"one_interval", cell.one_interval ? "yes" : "no"}});
+}
+
+void read_cell(MatrixCell& cell, const std::string& bytes) {
+  const TensorFile found = parse_tensors(bytes, "matrix");
+  const auto doubles = [&](const char* name) {
+    const Tensor& values = found.at(name);
+    const auto* data = values.const_data_ptr<double>();
+    return std::vector<double>(data, data + values.numel());
+  };
+  cell.steps = doubles("steps"), cell.distances = doubles("distances"), cell.evaluations = doubles("evaluations");
+  const std::vector<double> figures = doubles("figures");
+  cell.slope = figures[0], cell.standard_error = figures[1], cell.deviation = figures[2];
+  cell.failure = found.metadata.at("failure");
+  cell.one_interval = found.metadata.at("one_interval") == "yes";
+}
+
+void measure_or_take(MatrixCell& cell, Truths& truths, const MatrixSettings& settings) {
+  StopRequest::check();
+  if (settings.kept == nullptr) return measure(cell, truths, settings.quick);
+  const std::string name =
+      format("{} {} {} {} {}", cell.schedule, cell.sampler, cell.preconditioning, cell.order, cell.with);
+  read_cell(cell, settings.kept->piece(name, [&] {
+    measure(cell, truths, settings.quick);
+    return bytes_of(cell);
+  }));
+}
+
 // A cell of each sampler and schedule of the tables under one preconditioning.
 void add_cells(Matrix& matrix, std::string_view preconditioning) {
   for (const auto& sampler : sampler_table())
@@ -202,7 +240,7 @@ Matrix convergence_matrix(const MatrixSettings& settings) {
   std::mutex mutex;
   std::int64_t done = 0;
   on_threads(settings.threads, out.cells.size(), [&](std::size_t i) {
-    if (out.cells[i].failure.empty()) measure(out.cells[i], truths, settings.quick);
+    if (out.cells[i].failure.empty()) measure_or_take(out.cells[i], truths, settings);
     const std::scoped_lock lock(mutex);
     if (settings.progress) settings.progress(++done, std::ssize(out.cells));
   });

@@ -23,7 +23,7 @@ std::vector<std::string> schedules() {
 }
 
 std::unique_ptr<NoiseSchedule> schedule_of(std::string_view name) {
-  Options options = Options::read_text(format("{type: {}}", name), "schedule");
+  Options options = Options::read_text(format("{type: {}}", schedule_options(name)), "schedule");
   auto schedule = make_schedule(options);
   options.finish();
   return schedule;
@@ -46,8 +46,8 @@ MatrixConfig tried(std::string_view schedule, std::string_view sampler, std::str
                    .expected = reason_to_refuse(*schedule_of(schedule), row, last == "euler")};
   try {
     Options options = Options::read_text(
-        format("{schedule: {type: {}}, grid: {type: uniform, steps: 10}, sampler: {type: {}, final: {}}}", schedule,
-               sampler, last),
+        format("{schedule: {type: {}}, grid: {type: uniform, steps: 10}, sampler: {type: {}, final: {}}}",
+               schedule_options(schedule), sampler, last),
         "sampling");
     make_sampling(options, row);
     options.finish();
@@ -58,6 +58,12 @@ MatrixConfig tried(std::string_view schedule, std::string_view sampler, std::str
 }
 
 }  // namespace
+
+std::string schedule_options(std::string_view name) {
+  for (const auto& row : schedule_table())
+    if (row.name == name) return example_of(row);
+  return std::string(name);
+}
 
 Preconditioning preconditioning_of(std::string_view name) {
   Options options = Options::read_text(format("{type: {}, noise_input: log}", name), "preconditioning");

@@ -3,6 +3,7 @@
 #include "edmund/diffusion/preconditioning.h"
 #include "edmund/studies/matrix.h"
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -10,6 +11,10 @@ namespace edmund::matrix {
 
 /// A row of the preconditioning table with its defaults.
 Preconditioning preconditioning_of(std::string_view name);
+
+/// What makes the schedule of that name, in a mapping behind `type: `: a row's name, or a name with
+/// options.
+std::string schedule_options(std::string_view name);
 
 /// Every row of the schedule table and each of its variants, by itself.
 std::vector<MatrixSchedule> measured_schedules();

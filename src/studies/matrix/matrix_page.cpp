@@ -1,4 +1,5 @@
 #include "edmund/core/format.h"
+#include "edmund/core/json_text.h"
 #include "edmund/core/text.h"
 #include "edmund/report/html.h"
 #include "edmund/report/svg.h"
@@ -219,7 +220,7 @@ std::string matrix_json(const Matrix& matrix) {
     out["schedules"].push_back({{"schedule", schedule.schedule},
                                 {"sigma_range", {schedule.sigmas.low, schedule.sigmas.high}},
                                 {"violations", schedule.violations}});
-  return out.dump(1) + "\n";
+  return json_text(out, 1) + "\n";
 }
 
 std::string matrix_page(const Matrix& matrix) {

@@ -12,12 +12,13 @@
 namespace edmund::objectives {
 
 Objective make_pseudo_huber(Options& options, const ObjectiveContext& context) {
-  const bool given = options.has("c");
-  const double own = given ? options.real("c", 1.0, above(0.0)) : 0.0;
-  return gaussian(context, [given, own](const DenoisingModel& model, const NoisyBatch& batch) {
+  // 0: not given
+  const double own =
+      options.real("c", 0.0, above(0.0), "error of an image at which the loss turns linear; default 0.00054·√(C·H·W)");
+  return gaussian(context, [own](const DenoisingModel& model, const NoisyBatch& batch) {
     const Tensor error = model.loss(batch.x0, batch.eps, batch.sigma, batch.condition).sum({1, 2, 3}, /*keepdim=*/true);
     const double elements = static_cast<double>(batch.x0.numel() / batch.x0.size(0));
-    const double c = given ? own : 0.00054 * std::sqrt(elements);
+    const double c = own > 0.0 ? own : 0.00054 * std::sqrt(elements);
     return (error + c * c).sqrt() - c;  // [B, 1, 1, 1]
   });
 }

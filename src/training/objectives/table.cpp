@@ -19,7 +19,7 @@ constexpr Entry<ObjectiveFactory> kObjectives[] = {
 std::span<const Entry<ObjectiveFactory>> objective_table() { return kObjectives; }
 
 Objective make_objective(Options& options, const ObjectiveContext& context) {
-  return chosen(objective_table(), options, "denoise").make(options, context);
+  return chosen(objective_table(), options, "denoise", "loss").make(options, context);
 }
 
 }  // namespace edmund

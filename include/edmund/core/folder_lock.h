@@ -1,0 +1,27 @@
+#pragma once
+
+#include <filesystem>
+#include <string_view>
+
+namespace edmund {
+
+/// The one owner of a folder while it lives, by a lock on the file .lock in it, which says who it
+/// is. The lock ends with its process, however that ends; over NFS it holds as far as the server
+/// keeps locks. Where the file system knows none, what the file says decides: a process of this
+/// host that is gone is no owner.
+class FolderLock {
+ public:
+  /// Makes the folder if need be. `doing` ("trained") is what is done to it. Throws Error if
+  /// another process owns it: "FOLDER: is being trained by process N on HOST (since …)"; then
+  /// nothing was changed. Takes over with a note what a process left that is gone.
+  FolderLock(std::filesystem::path folder, std::string_view doing);
+  ~FolderLock();
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  std::filesystem::path file_;
+  int descriptor_ = -1;
+};
+
+}  // namespace edmund

@@ -1,0 +1,25 @@
+#include "edmund/app/identity.h"
+
+#include "edmund/core/files.h"
+
+namespace edmund {
+namespace {
+
+// Of all files of a checkpoint: its state.json holds their checksums.
+std::string checksum_of(const std::filesystem::path& checkpoint) {
+  return checksum(read_file(checkpoint / "state.json"));
+}
+
+}  // namespace
+
+std::string identity_of(const TrainedModel& trained) {
+  const Experiment& experiment = trained.experiment;
+  std::string text = checksum_of(trained.checkpoint) + "\n";
+  if (experiment.sampling.guide) text += checksum_of(find_checkpoint(experiment.sampling.guide->path).folder) + "\n";
+  for (const auto& [key, value] : Options::read_text(experiment.config.options.resolved(), "config").flattened())
+    if (key.starts_with("sampling.") || key == "precision" || key == "kernels" || key == "conv")
+      text += format("{}={}\n", key, value);
+  return checksum(text);
+}
+
+}  // namespace edmund

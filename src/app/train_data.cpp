@@ -1,0 +1,49 @@
+#include "train_data.h"
+
+#include "edmund/app/evaluation.h"
+#include "edmund/core/error.h"
+#include "edmund/core/log.h"
+#include "edmund/core/text.h"
+#include "edmund/data/image_check.h"
+#include "edmund/training/checkpoint.h"
+
+namespace edmund {
+namespace {
+
+// Reads images before the first step, so that a damaged one is not met after days.
+void check_whole(const Dataset& data, DataCheck check) {
+  constexpr double kMinute = 60;
+  const std::int64_t all = data.info().size;
+  const std::int64_t done = check == DataCheck::kFull ? check_images(data) : check_images(data, kMinute);
+  if (done < all)
+    log::info("{}: {} of {} images were checked in a minute; `training.check: full` checks all", data.info().name,
+              grouped(done), grouped(all));
+}
+
+// Whether the images are those that the run was trained on until now.
+bool same_data(const Experiment& experiment, const DataFingerprint& data, const std::filesystem::path& folder) {
+  const DataFingerprint before = read_header(folder).data;
+  if (before.images == 0) return false;  // of older runs
+  const std::string change = difference(before, data);
+  if (change.empty()) return true;
+  require(experiment.config.accepts_other_data,
+          "{}: its data have changed: {}; put the former ones back, choose another folder with --run, or go on with "
+          "these by training.data_changed=accept",
+          folder.string(), change);
+  log::warn("{}: going on with other data: {}", folder.string(), change);
+  return false;
+}
+
+}  // namespace
+
+DataFingerprint checked_data(const Experiment& experiment, const std::optional<std::filesystem::path>& newest) {
+  const DataFingerprint data = experiment.data->fingerprint();
+  const bool known = newest && same_data(experiment, data, *newest);
+  const DataCheck check = experiment.config.check;
+  if (check == DataCheck::kHeader || (check == DataCheck::kAuto && known)) return data;
+  check_whole(*experiment.data, check);
+  if (experiment.config.validation.images > 0) check_whole(*held_out_data(experiment), check);
+  return data;
+}
+
+}  // namespace edmund

@@ -1,0 +1,40 @@
+#include "validator.h"
+
+#include "edmund/app/evaluation.h"
+#include "edmund/core/log.h"
+#include "edmund/data/image_source.h"
+
+#include <cmath>
+
+namespace edmund {
+
+Validator::Validator(const Experiment& experiment, const RunFolder& run, const Trainer& trainer)
+    : trainer_(trainer),
+      settings_(experiment.config.validation),
+      batch_(experiment.config.training.batch_size),
+      log_(run.path / "validation.jsonl", trainer.images()) {
+  if (settings_.images == 0) return;
+  held_out_ = held_out_data(experiment);
+  const DatasetInfo info = held_out_->info();
+  require_model_size(info, experiment.shape, "evaluation.held_out");
+  require(experiment.shape.num_classes == 0 || info.class_names == experiment.shape.class_names,
+          "evaluation.held_out: {} has other classes than the training's data", info.name);
+  images_ = chosen_indices(info.size, settings_.images, experiment.config.seed);
+  objective_ = experiment.objective(experiment.model.on(trainer.ema_network()));
+}
+
+void Validator::measure(EventFile& events) {
+  const std::int64_t position = trainer_.images();
+  if (!held_out_ || log_.has(position)) return;
+  const LossBins loss = validation_loss(*objective_, *held_out_, images_, batch_);
+  log_.add(position, loss);
+  events.scalar("validation/loss", loss.mean(), position);
+  for (const auto& bin : loss.filled())
+    events.scalar(format("validation/loss at {} {}", loss.clock(), std::round(bin.center * 1e4) / 1e4), bin.loss,
+                  position);
+  const auto lowest = log_.best(1);
+  log::info("validation: loss {} of {} images of {}{}", std::round(loss.mean() * 1e4) / 1e4, images_.size(),
+            held_out_->info().name, !lowest.empty() && lowest.front() == position ? ", the lowest so far" : "");
+}
+
+}  // namespace edmund

@@ -1,0 +1,111 @@
+#include "sample_values.h"
+
+#include "edmund/core/files.h"
+#include "edmund/io/gif.h"
+#include "edmund/io/image_io.h"
+#include "edmund/io/npz.h"
+#include "edmund/io/tensor_file.h"
+#include "edmund/ops/pixels.h"
+
+#include <algorithm>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/isfinite.h>
+#include <ATen/ops/stack.h>
+#include <cmath>
+#include <system_error>
+
+namespace edmund::sampling_modes {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string join_sizes(const Tensor& tensor) {
+  std::string out = "[";
+  for (const std::int64_t size : tensor.sizes()) out += format("{}{}", out.size() > 1 ? ", " : "", size);
+  return out + "]";
+}
+
+bool is_npz(const fs::path& file) { return file.extension() == ".npz"; }
+
+}  // namespace
+
+RawValues::RawValues(const std::string& file, const fs::path& pictures, const std::string& fingerprint)
+    : file_(file), parts_(pictures / ".unfinished" / ("values-" + fingerprint)) {
+  require(file.empty() || is_npz(file_) || file_.extension() == ".safetensors",
+          "--raw-out: expected a name that ends in .safetensors or .npz, found '{}'", file);
+  require(file.empty() || !fs::is_directory(file_), "--raw-out: {} is a folder", file);
+}
+
+fs::path RawValues::part(std::int64_t first, std::int64_t count) const {
+  return parts_ / format("{}-{}.safetensors", first, count);
+}
+
+bool RawValues::has(std::int64_t first, std::int64_t count) const {
+  std::error_code error;
+  return file_.empty() || fs::exists(part(first, count), error);
+}
+
+void RawValues::write(std::int64_t first, const Tensor& values) const {
+  if (wanted()) write_file(part(first, values.size(0)), tensor_bytes({{"values", values.to(at::kFloat)}}));
+}
+
+void RawValues::finish(std::int64_t count, std::int64_t size, const ImageShape& shape) const {
+  if (!wanted()) return;
+  const auto values = [&](std::int64_t first) {
+    return read_tensors(part(first, std::min(size, count - first))).at("values");
+  };
+  const std::map<std::string, std::string> about = {{"unit", "[-1, 1], before rounding to 8 bits"}};
+  if (is_npz(file_)) {  // a zip file begins with the checksum of all
+    std::vector<Tensor> all;
+    for (std::int64_t first = 0; first < count; first += size) all.push_back(values(first));
+    write_file(file_, npz_bytes({{"values", at::cat(all)}}, about));
+  } else {
+    write_joined_tensor(file_, "values", {count, shape.channels, shape.height, shape.width}, about,
+                        [&, first = std::int64_t{0}]() mutable {
+                          const Tensor next = values(first);
+                          first += size;
+                          return next;
+                        });
+  }
+  std::error_code error;
+  fs::remove_all(parts_, error);
+  require(!error, "{}: cannot delete: {}", parts_.string(), error.message());
+  fs::remove(parts_.parent_path(), error);  // unless other work is unfinished there
+}
+
+Tensor read_noise(const std::string& file, const ModelShape& shape) {
+  const TensorFile found = read_tensors(file);
+  require(!found.tensors.empty(), "--noise: {} holds no tensor", file);
+  const char* names[] = {"latents", "noise"};
+  const auto* name = std::ranges::find_if(names, [&](const char* one) { return found.tensors.contains(one); });
+  const Tensor noise = name != std::end(names)     ? found.at(*name)
+                       : found.tensors.size() == 1 ? found.tensors.begin()->second
+                                                   : found.at("latents");
+  const ImageShape& image = shape.image;
+  require(noise.dim() == 4 && noise.size(0) > 0 && noise.size(1) == image.channels && noise.size(2) == image.height &&
+              noise.size(3) == image.width && noise.is_floating_point(),
+          "--noise: {}: expected floats [N, {}, {}, {}] (N, C, H, W), found {}", file, image.channels, image.height,
+          image.width, join_sizes(noise));
+  const Tensor out = noise.to(at::kDouble);
+  require(at::isfinite(out).all().item<bool>(), "--noise: {}: holds values that are not finite", file);
+  return out;
+}
+
+std::string trajectory_gif(ImageGenerator& generator, const std::vector<std::int64_t>& numbers, const Tensor& labels,
+                           const NoiseOf& noise) {
+  constexpr std::size_t kFrames = 40;
+  const auto count = static_cast<std::int64_t>(numbers.size());
+  const auto trace = std::make_shared<std::vector<Evaluation>>();
+  const Generated drawn = generator.draw(
+      count, labels, noise, {.batch_size = count, .around = [&](Denoiser D) { return recorded(std::move(D), trace); }});
+  const auto columns = static_cast<std::int64_t>(std::ceil(std::sqrt(static_cast<double>(count))));
+  const std::int64_t zoom = std::max<std::int64_t>(1, 32 / generator.shape().image.height);
+  std::vector<Tensor> frames;
+  const std::size_t shown = std::min(kFrames, trace->size());
+  for (std::size_t k = 0; k < shown; ++k)
+    frames.push_back(image_grid(to_uint8((*trace)[k * trace->size() / shown].denoised).cpu(), columns, zoom, 2));
+  frames.push_back(image_grid(drawn.images, columns, zoom, 2));
+  return gif_bytes(at::stack(frames));
+}
+
+}  // namespace edmund::sampling_modes

@@ -1,0 +1,163 @@
+// Long commands, interrupted by signals at random instants: what they leave and go on with is the
+// uninterrupted result.
+#include "edmund/core/format.h"
+#include "support/catch.h"
+#include "support/process.h"
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <sstream>
+
+namespace edmund::testing {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+std::string bytes(const fs::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+// A folder with data, a config, a run trained for a moment and an experiment of each kind.
+const fs::path& prepared() {
+  static const TemporaryFolder folder;
+  static const bool done = [] {
+    write_idx_data(folder.path());
+    write_text(folder.path() / "config.yaml", small_config());
+    write_text(folder.path() / "compare.yaml", R"(name: c
+models: [{name: small, run: runs/small}]
+images: 192
+block: 32
+resamples: 20
+distance: {images: 16, tolerance: 1e-4}
+variants:
+  - {name: heun, sampling: {sampler: heun, grid: {steps: 40}}}
+  - {name: euler, sampling: {sampler: euler, grid: {steps: 80}}}
+)");
+    write_text(folder.path() / "ablate.yaml", R"(name: a
+config: config.yaml
+set: [training.images=640, training.checkpoint_every=160]
+arms:
+  - {name: edm}
+  - {name: v, set: [preconditioning.type=v]}
+compare: {images: 32, block: 8, resamples: 20, distance: {images: 4, tolerance: 1e-3}}
+)");
+    return edmund_run(folder.path(),
+                      "train config.yaml sampling.batch_size=8 evaluation.held_out.type=idx "
+                      "evaluation.held_out.images=images.idx evaluation.held_out.labels=labels.idx")
+               .code == 0;
+  }();
+  REQUIRE(done);
+  return folder.path();
+}
+
+// Takes what a clock or a folder says out of a JSON value.
+void strip(json& value) {
+  if (value.is_object())
+    for (const char* key : {"seconds", "images_per_second", "folder", "grid_file", "run", "checkpoint"})
+      value.erase(key);
+  if (value.is_structured())
+    for (auto& part : value) strip(part);
+}
+
+// Files of the results, by name: pictures as they are, JSON and lines of JSON without clocks.
+std::map<std::string, std::string> results(const fs::path& folder) {
+  std::map<std::string, std::string> out;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    const std::string name = fs::relative(entry.path(), folder).string(), ending = entry.path().extension().string();
+    if (ending == ".png" || name == "results.csv") out[name] = name == "results.csv" ? "" : bytes(entry.path());
+    if (ending == ".json" && name.find("cells/") == name.npos && name.find("checkpoints/") == name.npos) {
+      json value = json::parse(bytes(entry.path()));
+      strip(value);
+      out[name] = value.dump(1);
+    }
+    if (entry.path().filename() == "metrics.jsonl") out[name] = bytes(entry.path());
+  }
+  return out;
+}
+
+// Runs the command until it is done, with signals after random times on its way; how often it was
+// interrupted.
+int run_interrupted(const std::string& arguments, double longest, std::mt19937& random, bool kills = false) {
+  int interruptions = 0;
+  for (int start = 0; start < 60; ++start) {
+    const char* signals[] = {"INT", "TERM", "HUP", "USR1", "KILL"};
+    const std::string signal = signals[std::uniform_int_distribution<int>(0, kills ? 4 : 3)(random)];
+    // libraries are loaded by then
+    const double wait = 0.9 + std::uniform_real_distribution<double>(0, longest)(random);
+    const Outcome outcome =
+        edmund_run(prepared(), format("{} & pid=$!; (sleep {}; kill -{} $pid 2>/dev/null) & wait $pid; echo code $?",
+                                      arguments, wait, signal));
+    INFO(arguments << ", " << signal << " after " << wait << " s\n" << outcome.output);
+    if (outcome.output.find("code 0\n") != std::string::npos) return interruptions;
+    ++interruptions;
+    if (signal != "KILL") REQUIRE(outcome.output.find("code 75\n") != std::string::npos);
+  }
+  FAIL("60 starts did not do it: " << arguments);
+  return interruptions;
+}
+
+TEST_CASE("a long command gives the same however often it is interrupted", "[app][slow]") {
+  struct Long {
+    std::string command, folder;  // what it writes, below the folder; OUT stands for a new name
+    double longest;               // seconds between two signals
+  };
+  const auto [command, folder, longest] = GENERATE(values<Long>({
+      {"sample runs/small --images 600 --out OUT sampling.grid.steps=60", "OUT", 0.6},
+      {"compare compare.yaml --out OUT", "OUT", 0.6},
+      {"ablate ablate.yaml --out OUT", "OUT", 0.8},
+      {"optimize-grid runs/small --steps 4 --images 32 --held-out 32 --iterations 4 --out OUT/grid.yaml", "OUT", 0.6},
+  }));
+  const auto named = [](std::string text, const std::string& name) {
+    for (auto at = text.find("OUT"); at != text.npos; at = text.find("OUT")) text.replace(at, 3, name);
+    return text;
+  };
+  static int number = 0;
+  const std::string whole = format("whole{}", number), often = format("often{}", number);
+  ++number;
+  const Outcome once = edmund_run(prepared(), named(command, whole));
+  INFO(once.output);
+  REQUIRE(once.code == 0);
+  std::mt19937 random(7);
+  const int interruptions = run_interrupted(named(command, often), longest, random, /*kills=*/true);
+  INFO(command << ": interrupted " << interruptions << " times");
+  CHECK(interruptions > 0);
+  CHECK(results(prepared() / named(folder, often)) == results(prepared() / named(folder, whole)));
+  CHECK_FALSE(fs::exists(prepared() / "runs/small/.unfinished"));
+}
+
+TEST_CASE("the likelihood of a run is the same however often it is interrupted", "[app][slow]") {
+  const std::string command = "likelihood runs/small --images 64 sampling.grid.steps=24";
+  REQUIRE(edmund_run(prepared(), command).code == 0);
+  json whole = json::parse(bytes(prepared() / "runs/small/likelihood.json"));
+  std::mt19937 random(8);
+  CHECK(run_interrupted(command, 0.8, random, true) > 0);
+  json often = json::parse(bytes(prepared() / "runs/small/likelihood.json"));
+  strip(whole), strip(often);
+  CHECK(often == whole);
+}
+
+TEST_CASE("metrics and samples of a training are the same however often it is interrupted", "[app][slow]") {
+  const std::string train =
+      "train config.yaml training.images=4800 training.checkpoint_every=320 training.log_every=240 "
+      "training.samples_every=1600 --run ";
+  REQUIRE(edmund_run(prepared(), train + "steady").code == 0);
+  std::mt19937 random(9);
+  CHECK(run_interrupted(train + "shaken", 0.8, random, true) > 0);
+  CHECK(bytes(prepared() / "shaken/metrics.jsonl") == bytes(prepared() / "steady/metrics.jsonl"));
+  for (const char* file :
+       {"images/samples-000000004800.png", "images/trajectory.png", "checkpoints/000000004800/ema.safetensors",
+        "checkpoints/000000004800/optimizer.safetensors"})
+    CHECK(bytes(prepared() / "shaken" / file) == bytes(prepared() / "steady" / file));
+  const auto events = [](const fs::path& run) {
+    std::vector<std::uintmax_t> sizes;
+    for (const auto& entry : fs::directory_iterator(run / "events")) sizes.push_back(entry.file_size());
+    return sizes;
+  };
+  CHECK(events(prepared() / "shaken") == events(prepared() / "steady"));
+}
+
+}  // namespace
+}  // namespace edmund::testing
