@@ -11,7 +11,7 @@ namespace edmund {
 namespace {
 
 constexpr std::int64_t kSide = 224, kStem = 32, kFeatures = 1280, kExpansion = 6;
-constexpr std::int64_t kBlock = 16;  // images at once: their activations still fit into the caches
+constexpr std::int64_t kBlock = 16;  // images at once
 
 struct Stage {
   std::int64_t kernel, stride, out, blocks;  // the stride is that of its first block
@@ -75,8 +75,25 @@ EfficientNetLite0::EfficientNetLite0(const TensorFile& file) {
                 weight.is_floating_point() && bias.is_floating_point(),
             "{}: '{}' does not have EfficientNet-Lite0's shape: weight {} x {} x {} x {} and bias {} expected",
             file.file, layer.name, shape[0], shape[1], shape[2], shape[3], layer.out);
-    weights_.push_back(weight.to(at::kFloat).contiguous(at::MemoryFormat::ChannelsLast));
-    biases_.push_back(bias.to(at::kFloat));
+    add(layer, weight.to(at::kFloat), bias.to(at::kFloat).contiguous());
+  }
+}
+
+void EfficientNetLite0::add(const LiteLayer& layer, const Tensor& weight, const Tensor& bias) {
+  const Tensor matrix = weight.flatten(1).t().contiguous();  // [in·k·k, out]
+  if (layer.name == "stem") {
+    stem_ = weight.contiguous(at::MemoryFormat::ChannelsLast), stem_bias_ = bias;
+  } else if (layer.name == "head") {
+    head_ = matrix, head_bias_ = bias;
+  } else if (layer.name.ends_with("expand")) {
+    blocks_.push_back({.expand = matrix, .expand_bias = bias});
+  } else if (layer.name.ends_with("depthwise")) {
+    if (blocks_.empty()) blocks_.emplace_back();  // the first block expands nothing
+    blocks_.back().taps = matrix, blocks_.back().taps_bias = bias;
+    blocks_.back().kernel = layer.kernel, blocks_.back().stride = layer.stride;
+  } else {
+    blocks_.back().project = matrix, blocks_.back().project_bias = bias;
+    blocks_.back().adds_input = layer.adds_input;
   }
 }
 
@@ -85,19 +102,14 @@ Tensor EfficientNetLite0::features(const Tensor& images) const {
   require(images.size(1) == 1 || images.size(1) == 3, "efficientnet-lite0: images have {} channels, expected 1 or 3",
           images.size(1));
   const at::NoGradGuard no_gradients;
-  const auto layers = lite0_layers();
   std::vector<Tensor> blocks;
   for (std::int64_t begin = 0; begin < images.size(0); begin += kBlock) {
-    Tensor x = prepared(images.narrow(0, begin, std::min(kBlock, images.size(0) - begin))), input;
-    for (std::size_t i = 0; i < layers.size(); ++i) {
-      const LiteLayer& layer = layers[i];
-      if (layer.name.ends_with("expand")) input = x;
-      x = at::conv2d(same_padded(x, layer.kernel, layer.stride), weights_[i], biases_[i], layer.stride,
-                     at::IntArrayRef(0), 1, layer.groups);
-      if (layer.relu6) x.clamp_(0, 6);
-      if (layer.adds_input) x.add_(input);
-    }
-    blocks.push_back(x.mean({2, 3}));  // [block, 1280]
+    Tensor x = prepared(images.narrow(0, begin, std::min(kBlock, images.size(0) - begin)));
+    x = at::conv2d(same_padded(x, 3, 2), stem_, stem_bias_, 2).clamp_(0, 6);
+    for (const InvertedResidual& block : blocks_) x = applied(block, x);
+    const Tensor pixels = x.permute({0, 2, 3, 1});  // [block, 7, 7, 320]
+    const Tensor top = at::matmul(pixels, head_).add_(head_bias_).clamp_(0, 6);
+    blocks.push_back(top.mean({1, 2}));  // [block, 1280]
   }
   return blocks.empty() ? at::empty({0, kFeatures}) : at::cat(blocks);
 }

@@ -2,6 +2,7 @@
 
 #include "edmund/core/tensor.h"
 #include "edmund/io/tensor_file.h"
+#include "inverted_residual.h"
 
 #include <cstdint>
 #include <string>
@@ -26,7 +27,9 @@ class EfficientNetLite0 {
   Tensor features(const Tensor& images) const;
 
  private:
-  std::vector<Tensor> weights_, biases_;
+  void add(const LiteLayer& layer, const Tensor& weight, const Tensor& bias);
+  Tensor stem_, stem_bias_, head_, head_bias_;  // head [320, 1280]
+  std::vector<InvertedResidual> blocks_;
 };
 
 /// All 49 layers in order.
