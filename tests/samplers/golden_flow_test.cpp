@@ -69,7 +69,7 @@ void check_states(Golden& golden, const std::string& name, const std::string& sa
 
 // SciPy's solve_ivp over the whole batch: its steps, one by one.
 void check_rk45(Golden& golden, const NoiseSchedule& schedule, const std::vector<double>& ends) {
-  const Denoiser D = single_sigma(Mixture::from(golden).denoiser());
+  const Denoiser D = Mixture::from(golden).denoiser();
   const Tensor z = golden.real("sample.z");
   const Solution solution =
       solved_as_one([&](double t, const Tensor& x) -> Tensor { return velocity(D, schedule, x, t); }, z, ends[0],

@@ -129,6 +129,11 @@ TEST_CASE("a table goes through its rows and is near the schedule that they were
   for (const double at : {0.31, 0.5123, 0.66}) CHECK_THAT(table->sigma(at), WithinRel(own->sigma(at), 2e-4));
 }
 
+TEST_CASE("a table with sharp bends keeps a schedule's contract", "[schedules]") {
+  CHECK(violations(*schedule_of("{type: table, times: [0, 2, 3, 3.5, 7], s: [1, 1, 1, 0.3, 0.01], "
+                                "sigma: [0.01, 0.2, 0.21, 20, 100]}")) == std::vector<std::string>{});
+}
+
 TEST_CASE("a table is read from a file, with or without the names of its columns", "[schedules]") {
   const TemporaryFolder folder;
   const auto read = [&](const std::string& text) {
