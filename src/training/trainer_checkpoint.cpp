@@ -20,6 +20,15 @@ bool has_rests(const NamedTensors& optimizer) {
                      [](const auto& entry) { return entry.first.starts_with(kRest); });
 }
 
+/// Of the network's parameters: the average of what is trained beside it is in no checkpoint.
+NamedTensors rests_of(const NamedTensors& all, const NamedTensors& beside) {
+  NamedTensors out;
+  for (const auto& entry : all)
+    if (std::none_of(beside.begin(), beside.end(), [&](const auto& other) { return other.first == entry.first; }))
+      out.push_back(entry);
+  return out;
+}
+
 }  // namespace
 
 Checkpoint Trainer::checkpoint(const std::string& config) const {
@@ -38,7 +47,7 @@ Checkpoint Trainer::checkpoint(const std::string& config) const {
   add(out.ema, weights(true), "");
   add(out.optimizer, own.memory.views(own.first), kFirst);
   add(out.optimizer, own.memory.views(own.second), kSecond);
-  add(out.optimizer, own.memory.views(own.rests.front()), kRest);
+  add(out.optimizer, rests_of(own.memory.views(own.rests.front()), own.beside_network()), kRest);
   add(out.optimizer, own.beside_network(), "");
   return out;
 }
@@ -50,7 +59,8 @@ void Trainer::restore(const Checkpoint& checkpoint) {
   for (const auto& [name, tensor] : own.memory.views(own.first)) wanted.emplace_back(kFirst + name, tensor);
   for (const auto& [name, tensor] : own.memory.views(own.second)) wanted.emplace_back(kSecond + name, tensor);
   if (has_rests(checkpoint.optimizer))
-    for (const auto& [name, tensor] : own.memory.views(own.rests.front())) wanted.emplace_back(kRest + name, tensor);
+    for (const auto& [name, tensor] : rests_of(own.memory.views(own.rests.front()), own.beside_network()))
+      wanted.emplace_back(kRest + name, tensor);
   for (const auto& entry : own.beside_network()) wanted.push_back(entry);
   for (const auto& [name, tensor] : wanted) {
     const auto found = given.find(name);
