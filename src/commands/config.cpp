@@ -17,6 +17,21 @@
 #include <nlohmann/json.hpp>
 
 namespace edmund {
+namespace {
+
+// The shape of the images is no default but what the data are, which is checked wherever the config
+// is read: its four numbers stand as values.
+std::string with_shape(std::string text) {
+  const std::size_t begin = text.find("\nimage:\n");
+  for (const char* key : {"channels", "height", "width", "classes"}) {
+    const std::string comment = format("\n  # {}:", key);
+    const std::size_t at = begin == std::string::npos ? begin : text.find(comment, begin);
+    if (at != std::string::npos) text.replace(at, comment.size(), format("\n  {}:", key));
+  }
+  return text;
+}
+
+}  // namespace
 
 Action make_config(CLI::App& arguments) {
   const auto target = std::make_shared<Target>();
@@ -47,7 +62,7 @@ Action make_config(CLI::App& arguments) {
       const nlohmann::ordered_json values = Options::read_text(text, "config").flattened();
       std::cout << json_text(values, 2) << '\n';
     } else {
-      std::cout << (*chosen ? options.chosen() : options.annotated());
+      std::cout << (*chosen ? options.chosen() : with_shape(options.annotated()));
     }
     return ExitCode::kDone;
   };
