@@ -39,12 +39,13 @@ std::string text_of(const fs::path& file) {
   return out.str();
 }
 
-// What the command prints to standard output as JSON.
+// What the command prints as JSON, behind its warnings.
 json facts_of(const std::string& command) {
-  const Outcome outcome = edmund_run(trained(), command + " --json --quiet 2>/dev/null");
+  const Outcome outcome = edmund_run(trained(), command + " --json --quiet");
   INFO(command << ": " << outcome.output);
   REQUIRE(outcome.code == 0);
-  return json::parse(outcome.output);
+  REQUIRE(outcome.output.find('{') != std::string::npos);
+  return json::parse(outcome.output.substr(outcome.output.find('{')));
 }
 
 json rows() { return json::parse(text_of(trained() / "runs/small/scores.json")); }

@@ -57,10 +57,10 @@ TEST_CASE("the kernel distance's error is the jackknife's over the drawn images"
 
 TEST_CASE("95 % intervals of the kernel distance hold that of the distributions to the same real images",
           "[evaluation]") {
-  // E over drawn x given the real set: from a drawn set a hundred times as large.
-  const Tensor real = 0.4 * normal_rows(300, 2, 40);
+  // E over drawn x given the real set: from a drawn set twenty times as large.
+  const Tensor real = 0.4 * normal_rows(100, 2, 40);
   const auto drawn = [](std::int64_t count, std::uint64_t seed) { return 0.5 * normal_rows(count, 2, seed) + 0.3; };
-  const double truth = kernel_distance(drawn(20000, 41), real).value;
+  const double truth = kernel_distance(drawn(4000, 41), real).value;
   double held = 0;
   for (std::uint64_t i = 0; i < 200; ++i) {
     const DrawnDistance found = kernel_distance(drawn(200, 50 + i), real);

@@ -158,7 +158,7 @@ TEST_CASE("compare refuses what it cannot do in one message, before it draws", "
     for (const auto& part : says) CHECK(outcome.output.find(part) != std::string::npos);
     CHECK_FALSE(fs::exists(trained() / "bad/cells"));
   };
-  refused("sampler: euler", "sampler: eulre", {"bad.yaml:11", "eulre", "did you mean 'euler'"});
+  refused("sampler: euler", "sampler: eulre", {"bad.yaml:10", "eulre", "did you mean 'euler'"});
   refused("runs/small", "runs/none", {"runs/none", "no such run folder"});
   refused("block: 8", "blok: 8", {"bad.yaml:4", "blok", "did you mean 'block'"});
   refused("baseline: euler", "baseline: eulr", {"baseline", "did you mean 'euler'"});
