@@ -34,7 +34,7 @@ TEST_CASE("a second training in a folder is refused, the first goes on; a dead o
       "2>/dev/null; do sleep 0.05; done; ";
   const Outcome two = edmund_run(
       folder.path(), start + EDMUND_BINARY +
-                         " train config.yaml training.images=1e6; echo code $?; "
+                         " train config.yaml training.images=1e6 2>&1; echo code $?; "
                          "kill -INT $pid; wait $pid; echo first $?; ls -A runs/small | grep lock; echo pid $pid");
   INFO(two.output);
   const std::string pid = two.output.substr(two.output.rfind(' ') + 1, two.output.size() - two.output.rfind(' ') - 2);
@@ -44,7 +44,7 @@ TEST_CASE("a second training in a folder is refused, the first goes on; a dead o
   const Outcome killed =
       edmund_run(folder.path(),
                  "train config.yaml training.images=1e6 2>/dev/null & pid=$!; while ! [ -s runs/small/.lock ]; do "
-                 "sleep 0.05; done; kill -9 $pid; wait $pid; ls -A runs/small | grep lock");
+                 "sleep 0.05; done; kill -9 $pid; wait $pid; ls runs/small/.lock");
   CHECK(killed.output.find(".lock") != std::string::npos);
   const Outcome after = edmund_run(folder.path(), "train runs/small training.images=32");
   INFO(after.output);

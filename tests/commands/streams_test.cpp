@@ -54,8 +54,10 @@ TEST_CASE("a folder whose name is no UTF-8 takes pictures, and their JSON says s
       edmund_run(folder.path(), "evaluate runs/small --json --quiet --folder 'it'\\''s [a]: # \"b\"' --name 'a: # b'");
   INFO(scored.output);
   REQUIRE(scored.code == 0);
-  CHECK(nlohmann::json::parse(scored.output)["sampling"] == "images in " + odd);
-  CHECK(nlohmann::json::parse(scored.output)["name"] == "a: # b");
+  // behind a warning: two images are few
+  const auto result = nlohmann::json::parse(scored.output.substr(scored.output.find("\n{") + 1));
+  CHECK(result["sampling"] == "images in " + odd);
+  CHECK(result["name"] == "a: # b");
 }
 
 }  // namespace

@@ -48,7 +48,7 @@ double read_factor(Options& options) {
 }  // namespace
 
 std::vector<double> make_flow_shift(Options& options, const NoiseSchedule& schedule, Interval network_sigmas) {
-  const std::int64_t steps = options.integer("steps", 18, between(1, 1e6), "number of times");
+  const std::int64_t steps = grid_steps(options);
   const double shift = read_factor(options), first = options.real("first", 1.0, between(1e-9, 1), "before the shift");
   const double last = options.real("last", 1 / static_cast<double>(steps), between(1e-9, 1), "before the shift");
   const double terminal = options.real("terminal", 0.0, {.low = 0, .high = 1, .open_high = true},
