@@ -130,6 +130,9 @@ TEST_CASE("a table goes through its rows and is near the schedule that they were
 }
 
 TEST_CASE("a table with sharp bends keeps a schedule's contract", "[schedules]") {
+  CHECK(violations(
+            *schedule_of("{type: table, times: [0.01, 0.1, 0.2, 0.5, 0.9, 0.99], s: [1, 1, 0.95, 0.7, 0.15, 0.01], "
+                         "sigma: [0.0157, 0.158, 0.325, 1, 6.31, 63.6]}")) == std::vector<std::string>{});
   CHECK(violations(*schedule_of("{type: table, times: [0, 2, 3, 3.5, 7], s: [1, 1, 1, 0.3, 0.01], "
                                 "sigma: [0.01, 0.2, 0.21, 20, 100]}")) == std::vector<std::string>{});
 }
