@@ -71,7 +71,7 @@ TEST_CASE("a wrong type is told with place, path and what was found", "[core]") 
   const std::pair<const char*, const char*> cases[] = {
       {"key: many", "run.yaml:1:6: key: expected an integer, found 'many'"},
       {"key: 1.5", "run.yaml:1:6: key: expected an integer, found 1.5"},
-      {"key: 1e30", "run.yaml:1:6: key: expected an integer, found 1e30"},
+      {"key: 1e30", "run.yaml:1:6: key: expected an integer from -2^63 to 2^63 - 1, found 1e30"},
       {"key: \"5\"", "run.yaml:1:6: key: expected an integer, found the text '5'"},
       {"key: [5]", "run.yaml:1:6: key: expected an integer, found a list"},
       {"key: {a: 5}", "run.yaml:1:6: key: expected an integer, found a mapping"},
