@@ -26,7 +26,6 @@ struct Words {
 std::string quoted(std::string_view text) {
   std::string out = "'";
   for (const char c : text) {
-    if (c == '`') continue;  // of code in a sentence; zsh would run it
     if (c == '\'')
       out += "’";
     else if (c != '\\' && c != '`' && c != '$')

@@ -144,8 +144,10 @@ void Options::Node::find_unread(std::vector<yaml::Mistake>& out) const {
   std::vector<std::string_view> names;
   for (const auto& record : records) names.push_back(record.key);
   if (value && !(type && type->failed)) {  // of an unknown type we know no keys
-    for (const auto& entry : value->entries)
-      if (!known(entry.key))
+    for (auto& entry : value->entries)
+      if (entry.may_drop && !known(entry.key))
+        entry.value.is_filled = true;  // nobody chose it for this type
+      else if (!known(entry.key))
         out.push_back({entry.place, format("unknown key {}{}{}", in_quotes(entry.key),
                                            path.empty() ? "" : " in " + path, suggestion(entry.key, names))});
   }
@@ -169,8 +171,11 @@ void Options::Node::find_facts(std::vector<OptionFacts>& out) const {
 }
 
 void Options::Node::find_left(std::vector<std::string>& out) const {
-  if (value && !value->left.empty() && value->find("type")) {
+  if (value && value->find("type")) {
     std::string kept, dropped;
+    for (const auto& entry : value->entries)
+      if (entry.may_drop && !known(entry.key))
+        dropped += format("{}{}: {}", dropped.empty() ? "" : ", ", entry.key, yaml::flow(entry.value));
     for (const auto& entry : value->left) {
       if (entry.key == "type") continue;
       const Record* record = known(entry.key);

@@ -46,6 +46,9 @@ void merge(Value& lower, Value upper) {
   }
   lower.is_filled = lower.is_filled && upper.is_filled;
   std::move(upper.left.begin(), upper.left.end(), std::back_inserter(lower.left));
+  // Without a type it was of the default one; what the named type does not know is left aside too.
+  if (!has_type(lower) && has_type(upper))
+    for (Entry& entry : lower.entries) entry.may_drop = true;
   if (upper.place.line > 0) lower.place = upper.place;
   for (auto& [key, place, value] : upper.entries) {
     const auto below =

@@ -45,6 +45,7 @@ struct Entry {
   std::string key;
   Place place;
   Value value;
+  bool may_drop = false;  // stood where no type was named, which was named above: see merge()
 };
 
 /// A mistake in the config that does not stop us from looking for more.

@@ -50,6 +50,21 @@ TEST_CASE("a chosen value of the new type stands before one that was left", "[co
   CHECK(grid.integer("steps", 18) == 9);
 }
 
+TEST_CASE("keys below no type are left aside by a type that does not know them", "[core]") {
+  const std::vector<std::string> overrides = {"preconditioning.type=v"};
+  Options options = Options::read_text("{preconditioning: {sigma_data: 0.5, noise_input: log}}", "run.yaml", overrides);
+  Options section = options.child("preconditioning");
+  CHECK(section.choice("type", "edm", {"edm", "v"}) == "v");
+  CHECK(section.text("noise_input", "") == "log");
+  CHECK_NOTHROW(options.finish());
+  CHECK(options.notes() == std::vector<std::string>{"preconditioning: another type, v, so sigma_data: 0.5 is dropped"});
+  CHECK(options.chosen() == "preconditioning:\n  noise_input: log\n  type: v\n");
+
+  Options wrong = Options::read_text("{preconditioning: {type: v, sigma_data: 0.5}}", "run.yaml");
+  wrong.child("preconditioning").text("type", "edm");
+  CHECK_THROWS(wrong.finish());  // beside its own type it is a mistake
+}
+
 TEST_CASE("facts tell what each reader asked for", "[core]") {
   Options options = Options::read_text("{grid: {steps: 4}, rate: -1}", "run.yaml");
   options.real("rate", 0.5, above(0), "step size");
