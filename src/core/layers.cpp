@@ -50,14 +50,14 @@ void merge(Value& lower, Value upper) {
   if (!has_type(lower) && has_type(upper))
     for (Entry& entry : lower.entries) entry.may_drop = true;
   if (upper.place.line > 0) lower.place = upper.place;
-  for (auto& [key, place, value] : upper.entries) {
+  for (auto& [key, place, value, may_drop] : upper.entries) {
     const auto below =
         std::find_if(lower.entries.begin(), lower.entries.end(), [&](const Entry& e) { return e.key == key; });
     if (below != lower.entries.end()) {
       below->place = place;
       merge(below->value, std::move(value));
     } else {
-      lower.entries.push_back({std::move(key), place, std::move(value)});
+      lower.entries.push_back({std::move(key), place, std::move(value), may_drop});
     }
   }
 }
