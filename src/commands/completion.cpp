@@ -23,7 +23,7 @@ struct Words {
 
 // 'text' for a shell: fish and the Bourne shells agree where no ' and \ are in it. zsh runs what
 // stands between two ` of a description.
-std::string quoted(std::string_view text) {
+std::string shell_text(std::string_view text) {
   std::string out = "'";
   for (const char c : text) {
     if (c == '\'')
@@ -98,12 +98,12 @@ void print_zsh(const Words& words) {
   std::cout << "#compdef edmund\n_edmund() {\n  local -a commands flags names keys\n"
             << "  if (( CURRENT == 2 )); then\n    commands=(\n";
   for (const auto& command : words.commands)
-    std::cout << "      " << quoted(command.name + ":" + command.about) << '\n';
+    std::cout << "      " << shell_text(command.name + ":" + command.about) << '\n';
   std::cout << "    )\n    _describe command commands\n    return\n  fi\n  case $words[2] in\n";
   for (const auto& command : words.commands) {
     std::cout << "    " << command.name << ") flags=(";
     for (const auto& flag : command.flags)
-      if (!flag.is_positional) std::cout << quoted(flag.flag + ":" + flag.about) << ' ';
+      if (!flag.is_positional) std::cout << shell_text(flag.flag + ":" + flag.about) << ' ';
     std::cout << ") ;;\n";
   }
   std::cout << "  esac\n  if [[ $PREFIX == -* ]]; then _describe flag flags; return; fi\n"
@@ -114,7 +114,7 @@ void print_zsh(const Words& words) {
   for (const auto& list : words.lists) {
     std::cout << "      4:" << list.name << ") names=(";
     for (const auto& entry : list.entries)
-      std::cout << quoted(std::string(entry.name) + ":" + std::string(entry.about)) << ' ';
+      std::cout << shell_text(std::string(entry.name) + ":" + std::string(entry.about)) << ' ';
     std::cout << "); _describe name names ;;\n";
   }
   std::cout << "    esac\n    return\n  fi\n  case $PREFIX in\n";
@@ -122,20 +122,20 @@ void print_zsh(const Words& words) {
     if (!key.values.empty())
       std::cout << "    " << key.key << "=*) compset -P '*='; compadd " << values_of(key) << "; return ;;\n";
   std::cout << "    *=*) return ;;\n  esac\n  keys=(\n";
-  for (const auto& key : words.keys) std::cout << "    " << quoted(key.key + "=:" + key.about) << '\n';
+  for (const auto& key : words.keys) std::cout << "    " << shell_text(key.key + "=:" + key.about) << '\n';
   std::cout << "  )\n  _describe key keys -S ''\n  _files\n}\ncompdef _edmund edmund\n";
 }
 
 void print_fish(const Words& words) {
   std::string with_keys;
   for (const auto& command : words.commands) {
-    std::cout << "complete -c edmund -n __fish_use_subcommand -f -a " << command.name << " -d " << quoted(command.about)
-              << '\n';
+    std::cout << "complete -c edmund -n __fish_use_subcommand -f -a " << command.name << " -d "
+              << shell_text(command.about) << '\n';
     if (command.takes_keys) with_keys.append(" ").append(command.name);
     for (const auto& flag : command.flags)
       if (!flag.is_positional)
         std::cout << "complete -c edmund -n '__fish_seen_subcommand_from " << command.name << "' -l "
-                  << flag.flag.substr(2) << (flag.takes_value ? " -r" : "") << " -d " << quoted(flag.about) << '\n';
+                  << flag.flag.substr(2) << (flag.takes_value ? " -r" : "") << " -d " << shell_text(flag.about) << '\n';
   }
   std::cout << "complete -c edmund -n '__fish_seen_subcommand_from completion' -f -a 'bash zsh fish'\n";
   for (const auto& list : words.lists) {
@@ -143,12 +143,12 @@ void print_fish(const Words& words) {
               << list.name << "' -f -a " << list.name << '\n';
     for (const auto& entry : list.entries)
       std::cout << "complete -c edmund -n '__fish_seen_subcommand_from list; and __fish_seen_subcommand_from "
-                << list.name << "' -f -a " << entry.name << " -d " << quoted(entry.about) << '\n';
+                << list.name << "' -f -a " << entry.name << " -d " << shell_text(entry.about) << '\n';
   }
   for (const auto& key : words.keys) {
     const auto offer = [&](const std::string& word) {
-      std::cout << "complete -c edmund -n '__fish_seen_subcommand_from" << with_keys << "' -a " << quoted(word)
-                << " -d " << quoted(key.about) << '\n';
+      std::cout << "complete -c edmund -n '__fish_seen_subcommand_from" << with_keys << "' -a " << shell_text(word)
+                << " -d " << shell_text(key.about) << '\n';
     };
     if (key.values.empty()) offer(key.key + '=');
     for (const auto& value : key.values) offer(key.key + '=' + value);
