@@ -19,7 +19,8 @@ namespace edmund {
 ///   corrector_steps  1          a grid time
 ///   norms            image      ‖·‖ of each image; or batch: their mean over the batch, as
 ///                               score_sde has it: an image then depends on its batch
-///   spread           schedule   of ald, in place of sσ: sde, for a table of linear betas, takes the
+///   spread           schedule   of ald, in place of sσ: sde, for a table of linear betas, takes
+///                               the
 ///                               std √(1 - e^(-B)) of the VP SDE with these β, as score_sde does,
 ///                               on few steps another number: B = N·∫β, entry k of N at the time
 ///                               ε + (1 - ε)·(k - 1)/(N - 1)

@@ -78,20 +78,20 @@ void add_training(Page& page, const Experiment& experiment, const std::vector<js
   for (std::size_t i = 0; i < count; ++i)
     bins.series.push_back(loss_at_levels(lines[count == 1 ? 0 : i * (lines.size() - 1) / (count - 1)]));
   page.begin_columns();
-  page.figure(svg({.title = "Training loss",
-                   .x_label = "images",
-                   .y_label = "loss (mean over elements)",
-                   .series = losses,
-                   .log_y = true}));
-  page.figure(svg(bins));
-  page.figure(svg({.title = "Speed", .x_label = "images", .y_label = "images per second", .series = {rate}}));
-  page.figure(svg({.title = "Noise levels of training",
-                   .x_label = "σ",
-                   .y_label = "density of ln σ",
-                   .series = {drawn},
-                   .log_x = true,
-                   .covers_x = span}),
-              "How often training drew each noise level: a loss where there is hardly any density counts little.");
+  page.plot({.title = "Training loss",
+             .x_label = "images",
+             .y_label = "loss (mean over elements)",
+             .series = losses,
+             .log_y = true});
+  page.plot(bins);
+  page.plot({.title = "Speed", .x_label = "images", .y_label = "images per second", .series = {rate}});
+  page.plot({.title = "Noise levels of training",
+             .x_label = "σ",
+             .y_label = "density of ln σ",
+             .series = {drawn},
+             .log_x = true,
+             .covers_x = span},
+            "How often training drew each noise level: a loss where there is hardly any density counts little.");
   page.end_columns();
 }
 
@@ -117,18 +117,18 @@ void add_schedule(Page& page, const Experiment& experiment) {
   }
   for (const double t : experiment.sampling.grid.t) nodes.x.push_back(t), nodes.y.push_back(schedule.sigma(t));
   page.begin_columns();
-  page.figure(svg({.title = "Noise level", .x_label = "t", .y_label = "σ", .series = {sigma, nodes}, .log_y = true}));
-  page.figure(svg({.title = "Scale of the signal", .x_label = "t", .y_label = "s", .series = {scale}}));
-  page.figure(svg({.title = "Preconditioning: D = c_skip·z + c_out·F(c_in·z)",
-                   .x_label = "σ",
-                   .y_label = "",
-                   .series = {skip, out, in},
-                   .log_x = true}));
-  page.figure(svg({.title = "What the network is told of σ",
-                   .x_label = "σ",
-                   .y_label = "c_noise",
-                   .series = {noise},
-                   .log_x = true}));
+  page.plot({.title = "Noise level", .x_label = "t", .y_label = "σ", .series = {sigma, nodes}, .log_y = true});
+  page.plot({.title = "Scale of the signal", .x_label = "t", .y_label = "s", .series = {scale}});
+  page.plot({.title = "Preconditioning: D = c_skip·z + c_out·F(c_in·z)",
+             .x_label = "σ",
+             .y_label = "",
+             .series = {skip, out, in},
+             .log_x = true});
+  page.plot({.title = "What the network is told of σ",
+             .x_label = "σ",
+             .y_label = "c_noise",
+             .series = {noise},
+             .log_x = true});
   page.end_columns();
 }
 
@@ -154,11 +154,11 @@ void add_curvature(Page& page, const RunFolder& run) {
     }
     plot.series.push_back(std::move(series));
   }
-  page.figure(svg(plot),
-              format("About h²/2 · |d²z/dσ²|, in units of the images' values in [-1, 1]; {} images, as many steps on "
-                     "every clock. Noise is left in z: an early error shrinks on the way to σ = 0, a late one stays. "
-                     "A step that stands out wants a denser grid there; `edmund optimize-grid` searches for one.",
-                     found.value("images", 0)));
+  page.plot(plot,
+            format("About h²/2 · |d²z/dσ²|, in units of the images' values in [-1, 1]; {} images, as many steps on "
+                   "every clock. Noise is left in z: an early error shrinks on the way to σ = 0, a late one stays. "
+                   "A step that stands out wants a denser grid there; `edmund optimize-grid` searches for one.",
+                   found.value("images", 0)));
 }
 
 }  // namespace edmund

@@ -116,28 +116,12 @@ void require_same_training(const Experiment& experiment, const RunFolder& run) {
   std::set<std::string> usual;
   for (const OptionFacts& fact : options.facts())
     if (!fact.is_chosen || fact.value == fact.fallback) usual.insert(fact.path);
-  static constexpr std::string_view kFree[] = {"name",
-                                               "kernels",
-                                               "conv",
-                                               "device",
-                                               "precision",
-                                               "graphs",
-                                               "sampling.",
-                                               "evaluation.",
-                                               "data.root",
-                                               "data.file",
-                                               "data.damaged",  // what it changes, the fingerprint tells
-                                               "image.class_counts",
-                                               "training.check",
-                                               "training.data_changed",
-                                               "training.images",
-                                               "training.loader_threads",
-                                               "training.validation.",
-                                               "training.keep_checkpoints",
-                                               "training.log_every",
-                                               "training.checkpoint_every",
-                                               "training.samples_every",
-                                               "training.sample_rows"};
+  static constexpr std::string_view kFree[] = {
+      "name", "kernels", "conv", "device", "precision", "graphs", "sampling.", "evaluation.", "data.root", "data.file",
+      // what it changes, the fingerprint tells
+      "data.damaged", "image.class_counts", "training.check", "training.data_changed", "training.images",
+      "training.loader_threads", "training.validation.", "training.keep_checkpoints", "training.log_every",
+      "training.checkpoint_every", "training.samples_every", "training.sample_rows"};
   const auto free = [](std::string_view key) {
     return std::any_of(std::begin(kFree), std::end(kFree), [&](auto prefix) { return key.starts_with(prefix); });
   };

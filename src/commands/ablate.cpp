@@ -19,6 +19,7 @@ namespace {
 
 ExitCode ablate(const CompareFlags& flags) {
   if (!flags.out.empty()) require_folder_like("--out", flags.out);
+  if (!flags.figures.empty()) require_folder_like("--figures", flags.figures);
   const auto [shard, shards] = parse_shard(flags.shard);
   const AblationPlan plan = read_ablation(flags.target.path, flags.target.overrides);
   const std::filesystem::path out =
@@ -29,7 +30,7 @@ ExitCode ablate(const CompareFlags& flags) {
     return ExitCode::kDone;
   }
   Comparison comparison(write_comparison(plan, flags.target.path, flags.target.overrides, out), {}, out);
-  return compared(comparison, shard, shards, flags.json, [&](Page& page, const ComparisonTable& table) {
+  return compared(comparison, shard, shards, flags, [&](Page& page, const ComparisonTable& table) {
     add_ablation(page, plan, out, table);
     write_arms(plan, out, table);
   });

@@ -1,7 +1,7 @@
 // compare: models × ways to sample them on the same seeds, with intervals and paired differences;
 // every cell is kept and taken up again.
 //
-//   edmund compare COMPARISON.yaml [images=500 …] [--out DIR] [--shard I/N] [--json]
+//   edmund compare COMPARISON.yaml [images=500 …] [--out DIR] [--shard I/N] [--figures DIR] [--json]
 //   edmund compare --explain [COMPARISON.yaml] [key.path…]
 //
 // DIR (default runs/NAME) takes report.html, results.csv, results.json.
@@ -10,7 +10,7 @@
 #include "edmund/core/files.h"
 #include "edmund/core/json_text.h"
 #include "edmund/core/text.h"
-#include "edmund/report/svg.h"
+#include "edmund/report/figures.h"
 #include "edmund/studies/comparison_files.h"
 #include "explain.h"
 
@@ -47,6 +47,8 @@ void add_compare_flags(CLI::App& arguments, CompareFlags& flags, std::string_vie
   arguments.add_flag("--explain", flags.explain,
                      "every key of the file in a line: value in use, what it accepts, meaning; without a file, of any");
   arguments.add_option("--out", flags.out, "folder of the results (default: runs/NAME)");
+  arguments.add_option("--figures", flags.figures,
+                       "folder for plots as SVG, PDF and CSV and tables as CSV and LaTeX, for papers");
   arguments.add_option("--shard", flags.shard, "I/N: this process takes every N-th part of the work, for job arrays");
   arguments.add_flag("--json", flags.json, "the table as JSON");
 }
@@ -64,11 +66,11 @@ std::pair<std::int64_t, std::int64_t> parse_shard(const std::string& text) {
   return {index - 1, count};
 }
 
-ExitCode compared(Comparison& comparison, std::int64_t shard, std::int64_t shards, bool json,
+ExitCode compared(Comparison& comparison, std::int64_t shard, std::int64_t shards, const CompareFlags& flags,
                   const std::function<void(Page&, const ComparisonTable&)>& more) {
   log::info("{} cells in {}", comparison.cells().size(), comparison.out().string());
   comparison.run(shard, shards, [&](const CellResult& cell) {
-    if (!json) print(cell, comparison.plan());
+    if (!flags.json) print(cell, comparison.plan());
   });
   if (!comparison.complete()) {
     log::info("this shard is done; the table comes once all are: run it again then");
@@ -78,10 +80,13 @@ ExitCode compared(Comparison& comparison, std::int64_t shard, std::int64_t shard
   const std::string text = json_text(json_of(table), 1) + "\n";
   write_file(comparison.out() / "results.json", text);
   write_file(comparison.out() / "results.csv", csv_of(table));
-  write_file(comparison.out() / "report.html", compare_page(comparison, table, [&](Page& page) {
-               if (more) more(page, table);
-             }));
-  if (json)
+  const Page page = compare_page(comparison, table, [&](Page& more_of) {
+    if (more) more(more_of, table);
+  });
+  write_file(comparison.out() / "report.html", page.html());
+  if (!flags.figures.empty())
+    log::info("{} files for a paper in {}", write_figures(page, flags.figures).size(), flags.figures);
+  if (flags.json)
     std::cout << text;
   else
     std::cout << "report: " << std::filesystem::absolute(comparison.out() / "report.html").string() << '\n';
@@ -99,9 +104,10 @@ Action make_compare(CLI::App& arguments) {
     }
     require_file(*flags, "compare");
     if (!flags->out.empty()) require_folder_like("--out", flags->out);
+    if (!flags->figures.empty()) require_folder_like("--figures", flags->figures);
     const auto [shard, shards] = parse_shard(flags->shard);
     Comparison comparison(flags->target.path, flags->target.overrides, flags->out);
-    return compared(comparison, shard, shards, flags->json);
+    return compared(comparison, shard, shards, *flags);
   };
 }
 

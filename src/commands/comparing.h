@@ -14,7 +14,7 @@ namespace edmund {
 
 struct CompareFlags {
   Target target;
-  std::string out, shard;
+  std::string out, shard, figures;
   bool json = false, explain = false;
 };
 void add_compare_flags(CLI::App& arguments, CompareFlags& flags, std::string_view what);
@@ -25,8 +25,8 @@ void require_file(const CompareFlags& flags, std::string_view command);
 std::pair<std::int64_t, std::int64_t> parse_shard(const std::string& text);
 
 /// Runs the shard's cells, printing each, and once all are done writes report.html, results.csv and
-/// results.json.
-ExitCode compared(Comparison& comparison, std::int64_t shard, std::int64_t shards, bool json,
+/// results.json, and figures if asked to.
+ExitCode compared(Comparison& comparison, std::int64_t shard, std::int64_t shards, const CompareFlags& flags,
                   const std::function<void(Page&, const ComparisonTable&)>& more = nullptr);
 
 }  // namespace edmund

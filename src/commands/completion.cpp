@@ -2,7 +2,8 @@
 //
 //   edmund completion bash|zsh|fish
 //
-// bash: source <(edmund completion bash); zsh: the same, after compinit; fish: edmund completion fish | source
+// bash: source <(edmund completion bash); zsh: the same, after compinit; fish: edmund completion
+// fish | source
 
 #include "edmund/commands/command.h"
 #include "edmund/core/text.h"

@@ -18,9 +18,10 @@
 namespace edmund {
 namespace {
 
-constexpr std::int64_t kLanes = 16;             // channels at once
-constexpr std::int64_t kRun = 4;                // pixels of a row that share the taps they load
-constexpr std::int64_t kWideNumbers = 1 << 17;  // of a strip: 512 KB, half of a small second-level cache
+constexpr std::int64_t kLanes = 16;  // channels at once
+constexpr std::int64_t kRun = 4;     // pixels of a row that share the taps they load
+// of a strip: 512 KB, half of a small second-level cache
+constexpr std::int64_t kWideNumbers = 1 << 17;
 
 /// Rows of a picture [rows, W, C] that a depthwise convolution reads, and one row that it writes.
 struct Strip {

@@ -22,10 +22,15 @@ constexpr std::array<std::string_view, 7> kColors = {"#0072b2", "#d55e00", "#009
                                                      "#e69f00", "#56b4e9", "#8a8f98"};
 constexpr std::size_t kMostTitles = 256;  // points of a line that answer the mouse
 
+/// Which of the looks the series at place `index` has.
+std::size_t look(const Series& series, std::size_t index) {
+  return series.look >= 0 ? static_cast<std::size_t>(series.look) : index;
+}
+
 /// A page may set its own colours, as html.cpp does for dark screens.
 std::string color(const Series& series, std::size_t number) {
   if (series.reference) return "var(--muted,#6b7380)";
-  const std::size_t index = number % kColors.size();
+  const std::size_t index = look(series, number) % kColors.size();
   return format("var(--series{},{})", index, kColors[index]);
 }
 
@@ -34,7 +39,7 @@ std::string_view dashes(const Series& series, std::size_t index) {
   constexpr std::array<std::string_view, 4> kDashes = {"", ";stroke-dasharray:6 4", ";stroke-dasharray:2 3",
                                                        ";stroke-dasharray:9 3 2 3"};
   if (series.dashed || series.reference) return kDashes[series.dashed ? 1 : 0];
-  return kDashes[index / kColors.size() % kDashes.size()];
+  return kDashes[look(series, index) / kColors.size() % kDashes.size()];
 }
 
 /// Coordinate with two decimals, which is plenty for pixels.

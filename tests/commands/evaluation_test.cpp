@@ -111,8 +111,10 @@ TEST_CASE("the plot, the table and the JSON of a comparison show one interval ab
     INFO(score.dump());
     CHECK_THAT(high - value, Catch::Matchers::WithinRel(1.959964 * score["error"].get<double>(), 1e-6));
     CHECK_THAT(value - low, Catch::Matchers::WithinRel(high - value, 1e-6));
-    CHECK(page.find(shown(value) + " [" + shown(low) + ", " + shown(high) + "]") != std::string::npos);  // the table
-    CHECK(page.find("± " + shown(high - value)) != std::string::npos);                                   // the plot
+    // the table
+    CHECK(page.find(shown(value) + " [" + shown(low) + ", " + shown(high) + "]") != std::string::npos);
+    // the plot
+    CHECK(page.find("± " + shown(high - value)) != std::string::npos);
   }
   CHECK(table["cells"][1]["scores"]["frechet"]["difference"]["error"].get<double>() > 0);
   CHECK(page.find("plug-in: mean and covariance of all drawn images against those of all real ones; 60 images against "

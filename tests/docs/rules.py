@@ -34,5 +34,6 @@ SHORTENED = [
 # The demo's run, which most commands are about.
 DEMO = ["edmund train configs/digits.yaml"]
 
-# What is appended to the demo's training for a run on another clock, on which all commands about a run are run once more.
+# What is appended to the demo's training for a run on another clock, on which all commands about a
+# run are run once more.
 OTHER_CLOCK = "sampling.schedule.type=vp"

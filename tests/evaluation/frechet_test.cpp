@@ -176,8 +176,8 @@ TEST_CASE("a drawn set's distance, less its bias, holds the true one in its 95 %
             << ", error " << error << " for a spread of " << spread << ", held " << held);
   // Five standard errors of the mean of the values, and what series of second order leave.
   CHECK_THAT(bias, WithinAbs(value - truth, 5 * spread / std::sqrt(120.0) + 0.08 * (value - truth)));
-  // The spread of 120 values is known to 1/√240 = 6.5 %. At distance 0 first order has no spread, and
-  // the estimate is up to 1.5 times too large.
+  // The spread of 120 values is known to 1/√240 = 6.5 %. At distance 0 first order has no spread,
+  // and the estimate is up to 1.5 times too large.
   CHECK(error > 0.67 * spread);
   CHECK(error < 1.33 * (shift > 0.5 ? 1.0 : 1.5) * spread);
   CHECK(held >= 0.85);  // of 0.95, five times √(0.95·0.05/120)

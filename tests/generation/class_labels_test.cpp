@@ -33,8 +33,8 @@ TEST_CASE("classes are drawn as often as the data has them, for any number of im
     for (std::size_t i = 0; i < sizes.size(); ++i) {
       const double share = static_cast<double>(images * sizes[i]) / static_cast<double>(total);
       INFO(images << " images, class " << i << ": " << found[i] << " for " << share);
-      // When t of a turn is over, each class is within half an image of t of its own, and all of them
-      // within as many halves as there are classes.
+      // When t of a turn is over, each class is within half an image of t of its own, and all of
+      // them within as many halves as there are classes.
       const double most = 0.5 + 5 * 0.5 * static_cast<double>(sizes[i]) / static_cast<double>(total);
       CHECK(std::abs(static_cast<double>(found[i]) - share) <= most);
     }

@@ -148,7 +148,8 @@ TEST_CASE("edm-cifar10 and edm-imagenet64 are EDM's sampler, evaluation by evalu
     };
     const nlohmann::json churn{{"S_churn", 40}, {"S_min", 0.05}, {"S_max", 50}, {"S_noise", 1.003}};
     for (const auto& [name, settings] : golden.settings().items()) {
-      if (!golden.has(name + ".out") || name.starts_with("round")) continue;  // a run on a network's own levels
+      // a run on a network's own levels
+      if (!golden.has(name + ".out") || name.starts_with("round")) continue;
       if (is_default_edm(settings)) check(name, "{preset: edm-cifar10}", false);
       if (settings == churn) check(name, "{preset: edm-imagenet64, grid: {steps: 18}}", true);
     }

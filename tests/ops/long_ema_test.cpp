@@ -1,5 +1,5 @@
-// What an optimizer's step must not lose to float32: rates 1 - β far below 1, and updates below half
-// a unit in the last place.
+// What an optimizer's step must not lose to float32: rates 1 - β far below 1, and updates below
+// half a unit in the last place.
 #include "edmund/ops/graph.h"
 #include "every_table.h"
 
@@ -86,7 +86,8 @@ TEST_CASE("an EMA does not stall where its updates are below half a unit in the 
       }
       const double moved = from - run->ema[0][kSize - 1].item<double>(), due = (from - 1) * (1 - std::pow(beta, 3000));
       INFO("moved by " << moved << " of " << due);
-      CHECK((std::abs(moved - due) < 1.2e-7) == (run == &kept));  // a unit in the last place above 1
+      // a unit in the last place above 1
+      CHECK((std::abs(moved - due) < 1.2e-7) == (run == &kept));
     }
   });
 }

@@ -70,8 +70,8 @@ TEST_CASE("rk45's error falls with the fifth power of its step", "[samplers]") {
 }
 
 TEST_CASE("rk45 takes the steps of SciPy's solve_ivp", "[samplers]") {
-  // scipy.integrate.solve_ivp(f, (from, to), y0, method="RK45", rtol, atol) of SciPy 1.17.1: nfev, and
-  // the steps that it took. y0 of two numbers is one row.
+  // scipy.integrate.solve_ivp(f, (from, to), y0, method="RK45", rtol, atol) of SciPy 1.17.1: nfev,
+  // and the steps that it took. y0 of two numbers is one row.
   struct Case {
     const char* name;
     double from, to, rtol, atol;

@@ -71,8 +71,8 @@ void check_gaussian(Golden& golden, const std::string& sde) {
     // as the bits: fp32 at tolerance 1e-5
     golden.check_max(name + "z_reference", same.latent, 5e-4);
 
-    // The reference solves the whole batch as one row, with the integral of the divergence behind all
-    // images.
+    // The reference solves the whole batch as one row, with the integral of the divergence behind
+    // all images.
     const ScoreSdeSlope slope(Sde(golden, sde), mixture);
     const Slope coupled = [&](double t, const Tensor& y) {
       const Tensor images = y.narrow(1, 0, x.numel()).reshape(x.sizes());

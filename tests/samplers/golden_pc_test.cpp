@@ -68,8 +68,8 @@ struct Run {
     golden.check(name + ": draws", draws == golden.use(name + ".noise").size(0) - 1);
   }
 
-  // Steps from entry to entry of the discretization, with the score of the continuous schedule at the
-  // times of the reference.
+  // Steps from entry to entry of the discretization, with the score of the continuous schedule at
+  // the times of the reference.
   void discrete() const {
     const auto schedule = sde.discrete(N), continuous = sde.continuous(1e-6);
     const Mixture mixture = Mixture::from(golden);
@@ -130,8 +130,8 @@ void check_ode(Golden& golden, const std::string& key) {
   const Solution solution =
       solved_as_one([&](double t, const Tensor& y) { return slope(t, y); }, z, 1.0, eps, tolerance);
   const std::int64_t theirs = golden.use(key + ".ode_rk45.nfe").item<std::int64_t>();
-  // On VE to the last bit; on the VP SDEs the file allows two tries more or less, since the roughness
-  // near t = 0 depends on how its network finds the time.
+  // On VE to the last bit; on the VP SDEs the file allows two tries more or less, since the
+  // roughness near t = 0 depends on how its network finds the time.
   golden.check(key + ".ode_rk45: ours " + std::to_string(solution.evaluations),
                std::abs(solution.evaluations - theirs) <= (key == "ve" ? 0 : 12));
   golden.check_max(key + ".ode_rk45.out", solution.y.reshape(z.sizes()), key == "ve" ? 1e-6 : 2e-4);

@@ -32,7 +32,8 @@ TEST_CASE("the learning rate falls on a cosine from the end of the ramp to its s
   const LearningRate rate{.base = 1e-2, .ramp_images = 100, .cosine_images = 1100, .final_share = 0.1};
   CHECK_THAT(rate.at(50), WithinRel(5e-3, 1e-14));
   CHECK_THAT(rate.at(100), WithinRel(1e-2, 1e-14));
-  CHECK_THAT(rate.at(350), WithinRel(1e-2 * (0.1 + 0.45 * (1 + std::sqrt(0.5))), 1e-12));  // a quarter of the way
+  // a quarter of the way
+  CHECK_THAT(rate.at(350), WithinRel(1e-2 * (0.1 + 0.45 * (1 + std::sqrt(0.5))), 1e-12));
   CHECK_THAT(rate.at(600), WithinRel(5.5e-3, 1e-12));
   CHECK_THAT(rate.at(1100), WithinRel(1e-3, 1e-12));
   CHECK_THAT(rate.at(1'000'000), WithinRel(1e-3, 1e-12));

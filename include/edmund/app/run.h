@@ -11,8 +11,8 @@
 
 namespace edmund {
 
-/// A run folder: config.yaml, resolved.yaml, metrics.jsonl, timing.jsonl, log.txt, checkpoints/, images/,
-/// scores.json, report.html.
+/// A run folder: config.yaml, resolved.yaml, metrics.jsonl, timing.jsonl, log.txt, checkpoints/,
+/// images/, scores.json, report.html.
 struct RunFolder {
   std::filesystem::path path;
 

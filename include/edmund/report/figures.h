@@ -9,12 +9,13 @@ namespace edmund {
 
 /// Writes the plots and tables of a page as files for a paper and answers their names, in the order
 /// of the page:
-///   NN-title.svg, NN-title.pdf   a plot in the colors of a light page; PDF by rsvg-convert, left out
+///   NN-title.svg, NN-title.pdf   a plot in the colors of a light page; PDF by rsvg-convert, left
+///                                out
 ///                                with a word in the log where that is not installed
 ///   NN-title.csv                 its values: series, x, y, error (half-width, or nothing)
 ///   NN-heading.csv, .tex         a table; LaTeX with booktabs' rules, to be taken in by \input
-/// NN counts plots and tables together. Files of these names are replaced. Throws Error where a file
-/// cannot be written.
+/// NN counts plots and tables together. Files of these names are replaced. Throws Error where a
+/// file cannot be written.
 std::vector<std::filesystem::path> write_figures(const Page& page, const std::filesystem::path& folder);
 
 /// An <svg> of ours as a file of its own: colors that a page may set take their defaults.

@@ -16,6 +16,9 @@ struct Series {
   bool dashed = false;
   // in grey, for others to be read against: a thin line if dashed, else a wide pale one
   bool reference = false;
+  // which color and dashes; -1: by its place among the plot's series. What stands in several plots
+  // of a page looks the same in all with a number of its own.
+  std::int64_t look = -1;
 };
 
 /// A horizontal line across the plot that values are read against, such as floor or ceiling.

@@ -143,7 +143,7 @@ class Comparison {
 };
 
 /// Page with plots, table and images, `more` before them.
-std::string compare_page(Comparison& comparison, const ComparisonTable& table,
-                         const std::function<void(Page&)>& more = nullptr);
+Page compare_page(Comparison& comparison, const ComparisonTable& table,
+                  const std::function<void(Page&)>& more = nullptr);
 
 }  // namespace edmund

@@ -21,10 +21,11 @@ struct Checkpoint {
   // position in the sequence of training images; optimizer steps taken
   std::int64_t images = 0, steps = 0;
   std::map<std::string, double> counters;  // skipped steps, seconds …; all finite
-  DataFingerprint data;                    // of the images that were trained on, where that is known
-  NamedTensors network, ema;               // state dict: parameters and buffers
-  // first_moment.NAME, second_moment.NAME, ema_rest.NAME (what rounding left of the EMA), and what is
-  // trained beside the network
+  // of the images that were trained on, where that is known
+  DataFingerprint data;
+  NamedTensors network, ema;  // state dict: parameters and buffers
+  // first_moment.NAME, second_moment.NAME, ema_rest.NAME (what rounding left of the EMA), and what
+  // is trained beside the network
   NamedTensors optimizer;
 };
 
@@ -49,8 +50,8 @@ Checkpoint load_weights(const std::filesystem::path& folder, bool ema = true);
 /// Empty if there is none at all. Throws Error if there are some and all are damaged: going on as
 /// if nothing had been trained would replace them.
 std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& run);
-/// Deletes all but the newest `keep` (0: keeps all) and those at the positions `also`, and left-over
-/// unfinished ones.
+/// Deletes all but the newest `keep` (0: keeps all) and those at the positions `also`, and
+/// left-over unfinished ones.
 void prune_checkpoints(const std::filesystem::path& run, std::int64_t keep, std::span<const std::int64_t> also = {});
 
 }  // namespace edmund

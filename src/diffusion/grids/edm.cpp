@@ -65,8 +65,8 @@ Interval published_sigmas(std::string_view grid, double epsilon_s) {
 
 std::vector<double> iddpm_levels(std::int64_t M, double C_1, double C_2) {
   const double step = 0.5 * std::numbers::pi / (static_cast<double>(M) * (C_2 + 1));
-  // β_j = 1 - ᾱ_{j-1}/ᾱ_j, ᾱ_j = sin²(j·step): as a difference little of it would be left where M is
-  // large.
+  // β_j = 1 - ᾱ_{j-1}/ᾱ_j, ᾱ_j = sin²(j·step): as a difference little of it would be left where M
+  // is large.
   const auto beta = [=](std::int64_t j) {
     const auto b = static_cast<double>(j);
     return std::sin(step) * std::sin((2 * b - 1) * step) / std::pow(std::sin(b * step), 2);

@@ -1,5 +1,5 @@
-// flow_shift: times of the flow clock, uniform, then moved towards the noise as larger images need it
-// (Esser et al. 2024, eq. 23): t → a·t/(1 + (a - 1)·t), σ = t/(1 - t). On any schedule.
+// flow_shift: times of the flow clock, uniform, then moved towards the noise as larger images need
+// it (Esser et al. 2024, eq. 23): t → a·t/(1 + (a - 1)·t), σ = t/(1 - t). On any schedule.
 //
 //   steps        18
 //   shift        1            a
@@ -9,7 +9,8 @@
 //                             (Black Forest Labs 2024; diffusers: dynamic shifting)
 //   base_tokens  256, max_tokens 4096, base_shift 0.5, max_shift 1.15
 //   time_shift   exponential  or linear: a = mu
-//   first, last  1, 1/steps   times before the shift; diffusers goes down to 0.001 where it is given no
+//   first, last  1, 1/steps   times before the shift; diffusers goes down to 0.001 where it is
+//                             given no
 //                             list
 //   terminal     0            the last time, to which all are stretched; 0: they are not
 //

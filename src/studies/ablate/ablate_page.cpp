@@ -75,7 +75,7 @@ void add_ablation(Page& page, const AblationPlan& plan, const fs::path& out, con
   page.table({seeds ? "training" : "arm", "what is set", "Fréchet distance", "less the baseline"}, rows);
   if (!seeds) page.paragraph("Training itself is one draw: another seed would move the arms. `seeds:` trains more.");
   if (const auto effects = main_effects(plan, table); !effects.empty()) add_effects(page, effects, seeds);
-  page.figure(svg(losses), "Losses of different targets are in different units: only arms of one target compare.");
+  page.plot(losses, "Losses of different targets are in different units: only arms of one target compare.");
 }
 
 }  // namespace edmund

@@ -118,7 +118,7 @@ void add_images(Page& page, Comparison& comparison, std::size_t model) {
 
 }  // namespace
 
-std::string compare_page(Comparison& comparison, const ComparisonTable& table, const std::function<void(Page&)>& more) {
+Page compare_page(Comparison& comparison, const ComparisonTable& table, const std::function<void(Page&)>& more) {
   const ComparePlan& plan = comparison.plan();
   Page page("edmund compare: " + plan.name, format("{} images a cell from seed {}, paired", plan.images, plan.seed));
   page.interactive();
@@ -155,7 +155,7 @@ std::string compare_page(Comparison& comparison, const ComparisonTable& table, c
     page.section(model + ": table");
     add_table(page, table, model);
   }
-  return page.html();
+  return page;
 }
 
 }  // namespace edmund

@@ -24,8 +24,9 @@ std::vector<std::string> variants_of(const ComparisonTable& table) {
 template <typename X, typename Value>
 std::vector<Series> curves(const ComparisonTable& table, const std::string& model, const X& x, const Value& value) {
   std::vector<Series> out;
+  std::int64_t look = 0;  // of the variant in all plots
   for (const auto& variant : variants_of(table)) {
-    Series series{.label = variant};
+    Series series{.label = variant, .look = look++};
     for (const CellResult& cell : table.cells_of(model, variant)) {
       const std::optional<Measured> found = value(cell);
       if (!found || !std::isfinite(found->value)) continue;
@@ -97,8 +98,9 @@ std::vector<Series> order_lines(const std::vector<Series>& curves) {
 // Order between neighbouring budgets, at their geometric mean.
 std::vector<Series> local_orders(const ComparisonTable& table, const std::string& model) {
   std::vector<Series> out;
+  std::int64_t look = 0;  // of the variant in all plots
   for (const auto& variant : variants_of(table)) {
-    Series series{.label = variant};
+    Series series{.label = variant, .look = look++};
     double before = 0;
     for (const CellResult& cell : table.cells_of(model, variant)) {
       if (cell.order) {
@@ -118,27 +120,27 @@ void add_distances(Page& page, const ComparisonTable& table, const std::string& 
   std::erase_if(distances, [](const Series& series) { return series.x.empty(); });
   if (distances.empty()) return;
   for (Series& line : order_lines(distances)) distances.push_back(std::move(line));
-  page.figure(svg({.title = "Distance to the solution of the ODE, same noise",
-                   .x_label = "network evaluations an image (NFE)",
-                   .y_label = "RMS over an image's values, mean over images",
-                   .series = std::move(distances),
-                   .log_x = true,
-                   .log_y = true,
-                   .width = 1100,
-                   .height = 520}),
-              "Deterministic samplers only. Values lie in [-1, 1]. Lines in grey: how an error of that order falls.");
+  page.plot({.title = "Distance to the solution of the ODE, same noise",
+             .x_label = "network evaluations an image (NFE)",
+             .y_label = "RMS over an image's values, mean over images",
+             .series = std::move(distances),
+             .log_x = true,
+             .log_y = true,
+             .width = 1100,
+             .height = 520},
+            "Deterministic samplers only. Values lie in [-1, 1]. Lines in grey: how an error of that order falls.");
   const std::vector<Series> orders = local_orders(table, model);
   if (orders.empty()) return;
-  page.figure(svg({.title = "Order of convergence between neighbouring budgets",
-                   .x_label = "network evaluations an image (NFE)",
-                   .y_label = "-d ln distance / d ln NFE",
-                   .series = orders,
-                   .log_x = true,
-                   .width = 1100,
-                   .height = 420,
-                   .guides = {{"order 1", 1}, {"order 2", 2}, {"order 3", 3}}}),
-              "Slopes of the curves above. A method comes to its own order once its steps are short; before, and where "
-              "the solution's own tolerance is reached, the slope is another.");
+  page.plot({.title = "Order of convergence between neighbouring budgets",
+             .x_label = "network evaluations an image (NFE)",
+             .y_label = "-d ln distance / d ln NFE",
+             .series = orders,
+             .log_x = true,
+             .width = 1100,
+             .height = 420,
+             .guides = {{"order 1", 1}, {"order 2", 2}, {"order 3", 3}}},
+            "Slopes of the curves above. A method comes to its own order once its steps are short; before, and where "
+            "the solution's own tolerance is reached, the slope is another.");
 }
 
 }  // namespace
@@ -160,16 +162,16 @@ void add_plots(Page& page, const ComparisonTable& table, const std::string& mode
              .height = 520,
              .guides = guides};
     out.series.push_back(pareto_front(cells, cost));
-    return svg(out);
+    return out;
   };
   if (first != nullptr)
-    page.figure(
+    page.plot(
         plot("evaluations", "network evaluations an image (NFE)", nfe_of),
         format("{} images against {} real ones. Bars: the {} % intervals of the table. The line across: {} real "
                "images against the other {}. The wide line: the cells that no other beats in both.",
                first->images, first->real, short_number(100 * table.level), first->floor_images, first->floor_real));
   add_distances(page, table, model);
-  if (first != nullptr) page.figure(plot("time", "milliseconds an image", milliseconds_of));
+  if (first != nullptr) page.plot(plot("time", "milliseconds an image", milliseconds_of));
 }
 
 }  // namespace edmund
