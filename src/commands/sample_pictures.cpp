@@ -141,7 +141,7 @@ Pictures::Pictures(const Flags& flags, const Task& task, const std::string& fold
       overwrite_(flags.overwrite),
       dry_run_(flags.dry_run),
       json_(flags.json) {
-  about_.update(settings);
+  if (settings.is_object()) about_.update(settings);
   manifest_ = folder_ / manifest;
   std::string complaint = take_up();
   if (!complaint.empty() && flags.out.empty()) {
@@ -232,7 +232,7 @@ ordered_json Pictures::manifest(bool finished, const ordered_json& facts) const 
               {"fingerprint", fingerprint_},
               {"numbers", ranges_text(listed_)},
               {"evaluations_per_image", evaluations_}});
-  out.update(facts);
+  if (facts.is_object()) out.update(facts);
   return out;
 }
 

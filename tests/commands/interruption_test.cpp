@@ -1,6 +1,7 @@
 // Long commands, interrupted by signals at random instants: what they leave and go on with is the
 // uninterrupted result.
 #include "edmund/core/format.h"
+#include "edmund/core/stopwatch.h"
 #include "support/catch.h"
 #include "support/process.h"
 
@@ -78,15 +79,15 @@ std::map<std::string, std::string> results(const fs::path& folder) {
   return out;
 }
 
-// Runs the command until it is done, with signals after random times on its way; how often it was
-// interrupted.
-int run_interrupted(const std::string& arguments, double longest, std::mt19937& random, bool kills = false) {
+// Runs the command, which takes `seconds` when nothing comes between, until it is done, with signals
+// after random times on its way; how often it was interrupted.
+int run_interrupted(const std::string& arguments, double seconds, std::mt19937& random, bool kills = false) {
   int interruptions = 0;
   for (int start = 0; start < 100; ++start) {
     const char* signals[] = {"INT", "TERM", "HUP", "USR1", "KILL"};
     const std::string signal = signals[std::uniform_int_distribution<int>(0, kills ? 4 : 3)(random)];
-    // from the start of the program on: each start gets somewhere in the mean
-    const double wait = 0.1 + std::uniform_real_distribution<double>(0, 1.6 + longest)(random);
+    // from the start of the program on: each start gets somewhere
+    const double wait = seconds * std::uniform_real_distribution<double>(0.4, 0.95)(random);
     const Outcome outcome =
         edmund_run(prepared(), format("{} & pid=$!; (sleep {}; kill -{} $pid 2>/dev/null) & wait $pid; echo code $?",
                                       arguments, wait, signal));
@@ -102,13 +103,12 @@ int run_interrupted(const std::string& arguments, double longest, std::mt19937& 
 TEST_CASE("a long command gives the same however often it is interrupted", "[app][slow]") {
   struct Long {
     std::string command, folder;  // what it writes, below the folder; OUT stands for a new name
-    double longest;               // seconds between two signals
   };
-  const auto [command, folder, longest] = GENERATE(values<Long>({
-      {"sample runs/small --images 600 --out OUT sampling.grid.steps=60", "OUT", 0.6},
-      {"compare compare.yaml --out OUT", "OUT", 0.6},
-      {"ablate ablate.yaml --out OUT", "OUT", 0.8},
-      {"optimize-grid runs/small --steps 4 --images 32 --held-out 32 --iterations 4 --out OUT/grid.yaml", "OUT", 0.6},
+  const auto [command, folder] = GENERATE(values<Long>({
+      {"sample runs/small --images 600 --out OUT sampling.grid.steps=60", "OUT"},
+      {"compare compare.yaml --out OUT", "OUT"},
+      {"ablate ablate.yaml --out OUT", "OUT"},
+      {"optimize-grid runs/small --steps 4 --images 32 --held-out 32 --iterations 4 --out OUT/grid.yaml", "OUT"},
   }));
   const auto named = [](std::string text, const std::string& name) {
     for (auto at = text.find("OUT"); at != text.npos; at = text.find("OUT")) text.replace(at, 3, name);
@@ -117,11 +117,14 @@ TEST_CASE("a long command gives the same however often it is interrupted", "[app
   static int number = 0;
   const std::string whole = format("whole{}", number), often = format("often{}", number);
   ++number;
+  prepared();
+  const Stopwatch watch;
   const Outcome once = edmund_run(prepared(), named(command, whole));
+  const double seconds = watch.seconds();
   INFO(once.output);
   REQUIRE(once.code == 0);
   std::mt19937 random(7);
-  const int interruptions = run_interrupted(named(command, often), longest, random, /*kills=*/true);
+  const int interruptions = run_interrupted(named(command, often), seconds, random, /*kills=*/true);
   INFO(command << ": interrupted " << interruptions << " times");
   CHECK(interruptions > 0);
   CHECK(results(prepared() / named(folder, often)) == results(prepared() / named(folder, whole)));
@@ -130,10 +133,13 @@ TEST_CASE("a long command gives the same however often it is interrupted", "[app
 
 TEST_CASE("the likelihood of a run is the same however often it is interrupted", "[app][slow]") {
   const std::string command = "likelihood runs/small --images 64 sampling.grid.steps=24";
+  prepared();
+  const Stopwatch watch;
   REQUIRE(edmund_run(prepared(), command).code == 0);
+  const double seconds = watch.seconds();
   json whole = json::parse(bytes(prepared() / "runs/small/likelihood.json"));
   std::mt19937 random(8);
-  CHECK(run_interrupted(command, 0.8, random, true) > 0);
+  CHECK(run_interrupted(command, seconds, random, true) > 0);
   json often = json::parse(bytes(prepared() / "runs/small/likelihood.json"));
   strip(whole), strip(often);
   CHECK(often == whole);
@@ -143,9 +149,12 @@ TEST_CASE("metrics and samples of a training are the same however often it is in
   const std::string train =
       "train config.yaml training.images=4800 training.checkpoint_every=320 training.log_every=240 "
       "training.samples_every=1600 --run ";
+  prepared();
+  const Stopwatch watch;
   REQUIRE(edmund_run(prepared(), train + "steady").code == 0);
+  const double seconds = watch.seconds();
   std::mt19937 random(9);
-  CHECK(run_interrupted(train + "shaken", 0.8, random, true) > 0);
+  CHECK(run_interrupted(train + "shaken", seconds, random, true) > 0);
   CHECK(bytes(prepared() / "shaken/metrics.jsonl") == bytes(prepared() / "steady/metrics.jsonl"));
   for (const char* file :
        {"images/samples-000000004800.png", "images/trajectory.png", "checkpoints/000000004800/ema.safetensors",
