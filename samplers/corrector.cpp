@@ -28,10 +28,12 @@ double sde_std(const NoiseSchedule& schedule, double t, double eps) {
     const double before = k == 0 ? 0.0 : levels[k - 1], sigma = levels[k];
     return (sigma - before) * (sigma + before) / (1 + sigma * sigma);
   };
-  const bool linear =
-      N >= 2 && std::abs(beta(N / 2) -
-                         std::lerp(beta(0), beta(N - 1), static_cast<double>(N / 2) / static_cast<double>(N - 1))) <=
-                    1e-6 * beta(N - 1);
+  const auto half = N / 2;
+  const auto on_line = [&] {
+    const double share = static_cast<double>(half) / static_cast<double>(N - 1);
+    return std::abs(beta(half) - std::lerp(beta(0), beta(N - 1), share)) <= 1e-6 * beta(N - 1);
+  };
+  const bool linear = N >= 2 && on_line();
   require(linear, "predictor_corrector: spread: sde needs a table of linear betas (ddpm); choose spread: schedule");
   const auto n = static_cast<double>(N);
   const double u = std::lerp(eps, 1.0, (t - 1) / (n - 1)), low = beta(0), high = beta(N - 1);

@@ -34,7 +34,7 @@ Sampler make_dpm_adaptive(Options& options) {
   const StepControl control = read_step_control(options);
   const bool whole = options.choice("error", "image", {"image", "batch"}, "of which a step is judged") == "batch";
   const Final final = final_step(options);
-  return [=](const Denoiser& D, const NoiseSchedule& schedule, const TimeGrid& grid, Tensor x, NoiseSource&) {
+  return [=](const Denoiser& D, const NoiseSchedule& schedule, const TimeGrid& grid, const Tensor& x, NoiseSource&) {
     const double t = grid.t.front(), u = grid.t.back(), last = schedule.sigma(u);
     const auto solved = [&](const Denoiser& seen, Tensor z) {
       Tensor lower = z;

@@ -24,7 +24,7 @@
 namespace edmund::samplers {
 namespace {
 
-Sampler singlestep(Options& options, std::int64_t order, std::vector<std::int64_t> ending, double usual_eta,
+Sampler singlestep(Options& options, std::int64_t order, const std::vector<std::int64_t>& ending, double usual_eta,
                    std::string_view usual_floor) {
   const double eta = options.real("eta", usual_eta, between(0, 1), "share of fresh noise");
   const bool floor = options.choice("floor", usual_floor, {"none", "grid"}, "lowest level before noise") == "grid";

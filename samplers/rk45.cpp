@@ -24,7 +24,7 @@ Sampler make_rk45(Options& options) {
   const double rtol = options.real("rtol", 1e-5, between(0, 1), "relative error of a step"),
                atol = options.real("atol", 1e-5, above(0), "absolute error of a step");
   const Final final = final_step(options);
-  return [=](const Denoiser& D, const NoiseSchedule& schedule, const TimeGrid& grid, Tensor x, NoiseSource&) {
+  return [=](const Denoiser& D, const NoiseSchedule& schedule, const TimeGrid& grid, const Tensor& x, NoiseSource&) {
     const double high = schedule.sigma(grid.t.front()), low = schedule.sigma(grid.t.back()),
                  range = std::log(low / high);
     if (grid.t.size() == 1) return finish(D, schedule, x, grid.t.back(), final);

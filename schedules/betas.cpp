@@ -68,6 +68,7 @@ std::vector<double> with_zero_terminal_snr(const std::vector<double>& betas) {
 
 std::vector<double> alphas_cumprod(const std::vector<double>& betas) {
   std::vector<double> out;
+  out.reserve(betas.size());
   double product = 1.0;
   for (const double beta : betas) out.push_back(product *= 1 - beta);
   return out;

@@ -68,6 +68,7 @@ class DdpmSchedule : public NoiseSchedule {
 
   static std::vector<double> sigmas_of(const std::vector<double>& log_alpha_bar) {
     std::vector<double> out;
+    out.reserve(log_alpha_bar.size());
     for (const double value : log_alpha_bar) out.push_back(std::sqrt(std::expm1(-value)));
     return out;
   }
@@ -86,6 +87,7 @@ class DdpmSchedule : public NoiseSchedule {
 std::vector<double> log_alpha_bars(std::vector<double> betas, bool zero_terminal_snr) {
   if (zero_terminal_snr) betas = with_zero_terminal_snr(betas);
   std::vector<double> out;
+  out.reserve(betas.size());
   double sum = 0.0;
   for (const double beta : betas) out.push_back(sum += std::log1p(-beta));
   if (zero_terminal_snr) out.back() = std::log(kAlphaBarFloor);

@@ -116,7 +116,7 @@ class TableSchedule : public NoiseSchedule {
 
 // What is wrong with the rows; empty if nothing is.
 std::string fault(const Columns& rows) {
-  const auto& [t, s, sigma] = rows;
+  const std::vector<double>&t = rows.t, &s = rows.s, &sigma = rows.sigma;
   if (t.size() != s.size() || t.size() != sigma.size())
     return format("columns of {}, {} and {} numbers: t, s and sigma are of one length", t.size(), s.size(),
                   sigma.size());

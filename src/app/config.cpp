@@ -120,8 +120,8 @@ void apply_backend(const Backend& backend) {
 }
 
 RunConfig parse(Options options) {
-  Options root = options;  // another handle to the same document
-  RunConfig config{.options = std::move(options)};
+  RunConfig config{.options = options};
+  Options& root = options;  // another handle to the same document
   config.name = root.text("name", "run", "of the run, whose folder is runs/NAME");
   if (const std::string fault = name_fault(config.name); !fault.empty()) root.reject("name", fault);
   config.seed =

@@ -8,6 +8,7 @@
 #include "edmund/samplers/velocity.h"
 
 #include <algorithm>
+#include <ATen/TensorOperators.h>
 #include <c10/core/InferenceMode.h>
 #include <cmath>
 #include <nlohmann/json.hpp>

@@ -52,13 +52,15 @@ TEST_CASE("interpolation ends at the images that its numbers draw", "[app][slow]
   const auto at = [](const std::string& file) { return bytes(trained().path() / file); };
   for (const std::string sampler : {"heun", "ancestral"}) {
     const std::string type = " sampling.sampler.type=" + sampler;
-    REQUIRE(edmund_run(trained().path(), "sample runs/small --numbers 2,5 --class 1 --out plain" + type).code == 0);
-    const json facts =
-        facts_of("sample runs/small --interpolate 2,5,4 --class 1 --out between sampling.batch_size=3" + type);
+    REQUIRE(
+        edmund_run(trained().path(), "sample runs/small --numbers 2,5 --class 1 --out plain-" + sampler + type).code ==
+        0);
+    const json facts = facts_of("sample runs/small --interpolate 2,5,4 --class 1 sampling.batch_size=3 --out between-" +
+                                sampler + type);
     CHECK(facts["images"] == 4);
-    CHECK(at("between/000000.png") == at("plain/000002.png"));
-    CHECK(at("between/000003.png") == at("plain/000005.png"));
-    CHECK(at("between/000001.png") != at("plain/000002.png"));
+    CHECK(at("between-" + sampler + "/000000.png") == at("plain-" + sampler + "/000002.png"));
+    CHECK(at("between-" + sampler + "/000003.png") == at("plain-" + sampler + "/000005.png"));
+    CHECK(at("between-" + sampler + "/000001.png") != at("plain-" + sampler + "/000002.png"));
   }
   check_refused("sample runs/small --interpolate 2", "--interpolate");
   check_refused("sample runs/small --interpolate 2,x", "--interpolate");
