@@ -69,7 +69,11 @@ constexpr Sign kSigns[] = {
 std::string file_name(std::size_t number, std::string_view title) {
   std::string out = format("{}{}", number < 10 ? "0" : "", number);
   bool gap = true;
-  for (const char c : title) {
+  std::string plain(title);
+  for (const auto& [sign, word] : {std::pair{"é", "e"}, {"σ", "sigma"}})
+    for (auto at = plain.find(sign); at != plain.npos; at = plain.find(sign))
+      plain.replace(at, std::string_view(sign).size(), word);
+  for (const char c : plain) {
     const bool is_word = std::isalnum(static_cast<unsigned char>(c)) != 0;
     if (is_word && gap) out += '-';
     if (is_word) out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));

@@ -30,12 +30,12 @@ TEST_CASE("a page's plots and tables become files in their order", "[report]") {
   CHECK(text("01-scores-all-of-them.tex") ==
         "% needs \\usepackage{booktabs}\n\\begin{tabular}{lr}\n\\toprule\nsampler & $\\sigma$\\_max \\\\\n\\midrule\n"
         "heun \\& co & 80 \\\\\n50 \\% \"off\" & 2 $\\pm$ 1 \\\\\n\\bottomrule\n\\end{tabular}\n");
-  CHECK(text("02-loss.csv") == "series,\"images\",\"loss\",error\n\"a, b\",1,0.5,0.1\n\"a, b\",2,0.25,\n");
-  const std::string svg = text("02-loss.svg");
+  CHECK(text("02-loss-sigma.csv") == "series,\"images\",\"loss\",error\n\"a, b\",1,0.5,0.1\n\"a, b\",2,0.25,\n");
+  const std::string svg = text("02-loss-sigma.svg");
   CHECK(svg.find("var(") == std::string::npos);
   CHECK(svg.find("#0072b2") != std::string::npos);
   CHECK(xml_fault(svg.substr(svg.find("<svg"))).empty());
-  if (const auto pdf = folder.path() / "figures/02-loss.pdf"; fs::exists(pdf)) {
+  if (const auto pdf = folder.path() / "figures/02-loss-sigma.pdf"; fs::exists(pdf)) {
     CHECK(read_file(pdf).starts_with("%PDF"));
     CHECK(std::ranges::find(files, pdf) != files.end());
   }
