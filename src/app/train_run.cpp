@@ -61,6 +61,8 @@ class Recorder {
   void log(double images_per_second, double seconds) {
     if (metrics_.empty()) return;
     events_.scalar("training/loss", metrics_.mean_loss(), trainer_.images());
+    events_.scalar("training/learning_rate", metrics_.learning_rate(), trainer_.images());
+    events_.scalar("training/gradient_norm", metrics_.mean_gradient_norm(), trainer_.images());
     events_.scalar("training/images_per_second", images_per_second, trainer_.images());
     metrics_.write(images_per_second, seconds, trainer_.skipped());
   }

@@ -82,7 +82,7 @@ Tensor features_in_blocks(const FeatureExtractor& features, const Tensor& images
   const c10::InferenceMode inference;
   const std::int64_t count = images.size(0), most = images_at_once(images.numel() / std::max<std::int64_t>(count, 1));
   std::vector<Tensor> blocks;
-  LateProgress progress(task, count);
+  LateProgress progress(std::string(task), count);
   for (std::int64_t first = 0; first < count; first += most) {
     StopRequest::check();
     const std::int64_t size = std::min(most, count - first);

@@ -62,13 +62,12 @@ void MetricsLog::add(const StepReport& report) {
 }
 
 void MetricsLog::write(double images_per_second, double seconds, std::int64_t skipped) {
-  nlohmann::ordered_json line = {
-      {"images", last_.images},
-      {"loss", mean_loss()},
-      {"learning_rate", last_.learning_rate},
-      {"ema_beta", last_.ema_beta},
-      {"gradient_norm", gradient_norm_ / static_cast<double>(std::max<std::int64_t>(steps_, 1))},
-      {"skipped_steps", skipped}};
+  nlohmann::ordered_json line = {{"images", last_.images},
+                                 {"loss", mean_loss()},
+                                 {"learning_rate", last_.learning_rate},
+                                 {"ema_beta", last_.ema_beta},
+                                 {"gradient_norm", mean_gradient_norm()},
+                                 {"skipped_steps", skipped}};
   const nlohmann::ordered_json timing = {
       {"images", last_.images}, {"images_per_second", images_per_second}, {"seconds", seconds}};
   for (std::size_t bin = 0; bin < kBins; ++bin) {
