@@ -48,7 +48,8 @@ std::string without_defaults(const std::string& config, const std::string& name)
     if (fact.path.starts_with("sampling.") && !fact.path.ends_with(".type") && fact.value == fact.fallback)
       values.erase(fact.path);
   std::vector<std::string> chosen;
-  for (const auto& [key, value] : values) chosen.push_back(key + "=" + value);
+  chosen.reserve(values.size());
+  for (const auto& [key, value] : values) chosen.push_back(format("{}={}", key, value));
   return Options::read_text("", name, chosen).chosen();
 }
 

@@ -37,7 +37,7 @@ bool same_data(const Experiment& experiment, const DataFingerprint& data, const 
 }  // namespace
 
 DataFingerprint checked_data(const Experiment& experiment, const std::optional<std::filesystem::path>& newest) {
-  const DataFingerprint data = experiment.data->fingerprint();
+  DataFingerprint data = experiment.data->fingerprint();
   const bool known = newest && same_data(experiment, data, *newest);
   const DataCheck check = experiment.config.check;
   if (check == DataCheck::kHeader || (check == DataCheck::kAuto && known)) return data;
