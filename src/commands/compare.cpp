@@ -98,7 +98,10 @@ Action make_compare(CLI::App& arguments) {
   add_compare_flags(arguments, *flags, "COMPARISON.yaml");
   return [=] {
     if (flags->explain) {
-      const auto facts_of = [](Options root) { return comparison_facts(std::move(root)); };
+      const auto facts_of = [](Options root) {
+        Options& all = root;  // a handle that is read from
+        return comparison_facts(all);
+      };
       explain_study(flags->target, "{models: [{}], variants: [{}]}", facts_of, flags->json);
       return ExitCode::kDone;
     }
