@@ -26,8 +26,7 @@ struct Defaults {
 };
 
 Sampler dpm_solver(Options& options, bool plus, std::int64_t order, const Defaults& defaults) {
-  const std::string variant =
-      options.choice("variant", defaults.variant, {"midpoint", "heun", "exact"}, "weight of order 2's correction");
+  const std::string variant = options.choice("variant", defaults.variant, {"midpoint", "heun", "exact"}, "of order 2");
   const double eta = options.real("eta", defaults.eta, between(0, 10), "fresh noise: 0 none, 1 the SDE"),
                c = variant == "exact" ? 1.0 : 0.5;
   const double S_noise = options.real("S_noise", 1.0, between(0, 10), "factor on the deviation of fresh noise");
@@ -51,8 +50,7 @@ Sampler dpm_solver(Options& options, bool plus, std::int64_t order, const Defaul
 
 Sampler make_dpm_solver_multistep(Options& options) {
   const bool plus = options.choice("algorithm", "plusplus", {"plusplus", "plain"}, "extrapolate D or ε") == "plusplus";
-  return dpm_solver(options, plus, options.integer("order", 2, between(1, 3), "order of the method"),
-                    {.lower = "diffusers"});
+  return dpm_solver(options, plus, options.integer("order", 2, between(1, 3), "of the method"), {.lower = "diffusers"});
 }
 Sampler make_dpmpp_2m(Options& options) { return dpm_solver(options, true, 2, {}); }
 Sampler make_dpmpp_3m(Options& options) { return dpm_solver(options, true, 3, {.variant = "heun"}); }
