@@ -78,6 +78,7 @@ bool is_at_or_below(std::string_view path, std::string_view key) {
 
 void require_known(const std::vector<OptionFacts>& facts, std::span<const std::string> keys) {
   std::vector<std::string_view> known;
+  known.reserve(facts.size());
   for (const auto& fact : facts) known.push_back(fact.path);
   for (const std::string& key : keys)
     require(std::any_of(known.begin(), known.end(), [&](std::string_view path) { return is_at_or_below(path, key); }),
@@ -133,7 +134,7 @@ std::string explained(const std::vector<OptionFacts>& facts, std::span<const std
   return as_json ? json_text(json, 2) + "\n" : text_of(lines);
 }
 
-ReadConfig read_everything(Options root) {
+ReadConfig read_everything(const Options& root) {
   ReadConfig out;
   DatasetInfo images{.name = "images", .size = 2, .channels = 1, .height = 8, .width = 8, .num_classes = 2};
   try {

@@ -32,7 +32,7 @@ struct ReadConfig {
   std::vector<OptionFacts> facts;
   std::string mistakes;
 };
-ReadConfig read_everything(Options root);
+ReadConfig read_everything(const Options& root);
 
 /// What the readers say of the keys of every config; of plugins their `type`.
 std::vector<OptionHelp> config_help();
