@@ -12,6 +12,7 @@
 #include "explain.h"
 #include "schema.h"
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -22,11 +23,15 @@ namespace {
 // The shape of the images is no default but what the data are, which is checked wherever the config
 // is read: its four numbers stand as values.
 std::string with_shape(std::string text) {
+  if (const std::size_t filled = text.find("\n# image:\n"); filled != std::string::npos) text.erase(filled + 1, 2);
   const std::size_t begin = text.find("\nimage:\n");
+  if (begin == std::string::npos) return text;
   for (const char* key : {"channels", "height", "width", "classes"}) {
     const std::string comment = format("\n  # {}:", key);
-    const std::size_t at = begin == std::string::npos ? begin : text.find(comment, begin);
-    if (at != std::string::npos) text.replace(at, comment.size(), format("\n  {}:", key));
+    const std::size_t at = text.find(comment, begin);
+    // of this section, not of one below
+    const std::size_t end = std::min(text.find("\nnetwork:", begin), text.find("\n# network:", begin));
+    if (at < end) text.replace(at, comment.size(), format("\n  {}:", key));
   }
   return text;
 }
