@@ -243,8 +243,7 @@ ExitCode bench(const BenchFlags& flags) {
   for (const BenchPhase& phase : phases)
     for (const auto& kernels : flags.kernels) cases.push_back(make_bench_case(experiment, phase, kernels, flags.batch));
   std::vector<MachineRates> works;  // first: recorded work is not counted when it is replayed
-  works.reserve(cases.size());
-  for (const auto& one : cases) works.push_back(work_of(one));
+  std::ranges::transform(cases, std::back_inserter(works), work_of);
   measure(cases, flags);
 
   const int threads = at::get_num_threads();

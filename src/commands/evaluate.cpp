@@ -150,7 +150,6 @@ void add_agreement(ordered_json& row, const KeptImages& drawn, const FeatureExtr
 }
 
 ExitCode evaluate(const EvaluateFlags& flags) {
-  const StopRequest stop;
   TrainedModel trained = load_model(flags.target.path, flags.target.overrides, Needs::kData, flags.weights());
   const Experiment& experiment = trained.experiment;
   const EvaluationSettings& evaluation = experiment.config.evaluation;

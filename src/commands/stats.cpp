@@ -42,7 +42,6 @@ Options read_config(const Target& target) {
 }
 
 ExitCode stats(const StatsFlags& flags) {
-  const StopRequest stop;
   require(fs::path(flags.out).extension() == ".npz", "--out {}: expected a file that ends with .npz", flags.out);
   require_file_like("--out", flags.out);
   Options root = read_config(flags.target);

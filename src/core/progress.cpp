@@ -39,7 +39,7 @@ std::string rate_text(double rate) { return rate >= 100 ? grouped(std::llround(r
 }  // namespace
 
 Progress::Progress(std::string_view task, std::string_view unit, std::int64_t total, std::int64_t start,
-                   double interval)
+                   double interval, double silence)
     : task_(task),
       unit_(unit),
       total_(total),
@@ -47,6 +47,7 @@ Progress::Progress(std::string_view task, std::string_view unit, std::int64_t to
       done_(start),
       shown_(start),
       interval_(interval),
+      silence_(silence),
       terminal_(::isatty(STDERR_FILENO) == 1),
       recent_{{0.0, start}} {}
 
@@ -60,13 +61,14 @@ void Progress::update(std::int64_t done, std::string_view note) {
   // the window begins with the last moment before it: slow work has one of them in ten seconds
   while (recent_.size() > 1 && recent_[1].seconds < now - kWindow) recent_.pop_front();
   const bool due = since_shown_.seconds() >= (terminal_ ? kRedraw : interval_);
-  if (finished_ || !due) return;
+  if (finished_ || !due || now < silence_) return;
   show();
 }
 
 void Progress::finish() {
   if (finished_) return;
-  if (done_ != shown_) show();
+  const bool brief = shown_ == start_ && since_start_.seconds() < silence_;
+  if (done_ != shown_ && !brief) show();
   if (terminal_) log::end_live_line();
   finished_ = true;
 }

@@ -4,15 +4,12 @@
 #include "edmund/core/error.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
-#include "edmund/core/stopwatch.h"
 #include "encoded.h"
-#include "pass.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <map>
-#include <optional>
 #include <string>
 #include <sys/stat.h>
 #include <system_error>
@@ -23,6 +20,8 @@ namespace edmund {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr double kInterval = 10.0;  // seconds between two lines of progress
 
 using Identity = std::pair<std::uint64_t, std::uint64_t>;  // device and inode
 
@@ -44,7 +43,8 @@ NameList names_in(const std::string& folder) {
 
 class Walk {
  public:
-  explicit Walk(const fs::path& root) : root_(root.native()) {
+  explicit Walk(const fs::path& root)
+      : root_(root.native()), progress_("looking through " + plain(root_), "files", 0, 0, kInterval, Progress::kBrief) {
     if (!root_.ends_with('/')) root_ += '/';
     struct stat status = {};
     require(::stat(root_.c_str(), &status) == 0, "{}: the folder cannot be read: {}", plain(root_),
@@ -115,9 +115,7 @@ class Walk {
       (is_image_name(name) ? found.images : found.others).add(name);
     else if (special_++ == 0)
       one_special_ = name;
-    if (watch_.seconds() < kSilentSeconds) return;
-    if (!progress_) progress_.emplace("looking through " + plain(root_), "files", 0);
-    progress_->update(found.images.size() + found.others.size());
+    progress_.update(found.images.size() + found.others.size());
   }
 
   std::string root_;             // ends with a slash
@@ -125,8 +123,7 @@ class Walk {
   std::map<Identity, std::string> folders_, linked_;
   std::int64_t special_ = 0;
   std::string one_special_;
-  Stopwatch watch_;
-  std::optional<Progress> progress_;
+  Progress progress_;
 };
 
 }  // namespace

@@ -9,7 +9,6 @@
 #include <atomic>
 #include <exception>
 #include <mutex>
-#include <optional>
 #include <thread>
 #include <vector>
 
@@ -17,13 +16,14 @@ namespace edmund {
 namespace {
 
 constexpr std::int64_t kBlock = 64;  // images that a thread takes at once
+constexpr double kInterval = 10.0;   // seconds between two lines of progress
 
 }  // namespace
 
 std::int64_t for_all_images(std::int64_t count, std::string_view task, const std::function<void(std::int64_t)>& act,
                             double seconds) {
   const Stopwatch watch;
-  std::optional<Progress> progress;
+  Progress progress(task, "images", count, 0, kInterval, Progress::kBrief);
   std::atomic<std::int64_t> taken = 0, done = 0;
   std::mutex mutex;
   std::exception_ptr error;
@@ -42,9 +42,7 @@ std::int64_t for_all_images(std::int64_t count, std::string_view task, const std
         return;
       }
       done += end - begin;
-      if (!shows || watch.seconds() < kSilentSeconds) continue;
-      if (!progress) progress.emplace(task, "images", count, 0);
-      progress->update(done);
+      if (shows) progress.update(done);
     }
   };
   const std::int64_t threads = std::clamp<std::int64_t>((count + kBlock - 1) / kBlock, 1, at::get_num_threads());
@@ -53,7 +51,7 @@ std::int64_t for_all_images(std::int64_t count, std::string_view task, const std
   work(true);
   for (auto& thread : others) thread.join();
   if (error) std::rethrow_exception(error);
-  if (progress) progress->update(done);
+  progress.update(done);
   return done;
 }
 

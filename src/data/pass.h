@@ -7,11 +7,8 @@
 
 namespace edmund {
 
-/// Seconds after which a pass over the data shows its progress.
-inline constexpr double kSilentSeconds = 2;
-
-/// Calls act(i) for i = 0, 1, … count - 1 on all threads of the process, and shows progress after
-/// kSilentSeconds. Begins nothing after `seconds`; answers how many were done, all
+/// Calls act(i) for i = 0, 1, … count - 1 on all threads of the process, and shows progress when
+/// it is not brief. Begins nothing after `seconds`; answers how many were done, all
 /// of them before the others. An exception of `act`, which must be thread-safe, ends the pass and
 /// is thrown again; so does Interrupted, when the process was asked to stop.
 std::int64_t for_all_images(std::int64_t count, std::string_view task, const std::function<void(std::int64_t)>& act,

@@ -4,7 +4,6 @@
 #include "edmund/core/philox.h"
 #include "edmund/core/progress.h"
 #include "edmund/core/stop.h"
-#include "edmund/core/stopwatch.h"
 #include "edmund/data/image_source.h"
 #include "edmund/ops/random.h"
 
@@ -12,7 +11,6 @@
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 #include <functional>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,26 +18,8 @@
 namespace edmund {
 namespace {
 
-/// Tells of work that takes longer than two seconds, and nothing of other.
-class LateProgress {
- public:
-  LateProgress(std::string task, std::int64_t total) : task_(std::move(task)), total_(total) {}
-  void update(std::int64_t done) {
-    if (!shown_ && since_start_.seconds() > 2.0) shown_.emplace(task_, "images", total_);
-    if (shown_) shown_->update(done);
-  }
-  void finish() {
-    if (shown_) shown_->finish();
-  }
-
- private:
-  std::string task_;
-  std::int64_t total_;
-  Stopwatch since_start_;
-  std::optional<Progress> shown_;
-};
-
 constexpr std::int64_t kMostNoise = 5000;
+constexpr double kInterval = 10.0;  // seconds between two lines of progress
 
 /// Calls `use` with the number of each block's first image, the images and their features.
 void for_each_block(const FeatureExtractor& features, const Dataset& data,
@@ -47,7 +27,7 @@ void for_each_block(const FeatureExtractor& features, const Dataset& data,
   const c10::InferenceMode inference;
   const DatasetInfo info = data.info();
   const std::int64_t most = images_at_once(info.channels * info.height * info.width);
-  LateProgress progress("features of " + info.name, info.size);
+  Progress progress("features of " + info.name, "images", info.size, 0, kInterval, Progress::kBrief);
   for (std::int64_t first = 0; first < info.size; first += most) {
     StopRequest::check();
     const Batch batch = data.read(consecutive(first, std::min(most, info.size - first)));
@@ -82,7 +62,7 @@ Tensor features_in_blocks(const FeatureExtractor& features, const Tensor& images
   const c10::InferenceMode inference;
   const std::int64_t count = images.size(0), most = images_at_once(images.numel() / std::max<std::int64_t>(count, 1));
   std::vector<Tensor> blocks;
-  LateProgress progress(std::string(task), count);
+  Progress progress(task, "images", count, 0, kInterval, Progress::kBrief);
   for (std::int64_t first = 0; first < count; first += most) {
     StopRequest::check();
     const std::int64_t size = std::min(most, count - first);

@@ -27,6 +27,11 @@ void LossBins::clear() {
   std::fill(counts_.begin(), counts_.end(), 0.0);
 }
 
+void LossBins::set(std::size_t bin, double sum, double count) {
+  sums_[bin] = sum;
+  counts_[bin] = count;
+}
+
 std::vector<LossBins::Bin> LossBins::filled() const {
   std::vector<Bin> out;
   for (std::size_t i = 0; i < kCount; ++i) {

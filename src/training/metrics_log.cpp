@@ -3,28 +3,15 @@
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
 #include "edmund/core/json_text.h"
+#include "log_lines.h"
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <sstream>
+#include <utility>
 
 namespace edmund {
 namespace {
-
-// Lines of the file up to a position of the run; a line that a killed process left unfinished is
-// dropped with those after it.
-std::string lines_until(const std::filesystem::path& file, std::int64_t images) {
-  std::istringstream lines(read_file(file));
-  std::string kept, line;
-  while (std::getline(lines, line)) {
-    const auto json = nlohmann::json::parse(line, nullptr, false);
-    if (!json.is_object() || !json.contains("images") || json["images"].get<std::int64_t>() > images) break;
-    kept += line + '\n';
-  }
-  return kept;
-}
 
 void open_until(std::ofstream& stream, const std::filesystem::path& file, std::int64_t images) {
   if (std::filesystem::exists(file)) write_file(file, lines_until(file, images));
@@ -37,12 +24,7 @@ std::string bin_key(const char* what, std::size_t bin) { return format("log.{}.{
 }  // namespace
 
 MetricsLog::MetricsLog(const std::filesystem::path& file, const LossClock& clock, std::int64_t images)
-    : name_(file.string()),
-      clock_(clock.name),
-      low_(std::log(clock.range.low)),
-      high_(std::log(clock.range.high)),
-      bin_loss_(kBins),
-      bin_count_(kBins) {
+    : name_(file.string()), bins_(clock) {
   open_until(file_, file, images);
   open_until(timing_, file.parent_path() / "timing.jsonl", images);
 }
@@ -53,12 +35,7 @@ void MetricsLog::add(const StepReport& report) {
   loss_ += report.loss;
   gradient_norm_ += report.gradient_norm;
   ++steps_;
-  for (std::size_t i = 0; i < report.clock.size(); ++i) {
-    const double place = (std::log(report.clock[i]) - low_) / (high_ - low_) * kBins;
-    const auto bin = static_cast<std::size_t>(std::clamp(place, 0.0, kBins - 1.0));
-    bin_loss_[bin] += report.losses[i];
-    bin_count_[bin] += 1;
-  }
+  for (std::size_t i = 0; i < report.clock.size(); ++i) bins_.add(report.clock[i], report.losses[i]);
 }
 
 void MetricsLog::write(double images_per_second, double seconds, std::int64_t skipped) {
@@ -70,18 +47,13 @@ void MetricsLog::write(double images_per_second, double seconds, std::int64_t sk
                                  {"skipped_steps", skipped}};
   const nlohmann::ordered_json timing = {
       {"images", last_.images}, {"images_per_second", images_per_second}, {"seconds", seconds}};
-  for (std::size_t bin = 0; bin < kBins; ++bin) {
-    if (bin_count_[bin] == 0) continue;
-    const double center = std::exp(low_ + (static_cast<double>(bin) + 0.5) * (high_ - low_) / kBins);
-    line["bins"].push_back({{clock_, center}, {"loss", bin_loss_[bin] / bin_count_[bin]}, {"count", bin_count_[bin]}});
-  }
+  if (auto bins = json_of(bins_); !bins.empty()) line["bins"] = std::move(bins);
   timing_ << json_text(timing) << '\n' << std::flush;
   file_ << json_text(line) << '\n' << std::flush;
   require(file_.good() && timing_.good(), "{}: cannot be written; is the disk full?", name_);
   loss_ = gradient_norm_ = 0.0;
   steps_ = 0;
-  std::fill(bin_loss_.begin(), bin_loss_.end(), 0.0);
-  std::fill(bin_count_.begin(), bin_count_.end(), 0.0);
+  bins_.clear();
 }
 
 // Counters are finite. A sum that is not is left out: the mean of either is null in a line.
@@ -92,10 +64,10 @@ void MetricsLog::save(std::map<std::string, double>& counters) const {
   put("log.loss", loss_);
   put("log.gradient_norm", gradient_norm_);
   put("log.steps", static_cast<double>(steps_));
-  for (std::size_t bin = 0; bin < kBins; ++bin) {
-    if (bin_count_[bin] == 0) continue;
-    put(bin_key("bin_loss", bin), bin_loss_[bin]);
-    put(bin_key("bin_count", bin), bin_count_[bin]);
+  for (std::size_t bin = 0; bin < LossBins::kCount; ++bin) {
+    if (bins_.count(bin) == 0) continue;
+    put(bin_key("bin_loss", bin), bins_.sum(bin));
+    put(bin_key("bin_count", bin), bins_.count(bin));
   }
 }
 
@@ -109,12 +81,9 @@ void MetricsLog::restore(const std::map<std::string, double>& counters) {
   };
   loss_ = get("log.loss");
   gradient_norm_ = get("log.gradient_norm");
-  for (std::size_t bin = 0; bin < kBins; ++bin) {
-    const auto count = counters.find(bin_key("bin_count", bin));
-    if (count == counters.end()) continue;
-    bin_count_[bin] = count->second;
-    bin_loss_[bin] = get(bin_key("bin_loss", bin));
-  }
+  for (std::size_t bin = 0; bin < LossBins::kCount; ++bin)
+    if (const auto count = counters.find(bin_key("bin_count", bin)); count != counters.end())
+      bins_.set(bin, get(bin_key("bin_loss", bin)), count->second);
 }
 
 }  // namespace edmund

@@ -2,6 +2,7 @@
 
 #include "edmund/core/files.h"
 #include "edmund/core/json_text.h"
+#include "log_lines.h"
 #include "trainer_state.h"
 
 #include <algorithm>
@@ -37,12 +38,10 @@ LossBins validation_loss(const Trainable& objective, const Dataset& held_out, st
 
 ValidationLog::ValidationLog(const std::filesystem::path& file, std::int64_t images) : file_(file) {
   if (!std::filesystem::exists(file)) return;
-  std::istringstream lines(read_file(file));
+  text_ = lines_until(file, images);
+  std::istringstream lines(text_);
   for (std::string line; std::getline(lines, line);) {
-    const auto json = nlohmann::json::parse(line, nullptr, false);
-    const bool is_line = json.is_object() && json.contains("images") && json["images"].is_number_integer();
-    if (!is_line || json["images"].get<std::int64_t>() > images) break;
-    text_ += line + '\n';
+    const auto json = nlohmann::json::parse(line);
     const auto loss = json.find("loss");
     lines_.push_back({json["images"].get<std::int64_t>(),
                       loss != json.end() && loss->is_number() ? loss->get<double>() : std::nan("")});
@@ -55,9 +54,7 @@ bool ValidationLog::has(std::int64_t images) const {
 }
 
 void ValidationLog::add(std::int64_t images, const LossBins& loss) {
-  ordered_json line = {{"images", images}, {"loss", loss.mean()}, {"bins", ordered_json::array()}};
-  for (const auto& bin : loss.filled())
-    line["bins"].push_back({{loss.clock(), bin.center}, {"loss", bin.loss}, {"count", bin.count}});
+  const ordered_json line = {{"images", images}, {"loss", loss.mean()}, {"bins", json_of(loss)}};
   text_ += json_text(line) + '\n';
   lines_.push_back({images, loss.mean()});
   write_file(file_, text_);  // short: a line for each checkpoint

@@ -125,6 +125,20 @@ TEST_CASE("a live line is cut to the terminal", "[core]") {
   CHECK(text.find("\r\n", start) - start == 29);
 }
 
+TEST_CASE("a task that ends within its silence tells nothing, and a longer one does", "[core]") {
+  const auto told = [](double silence) {
+    return standard_error_of([&] {
+      Progress progress("read", "files", 20, 0, 0.0, silence);
+      progress.update(10);
+      wait(0.02);
+      progress.update(20);
+    });
+  };
+  CHECK(told(100.0).empty());
+  CHECK(count(told(0.01), "\n") == 1);
+  CHECK(contains(told(0.01), "read  20/20 files  100 %"));
+}
+
 TEST_CASE("nothing done is nothing told", "[core]") {
   CHECK(standard_error_of([] { Progress progress("train", "images", 0); }).empty());
 }

@@ -21,6 +21,10 @@ class LossBins {
   explicit LossBins(const LossClock& clock);
   void add(double place, double loss);
   void clear();
+  /// What one bin holds, for whoever keeps and restores it: the sum of its losses, and how many.
+  double sum(std::size_t bin) const { return sums_[bin]; }
+  double count(std::size_t bin) const { return counts_[bin]; }
+  void set(std::size_t bin, double sum, double count);
   /// Those that hold something, in order.
   std::vector<Bin> filled() const;
   /// Mean over all that was added; NaN if that is nothing.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "edmund/training/loss_bins.h"
 #include "edmund/training/trainer.h"
 
 #include <cstdint>
@@ -7,7 +8,6 @@
 #include <fstream>
 #include <map>
 #include <string>
-#include <vector>
 
 namespace edmund {
 
@@ -33,15 +33,12 @@ class MetricsLog {
   void restore(const std::map<std::string, double>& counters);
 
  private:
-  static constexpr std::size_t kBins = 12;
   std::ofstream file_, timing_;
   std::string name_;
-  std::string clock_;
-  double low_, high_;  // logarithms of the clock's range
   StepReport last_;
   double loss_ = 0.0, gradient_norm_ = 0.0;
   std::int64_t steps_ = 0;
-  std::vector<double> bin_loss_, bin_count_;
+  LossBins bins_;
 };
 
 }  // namespace edmund
