@@ -210,15 +210,15 @@ void Options::Node::write(std::string& out, std::size_t indent, Filled filled) c
       const bool is_bare = std::none_of(node->records.begin(), node->records.end(),
                                         [&](const Record& one) { return node->is_chosen(one.key); });
       if (record.is_list && (lines.empty() || (filled == Filled::kComment && is_bare))) {
-        lines = margin + "  - {}\n" + lines;
+        lines.insert(0, margin + "  - {}\n");
       } else if (record.is_list) {
-        lines = margin + "  - " + lines.substr(indent + 4);
+        lines.replace(0, indent + 4, margin + "  - ");
       } else if (lines.empty() && node->value) {
         lines = margin + "  {}\n";
       }
       inner += lines;
     }
-    if (!inner.empty()) out += key + "\n" + inner;
+    if (!inner.empty()) out.append(key).append("\n").append(inner);
   }
 }
 

@@ -93,7 +93,7 @@ bool may_live(const Owner& owner) {
 
 }  // namespace
 
-FolderLock::FolderLock(fs::path folder, std::string_view doing) : file_(folder / ".lock") {
+FolderLock::FolderLock(const fs::path& folder, std::string_view doing) : file_(folder / ".lock") {
   make_folder(folder);
   while (true) {
     Descriptor file(::open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666));

@@ -52,7 +52,7 @@ void merge(Value& lower, Value upper) {
   if (upper.place.line > 0) lower.place = upper.place;
   for (auto& [key, place, value, may_drop] : upper.entries) {
     const auto below =
-        std::find_if(lower.entries.begin(), lower.entries.end(), [&](const Entry& e) { return e.key == key; });
+        std::find_if(lower.entries.begin(), lower.entries.end(), [&key = key](const Entry& e) { return e.key == key; });
     if (below != lower.entries.end()) {
       below->place = place;
       merge(below->value, std::move(value));

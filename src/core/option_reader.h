@@ -47,7 +47,9 @@ struct Options::Reader {
         add(value->items[i].place, format("{}[{}]", node.path_of(key), i), outcome.mistake);
       }
     }
-    return is_good ? keep(std::move(values), yaml::yaml_of(values)) : fallback;
+    if (!is_good) return fallback;
+    const std::string yaml = yaml::yaml_of(values);
+    return keep(std::move(values), yaml);
   }
 
   template <typename T>
@@ -87,7 +89,7 @@ struct Options::Reader {
       add(value->place, node.path_of(key), mistake);
       return {};
     }
-    const std::filesystem::path there = document.absolute(*value);
+    std::filesystem::path there = document.absolute(*value);
     node.record(key).yaml = yaml::yaml_of(value->text);
     return there;
   }

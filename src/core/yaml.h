@@ -21,7 +21,7 @@ struct Place {
   int source = 0;
   int line = 0;
   int column = 0;
-  auto operator<=>(const Place&) const = default;
+  auto operator<=>(const Place&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 struct Entry;
@@ -35,8 +35,8 @@ struct Value {
   std::string text = {};   // of a scalar
   Place place = {};
   std::vector<Value> items = {};
-  std::vector<Entry> entries = {};
-  std::vector<Entry> left = {};  // by mappings of another type that stood here: see merge()
+  std::vector<Entry> entries;  // without `= {}`, for which Entry would have to be known here
+  std::vector<Entry> left;     // by mappings of another type that stood here: see merge()
 
   const Value* find(std::string_view key) const;
 };

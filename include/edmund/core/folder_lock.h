@@ -14,7 +14,7 @@ class FolderLock {
   /// Makes the folder if need be. `doing` ("trained") is what is done to it. Throws Error if
   /// another process owns it: "FOLDER: is being trained by process N on HOST (since …)"; then
   /// nothing was changed. Takes over with a note what a process left that is gone.
-  FolderLock(std::filesystem::path folder, std::string_view doing);
+  FolderLock(const std::filesystem::path& folder, std::string_view doing);
   ~FolderLock();
   FolderLock(const FolderLock&) = delete;
   FolderLock& operator=(const FolderLock&) = delete;
