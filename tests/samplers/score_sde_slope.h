@@ -24,12 +24,13 @@ namespace edmund::testing {
 
 /// The probability-flow ODE as score_sde computes it: in single precision, where 1 - exp(…) keeps
 /// two digits near t = 0. A solver sees that as roughness and takes other steps than on the exact
-/// slope, so that only this one takes the reference's, to the last bit. The network is exact, in
-/// double: the noise at the time of the label 999·t, on VE the score.
+/// slope, so that only this one takes the reference's, to the last bit. The network is exact: the
+/// noise at the time of the label 999·t, on VE the score. It computes in `network`, and what it
+/// loses there is part of the roughness: on a mixture, single precision.
 class ScoreSdeSlope {
  public:
-  ScoreSdeSlope(const Sde& sde, Mixture mixture)
-      : sde_(sde), mixture_(std::move(mixture)), exact_(sde.continuous(1e-9)) {}
+  ScoreSdeSlope(const Sde& sde, Mixture mixture, at::ScalarType network = at::kDouble)
+      : sde_(sde), mixture_(std::move(mixture)), network_(network), exact_(sde.continuous(1e-9)) {}
 
   /// dx/dt: x [B, C, H, W] of any dtype → the same shape, float32.
   Tensor operator()(double time, const Tensor& x_wide) const {
@@ -38,14 +39,14 @@ class ScoreSdeSlope {
     if (sde_.name == "ve") {
       const Tensor sigma = low * at::pow(sde_.high / low, t);
       const Tensor diffusion = sigma * at::sqrt(at::tensor(2 * (std::log(sde_.high) - std::log(low)), at::kFloat));
-      return at::zeros_like(x) - diffusion.pow(2) * score(x, 1.0, sigma.item<double>()).to(at::kFloat) * 0.5;
+      return at::zeros_like(x) - diffusion.pow(2) * score(x, sigma.item<double>()).to(at::kFloat) * 0.5;
     }
     const Tensor beta = low + t * slope, log_mean = -0.25 * t.pow(2) * slope - 0.5 * t * low;
     const Tensor lost = 1. - at::exp(2. * log_mean), std = sde_.name == "vp" ? at::sqrt(lost) : lost;
     const Tensor diffusion =
         sde_.name == "vp" ? at::sqrt(beta) : at::sqrt(beta * (1. - at::exp(-2 * low * t - slope * t.pow(2))));
-    const double seen = (t * 999).item<double>() / 999, s = exact_->scale(seen), sigma = exact_->sigma(seen);
-    const Tensor noise = (-s * sigma * score(x, s, sigma)).to(at::kFloat);
+    const double seen = ((t * 999).to(network_) / 999).item<double>();
+    const Tensor noise = noise_in(x, exact_->scale(seen), exact_->sigma(seen)).to(at::kFloat);
     return -0.5 * beta * x - diffusion.pow(2) * (-noise / std) * 0.5;
   }
   /// Its divergence, [B]: one probe of ones, which is exact where the Jacobian is a multiple of 1.
@@ -57,14 +58,19 @@ class ScoreSdeSlope {
   }
 
  private:
-  // Of x = s·z in double; with its graph.
-  Tensor score(const Tensor& x, double s, double sigma) const {
-    const Tensor z = x.to(at::kDouble) / s;
-    return (mixture_.denoised(z, sigma) - z) / (sigma * sigma) / s;
+  // Both with their graph.
+  Tensor noise_in(const Tensor& x, double s, double sigma) const {
+    const Tensor z = x.to(network_) / s;
+    return (z - mixture_.denoised(z, sigma)) / sigma;
+  }
+  Tensor score(const Tensor& x, double sigma) const {
+    const Tensor z = x.to(at::kDouble);
+    return (mixture_.denoised(z, sigma) - z) / (sigma * sigma);
   }
 
   Sde sde_;
   Mixture mixture_;
+  at::ScalarType network_;
   std::shared_ptr<NoiseSchedule> exact_;
 };
 
