@@ -12,7 +12,6 @@
 #include "explain.h"
 #include "schema.h"
 
-#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -20,20 +19,12 @@
 namespace edmund {
 namespace {
 
-// The shape of the images is no default but what the data are, which is checked wherever the config
-// is read: its four numbers stand as values.
-std::string with_shape(std::string text) {
-  if (const std::size_t filled = text.find("\n# image:\n"); filled != std::string::npos) text.erase(filled + 1, 2);
-  const std::size_t begin = text.find("\nimage:\n");
-  if (begin == std::string::npos) return text;
-  for (const char* key : {"channels", "height", "width", "classes"}) {
-    const std::string comment = format("\n  # {}:", key);
-    const std::size_t at = text.find(comment, begin);
-    // of this section, not of one below
-    const std::size_t end = std::min(text.find("\nnetwork:", begin), text.find("\n# network:", begin));
-    if (at < end) text.replace(at, comment.size(), format("\n  {}:", key));
-  }
-  return text;
+// The config with what was filled in as comments. The shape of the images is no default but what
+// the data are, which is checked wherever the config is read: its four numbers stand as values.
+std::string annotated(Options options) {
+  Options image = options.child("image");
+  for (const char* key : {"channels", "height", "width", "classes"}) image.set(key, image.value(key), "data");
+  return options.annotated();
 }
 
 }  // namespace
@@ -67,7 +58,7 @@ Action make_config(CLI::App& arguments) {
       const nlohmann::ordered_json values = Options::read_text(text, "config").flattened();
       std::cout << json_text(values, 2) << '\n';
     } else {
-      std::cout << (*chosen ? options.chosen() : with_shape(options.annotated()));
+      std::cout << (*chosen ? options.chosen() : annotated(options));
     }
     return ExitCode::kDone;
   };

@@ -196,10 +196,19 @@ bool Options::Node::is_chosen(std::string_view key) const {
   return found && !found->is_filled;
 }
 
+bool Options::Node::has_chosen() const {
+  return std::any_of(records.begin(), records.end(), [&](const Record& record) {
+    return is_chosen(record.key) ||
+           std::any_of(record.nodes.begin(), record.nodes.end(), [](const auto& node) { return node->has_chosen(); });
+  });
+}
+
 void Options::Node::write(std::string& out, std::size_t indent, Filled filled) const {
   const std::string margin(indent, ' ');
   for (const auto& record : records) {
-    const bool is_comment = filled == Filled::kComment && !is_chosen(record.key);
+    const bool is_comment =
+        filled == Filled::kComment && !is_chosen(record.key) &&
+        std::none_of(record.nodes.begin(), record.nodes.end(), [](const auto& node) { return node->has_chosen(); });
     const std::string key = margin + (is_comment ? "# " : "") + yaml::yaml_of(record.key) + ":";
     if (!record.yaml.empty()) out += format("{} {}\n", key, record.yaml);
     if (record.nodes.empty()) continue;

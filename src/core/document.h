@@ -52,6 +52,8 @@ struct Options::Node {
   void write(std::string& out, std::size_t indent, Filled filled) const;
   /// Whether people wrote it.
   bool is_chosen(std::string_view key) const;
+  /// Whether one of its keys, or one below them, was chosen, after it was set() too.
+  bool has_chosen() const;
 };
 
 /// A config with all that was read of it and all that is wrong with it.

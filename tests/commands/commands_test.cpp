@@ -88,6 +88,8 @@ TEST_CASE("config prints a config that means the same", "[app]") {
   REQUIRE(once.code == 0);
   CHECK(once.output.find("images: 100") != std::string::npos);
   CHECK(once.output.find("\n    # rho: 7\n") != std::string::npos);  // a default
+  // what the data are, which is no default
+  CHECK(once.output.find("\nimage:\n  channels: 1\n  height: 8\n  width: 8\n  classes: 2\n") != std::string::npos);
   write_text(folder.path() / "again.yaml", once.output);
   CHECK(edmund_run(folder.path(), "config again.yaml").output == once.output);
   // A default is no choice: another schedule brings its own.

@@ -65,6 +65,17 @@ TEST_CASE("keys below no type are left aside by a type that does not know them",
   CHECK_THROWS(wrong.finish());  // beside its own type it is a mistake
 }
 
+TEST_CASE("what was set stands as a value among comments", "[core]") {
+  Options options = Options::read_text("{name: x}", "run.yaml");
+  options.text("name", "");
+  Options image = options.child("image");
+  image.integer("height", 8);
+  image.integer("width", 8);
+  CHECK(options.annotated() == "name: x\n# image:\n  # height: 8\n  # width: 8\n");
+  image.set("height", image.value("height"), "data");
+  CHECK(options.annotated() == "name: x\nimage:\n  height: 8\n  # width: 8\n");
+}
+
 TEST_CASE("facts tell what each reader asked for", "[core]") {
   Options options = Options::read_text("{grid: {steps: 4}, rate: -1}", "run.yaml");
   options.real("rate", 0.5, above(0), "step size");
