@@ -107,9 +107,9 @@ Experiment construct(RunConfig config, Needs needs) {
   if (draws) check_guidance(sampling_options, sampling, shape, config.objective.label_dropout);
   root.finish();
   if (draws)
-    for (const auto& note : root.notes()) log::info("{}", note);
+    for (const auto& note : root.notes()) log::info_once("{}", note);
   if (draws && shape.num_classes > 0 && shape.class_counts.empty())
-    log::info("how many images of each class were trained on is not known: classes are drawn evenly");
+    log::info_once("how many images of each class were trained on is not known: classes are drawn evenly");
 
   if (network) network->to(config.backend.device);
   return {.config = std::move(config),

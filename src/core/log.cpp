@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/spdlog.h>
 
@@ -19,6 +20,7 @@ struct State {
   Level level = Level::kInfo;
   std::unique_ptr<spdlog::logger> file;
   std::string live;
+  std::set<std::string> once;  // messages that are not to be repeated
 };
 
 State& state() {
@@ -71,6 +73,11 @@ void write(Level level, std::string_view message) {
   if (level != Level::kOff && level >= now.level)
     put(format("{}{}{}\n{}", now.live.empty() ? "" : kErase, prefix(level), message, now.live));
   if (now.file) now.file->log(file_level(level), "{}", spdlog::string_view_t(message.data(), message.size()));
+}
+
+bool is_new(const std::string& message) {
+  const std::lock_guard lock(state().mutex);
+  return state().once.insert(message).second;
 }
 
 void set_live_line(std::string_view line) {

@@ -33,6 +33,14 @@ TEST_CASE("log lines are plain, warnings and debugging say so", "[core]") {
   log::set_level(log::Level::kInfo);
 }
 
+TEST_CASE("what is to be said once is not repeated", "[core]") {
+  const auto twice = [] {
+    for (int i = 0; i < 2; ++i) log::info_once("{} classes", 7);
+    log::info_once("{} classes", 8);
+  };
+  CHECK(standard_error_of(twice) == "7 classes\n8 classes\n");
+}
+
 TEST_CASE("messages are not taken for patterns", "[core]") {
   CHECK(standard_error_of([] { log::write(log::Level::kInfo, "{} {0:x} %v %s"); }) == "{} {0:x} %v %s\n");
 }
