@@ -31,7 +31,6 @@ const fs::path& prepared() {
 models: [{name: small, run: runs/small}]
 images: 192
 block: 32
-resamples: 20
 distance: {images: 16, tolerance: 1e-4}
 variants:
   - {name: heun, sampling: {sampler: heun, grid: {steps: 40}}}
@@ -43,7 +42,7 @@ set: [training.images=640, training.checkpoint_every=160]
 arms:
   - {name: edm}
   - {name: v, set: [preconditioning.type=v]}
-compare: {images: 32, block: 8, resamples: 20, distance: {images: 4, tolerance: 1e-3}}
+compare: {images: 32, block: 8, distance: {images: 4, tolerance: 1e-3}}
 )");
     return edmund_run(folder.path(),
                       "train config.yaml sampling.batch_size=8 evaluation.held_out.type=idx "
