@@ -20,17 +20,16 @@ namespace {
 ExitCode ablate(const CompareFlags& flags) {
   if (!flags.out.empty()) require_folder_like("--out", flags.out);
   if (!flags.figures.empty()) require_folder_like("--figures", flags.figures);
-  const auto [shard, shards] = parse_shard(flags.shard);
   const AblationPlan plan = read_ablation(flags.target.path, flags.target.overrides);
   const std::filesystem::path out =
       flags.out.empty() ? std::filesystem::path("runs") / plan.name : std::filesystem::path(flags.out);
-  if (const ExitCode code = train_arms(plan, out, shard, shards); code != ExitCode::kDone) return code;
+  if (const ExitCode code = train_arms(plan, out, flags.shard, flags.shards); code != ExitCode::kDone) return code;
   if (!trained(plan, out)) {
     log::info("this shard's arms are trained; the table comes once all are");
     return ExitCode::kDone;
   }
   Comparison comparison(write_comparison(plan, flags.target.path, flags.target.overrides, out), {}, out);
-  return compared(comparison, shard, shards, flags, [&](Page& page, const ComparisonTable& table) {
+  return compared(comparison, flags, [&](Page& page, const ComparisonTable& table) {
     add_ablation(page, plan, out, table);
     write_arms(plan, out, table);
   });

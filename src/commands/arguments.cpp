@@ -20,14 +20,37 @@ CLI::Option* integer_flag(CLI::App& arguments, const std::string& flag, Value& v
 
 }  // namespace
 
-std::int64_t integer_of(std::string_view flag, std::string_view text, Whole range) {
+std::optional<std::int64_t> plain_integer(std::string_view text) {
   std::int64_t value = 0;
   const char* end = text.data() + text.size();
   const auto read = std::from_chars(text.data(), end, value);
-  const bool is_good = read.ec == std::errc{} && read.ptr == end && value >= range.low && value <= range.high;
-  require(is_good, "{}: expected an integer from {} to {}, found {}", flag, range.low, range.high,
-          in_quotes(as_utf8(text)));
+  if (read.ec != std::errc{} || read.ptr != end) return std::nullopt;
   return value;
+}
+
+std::int64_t integer_of(std::string_view flag, std::string_view text, Whole range) {
+  const auto value = plain_integer(text);
+  require(value && *value >= range.low && *value <= range.high, "{}: expected an integer from {} to {}, found {}", flag,
+          range.low, range.high, in_quotes(as_utf8(text)));
+  return *value;
+}
+
+std::vector<std::int64_t> integers_of(std::string_view flag, std::string_view text, Whole range, Runs runs) {
+  constexpr std::int64_t kMost = 10'000'000;
+  std::vector<std::int64_t> out;
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t end = std::min(text.find(',', at), text.size());
+    const std::string_view part = text.substr(at, end - at);
+    // the first character may be a sign
+    const std::size_t dash = runs == Runs::kTaken && !part.empty() ? part.find('-', 1) : part.npos;
+    const std::int64_t first = integer_of(flag, part.substr(0, dash), range),
+                       last = dash == part.npos ? first : integer_of(flag, part.substr(dash + 1), range);
+    require(last >= first, "{}: expected a run of integers from low to high, found {}", flag, in_quotes(part));
+    require(last - first < kMost - std::ssize(out), "{}: expected at most {} integers, found more", flag, kMost);
+    for (std::int64_t value = first; value <= last; ++value) out.push_back(value);
+    at = end + 1;
+  }
+  return out;
 }
 
 CLI::Option* add_integer(CLI::App& arguments, const std::string& flag, std::int64_t& value, Whole range,
@@ -38,6 +61,14 @@ CLI::Option* add_integer(CLI::App& arguments, const std::string& flag, std::int6
 CLI::Option* add_integer(CLI::App& arguments, const std::string& flag, std::optional<std::int64_t>& value, Whole range,
                          const std::string& about) {
   return integer_flag(arguments, flag, value, range, about);
+}
+
+CLI::Option* add_integers(CLI::App& arguments, const std::string& flag, std::vector<std::int64_t>& values, Whole range,
+                          const std::string& form, const std::string& about, Runs runs) {
+  const auto read = [flag, range, runs, &values](const std::string& text) {
+    values = integers_of(flag, text, range, runs);
+  };
+  return arguments.add_option_function<std::string>(flag, read, about)->type_name(form);
 }
 
 CLI::Option* add_text(CLI::App& arguments, const std::string& flag, std::string& value, const std::string& about) {

@@ -39,6 +39,14 @@ void print(const CellResult& cell, const ComparePlan& plan) {
   std::cout << std::endl;
 }
 
+// "2/8": the second of eight.
+void read_shard(const std::string& text, CompareFlags& flags) {
+  const std::size_t slash = text.find('/');
+  require(slash != std::string::npos, "--shard: expected I/N with 1 <= I <= N, found {}", in_quotes(as_utf8(text)));
+  flags.shards = integer_of("--shard", text.substr(slash + 1), {.low = 1});
+  flags.shard = integer_of("--shard", text.substr(0, slash), {1, flags.shards}) - 1;
+}
+
 }  // namespace
 
 void add_compare_flags(CLI::App& arguments, CompareFlags& flags, std::string_view what) {
@@ -49,7 +57,11 @@ void add_compare_flags(CLI::App& arguments, CompareFlags& flags, std::string_vie
   arguments.add_option("--out", flags.out, "folder of the results (default: runs/NAME)");
   arguments.add_option("--figures", flags.figures,
                        "folder for plots as SVG, PDF and CSV and tables as CSV and LaTeX, for papers");
-  arguments.add_option("--shard", flags.shard, "I/N: this process takes every N-th part of the work, for job arrays");
+  arguments
+      .add_option_function<std::string>(
+          "--shard", [&flags](const std::string& text) { read_shard(text, flags); },
+          "I/N: this process takes every N-th part of the work, for job arrays")
+      ->type_name("INT/INT");
   arguments.add_flag("--json", flags.json, "the table as JSON");
 }
 
@@ -57,19 +69,10 @@ void require_file(const CompareFlags& flags, std::string_view command) {
   require(!flags.target.path.empty(), "edmund {}: a file is required (see `edmund {} --help`)", command, command);
 }
 
-std::pair<std::int64_t, std::int64_t> parse_shard(const std::string& text) {
-  if (text.empty()) return {0, 1};
-  const std::size_t slash = text.find('/');
-  const std::int64_t index = parse_integer(text.substr(0, slash)).value_or(0),
-                     count = slash == std::string::npos ? 0 : parse_integer(text.substr(slash + 1)).value_or(0);
-  require(count >= 1 && index >= 1 && index <= count, "--shard: expected I/N with 1 <= I <= N, found '{}'", text);
-  return {index - 1, count};
-}
-
-ExitCode compared(Comparison& comparison, std::int64_t shard, std::int64_t shards, const CompareFlags& flags,
+ExitCode compared(Comparison& comparison, const CompareFlags& flags,
                   const std::function<void(Page&, const ComparisonTable&)>& more) {
   log::info("{} cells in {}", comparison.cells().size(), comparison.out().string());
-  comparison.run(shard, shards, [&](const CellResult& cell) {
+  comparison.run(flags.shard, flags.shards, [&](const CellResult& cell) {
     if (!flags.json) print(cell, comparison.plan());
   });
   if (!comparison.complete()) {
@@ -106,9 +109,8 @@ Action make_compare(CLI::App& arguments) {
     require_file(*flags, "compare");
     if (!flags->out.empty()) require_folder_like("--out", flags->out);
     if (!flags->figures.empty()) require_folder_like("--figures", flags->figures);
-    const auto [shard, shards] = parse_shard(flags->shard);
     Comparison comparison(flags->target.path, flags->target.overrides, flags->out);
-    return compared(comparison, shard, shards, *flags);
+    return compared(comparison, *flags);
   };
 }
 

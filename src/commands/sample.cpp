@@ -144,7 +144,8 @@ Action make_sample(CLI::App& arguments) {
                      "delete the other drawing that --out holds, as its manifest lists it");
   add_integer(arguments, "--images", flags->images, {1, 10'000'000},
               "how many (default 64, 8 with --inpaint): numbers 0 … N-1");
-  arguments.add_option("--numbers", flags->numbers, "which image numbers, e.g. 0-63,100");
+  add_integers(arguments, "--numbers", flags->numbers, {}, "INT-INT,…", "which image numbers, e.g. 0-63,100",
+               Runs::kTaken);
   add_integer(arguments, "--seed", flags->seed, {}, "random seed (default: the config's)");
   arguments.add_option("--class", flags->label, "class of all images, by name or number (default: number mod classes)");
   arguments.add_flag("--raw", flags->raw, "the network's own weights in place of their EMA");
@@ -156,16 +157,14 @@ Action make_sample(CLI::App& arguments) {
   arguments.add_flag("--dry-run", flags->dry_run, "check and construct everything, draw and write nothing");
 
   auto* invert = arguments.add_option("--invert", flags->invert, "folder of images (or one): to latents and back");
-  arguments
-      .add_option("--steps", flags->steps,
-                  "grid sizes to invert with (default: the config's, twice and four times that)")
+  add_integers(arguments, "--steps", flags->steps, {2, 100'000}, "INT,…",
+               "grid sizes to invert with (default: the config's, twice and four times that)")
       ->needs(invert);
   arguments.add_flag("--keep-clip", flags->keep_clip, "invert with the config's clip or threshold (default: without)")
       ->needs(invert);
-  auto* interpolate =
-      arguments
-          .add_option("--interpolate", flags->interpolate, "A,B[,n]: n images (default 9) between the numbers A and B")
-          ->excludes(invert);
+  auto* interpolate = add_integers(arguments, "--interpolate", flags->interpolate, {}, "INT,INT[,INT]",
+                                   "A,B[,n]: n images (default 9) between the numbers A and B")
+                          ->excludes(invert);
   auto* inpaint =
       arguments.add_option("--inpaint", flags->inpaint, "image to fill in")->excludes(invert)->excludes(interpolate);
   auto* mask =

@@ -14,18 +14,19 @@ namespace edmund::sampling_modes {
 /// Arguments of `edmund sample`; each mode reads its own.
 struct Flags {
   Target target;
-  std::string out, numbers;
+  std::string out;
+  std::vector<std::int64_t> numbers;
   std::optional<std::int64_t> images;
   std::optional<std::int64_t> seed;
   std::string label;  // class by name or number
   bool raw = false, json = false, overwrite = false, dry_run = false, gif = false;
   std::string raw_out, noise;  // files
 
-  std::string invert;  // folder or file
-  std::string steps;   // grid sizes, 16,32
+  std::string invert;               // folder or file
+  std::vector<std::int64_t> steps;  // grid sizes
   bool keep_clip = false;
-  std::string interpolate;    // A,B[,n]
-  std::string inpaint, mask;  // files
+  std::vector<std::int64_t> interpolate;  // A, B and n, if it is given
+  std::string inpaint, mask;              // files
   std::int64_t resamples = 10, jump = 1;
   double eta = 1.0;
 };
@@ -39,10 +40,6 @@ struct Task {
 };
 Task begin(const Flags& flags);
 
-/// The integers of a text like 3,14,15, at least `least` of them. Throws Error naming the flag.
-std::vector<std::int64_t> integers_of(const std::string& flag, const std::string& text, std::size_t least);
-/// "0-63,100" → 0 … 63, 100. Throws Error naming --numbers.
-std::vector<std::int64_t> parse_numbers(const std::string& text);
 /// Image numbers of --numbers, else 0 … --images (or `fallback`) - 1.
 std::vector<std::int64_t> numbers_of(const Flags& flags, std::int64_t fallback);
 /// --class as a number: the class of this name, else of this number. Empty without --class. Throws

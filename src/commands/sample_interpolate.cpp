@@ -12,10 +12,10 @@
 namespace edmund::sampling_modes {
 
 ExitCode interpolate(const Flags& flags) {
-  const std::vector<std::int64_t> given = integers_of("--interpolate", flags.interpolate, 2);
-  require(given.size() <= 3, "--interpolate: expected A,B or A,B,n, found '{}'", flags.interpolate);
+  const std::vector<std::int64_t>& given = flags.interpolate;
+  require(given.size() == 2 || given.size() == 3, "--interpolate: expected A,B or A,B,n, found {} integers",
+          given.size());
   const std::int64_t from = given[0], to = given[1], count = given.size() > 2 ? given[2] : 9;
-  require(from >= 0 && to >= 0, "--interpolate: expected image numbers from 0, found {} and {}", from, to);
   require(count >= 2 && count <= 10'000, "--interpolate: expected 2 to 10000 images, found {}", count);
   const Task task = begin(flags);
   const Experiment& experiment = task.experiment();

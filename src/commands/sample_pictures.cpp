@@ -89,7 +89,7 @@ ordered_json manifest_in(const fs::path& file) {
 
 std::vector<std::int64_t> listed_in(const ordered_json& manifest) {
   if (!manifest.is_object() || !manifest.contains("numbers") || !manifest["numbers"].is_string()) return {};
-  return sorted(parse_numbers(manifest["numbers"].get<std::string>()));
+  return sorted(integers_of("numbers in the manifest", manifest["numbers"].get<std::string>(), {}, Runs::kTaken));
 }
 
 // Pictures in the folder that are none of these.

@@ -9,34 +9,6 @@
 #include <ATen/ops/full.h>
 
 namespace edmund::sampling_modes {
-std::vector<std::int64_t> parse_numbers(const std::string& text) {
-  std::vector<std::int64_t> out;
-  for (std::size_t at = 0; at <= text.size();) {
-    const std::size_t end = std::min(text.find(',', at), text.size());
-    const std::string part = text.substr(at, end - at);
-    const std::size_t dash = part.find('-');
-    const auto first = parse_integer(part.substr(0, dash));
-    const auto last = dash == std::string::npos ? first : parse_integer(part.substr(dash + 1));
-    require(first && last && *first >= 0 && *last >= *first && *last - *first < 10'000'000,
-            "--numbers: expected e.g. 0-63,100, found '{}'", text);
-    for (auto number = *first; number <= *last; ++number) out.push_back(number);
-    at = end + 1;
-  }
-  return out;
-}
-
-std::vector<std::int64_t> integers_of(const std::string& flag, const std::string& text, std::size_t least) {
-  std::vector<std::int64_t> out;
-  for (std::size_t at = 0; at <= text.size();) {
-    const std::size_t end = std::min(text.find(',', at), text.size());
-    const auto value = parse_integer(text.substr(at, end - at));
-    require(value.has_value(), "{}: expected integers with commas between, found '{}'", flag, text);
-    out.push_back(*value);
-    at = end + 1;
-  }
-  require(out.size() >= least, "{}: expected at least {} integers, found '{}'", flag, least, text);
-  return out;
-}
 
 Task begin(const Flags& flags) {
   if (!flags.out.empty()) require_folder_like("--out", flags.out);
@@ -47,7 +19,7 @@ Task begin(const Flags& flags) {
 }
 
 std::vector<std::int64_t> numbers_of(const Flags& flags, std::int64_t fallback) {
-  if (!flags.numbers.empty()) return parse_numbers(flags.numbers);
+  if (!flags.numbers.empty()) return flags.numbers;
   return consecutive(0, flags.images.value_or(fallback));
 }
 
@@ -56,7 +28,7 @@ std::optional<std::int64_t> class_of(const Flags& flags, const ModelShape& shape
   require(shape.num_classes > 0, "--class: the model has no classes, found {}", in_quotes(flags.label));
   const auto named = std::ranges::find(shape.class_names, flags.label);
   if (named != shape.class_names.end()) return named - shape.class_names.begin();
-  const auto number = parse_integer(flags.label);
+  const auto number = plain_integer(flags.label);
   const std::vector<std::string_view> known(shape.class_names.begin(), shape.class_names.end());
   require(number.has_value(), "--class: no class {}{}", in_quotes(flags.label),
           known.empty() ? format("; the model's classes have numbers: 0 to {}", shape.num_classes - 1)

@@ -49,13 +49,22 @@ struct Whole {
   std::int64_t low = 0;
   std::int64_t high = std::numeric_limits<std::int64_t>::max();
 };
+/// An integer in digits, with no more than a minus before them; empty for anything else, 1e3 too.
+std::optional<std::int64_t> plain_integer(std::string_view text);
 /// The integer of a flag, in digits. Throws Error naming the flag and its range for anything else.
 std::int64_t integer_of(std::string_view flag, std::string_view text, Whole range);
+/// The same for integers with commas between, and runs of them if so asked: 3,14 or 0-63,100.
+enum class Runs { kRefused, kTaken };
+std::vector<std::int64_t> integers_of(std::string_view flag, std::string_view text, Whole range,
+                                      Runs runs = Runs::kRefused);
 /// Adds a flag that takes such an integer.
 CLI::Option* add_integer(CLI::App& arguments, const std::string& flag, std::int64_t& value, Whole range,
                          const std::string& about);
 CLI::Option* add_integer(CLI::App& arguments, const std::string& flag, std::optional<std::int64_t>& value, Whole range,
                          const std::string& about);
+/// Adds a flag that takes such integers; `form` is how help shows them ("INT,INT,…").
+CLI::Option* add_integers(CLI::App& arguments, const std::string& flag, std::vector<std::int64_t>& values, Whole range,
+                          const std::string& form, const std::string& about, Runs runs = Runs::kRefused);
 /// Adds a flag whose text is written to files. Throws Error, while arguments are read, if it is no
 /// UTF-8.
 CLI::Option* add_text(CLI::App& arguments, const std::string& flag, std::string& value, const std::string& about);
