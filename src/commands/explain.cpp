@@ -43,7 +43,7 @@ std::string shortened(const std::string& value) {
 
 std::string value_of(const OptionFacts& facts) {
   if (facts.kind == "mapping" || facts.kind == "list of mappings") return "";
-  if (facts.value.empty()) return facts.is_needed ? "needed" : "-";
+  if (facts.value.empty()) return facts.is_needed ? "required" : "-";
   return facts.is_chosen ? shortened(facts.value) : "(" + shortened(facts.value) + ")";
 }
 
@@ -213,7 +213,7 @@ std::vector<KeyLine> lines_of(const std::vector<OptionHelp>& options, const std:
   for (const auto& [facts, varies] : options) {
     if (facts.path == "type") continue;
     const std::string fallback = varies                   ? "varies"
-                                 : facts.is_needed        ? "needed"
+                                 : facts.is_needed        ? "required"
                                  : facts.fallback.empty() ? "-"
                                                           : facts.fallback;
     out.push_back({"  " + facts.path, facts.kind == "mapping" ? "" : fallback, accepted(facts, all), facts.about});

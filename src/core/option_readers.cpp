@@ -133,6 +133,8 @@ std::int64_t Options::required_integer(std::string_view key, Range range, std::s
       .needed(integer_in(range), "an integer" + range_text(range));
 }
 
+void Options::mark_needed(std::string_view key) { node_->record(key).is_needed = true; }
+
 std::string Options::required_text(std::string_view key, std::string_view about) {
   return Reader{*document_, *node_, key}.described("text", "", "", about, true).needed<std::string>(any_text, "text");
 }

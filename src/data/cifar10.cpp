@@ -5,7 +5,7 @@
 //   "all" the first and then the second. A record has 3,073 bytes: the class and the red, green and
 //   blue plane. Class names come from batches.meta.txt if it is there.
 //
-//   root   (needed)  folder of these files, or the one in which cifar-10-batches-bin lies
+//   root   required  folder of these files, or the one in which cifar-10-batches-bin lies
 //   split  train     train | test | all
 
 #include "edmund/core/error.h"

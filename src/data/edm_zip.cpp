@@ -9,7 +9,7 @@
 //   refused. dataset.json may lie deeper (`zip -r data.zip mydata`): then what lies in its folder is
 //   read, and names count from there. Hidden files and __MACOSX are left out.
 //
-//   root         (needed)  the zip archive or folder
+//   root         required  the zip archive or folder
 //   num_classes  0         number of classes; 0: largest label + 1
 //   split        all       train | test | all; "test" is every fifth image of each class
 

@@ -24,7 +24,7 @@ constexpr std::int64_t kClasses = 10;
 
 std::filesystem::path part(const std::filesystem::path& root, std::string_view name) {
   const auto compressed = root / (std::string(name) + ".gz");
-  const auto path = is_there(compressed) ? compressed : root / name;
+  auto path = is_there(compressed) ? compressed : root / name;
   require(is_there(path), "{}: the file does not exist; install Debian's dataset-fashion-mnist, or give `root`",
           compressed.string());
   return path;

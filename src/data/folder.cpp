@@ -4,7 +4,7 @@
 // them is meant, and the folder is refused. Links are followed; hidden files and folders, __MACOSX,
 // pipes and devices are left out.
 //
-//   root   (needed)  the folder
+//   root   required  the folder
 //   split  all       train | test | all; "test" is every fifth image of each class
 
 #include "edmund/core/error.h"

@@ -2,7 +2,7 @@
 // labels [N] in another one. Files above 256 MB are read where they lie; compressed ones of that
 // size from a temporary file ($TMPDIR).
 //
-//   images       (needed)  file, plain or .gz
+//   images       required  file, plain or .gz
 //   labels       ""        file, plain or .gz; "": no classes
 //   num_classes  0         number of classes; 0: largest label + 1
 //   split        all       train | test | all; "test" is every fifth image of each class

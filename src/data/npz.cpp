@@ -6,7 +6,7 @@
 //   [N]. Arrays above 256 MB are read where they lie; compressed ones of that size from a temporary
 //   file ($TMPDIR).
 //
-//   file         (needed)  the .npz file
+//   file         required  the .npz file
 //   images       arr_0     array of the images
 //   labels       arr_1     array of the classes; "": none, as where the file has no arr_1
 //   num_classes  0         number of classes; 0: largest label + 1

@@ -65,7 +65,8 @@ void check_text(std::span<const std::string> names, std::string_view what) {
 }
 
 std::filesystem::path existing_path(Options& options, std::string_view key, std::string_view what) {
-  const std::filesystem::path path = options.path(key, {}, format("{} (needed)", what));
+  const std::filesystem::path path = options.path(key, what);
+  options.mark_needed(key);
   require(!path.empty() || !options.has(key),
           "{}: nothing is there; a path starts at the folder of the file that names it", options.where(key));
   require(!path.empty(), "`{}` is missing; it gives {}", key, what);

@@ -113,6 +113,8 @@ TEST_CASE("list FAMILY NAME shows options with default, range and meaning", "[ap
   CHECK(option("rho")["varies"] == false);
   CHECK(option("sigma_min")["varies"] == true);  // with the schedule
   CHECK_THAT(edmund_run(folder.path(), "list presets ddpm-paper").output, ContainsSubstring("variance: beta"));
+  CHECK_THAT(line_of(edmund_run(folder.path(), "list datasets folder").output, "root"),
+             ContainsSubstring(" required ") && ContainsSubstring("path") && ContainsSubstring("a folder of images"));
   const Outcome wrong = edmund_run(folder.path(), "list samplers huen");
   CHECK(wrong.code == 2);
   CHECK_THAT(wrong.output, ContainsSubstring("did you mean 'heun'"));

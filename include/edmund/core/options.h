@@ -109,6 +109,9 @@ class Options {
   std::int64_t required_integer(std::string_view key, Range = {}, std::string_view about = {});
   std::string required_text(std::string_view key, std::string_view about = {});
 
+  /// Of a key that was read without a default: it must be given, and who reads it says so himself
+  /// where it is missing.
+  void mark_needed(std::string_view key);
   /// Mapping below `key`; empty if missing. A plain word stands for `{type: word}`.
   Options child(std::string_view key, std::string_view about = {});
   /// Mappings in the list below `key`; empty if missing.
