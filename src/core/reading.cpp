@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <string_view>
 
 namespace edmund::yaml {
@@ -21,6 +22,16 @@ Reading<T> number(std::string_view what, Parse parse, Range range) {
       return {.mistake = format("expected {}{}, found {}", what, range_text(range), found(value))};
     return {.value = read};
   };
+}
+
+/// The number with the fewest digits that differs from `value` by rounding only.
+double short_within(double value, double rounding) {
+  for (int digits = 1; digits < 17; ++digits) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.*e", digits - 1, value);
+    if (const auto read = parse_real(text); read && std::abs(*read - value) <= rounding * std::abs(value)) return *read;
+  }
+  return value;
 }
 
 bool reads_as_text(const std::string& text) {
@@ -60,16 +71,19 @@ Outcome<bool> true_or_false(const Value& value) {
 }
 
 bool accepts(const Range& range, double value) {
-  return (range.open_low ? value > range.low : value >= range.low) &&
-         (range.open_high ? value < range.high : value <= range.high);
+  const auto rounding = [&](double end) { return std::isfinite(end) ? range.rounding * std::abs(end) : 0.0; };
+  const double low = range.low - rounding(range.low), high = range.high + rounding(range.high);
+  return (range.open_low ? value > low : value >= low) && (range.open_high ? value < high : value <= high);
 }
 
 std::string range_text(const Range& range) {
-  const bool low = std::isfinite(range.low), high = std::isfinite(range.high);
-  if (low && high && !range.open_low && !range.open_high) return format(" between {} and {}", range.low, range.high);
+  const bool is_low = std::isfinite(range.low), is_high = std::isfinite(range.high);
+  const double low = is_low ? short_within(range.low, range.rounding) : range.low,
+               high = is_high ? short_within(range.high, range.rounding) : range.high;
+  if (is_low && is_high && !range.open_low && !range.open_high) return format(" between {} and {}", low, high);
   std::string out;
-  if (low) out += format(" {} {}", range.open_low ? "above" : "at least", range.low);
-  if (high) out += format("{} {} {}", low ? " and" : "", range.open_high ? "below" : "at most", range.high);
+  if (is_low) out += format(" {} {}", range.open_low ? "above" : "at least", low);
+  if (is_high) out += format("{} {} {}", is_low ? " and" : "", range.open_high ? "below" : "at most", high);
   return out;
 }
 

@@ -129,6 +129,7 @@ TEST_CASE("config --explain has every key with its value, and tells defaults fro
   CHECK_THAT(line_of(all.output, "training.batch_size"), ContainsSubstring(" 16 ") && ContainsSubstring("integer"));
   CHECK_THAT(line_of(all.output, "training.beta1"), ContainsSubstring("(0.9)"));
   CHECK_THAT(line_of(all.output, "sampling.grid.rho"), ContainsSubstring("(7)"));
+  CHECK_THAT(line_of(all.output, "sampling.grid.sigma_min"), ContainsSubstring("number between 0.002 and 80 "));
   CHECK_THAT(line_of(all.output, "evaluation.features.dims"), ContainsSubstring(" 4 "));
   CHECK_THAT(line_of(all.output, "data.labels"), ContainsSubstring("labels.idx"));
   CHECK_THAT(line_of(all.output, "evaluation.held_out"), ContainsSubstring("never saw"));

@@ -121,6 +121,11 @@ TEST_CASE("ranges hold at their ends as they say", "[core]") {
   CHECK(message("4", Range{.high = 3}) == "run.yaml:1:4: x: expected a number at most 3, found 4");
   CHECK(message("inf", at_least(2)).empty());
   CHECK(message("inf", Range{.high = 3}) == "run.yaml:1:4: x: expected a number at most 3, found inf");
+  const Range rounded{.low = 0.1 + 0.2 - 0.298, .high = 80, .rounding = 1e-9};
+  CHECK(message("0.0019999999999", rounded).empty());
+  CHECK(message("80.00000001", rounded).empty());
+  CHECK(message("81", rounded) == "run.yaml:1:4: x: expected a number between 0.002 and 80, found 81");
+  CHECK(message("0.001999", rounded) == "run.yaml:1:4: x: expected a number between 0.002 and 80, found 0.001999");
   Options list = read("x: [1, 2, 0]");
   list.integers("x", {}, at_least(1));
   CHECK(errors(list) == "run.yaml:1:11: x[2]: expected an integer at least 1, found 0");

@@ -22,6 +22,7 @@ struct Range {
   double high = std::numeric_limits<double>::infinity();
   bool open_low = false;
   bool open_high = false;
+  double rounding = 0.0;  // numbers so much beyond an end, relative to it, are accepted too
 };
 inline Range at_least(double low) { return {.low = low}; }
 inline Range above(double low) { return {.low = low, .open_low = true}; }
@@ -108,10 +109,10 @@ class Options {
   double required_real(std::string_view key, Range = {}, std::string_view about = {});
   std::int64_t required_integer(std::string_view key, Range = {}, std::string_view about = {});
   std::string required_text(std::string_view key, std::string_view about = {});
-
   /// Of a key that was read without a default: it must be given, and who reads it says so himself
   /// where it is missing.
   void mark_needed(std::string_view key);
+
   /// Mapping below `key`; empty if missing. A plain word stands for `{type: word}`.
   Options child(std::string_view key, std::string_view about = {});
   /// Mappings in the list below `key`; empty if missing.

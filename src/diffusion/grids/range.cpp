@@ -13,7 +13,7 @@ GridRange grid_range(Options& options, const NoiseSchedule& schedule, Interval n
   const Interval own = schedule.sigmas();
   const Interval reach{std::max(own.low, network_sigmas.low), std::min(own.high, network_sigmas.high)};
   // A range that was solved from these very numbers misses them by rounding.
-  const Range allowed = between(own.low * (1 - 1e-9), own.high * (1 + 1e-9));
+  const Range allowed{.low = own.low, .high = own.high, .rounding = 1e-9};
   GridRange range{.steps = grid_steps(options)};
   range.low = std::max(
       options.real("sigma_min", std::max(usual.low, reach.low), allowed, "lowest noise level of the grid"), reach.low);
