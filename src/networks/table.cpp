@@ -4,7 +4,7 @@
 
 namespace edmund {
 
-NetworkFactory make_ddpmpp, make_ncsnpp, make_resnet, make_unet;
+NetworkFactory make_ddpmpp, make_dit, make_ncsnpp, make_resnet, make_unet;
 
 namespace {
 
@@ -20,6 +20,9 @@ constexpr NetworkEntry kNetworks[] = {
      "{channels: 16, multipliers: [1, 2], blocks: 1, attention: [4]}"},
     {"resnet", "residual blocks at one resolution, fully convolutional: a fast baseline",
      "He et al. 2016; blocks of Dhariwal & Nichol 2021", make_resnet, "{channels: 16, blocks: 2}"},
+    {"dit", "transformer on patches with adaLN-zero, in the published sizes S to XL",
+     "Peebles & Xie 2023, facebookresearch/DiT; Ma et al. 2024, willisma/SiT", make_dit,
+     "{hidden_size: 24, depth: 2, heads: 4}"},
 };
 
 }  // namespace
