@@ -4,7 +4,7 @@
 
 namespace edmund {
 
-NetworkFactory make_ddpmpp, make_ncsnpp, make_resnet, make_unet;
+NetworkFactory make_ddpmpp, make_edm2, make_ncsnpp, make_resnet, make_unet;
 
 namespace {
 
@@ -20,6 +20,9 @@ constexpr NetworkEntry kNetworks[] = {
      "{channels: 16, multipliers: [1, 2], blocks: 1, attention: [4]}"},
     {"resnet", "residual blocks at one resolution, fully convolutional: a fast baseline",
      "He et al. 2016; blocks of Dhariwal & Nichol 2021", make_resnet, "{channels: 16, blocks: 2}"},
+    {"edm2", "magnitude-preserving U-Net, weights normalized after each step",
+     "Karras et al. 2024, config G, NVlabs/edm2 UNet", make_edm2,
+     "{channels: 16, multipliers: [1, 2], blocks: 1, attention: [4], channels_per_head: 8}"},
 };
 
 }  // namespace
