@@ -117,3 +117,24 @@ TEST_CASE("the hook runs after every step, recorded or not, and the next step st
   train_until(free, 8 * 6);
   CHECK(largest(free) > Bounded::kBound);
 }
+
+TEST_CASE("training normalizes the weights of edm2 after each step", "[training]") {
+  const auto network = [] {
+    Options options = Options::read_text("{type: edm2, channels: 8, multipliers: [1, 2], blocks: 1}", "network");
+    auto out = make_network(options, {.image = {.channels = 2, .height = 8, .width = 8}, .num_classes = 3});
+    out->initialize(1);
+    return out;
+  };
+  Options none;
+  const DenoisingModel model(network(), make_preconditioning(none), [](const Tensor&) { return Tensor(); });
+  const TinySettings settings = tiny_settings();
+  Trainer trainer(tiny_objective(model, settings), network(), tiny_ema(), settings);
+  train_until(trainer, 5 * 8);
+  for (const auto& item : model.network().named_parameters()) {
+    if (item.value().dim() == 0) continue;  // gains are free
+    INFO(item.key());
+    const Tensor magnitude = item.value().detach().flatten(1).square().mean(1).sqrt();
+    // 1 - 1e-4/n, where n is what Adam made of 1 in a step of rate 0.01
+    CHECK((magnitude - (1 - 1e-4)).abs().max().item<double>() < 1e-5);
+  }
+}

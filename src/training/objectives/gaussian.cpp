@@ -68,6 +68,8 @@ class Gaussian : public Trainable {
             .drawn = {noise_levels(context_, batch.positions).to(dtype_)}};
   }
 
+  void stepped() override { network().stepped(); }
+
   Losses loss(const TrainingInputs& inputs) const override {
     const ops::DropoutKey dropout{.seed = context_.seed, .positions = inputs.positions};
     const Tensor x0 = to_float(inputs.images, dtype_), sigma = inputs.drawn.front();
