@@ -34,8 +34,7 @@ DiT::DiT(const Config& config) : config_(config) {
   if (c.num_classes > 0)
     y_embedder_ = register_module("y_embedder", std::make_shared<LabelEmbedding>(c.num_classes, c.null_class, E));
   positions_ = register_buffer(
-      "pos_embed",
-      grid_embedding(E, c.image.height / c.patch, c.image.width / c.patch).to(at::kFloat).unsqueeze(0));
+      "pos_embed", grid_embedding(E, c.image.height / c.patch, c.image.width / c.patch).to(at::kFloat).unsqueeze(0));
   const auto blocks = register_module("blocks", std::make_shared<torch::nn::Module>());
   const auto hidden = static_cast<std::int64_t>(static_cast<double>(E) * c.mlp_ratio);
   for (std::int64_t i = 0; i < c.depth; ++i)

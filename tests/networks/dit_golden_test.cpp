@@ -185,16 +185,14 @@ void pieces(Golden& golden, at::ScalarType dtype, const std::string& twin) {
   check("y_embedder.out", y_embedder.forward(labels, labels.size(0)));
   check("y_embedder.out_force_drop", y_embedder.forward(at::where(drop == 1, classes, labels), labels.size(0)));
 
-  DiTBlock block(E, s.at("heads"),
-                 static_cast<std::int64_t>(static_cast<double>(E) * s.at("mlp_ratio").get<double>()));
+  DiTBlock block(E, s.at("heads"), static_cast<std::int64_t>(static_cast<double>(E) * s.at("mlp_ratio").get<double>()));
   loaded(block, golden, "block", dtype);
   const Tensor tokens = in("tokens").clone().requires_grad_(), c = in("c").clone().requires_grad_();
-  const auto m = block.modulation(c);
-  const Tensor attention = block.attention(ops::layer_norm_modulate(tokens, m[0], m[1], DiTBlock::kEps)),
-               h = tokens + m[2].unsqueeze(1) * attention, result = block.forward(tokens, c);
+  const Tensor result = block.forward(tokens, c);
   check("block.norm1_out", ops::layer_norm_modulate(tokens, {}, {}, DiTBlock::kEps));
-  check("block.attn_out", attention);
-  check("block.mlp_out", block.mlp(ops::layer_norm_modulate(h, m[3], m[4], DiTBlock::kEps)));
+  // The branches by themselves, without modulation.
+  check("block.attn_out", block.attention(tokens));
+  check("block.mlp_out", block.mlp(tokens));
   check("block.out", result);
   if (twin.empty()) {
     result.square().sum().backward();
