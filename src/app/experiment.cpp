@@ -50,6 +50,8 @@ ModelShape read_shape(Options& root, const Dataset* data) {
   if (shape.num_classes == 0) shape.class_counts.clear();
   image.check(shape.class_counts.empty() || std::ssize(shape.class_counts) == shape.num_classes, "class_counts",
               "{} counts of {} classes", shape.class_counts.size(), shape.num_classes);
+  shape.augment_labels = image.integer("augment_labels", 0, between(0, 1024),
+                                       "numbers that the network is told of how an image was augmented");
   if (data) {
     const bool same =
         shape.image.channels == info.channels && shape.image.height == info.height && shape.image.width == info.width;
@@ -69,7 +71,9 @@ ModelShape read_shape(Options& root, const Dataset* data) {
   return shape;
 }
 
-NetworkContext context_of(const ModelShape& shape) { return {.image = shape.image, .num_classes = shape.num_classes}; }
+NetworkContext context_of(const ModelShape& shape) {
+  return {.image = shape.image, .num_classes = shape.num_classes, .augment_labels = shape.augment_labels};
+}
 
 std::shared_ptr<Network> read_network(Options& root, const ModelShape& shape) {
   Options section = root.child("network", "architecture of the network");

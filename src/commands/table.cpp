@@ -4,7 +4,7 @@ namespace edmund {
 
 CommandFactory make_train, make_sample, make_evaluate, make_likelihood, make_list, make_inspect, make_config,
     make_doctor, make_bench, make_matrix, make_optimize_grid, make_stats, make_compare, make_ablate, make_print_grid,
-    make_completion, make_man;
+    make_completion, make_man, make_convert, make_denoise;
 
 namespace {
 constexpr Command kCommands[] = {
@@ -22,6 +22,8 @@ constexpr Command kCommands[] = {
     {"stats", "reference statistics of a data set's features, for evaluations", make_stats},
     {"list", "every schedule, sampler, network … that a config can name", make_list},
     {"inspect", "what a config or a trained model is: sizes, noise levels, coefficients", make_inspect},
+    {"convert", "a model that another project saved, as a run folder", make_convert},
+    {"denoise", "D(z; sigma) of a model for given inputs, to compare with other code", make_denoise},
     {"grid", "the noise levels that a config's grid visits, as numbers or as a grid file", make_print_grid},
     {"config", "the config as it is understood, defaults and overrides included", make_config},
     {"completion", "completion of commands, flags, names and keys for bash, zsh or fish", make_completion},

@@ -25,6 +25,7 @@ struct ModelShape {
   std::int64_t num_classes = 0;  // 0: unconditional
   std::vector<std::string> class_names = {};
   std::vector<std::int64_t> class_counts = {};  // training images of each class; empty: not known
+  std::int64_t augment_labels = 0;              // width of Condition::augment
 };
 
 /// A second, weaker model that guides the first (autoguidance, Karras et al. 2024).

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "edmund/io/pickle.h"
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+
+// What a pickled torch.nn.Module holds. All throw Error, which begins with `file`.
+namespace edmund {
+
+/// Parameters and persistent buffers by their dotted names, as state_dict() would give them, in
+/// float32 where they are real.
+NamedTensors module_tensors(const PickleFile& pickle, const PickleValue& module, const std::string& file);
+
+/// Numbers, texts, truth values and lists of them as JSON.
+nlohmann::ordered_json plain_json(const PickleValue& value, const std::string& file);
+/// An attribute that must be there.
+std::int64_t integer_at(const PickleValue& object, std::string_view key, const std::string& file);
+double real_at(const PickleValue& object, std::string_view key, const std::string& file);
+
+}  // namespace edmund

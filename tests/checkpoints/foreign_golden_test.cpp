@@ -1,0 +1,63 @@
+// Models that other projects saved: our D(z; σ) and theirs, and every tensor of the file.
+#include "edmund/app/config.h"
+#include "edmund/checkpoints/foreign.h"
+#include "edmund/networks/network.h"
+#include "edmund/networks/state_dict.h"
+#include "support/catch.h"
+#include "support/golden.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <map>
+
+using namespace edmund;
+using testing::Golden;
+
+namespace {
+
+// Sums and norms of the file's tensors, whose names are ours below `prefix`.
+void check_tensors(Golden& golden, const NamedTensors& weights, const std::string& prefix) {
+  const std::map<std::string, Tensor> given(weights.begin(), weights.end());
+  const auto names = golden.names("tensorsum.");
+  for (const auto& name : names) {
+    const std::string ours = name.substr(10 + prefix.size());
+    golden.check("tensor " + ours + " was read", given.contains(ours));
+    if (!given.contains(ours)) continue;
+    const Tensor wide = given.at(ours).to(at::kDouble);
+    golden.check_max(name, at::stack({wide.sum(), wide.norm()}), 1e-12);
+  }
+  golden.check("no other tensors", names.size() == given.size());
+}
+
+void check_outputs(Golden& golden, Experiment& experiment, at::ScalarType dtype, const std::string& twin,
+                   double tolerance) {
+  experiment.model.network().to(dtype);
+  experiment.model.network().eval();
+  const at::NoGradGuard no_grad;
+  const auto io = [&](const std::string& name) { return golden.use("io." + name).to(dtype); };
+  Condition condition;
+  if (golden.has("io.class_labels")) condition.labels = io("class_labels");
+  for (const std::string variant : {"", ".augment"}) {
+    if (!golden.has("out" + variant + twin)) continue;
+    if (!variant.empty()) condition.augment = io("augment_labels");
+    golden.check_max("out" + variant + twin, experiment.model.denoise(io("x"), io("sigma"), condition), tolerance);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("snapshots of NVlabs/edm give what its own code gives", "[checkpoints][golden]") {
+  testing::for_each_golden(
+      {"checkpoint_edm_"},
+      [](Golden& golden) {
+        const ForeignModel model = read_foreign(testing::golden_folder() / golden.settings().at("file"));
+        golden.check("the kind is found out", model.kind == "edm");
+        check_tensors(golden, model.weights, "model.");
+        Experiment experiment = construct(parse(Options::read_text(model.config, "settings")), Needs::kModel);
+        load_state(experiment.model.network(), model.weights, golden.name());
+        const double tolerance = testing::number_in(golden.about().at("tolerance"), R"(max\|ref\| <= ([0-9.e-]+))");
+        check_outputs(golden, experiment, at::kFloat, "", tolerance);
+        check_outputs(golden, experiment, at::kDouble, ".fp64", 1e-6);
+      },
+      {}, {"checkpoint_edm_dhariwalunet"});
+}

@@ -1,0 +1,90 @@
+// A model of another project, as a user meets it: convert, inspect, denoise, sample.
+#include "edmund/io/tensor_file.h"
+#include "support/catch.h"
+#include "support/process.h"
+
+#include <algorithm>
+#include <ATen/ATen.h>
+
+namespace edmund::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A snapshot of NVlabs/edm and what its own code answers, of the project's own reference files.
+fs::path snapshot() { return fs::path(EDMUND_TEST_FOLDER) / "golden/checkpoints/network-snapshot-000123.pkl"; }
+fs::path numbers() { return fs::path(EDMUND_TEST_FOLDER) / "golden/checkpoint_edm_songunet_ddpmpp_vp_io.safetensors"; }
+
+bool says(const Outcome& outcome, std::string_view part) { return outcome.output.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("a snapshot of NVlabs/edm becomes a run that samples at once", "[app]") {
+  const TemporaryFolder folder;
+  const Outcome converted = edmund_run(folder.path(), "convert '" + snapshot().string() + "' vp");
+  INFO(converted.output);
+  REQUIRE(converted.code == 0);
+  CHECK(says(converted, "VPPrecond around SongUNet"));
+  CHECK(fs::exists(folder.path() / "vp/checkpoints/000000123000"));
+
+  const TensorFile given = read_tensors(numbers());
+  write_text(folder.path() / "in.safetensors", tensor_bytes({{"z", given.at("io.x")},
+                                                             {"sigma", given.at("io.sigma")},
+                                                             {"labels", given.at("io.class_labels")},
+                                                             {"augment", given.at("io.augment_labels")},
+                                                             {"z.0.5", given.at("io.x")}}));
+  const Outcome denoised = edmund_run(folder.path(), "denoise vp --in in.safetensors --out D.safetensors");
+  INFO(denoised.output);
+  REQUIRE(denoised.code == 0);
+  const TensorFile answer = read_tensors(folder.path() / "D.safetensors");
+  const Tensor& expected = given.at("out.augment");
+  CHECK((answer.at("D") - expected).abs().max().item<double>() < 1e-4 * expected.abs().max().item<double>());
+  CHECK(answer.at("D.0.5").sizes() == given.at("io.x").sizes());
+
+  const Outcome sampled = edmund_run(folder.path(), "sample vp --images 2 --out pictures");
+  INFO(sampled.output);
+  CHECK(sampled.code == 0);
+  CHECK(fs::exists(folder.path() / "pictures/000001.png"));
+  CHECK(edmund_run(folder.path(), "inspect vp").code == 0);
+  CHECK(edmund_run(folder.path(), "grid vp").code == 0);
+}
+
+TEST_CASE("what cannot be converted or denoised is refused in one line", "[app]") {
+  const TemporaryFolder folder;
+  const fs::path& at = folder.path();
+  write_text(at / "text.pkl", "hello");
+  write_text(at / "code.pkl", std::string("\x80\x04") + "cos\nsystem\n\x8c\x04true\x85R.");
+  write_text(at / "number.pkl", "\x80\x04K\x01.");
+  fs::create_directories(at / "run/checkpoints");
+  REQUIRE(edmund_run(at, "convert '" + snapshot().string() + "' vp").code == 0);
+  const Tensor image = at::zeros({1, 3, 16, 16});
+  write_text(at / "empty.safetensors", tensor_bytes({}));
+  write_text(at / "small.safetensors", tensor_bytes({{"z", at::zeros({1, 3, 8, 8})}}));
+  write_text(at / "none.safetensors", tensor_bytes({{"z", image}}));
+  write_text(at / "class.safetensors", tensor_bytes({{"z.1", image}, {"labels", at::full({1}, 11, at::kLong)}}));
+  write_text(at / "word.safetensors", tensor_bytes({{"z.big", image}}));
+  const std::pair<std::string, std::string> cases[] = {
+      {"convert missing.pkl out", "missing.pkl: no such file"},
+      {"convert text.pkl out", "text.pkl: neither a pickle"},
+      {"convert code.pkl out", "'os.system'"},
+      {"convert number.pkl out", "no model of a kind"},
+      {"convert number.pkl out --from emd", "did you mean 'edm'"},
+      {"convert number.pkl run", "holds a run already"},
+      {"denoise vp --in empty.safetensors --out D.safetensors", "no tensor z"},
+      {"denoise vp --in small.safetensors --out D.safetensors", "[B, 3, 16, 16]"},
+      {"denoise vp --in none.safetensors --out D.safetensors", "'sigma'"},
+      {"denoise vp --in class.safetensors --out D.safetensors", "labels: expected 0 to 9"},
+      {"denoise vp --in word.safetensors --out D.safetensors", "'z.big'"},
+  };
+  for (const auto& [arguments, expected] : cases) {
+    const Outcome outcome = edmund_run(at, arguments);
+    INFO(arguments << "\n" << outcome.output);
+    CHECK(outcome.code == 2);
+    CHECK(says(outcome, expected));
+    CHECK(std::ranges::count(outcome.output, '\n') == 1);
+  }
+  CHECK_FALSE(fs::exists(at / "out"));
+  CHECK_FALSE(fs::exists(at / "D.safetensors"));
+}
+
+}  // namespace edmund::testing
