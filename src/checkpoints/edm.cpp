@@ -1,9 +1,9 @@
-// edm — network snapshots of NVlabs/edm: a pickle {ema, loss_fn, augment_pipe, dataset_kwargs} whose
-// `ema` is a wrapper (VPPrecond, VEPrecond, iDDPMPrecond, EDMPrecond) around a SongUNet.
+// edm — network snapshots of NVlabs/edm: a pickle {ema, loss_fn, augment_pipe, dataset_kwargs}
+// whose `ema` is a wrapper (VPPrecond, VEPrecond, iDDPMPrecond, EDMPrecond) around a SongUNet.
 //
 // The wrappers are rows of `preconditioning` (Karras et al. 2022, table 1); our SongUNet names its
-// weights as theirs does. Sampling is that of their generate.py: Heun, 18 steps, ρ = 7, σ from 0.002
-// to 80 within what the network was trained on.
+// weights as theirs does. Sampling is that of their generate.py: Heun, 18 steps, ρ = 7, σ from
+// 0.002 to 80 within what the network was trained on.
 #include "edmund/checkpoints/foreign.h"
 #include "edmund/core/error.h"
 #include "edmund/core/text.h"
@@ -39,8 +39,9 @@ constexpr std::pair<std::string_view, std::string_view> kSongUNet[] = {
     {"decoder_type", "decoder"},
     {"resample_filter", "resample_filter"},
 };
-constexpr std::string_view kElsewhere[] = {"img_resolution", "in_channels", "out_channels", "label_dim", "augment_dim",
-                                           "model_type",     "use_fp16",    "img_channels", "label_dropout"};
+constexpr std::string_view kElsewhere[] = {"img_resolution", "in_channels",  "out_channels",
+                                           "label_dim",      "augment_dim",  "model_type",
+                                           "use_fp16",       "img_channels", "label_dropout"};
 
 const PickleValue* model_of(const PickleValue& wrapper) {
   const PickleValue* modules = wrapper.find("_modules");
@@ -77,8 +78,7 @@ ordered_json preconditioning_config(const PickleValue& wrapper, const std::strin
   if (name == "VEPrecond")
     return {{"type", "score"}, {"noise_input", copied(wrapper, "ve", {"sigma_min", "sigma_max"}, file)}};
   if (name == "VPPrecond")
-    return {{"type", "eps"},
-            {"noise_input", copied(wrapper, "vp", {"beta_d", "beta_min", "M", "epsilon_t"}, file)}};
+    return {{"type", "eps"}, {"noise_input", copied(wrapper, "vp", {"beta_d", "beta_min", "M", "epsilon_t"}, file)}};
   return {{"type", "eps"}, {"noise_input", copied(wrapper, "index", {"M", "C_1", "C_2"}, file)}};
 }
 

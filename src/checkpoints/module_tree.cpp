@@ -12,7 +12,7 @@ namespace {
 using Kind = PickleValue::Kind;
 using nlohmann::ordered_json;
 
-constexpr int kDeepest = 32;             // modules inside of modules
+constexpr int kDeepest = 32;            // modules inside of modules
 constexpr std::size_t kMost = 100'000;  // tensors
 
 class Walk {

@@ -29,8 +29,8 @@ ForeignModel read_foreign(const std::filesystem::path& path, std::string_view ki
   require(PickleFile::is_one(path), "{}: neither a pickle nor a file of torch.save; converted are: {}", path.string(),
           join(known, ", "));
   const ForeignFile file{.path = path, .pickle = std::make_shared<PickleFile>(path)};
-  const auto* found = kind.empty() ? std::ranges::find_if(kForeign, [&](const auto& entry) { return entry.is_one(file); })
-                                   : named;
+  const auto* found =
+      kind.empty() ? std::ranges::find_if(kForeign, [&](const auto& entry) { return entry.is_one(file); }) : named;
   require(found != std::end(kForeign) && found->is_one(file), "{}: no model of a kind that is converted: {}",
           path.string(), join(known, ", "));
   ForeignModel out = found->read(file);

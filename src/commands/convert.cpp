@@ -32,7 +32,8 @@ ExitCode convert(const ConvertFlags& flags) {
   require(!fs::exists(run.config()) && !fs::exists(run.path / "checkpoints"),
           "{}: holds a run already; choose another folder", run.path.string());
   const ForeignModel model = read_foreign(flags.in, flags.from);
-  Experiment experiment = construct(parse(Options::read_text(model.config, flags.in + " (its settings)")), Needs::kModel);
+  Experiment experiment =
+      construct(parse(Options::read_text(model.config, flags.in + " (its settings)")), Needs::kModel);
   check_state(experiment.model.network(), model.weights, flags.in);
   const Options& options = experiment.config.options;
   Checkpoint checkpoint;

@@ -72,8 +72,8 @@ std::int64_t bytes_of(const PickleStorage& storage) {
 const Tensor& elements_of(PickleStorage& storage, const std::string& file) {
   if (storage.elements.defined()) return storage.elements;
   const std::string bytes = storage.bytes();
-  require(static_cast<std::int64_t>(bytes.size()) == bytes_of(storage),
-          "{}: {} bytes where a tensor's memory has {}", file, bytes.size(), bytes_of(storage));
+  require(static_cast<std::int64_t>(bytes.size()) == bytes_of(storage), "{}: {} bytes where a tensor's memory has {}",
+          file, bytes.size(), bytes_of(storage));
   storage.elements = at::empty({storage.count}, storage.dtype);
   if (!bytes.empty()) std::memcpy(storage.elements.mutable_data_ptr(), bytes.data(), bytes.size());
   return storage.elements;
@@ -116,7 +116,9 @@ const PickleValue* read_plain_torch(PickleHeap& heap, std::string_view bytes) {
     require(count == static_cast<std::uint64_t>(storage.count) &&
                 static_cast<std::uint64_t>(bytes_of(storage)) <= bytes.size() - at,
             "{}: the pickle is damaged: a tensor is cut short", heap.file);
-    storage.bytes = [part = bytes.substr(at, static_cast<std::size_t>(bytes_of(storage)))] { return std::string(part); };
+    storage.bytes = [part = bytes.substr(at, static_cast<std::size_t>(bytes_of(storage)))] {
+      return std::string(part);
+    };
     at += static_cast<std::size_t>(bytes_of(storage));
   }
   for (const auto& [key, storage] : storages)

@@ -101,7 +101,7 @@ PickleValue* PickleMachine::list(std::vector<const PickleValue*> items) {
 }
 
 void PickleMachine::append(PickleValue* to, const std::vector<const PickleValue*>& items, Kind kind) {
-  // an instance of a class that is itself a mapping or a list keeps its elements with its attributes
+  // an instance of a class that is itself a mapping or a list has elements beside attributes
   if (to->kind != kind && to->kind != Kind::kObject) damaged("elements of something that has none");
   if (kind == Kind::kMapping && items.size() % 2 != 0) damaged("a key without a value");
   to->items.insert(to->items.end(), items.begin(), items.end());
@@ -128,7 +128,7 @@ bool PickleMachine::step_literal(unsigned char code) {
     case 'J': push(number(static_cast<std::int32_t>(unsigned_of(4)))); return true;
     case 'K': push(number(static_cast<std::int64_t>(unsigned_of(1)))); return true;
     case 'M': push(number(static_cast<std::int64_t>(unsigned_of(2)))); return true;
-    case 0x8a: {  // LONG1; more than eight bytes are kept as they are (the magic number of torch.save)
+    case 0x8a: {  // LONG1; more than eight bytes stay bytes (torch.save's magic number)
       const std::string_view digits = take(unsigned_of(1));
       if (digits.size() > 8) {
         push(text(Kind::kBytes, digits));

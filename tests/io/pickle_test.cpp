@@ -13,7 +13,9 @@ namespace {
 
 using Kind = PickleValue::Kind;
 
-std::string text(std::string_view content) { return std::string("\x8c") + static_cast<char>(content.size()) + std::string(content); }
+std::string text(std::string_view content) {
+  return std::string("\x8c") + static_cast<char>(content.size()) + std::string(content);
+}
 std::string global(std::string_view module, std::string_view name) {
   return "c" + std::string(module) + "\n" + std::string(name) + "\n";
 }
@@ -39,7 +41,8 @@ std::string torch_storage() {
 }
 
 // A tensor that shares that storage.
-std::string tensor(const std::string& sizes, const std::string& strides, const std::string& offset = std::string("K\x00", 2)) {
+std::string tensor(const std::string& sizes, const std::string& strides,
+                   const std::string& offset = std::string("K\x00", 2)) {
   const std::string inner = torch_storage();
   return global("torch._utils", "_rebuild_tensor_v2") + "(" + global("torch.storage", "_load_from_bytes") + "B" +
          little(inner.size(), 4) + inner + "\x85R" + offset + sizes + strides + "\x89" +
@@ -114,7 +117,10 @@ TEST_CASE("hostile and damaged pickles are refused by name", "[io]") {
       {"no such memory", pickle("h\x07"), "holds nothing"},
       {"no mark", pickle("t"), "mark"},
       {"a value too many taken", pickle("]a"), "missing"},
-      {"elements of a number", pickle("K\x01K\x02" "a"), "has none"},
+      {"elements of a number",
+       pickle("K\x01K\x02"
+              "a"),
+       "has none"},
       {"a key without a value", pickle("}(K\x01u"), "without a value"},
       {"an extension", pickle("\x82\x01"), "opcode"},
       {"a reference out of it", pickle("K\x01Q"), "out of the pickle"},
@@ -122,11 +128,13 @@ TEST_CASE("hostile and damaged pickles are refused by name", "[io]") {
       {"other arguments", pickle(global("torch._utils", "_rebuild_tensor_v2") + ")R"), "other arguments"},
       {"millions of values", pickle(repeated("N0", 1'100'000)), "1000000"},
       {"a tower of lists", pickle(repeated("]", 900'000) + repeated("a", 1'000'000)), "missing"},
-      {"files inside of files", pickle(global("torch.storage", "_load_from_bytes") + "C\x02\x80\x04\x85R"), "cut short"},
+      {"files inside of files", pickle(global("torch.storage", "_load_from_bytes") + "C\x02\x80\x04\x85R"),
+       "cut short"},
       {"a tensor past its memory", pickle(tensor("K\x05\x85", "K\x01\x85")), "'t' reaches out"},
       {"an offset past its memory", pickle(tensor("K\x01\x85", "K\x01\x85", "K\x04")), "'t' reaches out"},
       {"an offset below its memory", pickle(tensor("K\x01\x85", "K\x01\x85", "J\xff\xff\xff\xff")), "'t' reaches out"},
-      {"a tensor that repeats its memory", pickle(tensor("J\xff\xff\xff\x7f\x85", std::string("K\x00\x85", 3))), "'t' reaches out"},
+      {"a tensor that repeats its memory", pickle(tensor("J\xff\xff\xff\x7f\x85", std::string("K\x00\x85", 3))),
+       "'t' reaches out"},
       {"sizes that overflow",
        pickle(tensor("J\xff\xff\xff\x7fJ\xff\xff\xff\x7fJ\xff\xff\xff\x7f\x87", std::string("K\x00K\x00K\x00\x87", 7))),
        "'t' reaches out"},

@@ -14,10 +14,10 @@ namespace edmund {
 
 /// A model that another project saved, as edmund runs it.
 struct ForeignModel {
-  std::string kind;      // of foreign_table()
-  std::string config;    // YAML: image, network, preconditioning, and its authors' way to sample
-  NamedTensors weights;  // float32, named as our network names them
-  std::string about;     // what was found, in one line: class, weights (EMA or raw)
+  std::string kind;         // of foreign_table()
+  std::string config;       // YAML: image, network, preconditioning, and its authors' way to sample
+  NamedTensors weights;     // float32, named as our network names them
+  std::string about;        // what was found, in one line: class, weights (EMA or raw)
   std::int64_t images = 0;  // trained on, as far as the file tells
 };
 
