@@ -15,6 +15,8 @@ using testing::Golden;
 
 namespace {
 
+const std::string kText = EDMUND_TEST_FOLDER "/README.md";
+
 // Sums and norms of the file's tensors, whose names are ours below `prefix`.
 void check_tensors(Golden& golden, const NamedTensors& weights, const std::string& prefix) {
   const std::map<std::string, Tensor> given(weights.begin(), weights.end());
@@ -60,4 +62,11 @@ TEST_CASE("snapshots of NVlabs/edm give what its own code gives", "[checkpoints]
         check_outputs(golden, experiment, at::kDouble, ".fp64", 1e-6);
       },
       {}, {"checkpoint_edm_dhariwalunet"});
+}
+
+TEST_CASE("what is no model of a known kind is refused by name", "[checkpoints]") {
+  CHECK_THROWS_WITH(read_foreign("missing.pkl"), Catch::Matchers::ContainsSubstring("missing.pkl: no such file"));
+  CHECK_THROWS_WITH(read_foreign(kText), Catch::Matchers::ContainsSubstring("neither a pickle"));
+  CHECK_THROWS_WITH(read_foreign(kText, "emd"), Catch::Matchers::ContainsSubstring("did you mean 'edm'"));
+  for (const auto& entry : foreign_table()) CHECK_FALSE(entry.is_one({.path = kText, .pickle = nullptr}));
 }
