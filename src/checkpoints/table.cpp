@@ -8,13 +8,17 @@
 
 namespace edmund {
 
+bool is_diffusers(const ForeignFile& file);
 bool is_edm(const ForeignFile& file);
+ForeignModel read_diffusers(const ForeignFile& file);
 ForeignModel read_edm(const ForeignFile& file);
 
 namespace {
 constexpr ForeignEntry kForeign[] = {
     {"edm", "network snapshots of NVlabs/edm (.pkl): SongUNet in any of its four wrappers", "Karras et al. 2022",
      is_edm, read_edm},
+    {"diffusers", "model folders of huggingface/diffusers: UNet2DModel with its scheduler", "von Platen et al. 2022",
+     is_diffusers, read_diffusers},
 };
 
 std::vector<std::string_view> known() {
@@ -53,19 +57,22 @@ bool is_safetensors(const std::filesystem::path& path) { return path.extension()
 std::span<const ForeignEntry> foreign_table() { return kForeign; }
 
 bool may_be_foreign(const std::filesystem::path& path) {
+  if (std::filesystem::is_directory(path)) return is_diffusers({.path = path});
   return std::filesystem::is_regular_file(path) && (is_safetensors(path) || PickleFile::is_one(path));
 }
 
 ForeignModel examine_foreign(const std::filesystem::path& path, std::string_view kind,
                              std::span<const std::string> said) {
-  require(std::filesystem::is_regular_file(path), "{}: no such file", path.string());
+  const bool is_folder = std::filesystem::is_directory(path);
+  require(is_folder || std::filesystem::is_regular_file(path), "{}: no such file or folder", path.string());
   const ForeignEntry* entry = kind.empty() ? nullptr : &named(kind);
-  require(may_be_foreign(path), "{}: neither a pickle, a file of torch.save nor safetensors; converted are: {}",
-          path.string(), kinds());
+  require(is_folder || may_be_foreign(path),
+          "{}: neither a pickle, a file of torch.save nor safetensors; converted are: {}", path.string(), kinds());
   ForeignFile file{.path = path, .said = Options::read_text("{}", "settings", said).flattened()};
-  if (is_safetensors(path))
+  // A folder is read by those who know its layout.
+  if (!is_folder && is_safetensors(path))
     file.tensors = std::make_shared<TensorFile>(read_tensors(path));
-  else
+  else if (!is_folder)
     file.pickle = std::make_shared<PickleFile>(path);
   require(!entry || entry->is_one(file), "{}: no model of kind {}", path.string(), kind);
   if (!entry) entry = &found_out(file);

@@ -2,6 +2,7 @@
 // needs no training data.
 //
 //   edmund convert IN OUT [key.path=value…] [--from KIND]
+//   edmund convert RUN|CHECKPOINT OUT --to KIND [--raw]     the other way: files of that project
 //
 // Nothing in the file is executed. OUT samples at once in its authors' way; the config in it says
 // how. Settings that a file does not tell, or tells wrongly, are said as key.path=value of that
@@ -9,6 +10,7 @@
 
 #include "edmund/app/run.h"
 #include "edmund/checkpoints/foreign.h"
+#include "edmund/checkpoints/outward.h"
 #include "edmund/commands/command.h"
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
@@ -27,11 +29,31 @@ namespace {
 namespace fs = std::filesystem;
 
 struct ConvertFlags {
-  std::string in, out, from;
+  std::string in, out, from, to;
   std::vector<std::string> said;
+  bool raw = false;
 };
 
+ExitCode convert_outward(const ConvertFlags& flags) {
+  const fs::path out = flags.out;
+  require_folder_like("OUT", out);
+  require(!fs::exists(out) || fs::is_empty(out), "{}: is not empty; choose another folder", out.string());
+  require(flags.from.empty(), "--from: is of the other way; what goes out is a run here");
+  const TrainedModel trained =
+      load_model(flags.in, flags.said, Needs::kModel, flags.raw ? Weights::kRaw : Weights::kEma);
+  Network& network = trained.experiment.model.network();
+  network.to(at::kCPU);
+  const Options all = Options::read_text(trained.experiment.config.options.resolved(), flags.in + " (resolved)");
+  const auto files =
+      outward_files(flags.to, {.network = network, .weights = state_dict(network), .values = all.flattened()});
+  for (const auto& [path, bytes] : files) write_file(out / path, bytes);
+  log::info("{}: {} files of kind {} in {}", flags.in, files.size(), flags.to, flags.out);
+  return ExitCode::kDone;
+}
+
 ExitCode convert(const ConvertFlags& flags) {
+  if (!flags.to.empty()) return convert_outward(flags);
+  require(!flags.raw, "--raw: is of the way out (--to); what comes in keeps both");
   const RunFolder run{flags.out};
   require_folder_like("OUT", run.path);
   require(!fs::exists(run.config()) && !fs::exists(run.path / "checkpoints"),
@@ -61,13 +83,17 @@ ExitCode convert(const ConvertFlags& flags) {
 
 Action make_convert(CLI::App& arguments) {
   const auto flags = std::make_shared<ConvertFlags>();
-  arguments.add_option("in", flags->in, "the model's file")->required();
+  arguments.add_option("in", flags->in, "the model's file or folder")->required();
   arguments.add_option("out", flags->out, "run folder to be made")->required();
   arguments.add_option("said", flags->said, "key.path=value: a setting that the file does not tell, or tells wrongly")
       ->option_text("key.path=value ...");
   std::vector<std::string_view> kinds;
   for (const auto& entry : foreign_table()) kinds.push_back(entry.name);
   arguments.add_option("--from", flags->from, "kind of the file: " + join(kinds, ", ") + "; found out if not given");
+  kinds.clear();
+  for (const auto& entry : outward_table()) kinds.push_back(entry.name);
+  arguments.add_option("--to", flags->to, "IN is a run, OUT a folder of this kind: " + join(kinds, ", "));
+  arguments.add_flag("--raw", flags->raw, "with --to: the raw weights in place of their average");
   return [=] { return convert(*flags); };
 }
 

@@ -35,7 +35,7 @@ struct ForeignModel {
   std::vector<Unsaid> unsaid = {};  // without which the config is not whole
 };
 
-/// A file as far as it was read to learn what it is.
+/// A file, or a folder of files, as far as it was read to learn what it is.
 struct ForeignFile {
   std::filesystem::path path;
   std::shared_ptr<const PickleFile> pickle = nullptr;   // null if it is none
@@ -51,7 +51,8 @@ struct ForeignEntry {
 };
 /// Every kind of file that is converted.
 std::span<const ForeignEntry> foreign_table();
-/// Whether the file looks like one that is read here: a pickle, one of torch.save, or safetensors.
+/// Whether the file looks like one that is read here: a pickle, one of torch.save, safetensors, or
+/// a folder of a known layout.
 bool may_be_foreign(const std::filesystem::path& path);
 
 /// Reads a model of another project; `kind` of foreign_table(), or "" to find it out. `said` are
