@@ -126,8 +126,11 @@ struct Written {
   TensorRules rules;
 };
 
-Written written(const Network& network, const DiffusersConvention& convention, const ordered_json& scheduler,
-                const std::string& type) {
+bool is_known(const Network& network) {
+  return dynamic_cast<const BlockUNet*>(&network) != nullptr || dynamic_cast<const DiT*>(&network) != nullptr;
+}
+
+Written written(const Network& network, const DiffusersConvention& convention, const ordered_json& scheduler) {
   if (const auto* blocks = dynamic_cast<const BlockUNet*>(&network)) {
     const UNet2D unet = unet2d_of(blocks->config(), convention.scale, convention.shift);
     return {.folder = "unet",
@@ -136,9 +139,7 @@ Written written(const Network& network, const DiffusersConvention& convention, c
             .config = unet.json(),
             .rules = unet.rules()};
   }
-  const auto* dit = dynamic_cast<const DiT*>(&network);
-  require(dit != nullptr, "network: type {} has no counterpart in diffusers; block_unet and dit have", in_quotes(type));
-  const DiT2D there = dit2d_of(dit->config());
+  const DiT2D there = dit2d_of(dynamic_cast<const DiT&>(network).config());
   return {.folder = "transformer",
           .class_name = "DiTTransformer2DModel",
           .pipeline = "DiTPipeline",
@@ -149,10 +150,12 @@ Written written(const Network& network, const DiffusersConvention& convention, c
 }  // namespace
 
 std::map<std::string, std::string> diffusers_files(const SavedModel& model) {
+  require(is_known(model.network), "network: type {} has no counterpart in diffusers; block_unet and dit have",
+          in_quotes(Values(model.values).text("network.type")));
   const ordered_json scheduler = diffusers_scheduler(model.values);
   // As it will be read back.
   const DiffusersConvention convention = diffusers_convention({scheduler, "scheduler_config.json"});
-  const Written there = written(model.network, convention, scheduler, Values(model.values).text("network.type"));
+  const Written there = written(model.network, convention, scheduler);
   const auto tensors = tensors_there(there.rules, model.weights);
   ordered_json index = header(there.pipeline);
   index["scheduler"] = {"diffusers", scheduler.at("_class_name")};

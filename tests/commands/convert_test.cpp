@@ -49,6 +49,46 @@ TEST_CASE("a snapshot of NVlabs/edm becomes a run that samples at once", "[app]"
   CHECK(edmund_run(folder.path(), "grid vp").code == 0);
 }
 
+TEST_CASE("a folder of diffusers becomes a run that samples, and goes back bit for bit", "[app]") {
+  const TemporaryFolder folder;
+  const fs::path& at = folder.path();
+  const fs::path given = fs::path(EDMUND_TEST_FOLDER) / "golden/diffusers/class_embedding";
+  const Outcome converted = edmund_run(at, "convert '" + given.string() + "' run");
+  INFO(converted.output);
+  REQUIRE(converted.code == 0);
+  CHECK(says(converted, "UNet2DModel"));
+  const Outcome shown = edmund_run(at, "inspect run");
+  INFO(shown.output);
+  CHECK(says(shown, "down 0: 16×8×8, 1 residual blocks; then halved by a convolution"));
+  CHECK(says(shown, "up 1: 16×8×8, 2 residual blocks"));
+  const Outcome sampled = edmund_run(at, "sample run --images 2 --out pictures sampling.grid.steps=5");
+  INFO(sampled.output);
+  CHECK(sampled.code == 0);
+
+  const Outcome back = edmund_run(at, "convert run folder --to diffusers");
+  INFO(back.output);
+  REQUIRE(back.code == 0);
+  const TensorFile before = read_tensors(given / "unet/diffusion_pytorch_model.safetensors"),
+                   after = read_tensors(at / "folder/unet/diffusion_pytorch_model.safetensors");
+  REQUIRE(before.tensors.size() == after.tensors.size());
+  for (const auto& [name, tensor] : before.tensors) CHECK(after.at(name).equal(tensor));
+  REQUIRE(edmund_run(at, "convert folder again").code == 0);
+  const std::pair<std::string, std::string> refused[] = {
+      {"convert run folder --to diffusers", "is not empty"},
+      {"convert run other --to diffuser", "did you mean 'diffusers'"},
+      {"convert run other --to diffusers --from edm", "--from"},
+      {"convert '" + given.string() + "' other --raw", "--raw"},
+      {"convert '" + snapshot().string() + "' vp", ""},
+      {"convert vp other --to diffusers", "'unet' has no counterpart in diffusers"},
+  };
+  for (const auto& [arguments, expected] : refused) {
+    const Outcome outcome = edmund_run(at, arguments + " --quiet");
+    INFO(arguments << "\n" << outcome.output);
+    CHECK(outcome.code == (expected.empty() ? 0 : 2));
+    CHECK(says(outcome, expected));
+  }
+}
+
 TEST_CASE("what cannot be converted or denoised is refused in one line", "[app]") {
   const TemporaryFolder folder;
   const fs::path& at = folder.path();
