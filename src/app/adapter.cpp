@@ -225,6 +225,28 @@ void apply_adapter(Network& network, const AdapterFile& adapter, double strength
   add_changes(network, adapter.layers, strength, adapter.file);
 }
 
+std::map<std::string, Tensor> adapter_changes(const AdapterFile& adapter, const std::map<std::string, Tensor>& weights,
+                                              double strength) {
+  require(adapter.prefixes.empty(), "{}: a prefix is no change of weights", adapter.file);
+  const auto name_of = [](const std::string& weight) {
+    return weight.ends_with(".weight") ? weight.substr(0, weight.size() - 7) : "";
+  };
+  std::map<std::string, Tensor> out;
+  for (LowRank layer : adapter.layers) {
+    auto found = weights.find(layer.layer + ".weight");
+    if (found == weights.end())
+      found = std::ranges::find_if(
+          weights, [&](const auto& weight) { return underscored(name_of(weight.first)) == layer.layer; });
+    require(found != weights.end(), "{}: the network has no layer {}; is it an adapter of another network?",
+            adapter.file, in_quotes(layer.layer));
+    layer.A = layer.A.to(found->second.options());
+    layer.B = layer.B.to(found->second.options());
+    layer.scale *= strength;
+    out[found->first] = low_rank_change(layer, found->second.sizes(), adapter.file);
+  }
+  return out;
+}
+
 std::vector<ChosenAdapter> chosen_adapters(Options& root) {
   std::vector<ChosenAdapter> out;
   for (Options& entry : root.children("adapters", "added to the weights of the run: a list of {file, strength}")) {

@@ -9,6 +9,8 @@
 #include "edmund/core/text.h"
 #include "edmund/data/dataset.h"
 #include "edmund/io/tensor_file.h"
+#include "edmund/networks/described.h"
+#include "edmund/networks/network.h"
 #include "edmund/networks/state_dict.h"
 #include "edmund/samplers/velocity.h"
 
@@ -86,10 +88,17 @@ ordered_json data_of(const Experiment& experiment) {
   return out;
 }
 
+// One line for each block of a network that is described by a list of them.
+std::vector<std::string> blocks_of(const Experiment& experiment) {
+  const auto* network = dynamic_cast<const Described*>(&experiment.model.network());
+  return network ? network->description() : std::vector<std::string>();
+}
+
 ordered_json facts_of(const Experiment& experiment) {
   const ModelShape& shape = experiment.shape;
   return {{"name", experiment.config.name},
           {"parameters", parameter_count(experiment.model.network())},
+          {"blocks", blocks_of(experiment)},
           {"image", {shape.image.channels, shape.image.height, shape.image.width}},
           {"classes", shape.num_classes},
           {"data", data_of(experiment)},
@@ -105,8 +114,10 @@ ordered_json facts_of(const Experiment& experiment) {
 
 void print(const ordered_json& facts) {
   for (const auto& [key, value] : facts.items())
-    if (key != "levels" && key != "tensors" && key != "conventions" && key != "filled_in")
+    if (key != "levels" && key != "tensors" && key != "conventions" && key != "filled_in" && key != "blocks")
       std::cout << key << ": " << (value.is_string() ? value.get<std::string>() : json_text(value)) << '\n';
+  if (facts.contains("blocks"))
+    for (const auto& line : facts["blocks"]) std::cout << "  " << line.get<std::string>() << '\n';
   if (facts.contains("tensors"))
     for (const auto& [name, shape] : facts["tensors"].items())
       std::cout << "  " << name << "  " << shape.get<std::string>() << '\n';

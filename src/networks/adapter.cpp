@@ -54,12 +54,6 @@ bool fits(std::string_view layer, std::string_view target) {
          (layer.size() > target.size() && layer.ends_with(target) && layer[layer.size() - target.size() - 1] == '.');
 }
 
-// Names as kohya's files have them.
-std::string underscored(std::string name) {
-  std::ranges::replace(name, '.', '_');
-  return name;
-}
-
 template <typename Act>
 void each_layer(const Network& network, const Act& act) {
   for (const auto& item : network.named_modules(/*name_prefix=*/"", /*include_self=*/false))
@@ -160,6 +154,11 @@ constexpr Entry<AdapterFactory> kAdapters[] = {
 };
 
 }  // namespace
+
+std::string underscored(std::string layer) {
+  std::ranges::replace(layer, '.', '_');
+  return layer;
+}
 
 Tensor low_rank_change(const LowRank& change, at::IntArrayRef shape, const std::string& where) {
   const Tensor &A = change.A, &B = change.B;

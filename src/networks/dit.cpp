@@ -12,6 +12,9 @@
 //   null_class   true       a learned embedding of "no class"; without it, zeros
 //   learn_sigma  false      2C channels, the first C of which count; the published weights have
 //                           them, no loss here trains the others
+//   frequency_shift  0      taken from the divisor of the timestep embedding's exponents;
+//                           diffusers' has 1
+//   mlp_eps      1e-6       of the norm before each MLP; diffusers' may have 1e-5
 //
 // The timestep embedding gets c_noise as it is: the index of the step for weights of DiT, t in [0,
 // 1] from noise to data for those of SiT.
@@ -30,7 +33,7 @@ DiT::DiT(const Config& config) : config_(config) {
   TORCH_CHECK(c.hidden_size % c.heads == 0, "DiT: ", c.hidden_size, " channels do not split into ", c.heads, " heads");
   const std::int64_t E = c.hidden_size, out = (c.learn_sigma ? 2 : 1) * c.image.channels;
   x_embedder_ = register_module("x_embedder", std::make_shared<PatchEmbedding>(c.image.channels, c.patch, E));
-  t_embedder_ = register_module("t_embedder", std::make_shared<TimestepEmbedding>(E));
+  t_embedder_ = register_module("t_embedder", std::make_shared<TimestepEmbedding>(E, 256, c.frequency_shift));
   if (c.num_classes > 0)
     y_embedder_ = register_module("y_embedder", std::make_shared<LabelEmbedding>(c.num_classes, c.null_class, E));
   positions_ = register_buffer(
@@ -38,7 +41,8 @@ DiT::DiT(const Config& config) : config_(config) {
   const auto blocks = register_module("blocks", std::make_shared<torch::nn::Module>());
   const auto hidden = static_cast<std::int64_t>(static_cast<double>(E) * c.mlp_ratio);
   for (std::int64_t i = 0; i < c.depth; ++i)
-    blocks_.push_back(blocks->register_module(std::to_string(i), std::make_shared<DiTBlock>(E, c.heads, hidden)));
+    blocks_.push_back(
+        blocks->register_module(std::to_string(i), std::make_shared<DiTBlock>(E, c.heads, hidden, c.mlp_eps)));
   final_layer_ = register_module("final_layer", std::make_shared<DiTFinalLayer>(E, c.patch * c.patch * out));
 }
 
@@ -83,6 +87,9 @@ std::shared_ptr<Network> make_dit(Options& options, const NetworkContext& contex
   c.null_class = options.flag("null_class", c.null_class, "learned embedding of \"no class\"; without it, zeros");
   c.learn_sigma = options.flag("learn_sigma", c.learn_sigma,
                                "as many output channels again, for the variance; not used in sampling");
+  c.frequency_shift = options.real("frequency_shift", c.frequency_shift, between(-100, 100),
+                                   "taken from the divisor of the timestep embedding's exponents");
+  c.mlp_eps = options.real("mlp_eps", c.mlp_eps, inside(0, 1), "of the norm before each MLP");
   const auto& image = c.image;
   const bool tiles = image.height % c.patch == 0 && image.width % c.patch == 0;
   options.check(tiles, "patch", "{} does not divide images of {}×{}", c.patch, image.height, image.width);

@@ -51,10 +51,11 @@ Tensor grid_embedding(std::int64_t width, std::int64_t rows, std::int64_t column
   return at::cat({axis_embedding(column, width / 2), axis_embedding(row, width / 2)}, 1);
 }
 
-Tensor timestep_sinusoid(const Tensor& t, std::int64_t width) {
+Tensor timestep_sinusoid(const Tensor& t, std::int64_t width, double shift) {
   TORCH_CHECK(t.dim() == 1 && width >= 2, "timestep_sinusoid: t ", t.sizes(), ", width ", width);
   const std::int64_t n = width / 2;
-  const Tensor angles = at::outer(t, at::exp(at::arange(n, t.options()) * -std::log(10000.0) / n));
+  const Tensor angles =
+      at::outer(t, at::exp(at::arange(n, t.options()) * -std::log(10000.0) / (static_cast<double>(n) - shift)));
   const Tensor out = at::cat({angles.cos(), angles.sin()}, 1);
   return width % 2 == 0 ? out : at::constant_pad_nd(out, {0, 1});
 }
@@ -88,7 +89,8 @@ Tensor PatchEmbedding::forward(const Tensor& x) const {
   return ops::linear(rows, proj_->kernel().flatten(1), proj_->bias).reshape({B, h * w, -1});
 }
 
-TimestepEmbedding::TimestepEmbedding(std::int64_t width, std::int64_t frequencies) : frequencies_(frequencies) {
+TimestepEmbedding::TimestepEmbedding(std::int64_t width, std::int64_t frequencies, double shift)
+    : frequencies_(frequencies), shift_(shift) {
   const auto mlp = group(*this, "mlp");
   in_ = linear(*mlp, "0", frequencies, width, init_embedding(frequencies));
   out_ = linear(*mlp, "2", width, width, init_embedding(width));
@@ -96,7 +98,7 @@ TimestepEmbedding::TimestepEmbedding(std::int64_t width, std::int64_t frequencie
 
 Tensor TimestepEmbedding::forward(const Tensor& t) const {
   const auto dtype = in_->weight().scalar_type();
-  const Tensor waves = timestep_sinusoid(t.to(at::promote_types(at::kFloat, dtype)), frequencies_);
+  const Tensor waves = timestep_sinusoid(t.to(at::promote_types(at::kFloat, dtype)), frequencies_, shift_);
   return out_->forward(at::silu(in_->forward(waves.to(dtype))));
 }
 
@@ -124,7 +126,8 @@ Tensor LabelEmbedding::forward(const Tensor& labels, std::int64_t batch) const {
   return at::mm(rows, table_->rows());
 }
 
-DiTBlock::DiTBlock(std::int64_t width, std::int64_t heads, std::int64_t hidden) : width_(width), heads_(heads) {
+DiTBlock::DiTBlock(std::int64_t width, std::int64_t heads, std::int64_t hidden, double mlp_eps)
+    : width_(width), heads_(heads), mlp_eps_(mlp_eps) {
   const auto attn = group(*this, "attn"), mlp = group(*this, "mlp"), adaptive = group(*this, "adaLN_modulation");
   qkv_ = linear(*attn, "qkv", width, 3 * width, kInit);
   proj_ = linear(*attn, "proj", width, width, kInit);
@@ -150,7 +153,7 @@ Tensor DiTBlock::mlp(const Tensor& tokens) const { return each(*fc2_, ops::gelu_
 Tensor DiTBlock::forward(const Tensor& tokens, const Tensor& c) const {
   const auto [shift1, scale1, gate1, shift2, scale2, gate2] = modulation(c);
   const Tensor h = tokens + gate1.unsqueeze(1) * attention(ops::layer_norm_modulate(tokens, shift1, scale1, kEps));
-  return h + gate2.unsqueeze(1) * mlp(ops::layer_norm_modulate(h, shift2, scale2, kEps));
+  return h + gate2.unsqueeze(1) * mlp(ops::layer_norm_modulate(h, shift2, scale2, mlp_eps_));
 }
 
 DiTFinalLayer::DiTFinalLayer(std::int64_t width, std::int64_t out) {

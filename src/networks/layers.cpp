@@ -106,7 +106,19 @@ void Conv2d::initialize(WeightSource& source) {
   if (weight_.defined()) draw_layer(source, config_.init, weight_, bias_);
 }
 
-GroupNorm::GroupNorm(std::int64_t channels, double eps) : groups_(groups(channels)), eps_(eps) {
+Tensor activated(const Tensor& x, Activation activation) {
+  switch (activation) {
+    case Activation::kGelu: return at::gelu(x);
+    case Activation::kMish: return at::mish(x);
+    case Activation::kRelu: return at::relu(x);
+    case Activation::kSilu: break;
+  }
+  return at::silu(x);
+}
+
+GroupNorm::GroupNorm(std::int64_t channels, double eps, std::int64_t groups)
+    : groups_(groups > 0 ? groups : GroupNorm::groups(channels)), eps_(eps) {
+  TORCH_CHECK(channels % groups_ == 0, "GroupNorm: ", channels, " channels do not split into ", groups_, " groups");
   weight_ = register_parameter("weight", at::ones({channels}));
   bias_ = register_parameter("bias", at::zeros({channels}));
 }
@@ -124,6 +136,14 @@ Tensor GroupNorm::forward(const Tensor& x, ops::GroupNorm args) const {
   args.weight = weight_;
   args.bias = bias_;
   return ops::group_norm_silu(x, args);
+}
+
+Tensor GroupNorm::forward(const Tensor& x, ops::GroupNorm args, Activation activation) const {
+  if (activation == Activation::kSilu) return forward(x, args);
+  // What ReLU lets through may be dropped before or after it.
+  TORCH_CHECK(args.dropout == 0.0 || activation == Activation::kRelu, "GroupNorm: dropout after SiLU or ReLU only");
+  args.silu = false;
+  return activated(forward(x, args), activation);
 }
 
 void GroupNorm::initialize(WeightSource&) {

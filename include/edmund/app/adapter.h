@@ -4,6 +4,7 @@
 #include "edmund/networks/adapter.h"
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,11 @@ AdapterFile adapter_of(const Network& network);
 /// Adds it to a network for good, `strength` times; 0 leaves every bit. Throws Error naming the file
 /// and what does not fit, before anything is changed.
 void apply_adapter(Network& network, const AdapterFile& adapter, double strength);
+
+/// What it adds to weights of any names, LAYER.weight, `strength` times. Errors as of
+/// apply_adapter().
+std::map<std::string, Tensor> adapter_changes(const AdapterFile& adapter, const std::map<std::string, Tensor>& weights,
+                                              double strength);
 
 /// An entry of the config's `adapters`: what is added to the weights of a run where it is used.
 struct ChosenAdapter {

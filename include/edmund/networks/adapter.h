@@ -33,6 +33,9 @@ struct LowRank {
 /// beginning with `where`.
 Tensor low_rank_change(const LowRank& change, at::IntArrayRef shape, const std::string& where);
 
+/// A layer's name as kohya's files have it: a.b → a_b.
+std::string underscored(std::string layer);
+
 /// Puts an adapter on a network, whose own weights no longer ask for gradients. Its parameters are
 /// the network's then: LAYER.lora_A.weight, LAYER.lora_B.weight, or BLOCK.prefix.key, .value.
 using Adapter = std::function<void(Network& network, std::uint64_t seed)>;

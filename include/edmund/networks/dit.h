@@ -19,6 +19,8 @@ class DiT : public Network {
     std::int64_t patch = 2, hidden_size = 384, depth = 12, heads = 6;
     double mlp_ratio = 4.0;
     bool learn_sigma = false;
+    double frequency_shift = 0.0;     // of the timestep embedding, see timestep_sinusoid()
+    double mlp_eps = DiTBlock::kEps;  // of the norm before each MLP
   };
   /// hidden_size splits into the heads and is a multiple of 4, height and width are multiples of
   /// the patch; else throws c10::Error.
@@ -27,6 +29,7 @@ class DiT : public Network {
   Tensor forward(const Tensor& x, const Tensor& c_noise, const Condition& condition) override;
   void initialize(std::uint64_t seed) override;
 
+  const Config& config() const { return config_; }
   /// Patches with their positions: [B, C, H, W] → [B, L, hidden_size].
   Tensor tokens(const Tensor& x) const;
   /// Embedding of noise input and class, [batch, hidden_size].

@@ -17,9 +17,9 @@ namespace edmund {
 /// (Vaswani et al. 2017, on two axes). Throws c10::Error unless width is a multiple of 4.
 Tensor grid_embedding(std::int64_t width, std::int64_t rows, std::int64_t columns);
 
-/// [cos, sin] of t·10000^(-i/n), n = width/2 rounded down, and a zero for odd widths: [B] → [B,
-/// width], in the dtype of t.
-Tensor timestep_sinusoid(const Tensor& t, std::int64_t width);
+/// [cos, sin] of t·10000^(-i/(n - shift)), n = width/2 rounded down, and a zero for odd widths: [B]
+/// → [B, width], in the dtype of t.
+Tensor timestep_sinusoid(const Tensor& t, std::int64_t width, double shift = 0.0);
 
 /// Patches of the image as tokens: [B, C, H, W] → [B, (H/patch)·(W/patch), width], row by row.
 class PatchEmbedding : public torch::nn::Module {
@@ -36,12 +36,13 @@ class PatchEmbedding : public torch::nn::Module {
 /// Noise input [B] → [B, width]: sinusoid, linear, SiLU, linear.
 class TimestepEmbedding : public torch::nn::Module {
  public:
-  explicit TimestepEmbedding(std::int64_t width, std::int64_t frequencies = 256);
+  explicit TimestepEmbedding(std::int64_t width, std::int64_t frequencies = 256, double shift = 0.0);
   /// At least in float32 up to the first linear layer.
   Tensor forward(const Tensor& t) const;
 
  private:
   std::int64_t frequencies_;
+  double shift_;
   std::shared_ptr<Linear> in_, out_;
 };
 
@@ -65,7 +66,8 @@ class DiTBlock : public torch::nn::Module, public Attending {
  public:
   static constexpr double kEps = 1e-6;  // of its layer norms
 
-  DiTBlock(std::int64_t width, std::int64_t heads, std::int64_t hidden);
+  /// `mlp_eps`: of the norm before the MLP.
+  DiTBlock(std::int64_t width, std::int64_t heads, std::int64_t hidden, double mlp_eps = kEps);
   /// tokens [B, L, width], condition c [B, width] → [B, L, width].
   Tensor forward(const Tensor& tokens, const Tensor& c) const;
 
@@ -78,6 +80,7 @@ class DiTBlock : public torch::nn::Module, public Attending {
 
  private:
   std::int64_t width_, heads_;
+  double mlp_eps_;
   std::shared_ptr<Linear> qkv_, proj_, fc1_, fc2_, modulation_;
 };
 

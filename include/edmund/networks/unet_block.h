@@ -23,13 +23,18 @@ class UNetBlock : public torch::nn::Module, public Attending {
     double dropout = 0.0;
     double skip_scale = 1.0;  // multiplies the sum after each residual connection
     double eps = 1e-5;
+    std::int64_t groups = 0;  // of the norms; 0: min(32, C/4)
     std::vector<double> resample_filter = {1, 1};
     bool resample_projection = false;  // 1×1 convolution on a skip that resamples only
     // the embedding scales and shifts after the second norm; else it is added before it
     bool adaptive_scale = true;
     Init init = {}, init_zero = {.weight = 0.0};
     std::optional<Init> init_attention = std::nullopt;
-    std::uint32_t layer = 0;  // dropout draws of its own
+    std::uint32_t layer = 0;     // dropout draws of its own
+    std::int64_t groups_in = 0;  // of the first norm; 0: groups
+    // of the norm before attention; 0: no such norm; missing: groups
+    std::optional<std::int64_t> groups_attention = std::nullopt;
+    Activation activation = Activation::kSilu;
   };
   explicit UNetBlock(Config config);
 

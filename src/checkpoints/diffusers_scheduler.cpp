@@ -1,0 +1,196 @@
+// Schedulers of huggingface/diffusers: the table of betas, what the network predicts, and how its
+// authors sample (by default of the pipeline that takes such a scheduler).
+//
+//   DDPMScheduler         ancestral, 1000 steps (DDPMPipeline)
+//   DDIMScheduler         ddim, 50 steps (DDIMPipeline)
+//   EulerDiscreteScheduler             ddim, 50 steps: Euler's steps in σ are DDIM's. Spaced by
+//                                      `linspace` they lie between entries there, on entries here
+//   EulerAncestralDiscreteScheduler    euler_ancestral, 50 steps, the same
+//   ScoreSdeVeScheduler   predictor and corrector on images in [0, 1] (ScoreSdeVePipeline)
+//   EDMEulerScheduler     Euler on σ^(1/ρ), 18 steps (Karras et al. 2022)
+#include "diffusers_scheduler.h"
+
+#include "edmund/core/error.h"
+#include "edmund/core/text.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+namespace edmund {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr std::int64_t kDdimSteps = 50, kEdmSteps = 18;
+
+struct Table {
+  ordered_json schedule;
+  std::int64_t entries = 1000;
+};
+
+Table read_table(JsonSettings& s) {
+  s.only("trained_betas", nullptr);
+  const std::string kind =
+      s.choice("beta_schedule", "linear", {"linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid"});
+  Table out{.entries = s.integer("num_train_timesteps", 1000, 2, 1'000'000)};
+  const double low = s.real("beta_start", 1e-4), high = s.real("beta_end", 0.02);
+  out.schedule = {{"type", "ddpm"}, {"betas", kind == "squaredcos_cap_v2" ? "cosine" : kind}, {"N", out.entries}};
+  if (kind != "squaredcos_cap_v2") out.schedule["beta_start"] = low, out.schedule["beta_end"] = high;
+  if (s.flag("rescale_betas_zero_snr", false)) out.schedule["zero_terminal_snr"] = true;
+  return out;
+}
+
+ordered_json preconditioning(JsonSettings& s, const Table& table) {
+  const std::string kind = s.choice("prediction_type", "epsilon", {"epsilon", "v_prediction", "sample"});
+  if (kind == "epsilon" && table.schedule.contains("zero_terminal_snr"))
+    s.refuse("prediction_type",
+             "epsilon says nothing of the image at the last entry of a table with zero terminal SNR");
+  return {{"type", kind == "epsilon"        ? "eps"
+                   : kind == "v_prediction" ? "v"
+                                            : "x0"},
+          {"noise_input", {{"type", "index"}, {"schedule", table.schedule}}}};
+}
+
+ordered_json grid(JsonSettings& s, const Table& table, std::int64_t steps, std::string_view usual) {
+  const std::string spacing = s.choice("timestep_spacing", usual, {"leading", "linspace", "trailing"});
+  const std::int64_t offset = s.integer("steps_offset", 0, 0);
+  ordered_json out = {{"type", "native"}, {"steps", std::min(steps, table.entries)}, {"spacing", spacing}};
+  if (spacing == "leading" && offset > 0) out["offset"] = offset;
+  return out;
+}
+
+// [low, high] that D is cut to, or null.
+ordered_json clip(JsonSettings& s, bool usual) {
+  const double range = s.real("clip_sample_range", 1);
+  return s.flag("clip_sample", usual) && !s.flag("thresholding", false) ? ordered_json{-range, range} : ordered_json();
+}
+
+void read_threshold(JsonSettings& s, ordered_json& sampling) {
+  const double share = s.real("dynamic_thresholding_ratio", 0.995), most = s.real("sample_max_value", 1);
+  if (!s.flag("thresholding", false)) return;
+  if (most != 1) s.refuse("sample_max_value");
+  sampling["threshold"] = share;
+}
+
+DiffusersConvention ddpm(JsonSettings& s, std::int64_t steps) {
+  const Table table = read_table(s);
+  const std::string variance =
+      s.choice("variance_type", "fixed_small", {"fixed_small", "fixed_small_log", "fixed_large"});
+  DiffusersConvention out{.preconditioning = preconditioning(s, table)};
+  out.sampling = {{"schedule", table.schedule},
+                  {"grid", grid(s, table, steps > 0 ? steps : 1000, "leading")},
+                  {"sampler", {{"type", "ancestral"}, {"variance", variance == "fixed_large" ? "beta" : "posterior"}}}};
+  if (const auto range = clip(s, true); !range.is_null()) out.sampling["clip"] = range;
+  read_threshold(s, out.sampling);
+  return out;
+}
+
+DiffusersConvention ddim(JsonSettings& s, std::int64_t steps) {
+  const Table table = read_table(s);
+  DiffusersConvention out{.preconditioning = preconditioning(s, table)};
+  out.sampling = {{"schedule", table.schedule},
+                  {"grid", grid(s, table, steps > 0 ? steps : kDdimSteps, "leading")},
+                  {"sampler", {{"type", "ddim"}, {"eta", 0.0}}}};
+  const auto range = clip(s, true);
+  if (!range.is_null()) out.sampling["sampler"]["clip"] = range;
+  if (s.flag("thresholding", false)) s.refuse("thresholding", "true has no counterpart in DDIM here");
+  if (!s.flag("set_alpha_to_one", true)) {
+    // The last step goes to the table's first entry: one more point, at which the sample is taken.
+    ordered_json& points = out.sampling["grid"];
+    const std::int64_t N = table.entries, n = points["steps"].get<std::int64_t>(), stride = N / n,
+                       offset = points.value("offset", std::int64_t{0});
+    if (points["spacing"] != "leading" || offset == 0)
+      s.refuse("set_alpha_to_one", "false has a counterpart here with leading timesteps and a steps_offset only");
+    std::vector<std::int64_t> times;
+    for (std::int64_t k = n - 1; k >= 0; --k) times.push_back(k * stride + offset + 1);
+    times.push_back(1);
+    points = {{"type", "explicit"}, {"times", times}};
+    out.sampling["sampler"]["final"] = "none";
+  }
+  s.skip({"dynamic_thresholding_ratio", "sample_max_value"});
+  return out;
+}
+
+// Those that step in σ.
+DiffusersConvention discrete(JsonSettings& s, std::string_view sampler, std::int64_t steps) {
+  const Table table = read_table(s);
+  DiffusersConvention out{.preconditioning = preconditioning(s, table)};
+  for (const auto key : {"use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "clip_sample"})
+    s.only(key, false);
+  s.only("interpolation_type", "linear");
+  s.only("timestep_type", "discrete");
+  s.only("final_sigmas_type", "zero");
+  s.skip({"sigma_min", "sigma_max", "clip_sample_range"});
+  out.sampling = {{"schedule", table.schedule},
+                  {"grid", grid(s, table, steps > 0 ? steps : kDdimSteps, "linspace")},
+                  {"sampler", {{"type", sampler}}}};
+  return out;
+}
+
+DiffusersConvention score_sde_ve(JsonSettings& s, std::int64_t steps) {
+  // Images in [0, 1] there, in [-1, 1] here: twice the noise.
+  const double low = 2 * s.real("sigma_min", 0.01), high = 2 * s.real("sigma_max", 1348), snr = s.real("snr", 0.15),
+               eps = s.real("sampling_eps", 1e-5);
+  const std::int64_t N = s.integer("num_train_timesteps", 2000, 2, 1'000'000),
+                     corrector = s.integer("correct_steps", 1, 0, 1000);
+  require(low > 0 && low < high && eps > 0 && eps < 1, "{}: sigma_min, sigma_max, sampling_eps: no range", s.file());
+  DiffusersConvention out{.scale = 0.5, .shift = 0.5, .takes_sigma = true};
+  out.preconditioning = {{"type", "score"}, {"noise_input", {{"type", "ve"}, {"sigma_min", low}, {"sigma_max", high}}}};
+  out.sampling = {{"schedule", {{"type", "ve"}, {"sigma_min", low}, {"sigma_max", high}}},
+                  {"grid",
+                   {{"type", "uniform"},
+                    {"steps", steps > 0 ? steps : N},
+                    {"sigma_min", low * std::pow(high / low, eps)},
+                    {"sigma_max", high}}},
+                  {"sampler",
+                   {{"type", "predictor_corrector"},
+                    {"predictor", "reverse_diffusion"},
+                    {"corrector", corrector > 0 ? "langevin" : "none"}}}};
+  if (corrector > 0) {
+    ordered_json& sampler = out.sampling["sampler"];
+    sampler["snr"] = snr, sampler["corrector_steps"] = corrector, sampler["norms"] = "batch";
+  }
+  out.sampling["sampler"]["final"] = "predictor";
+  return out;
+}
+
+DiffusersConvention edm(JsonSettings& s, std::string_view sampler, std::int64_t steps) {
+  const double low = s.real("sigma_min", 0.002), high = s.real("sigma_max", 80);
+  s.only("sigma_schedule", "karras");
+  s.only("prediction_type", "epsilon");
+  s.only("final_sigmas_type", "zero");
+  s.skip({"num_train_timesteps"});
+  DiffusersConvention out;
+  out.preconditioning = {{"type", "edm"}, {"sigma_data", s.real("sigma_data", 0.5)}};
+  out.sampling = {{"schedule", {{"type", "edm"}}},
+                  {"grid",
+                   {{"type", "karras"},
+                    {"steps", steps > 0 ? steps : kEdmSteps},
+                    {"rho", s.real("rho", 7)},
+                    {"sigma_min", low},
+                    {"sigma_max", high}}},
+                  {"sampler", {{"type", sampler}}}};
+  return out;
+}
+
+}  // namespace
+
+DiffusersConvention diffusers_convention(JsonSettings s, std::int64_t steps) {
+  s.skip({"_class_name", "_diffusers_version"});
+  const std::string name = s.choice("_class_name", "",
+                                    {"DDPMScheduler", "DDIMScheduler", "EulerDiscreteScheduler",
+                                     "EulerAncestralDiscreteScheduler", "ScoreSdeVeScheduler", "EDMEulerScheduler"});
+  DiffusersConvention out = name == "DDPMScheduler"                     ? ddpm(s, steps)
+                            : name == "DDIMScheduler"                   ? ddim(s, steps)
+                            : name == "EulerDiscreteScheduler"          ? discrete(s, "ddim", steps)
+                            : name == "EulerAncestralDiscreteScheduler" ? discrete(s, "euler_ancestral", steps)
+                            : name == "ScoreSdeVeScheduler"             ? score_sde_ve(s, steps)
+                                                                        : edm(s, "euler", steps);
+  s.finish();
+  return out;
+}
+
+}  // namespace edmund
