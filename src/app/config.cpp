@@ -128,7 +128,7 @@ RunConfig parse(Options options) {
       static_cast<std::uint64_t>(root.integer("seed", 0, at_least(0), "of every random draw of the training"));
   config.backend = read_backend(root);
   for (const char* section :
-       {"data", "image", "network", "preconditioning", "loss_weight", "noise_levels", "objective"})
+       {"data", "image", "network", "preconditioning", "loss_weight", "noise_levels", "objective", "adapter"})
     root.defer(section);
   Options training = root.child("training", "length, batch and optimizer of the training");
   config.training = read_training(training);

@@ -4,6 +4,7 @@
 #include "edmund/core/log.h"
 #include "edmund/data/classes.h"
 #include "edmund/generation/guidance.h"
+#include "edmund/networks/adapter.h"
 #include "edmund/networks/network.h"
 
 #include <algorithm>
@@ -81,6 +82,30 @@ std::shared_ptr<Network> read_network(Options& root, const ModelShape& shape) {
                      [&]() -> std::shared_ptr<Network> { return make_network(section, context_of(shape)); });
 }
 
+// Puts the adapter on the network, if there is one of each.
+void read_adapter_of(Options& root, const RunConfig& config, Network* network) {
+  Options section = root.child("adapter", "few weights that are trained on a frozen network");
+  const Adapter adapter = make_adapter(section);
+  if (!adapter) return;
+  section.check(!config.init.from.empty(), "type",
+                "needs training.init, the run whose frozen network the adapter changes");
+  if (network)
+    recorded_as(root, "adapter", [&] {
+      adapter(*network, config.seed);
+      return true;
+    });
+}
+
+// What an exported program answers is not seen by looking at it.
+void require_convention(Options& root, Options& preconditioning, bool has_data) {
+  if (!root.has("network") || root.child("network").value("type") != "exported") return;
+  root.check(has_data || root.has("image"), "image",
+             "has to be stated for a network of type exported: channels, height, width and classes that it takes");
+  for (const char* key : {"type", "noise_input"})
+    preconditioning.check(preconditioning.has(key), key,
+                          "has to be chosen for a network of type exported: what it answers and what it is told");
+}
+
 }  // namespace
 
 Experiment construct(RunConfig config, Needs needs) {
@@ -89,6 +114,7 @@ Experiment construct(RunConfig config, Needs needs) {
   const ModelShape shape = read_shape(root, data.get());
   // its keys stay deferred then
   const auto network = needs == Needs::kSettings ? nullptr : read_network(root, shape);
+  if (needs != Needs::kSettings) read_adapter_of(root, config, network.get());
   Options preconditioning_options =
               root.child("preconditioning", "what the network learns, and how σ and input reach it"),
           weight_options = root.child("loss_weight", "weight of the loss at each noise level"),
@@ -98,6 +124,7 @@ Experiment construct(RunConfig config, Needs needs) {
           objective_options = root.child("objective", "loss that is minimized"),
           sampling_options = root.child("sampling", "how images are drawn");
   const Preconditioning preconditioning = make_preconditioning(preconditioning_options);
+  if (needs != Needs::kSettings) require_convention(root, preconditioning_options, data != nullptr);
   const LossWeight weight = make_loss_weight(weight_options);
   NoiseLevels levels = make_noise_levels(level_options);
   EmaDecay ema = make_ema(ema_options);
@@ -131,6 +158,7 @@ DenoisingModel model_like(const Experiment& experiment) {
   Options network = root.child("network"), preconditioning = root.child("preconditioning"),
           weight = root.child("loss_weight");
   const auto made = make_network(network, context_of(experiment.shape));
+  read_adapter_of(root, experiment.config, made.get());
   made->to(device_of(experiment.model.network()));
   return {made, make_preconditioning(preconditioning), make_loss_weight(weight)};
 }

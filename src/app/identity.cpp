@@ -1,5 +1,6 @@
 #include "edmund/app/identity.h"
 
+#include "edmund/app/adapter.h"
 #include "edmund/core/files.h"
 
 namespace edmund {
@@ -16,6 +17,8 @@ std::string identity_of(const TrainedModel& trained) {
   const Experiment& experiment = trained.experiment;
   std::string text = checksum_of(trained.checkpoint) + "\n";
   if (experiment.sampling.guide) text += checksum_of(find_checkpoint(experiment.sampling.guide->path).folder) + "\n";
+  Options root = experiment.config.options;
+  text += identity_of(chosen_adapters(root));
   for (const auto& [key, value] : Options::read_text(experiment.config.options.resolved(), "config").flattened())
     if (key.starts_with("sampling.") || key == "precision" || key == "kernels" || key == "conv")
       text += format("{}={}\n", key, value);

@@ -1,7 +1,10 @@
 #include "edmund/app/run.h"
 
+#include "edmund/app/adapter.h"
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
+#include "edmund/core/log.h"
+#include "edmund/networks/network.h"
 #include "edmund/networks/state_dict.h"
 #include "edmund/training/checkpoint.h"
 #include "edmund/training/trainer.h"
@@ -100,8 +103,18 @@ TrainedModel load_model(const fs::path& path, std::span<const std::string> overr
   RunConfig config = parse(Options::read_text(config_under(chosen, name, overrides), name, here));
   apply_backend(config.backend);
   take_image(config.options, checkpoint.resolved, (folder / "state.json").string() + " (resolved)");
+  Options root = config.options;
+  const auto adapters = chosen_adapters(root);
   Experiment experiment = construct(std::move(config), needs);
-  load_state(experiment.model.network(), ema ? checkpoint.ema : checkpoint.network, folder.string());
+  Network& network = experiment.model.network();
+  load_state(network, ema ? checkpoint.ema : checkpoint.network, folder.string());
+  merge_adapter(network);  // that it was trained with
+  for (const auto& [file, strength] : adapters) {
+    const AdapterFile adapter = read_adapter(file);
+    apply_adapter(network, adapter, strength);
+    log::info("adapter {} with strength {}: {} layers", file.string(), strength,
+              adapter.layers.size() + adapter.prefixes.size());
+  }
   return {.run = run, .checkpoint = folder, .images = checkpoint.images, .experiment = std::move(experiment)};
 }
 

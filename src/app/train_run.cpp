@@ -1,3 +1,4 @@
+#include "edmund/app/adapter.h"
 #include "edmund/app/curvature.h"
 #include "edmund/app/run.h"
 #include "edmund/core/consecutive.h"
@@ -102,6 +103,9 @@ class Recorder {
     metrics_.save(state.counters);
     const auto folder = checkpoint_folder(run_.path, trainer_.images());
     save_checkpoint(folder, state);
+    if (const AdapterFile adapter = adapter_of(*trainer_.ema_network());
+        !adapter.layers.empty() || !adapter.prefixes.empty())
+      write_adapter(run_.path / "adapter", adapter);
     trainer_.note_checkpoint(folder);
     prune_checkpoints(run_.path, experiment_.config.intervals.keep, validator_.best());
   }
@@ -149,7 +153,11 @@ void initialize(Experiment& experiment) {
   if (init.from.empty()) return;
   const auto folder = find_checkpoint(init.from).folder;
   const Checkpoint state = load_weights(folder, init.ema);
-  load_state(network, init.ema ? state.ema : state.network, folder.string());
+  NamedTensors weights = init.ema ? state.ema : state.network;
+  for (const auto& own : state_dict(network))  // an adapter's, which the run that it starts from has not
+    if (own.first.find(".lora_") != std::string::npos || own.first.find(".prefix.") != std::string::npos)
+      weights.push_back(own);
+  load_state(network, weights, folder.string());
   log::info("starting from the {} weights of {} ({} images)", init.ema ? "averaged" : "raw", folder.string(),
             state.images);
 }

@@ -15,7 +15,9 @@
 #include "edmund/core/error.h"
 #include "edmund/core/text.h"
 
+#include <ATen/ops/zeros_like.h>
 #include <utility>
+#include <vector>
 
 namespace edmund {
 namespace {
@@ -88,12 +90,32 @@ Told describe_dit(const DiffusersFolder& folder, const std::string& settings,
 
 }  // namespace
 
-std::map<std::string, Tensor> diffusers_tensors(const fs::path& path, const NamedTensors& ours) {
+namespace {
+
+TensorRules rules_of(const fs::path& path) {
   const auto folder = diffusers_folder(path);
   require(folder.has_value(), "{}: no model folder of diffusers", path.string());
   JsonSettings settings = JsonSettings::read(folder->network / "config.json");
-  return tensors_there(
-      folder->class_name == "UNet2DModel" ? UNet2D::read(settings).rules() : DiT2D::read(settings).rules(), ours);
+  return folder->class_name == "UNet2DModel" ? UNet2D::read(settings).rules() : DiT2D::read(settings).rules();
+}
+
+}  // namespace
+
+std::map<std::string, Tensor> diffusers_tensors(const fs::path& path, const NamedTensors& ours) {
+  return tensors_there(rules_of(path), ours);
+}
+
+NamedTensors diffusers_changes(const fs::path& path, const std::map<std::string, Tensor>& theirs) {
+  TensorRules rules = rules_of(path);
+  std::erase_if(rules, [](const TensorRule& rule) { return rule.form == TensorRule::Form::kConstant; });
+  auto all = diffusers_weights(diffusers_folder(path).value().network);
+  for (auto& [name, tensor] : all) tensor = at::zeros_like(tensor);
+  for (const auto& [name, tensor] : theirs) {
+    const auto found = all.find(name);
+    require(found != all.end(), "{}: has no tensor {}", path.string(), in_quotes(name));
+    found->second = tensor;
+  }
+  return tensors_here(rules, all, path.string());
 }
 
 bool is_diffusers(const ForeignFile& file) { return diffusers_folder(file.path).has_value(); }

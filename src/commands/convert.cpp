@@ -2,13 +2,19 @@
 // needs no training data.
 //
 //   edmund convert IN OUT [key.path=value…] [--from KIND]
+//       [--adapter FILE:STRENGTH …]     of diffusers' folders: adapters in their names, merged
 //   edmund convert RUN|CHECKPOINT OUT --to KIND [--raw]     the other way: files of that project
+//   edmund convert CONFIG.yaml OUT
+//       a config whose network is exported (TorchScript, .pt2) and so brings its own weights
 //
 // Nothing in the file is executed. OUT samples at once in its authors' way; the config in it says
 // how. Settings that a file does not tell, or tells wrongly, are said as key.path=value of that
 // config. Where the file has averaged and raw weights, OUT has both (`--raw` takes the latter).
 
+#include "adapter_flag.h"
+#include "edmund/app/adapter.h"
 #include "edmund/app/run.h"
+#include "edmund/checkpoints/diffusers.h"
 #include "edmund/checkpoints/foreign.h"
 #include "edmund/checkpoints/outward.h"
 #include "edmund/commands/command.h"
@@ -19,6 +25,7 @@
 #include "edmund/networks/state_dict.h"
 #include "edmund/training/checkpoint.h"
 
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -33,7 +40,42 @@ struct ConvertFlags {
   std::string in, out, from, to;
   std::vector<std::string> said;
   bool raw = false;
+  Target adapters;  // its overrides
 };
+
+// Adapters that were made for the network under the names that it has there.
+void add_foreign_adapters(ForeignModel& model, const ConvertFlags& flags) {
+  Options options = Options::read_text("", "--adapter", flags.adapters.overrides);
+  const auto adapters = chosen_adapters(options);
+  options.finish();
+  require(adapters.empty() || model.kind == "diffusers", "--adapter: goes with folders of diffusers, {} is of kind {}",
+          flags.in, model.kind);
+  for (const auto& [file, strength] : adapters) {
+    const auto changes = adapter_changes(read_adapter(file), diffusers_tensors(flags.in, model.weights), strength);
+    const NamedTensors ours = diffusers_changes(flags.in, changes);
+    if (strength == 0.0) continue;
+    std::map<std::string, Tensor> by_name(ours.begin(), ours.end());
+    for (auto& [name, tensor] : model.weights)
+      if (const auto found = by_name.find(name); found != by_name.end()) tensor = tensor + found->second;
+    model.about += format(", with the adapter {} ({} layers, strength {})", file.string(), changes.size(), strength);
+  }
+}
+
+bool is_config(const fs::path& path) { return path.extension() == ".yaml" || path.extension() == ".yml"; }
+
+// The config itself, and of which file it speaks.
+ForeignModel model_of_config(const fs::path& path, const std::vector<std::string>& said) {
+  Options options = Options::read_file(path, said);
+  Options network = options.child("network");
+  const std::string type = network.text("type", "");
+  require(type == "exported", "{}: a config whose network.type is {} has no weights yet: edmund train makes them",
+          path.string(), in_quotes(type));
+  const fs::path file = network.required_path("file");
+  if (!file.empty() && !network.has("checksum")) network.set("checksum", checksum(read_file(file)), path.string());
+  // a config states how long its run is; this one is at its end
+  if (Options training = options.child("training"); !training.has("images")) training.set("images", "1", path.string());
+  return {.kind = "config", .config = options.chosen(), .weights = {}, .about = "the program " + file.string()};
+}
 
 ExitCode convert_outward(const ConvertFlags& flags) {
   const fs::path out = flags.out;
@@ -59,9 +101,14 @@ ExitCode convert(const ConvertFlags& flags) {
   require_folder_like("OUT", run.path);
   require(!fs::exists(run.config()) && !fs::exists(run.path / "checkpoints"),
           "{}: holds a run already; choose another folder", run.path.string());
-  const ForeignModel model = read_foreign(flags.in, flags.from, flags.said);
-  Experiment experiment =
-      construct(parse(Options::read_text(model.config, flags.in + " (its settings)", flags.said)), Needs::kModel);
+  const bool configured = flags.from.empty() && is_config(flags.in);
+  ForeignModel model =
+      configured ? model_of_config(flags.in, flags.said) : read_foreign(flags.in, flags.from, flags.said);
+  Experiment experiment = construct(parse(Options::read_text(model.config, flags.in + " (its settings)",
+                                                             configured ? std::vector<std::string>() : flags.said)),
+                                    Needs::kModel);
+  if (configured) model.weights = state_dict(experiment.model.network());
+  add_foreign_adapters(model, flags);
   check_state(experiment.model.network(), model.weights, flags.in);
   if (!model.raw.empty()) check_state(experiment.model.network(), model.raw, flags.in);
   const Options& options = experiment.config.options;
@@ -84,7 +131,7 @@ ExitCode convert(const ConvertFlags& flags) {
 
 Action make_convert(CLI::App& arguments) {
   const auto flags = std::make_shared<ConvertFlags>();
-  arguments.add_option("in", flags->in, "the model's file or folder")->required();
+  arguments.add_option("in", flags->in, "the model's file or folder, or a config with an exported network")->required();
   arguments.add_option("out", flags->out, "run folder to be made")->required();
   arguments.add_option("said", flags->said, "key.path=value: a setting that the file does not tell, or tells wrongly")
       ->option_text("key.path=value ...");
@@ -95,6 +142,7 @@ Action make_convert(CLI::App& arguments) {
   for (const auto& entry : outward_table()) kinds.push_back(entry.name);
   arguments.add_option("--to", flags->to, "IN is a run, OUT a folder of this kind: " + join(kinds, ", "));
   arguments.add_flag("--raw", flags->raw, "with --to: the raw weights in place of their average");
+  add_adapters(arguments, flags->adapters);
   return [=] { return convert(*flags); };
 }
 

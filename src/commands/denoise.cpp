@@ -7,6 +7,7 @@
 //          whole numbers, or [B, classes] (none: no class); augment [B, A].
 // Outputs: D, or D.SIGMA, float32 of z's shape.
 
+#include "adapter_flag.h"
 #include "edmund/app/run.h"
 #include "edmund/commands/command.h"
 #include "edmund/core/files.h"
@@ -132,6 +133,7 @@ ExitCode denoise(const DenoiseFlags& flags) {
 Action make_denoise(CLI::App& arguments) {
   const auto flags = std::make_shared<DenoiseFlags>();
   add_target(arguments, flags->target, "RUN or CHECKPOINT");
+  add_adapters(arguments, flags->target);
   arguments.add_option("--in", flags->in, "safetensors with z, sigma, labels")->required();
   arguments.add_option("--out", flags->out, "safetensors to be written")->required();
   arguments.add_flag("--raw", flags->raw, "with the raw weights in place of their average");

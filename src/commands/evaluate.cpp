@@ -6,6 +6,7 @@
 //   edmund evaluate RUN|CHECKPOINT [sampling.sampler.type=ddim …] [--name NAME] [--folder IMAGES]
 //       [--raw] [--json]
 
+#include "adapter_flag.h"
 #include "edmund/app/curvature.h"
 #include "edmund/app/evaluation.h"
 #include "edmund/app/run.h"
@@ -200,6 +201,7 @@ ExitCode evaluate(const EvaluateFlags& flags) {
 Action make_evaluate(CLI::App& arguments) {
   const auto flags = std::make_shared<EvaluateFlags>();
   add_target(arguments, flags->target, "RUN or RUN/checkpoints/N");
+  add_adapters(arguments, flags->target);
   add_text(arguments, "--name", flags->name, "name of the scores in the report (default: how they were sampled)");
   arguments.add_option("--folder", flags->folder, "scores these images in place of drawing some");
   arguments.add_flag("--raw", flags->raw, "the network's own weights in place of their EMA");

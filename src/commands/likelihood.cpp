@@ -11,6 +11,7 @@
 
 #include "edmund/samplers/likelihood.h"
 
+#include "adapter_flag.h"
 #include "edmund/app/evaluation.h"
 #include "edmund/app/identity.h"
 #include "edmund/app/run.h"
@@ -233,6 +234,7 @@ ExitCode likelihood(const LikelihoodFlags& flags) {
 Action make_likelihood(CLI::App& arguments) {
   const auto flags = std::make_shared<LikelihoodFlags>();
   add_target(arguments, flags->target, "RUN or RUN/checkpoints/N");
+  add_adapters(arguments, flags->target);
   add_integer(arguments, "--images", flags->images, {1, 1'000'000'000}, "how many, chosen by seed (default 64)");
   add_integer(arguments, "--probes", flags->probes, {1, 10'000},
               "random directions of the trace an image (default 1); 2 give an error");

@@ -7,6 +7,7 @@
 // Starts from dynamic programming over a table of local errors and from the best standard grid, and
 // refines both by the true error of M images. What it found is then compared with the standard
 // grids on K other images, which are those that `edmund sample` draws first.
+#include "adapter_flag.h"
 #include "edmund/app/identity.h"
 #include "edmund/app/run.h"
 #include "edmund/commands/command.h"
@@ -228,6 +229,7 @@ ExitCode optimize(const Flags& flags) {
 Action make_optimize_grid(CLI::App& arguments) {
   const auto flags = std::make_shared<Flags>();
   add_target(arguments, flags->target, "RUN or RUN/checkpoints/N");
+  add_adapters(arguments, flags->target);
   add_integer(arguments, "--steps", flags->steps, {1, 100},
               "grid points (evaluations: as many for euler, 2 N - 1 for heun)")
       ->required();

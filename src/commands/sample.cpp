@@ -2,7 +2,7 @@
 //
 //   edmund sample RUN|CHECKPOINT [sampling.sampler.type=ddim …] [--out DIR]
 //       [--images N | --numbers 0-63,100] [--class NAME|K] [--raw] [--json]
-//       [--overwrite] [--dry-run] [--raw-out FILE] [--noise FILE] [--gif]
+//       [--adapter FILE:STRENGTH …] [--overwrite] [--dry-run] [--raw-out FILE] [--noise FILE] [--gif]
 //     --invert IMAGES [--steps 16,32,64] [--keep-clip]
 //         image → latent → image by the ODE, and the error of the round trip
 //     --interpolate A,B[,n]
@@ -16,6 +16,7 @@
 // The same command goes on where it was interrupted, and adds what --images or --numbers asks for
 // more; pictures of another drawing in --out are refused.
 
+#include "adapter_flag.h"
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
@@ -139,6 +140,7 @@ Action make_sample(CLI::App& arguments) {
   namespace modes = sampling_modes;
   const auto flags = std::make_shared<modes::Flags>();
   add_target(arguments, flags->target, "RUN or RUN/checkpoints/N");
+  add_adapters(arguments, flags->target);
   arguments.add_option("--out", flags->out, "folder for the images (default: RUN/samples, or RUN/<mode>)");
   arguments.add_flag("--overwrite", flags->overwrite,
                      "delete the other drawing that --out holds, as its manifest lists it");

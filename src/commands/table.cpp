@@ -4,7 +4,7 @@ namespace edmund {
 
 CommandFactory make_train, make_sample, make_evaluate, make_likelihood, make_list, make_inspect, make_config,
     make_doctor, make_bench, make_matrix, make_optimize_grid, make_stats, make_compare, make_ablate, make_print_grid,
-    make_completion, make_man, make_convert, make_denoise;
+    make_completion, make_man, make_convert, make_denoise, make_merge;
 
 namespace {
 constexpr Command kCommands[] = {
@@ -23,6 +23,7 @@ constexpr Command kCommands[] = {
     {"list", "every schedule, sampler, network … that a config can name", make_list},
     {"inspect", "what a config or a trained model is: sizes, noise levels, coefficients", make_inspect},
     {"convert", "a model that another project saved, as a run folder", make_convert},
+    {"merge", "a run with adapters added to its weights for good, as a run folder", make_merge},
     {"denoise", "D(z; sigma) of a model for given inputs, to compare with other code", make_denoise},
     {"grid", "the noise levels that a config's grid visits, as numbers or as a grid file", make_print_grid},
     {"config", "the config as it is understood, defaults and overrides included", make_config},

@@ -45,6 +45,7 @@ Action make_train(CLI::App& arguments) {
     std::error_code error;
     if (!run.path.empty() && fs::is_directory(run.path, error)) owner.emplace(run.path, "trained");
     Experiment experiment = construct(std::move(parsed), Needs::kData);
+    experiment.objective(experiment.model);  // refuses what it cannot train
     if (!owner && !*dry) owner.emplace(run.path, "trained");
     require_same_training(experiment, run);
     apply_backend(experiment.config.backend);

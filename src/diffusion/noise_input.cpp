@@ -7,6 +7,10 @@
 //             epsilon_t 1e-5              smallest t that it saw
 //   ve      ln(σ/2): Song et al.'s ln σ for images in [0, 1]
 //             sigma_min 0.02, sigma_max 100
+//   sigma   σ itself
+//   flow    t = σ/(1+σ) of straight paths, 0 at the image and 1 at the noise (Liu et al. 2023)
+//             scale 1                     multiplies it: 1000 for networks that count so many steps
+//             reversed false              1 - t, of networks whose time runs from noise to image
 //   index   position of the nearest known level, 0 for the smallest one
 //             M 1000, C_1 0.001, C_2 0.008   the levels of iDDPM (Karras et al. 2022, table 1),
 //                                            with -1 for σ nearest to 0
@@ -56,6 +60,16 @@ NoiseInput make_ve(Options& options) {
           .sigmas = {std::min(low, high), std::max(low, high)}};
 }
 
+NoiseInput make_sigma(Options&) {
+  return {.noise = [](const Tensor& sigma) { return sigma; }};
+}
+
+NoiseInput make_flow_time(Options& options) {
+  const double scale = options.real("scale", 1.0, above(0), "multiplies the time");
+  const bool reversed = options.flag("reversed", false, "1 - t: the network's time runs from noise to image");
+  return {.noise = [=](const Tensor& sigma) { return (reversed ? 1 / (1 + sigma) : sigma / (1 + sigma)) * scale; }};
+}
+
 NoiseInput make_index(Options& options) {
   NoiseInput input;
   bool ends_at_zero = true;
@@ -91,6 +105,8 @@ constexpr Entry<NoiseInputFactory> kNoiseInputs[] = {
     {"log", "¼·ln σ, of EDM", "Karras et al. 2022, table 1", make_log},
     {"vp", "(M-1)·t of the VP SDE", "Song et al. 2021", make_vp},
     {"ve", "ln(σ/2), of VE networks", "Song et al. 2021", make_ve},
+    {"sigma", "σ itself", "Karras et al. 2022, D(z; σ)", make_sigma},
+    {"flow", "time σ/(1+σ) of straight paths", "Liu et al. 2023; Lipman et al. 2023", make_flow_time},
     {"index", "position of the nearest level of a table, c_noise rounded to it",
      "Nichol & Dhariwal 2021; Karras et al. 2022", make_index},
 };

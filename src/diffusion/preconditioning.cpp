@@ -12,6 +12,8 @@
 //
 //   noise_input   log     how the network is told σ (noise_input.cpp), a word or a mapping with its
 //                         options
+//   input         scaled  or unscaled: c_in = 1 in any row. With it a network of type x0 answers
+//                         D(z; σ) itself.
 #include "edmund/diffusion/preconditioning.h"
 
 #include "edmund/schedules/nearest_level.h"
@@ -37,11 +39,13 @@ using MixtureFunction = std::function<Mixture(const Tensor& sigma)>;
 Preconditioning with_noise_input(Options& options, MixtureFunction mixture) {
   Options child = options.child("noise_input", "how the network is told σ");
   NoiseInput input = make_noise_input(child);
-  const auto coefficients = [mixture = std::move(mixture),
-                             noise = std::move(input.noise)](const Tensor& sigma) -> Coefficients {
+  const bool scaled = options.choice("input", "scaled", {"scaled", "unscaled"},
+                                     "whether the network sees c_in·z of its row, or z as it is") == "scaled";
+  const auto coefficients = [mixture = std::move(mixture), noise = std::move(input.noise),
+                             scaled](const Tensor& sigma) -> Coefficients {
     TORCH_CHECK(sigma.dim() == 1, "preconditioning: sigma ", sigma.sizes(), ", expected [B]");
     const auto [a, b, in] = mixture(sigma.reshape({-1, 1, 1, 1}));
-    return {.a = a, .b = b, .in = in, .noise = noise(sigma)};
+    return {.a = a, .b = b, .in = scaled ? in : at::ones_like(in), .noise = noise(sigma)};
   };
   return {.coefficients = coefficients,
           .sigmas = input.sigmas,

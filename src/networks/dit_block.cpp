@@ -73,6 +73,8 @@ class PatchEmbedding::Projection : public Layer {
     weight.copy_(source.uniform(weight.sizes()) * std::sqrt(6.0 / fans));
     bias.zero_();
   }
+  Tensor adaptable() const override { return weight; }
+  Tensor kernel() const { return changed(weight); }
   Tensor weight, bias;
 };
 
@@ -84,7 +86,7 @@ Tensor PatchEmbedding::forward(const Tensor& x) const {
   const std::int64_t B = x.size(0), C = x.size(1), h = x.size(2) / patch_, w = x.size(3) / patch_;
   const Tensor patches = x.reshape({B, C, h, patch_, w, patch_}).permute({0, 2, 4, 1, 3, 5});
   const Tensor rows = patches.reshape({B * h * w, C * patch_ * patch_});
-  return ops::linear(rows, proj_->weight.flatten(1), proj_->bias).reshape({B, h * w, -1});
+  return ops::linear(rows, proj_->kernel().flatten(1), proj_->bias).reshape({B, h * w, -1});
 }
 
 TimestepEmbedding::TimestepEmbedding(std::int64_t width, std::int64_t frequencies, double shift)
@@ -107,6 +109,9 @@ class LabelEmbedding::Table : public Layer {
     const at::NoGradGuard no_grad;
     weight.copy_(source.normal(weight.sizes()) * kEmbeddingStd);
   }
+  Tensor adaptable() const override { return weight; }
+  bool is_table() const override { return true; }
+  Tensor rows() const { return changed(weight); }
   Tensor weight;
 };
 
@@ -118,11 +123,11 @@ LabelEmbedding::LabelEmbedding(std::int64_t classes, bool null_class, std::int64
 Tensor LabelEmbedding::forward(const Tensor& labels, std::int64_t batch) const {
   Tensor rows = class_rows(labels, classes_, batch, table_->weight.options().requires_grad(false));
   if (null_class_) rows = at::cat({rows, 1 - rows.sum(1, /*keepdim=*/true)}, 1);
-  return at::mm(rows, table_->weight);
+  return at::mm(rows, table_->rows());
 }
 
 DiTBlock::DiTBlock(std::int64_t width, std::int64_t heads, std::int64_t hidden, double mlp_eps)
-    : heads_(heads), mlp_eps_(mlp_eps) {
+    : width_(width), heads_(heads), mlp_eps_(mlp_eps) {
   const auto attn = group(*this, "attn"), mlp = group(*this, "mlp"), adaptive = group(*this, "adaLN_modulation");
   qkv_ = linear(*attn, "qkv", width, 3 * width, kInit);
   proj_ = linear(*attn, "proj", width, width, kInit);
@@ -137,7 +142,10 @@ std::array<Tensor, 6> DiTBlock::modulation(const Tensor& c) const {
 }
 
 Tensor DiTBlock::attention(const Tensor& tokens) const {
-  return each(*proj_, ops::token_attention(each(*qkv_, tokens), heads_));
+  const Tensor qkv = each(*qkv_, tokens);
+  Tensor a = ops::token_attention(qkv, heads_);
+  for (const auto& prefix : prefixes()) a = a + prefix->attended_tokens(qkv, heads_);
+  return each(*proj_, a);
 }
 
 Tensor DiTBlock::mlp(const Tensor& tokens) const { return each(*fc2_, ops::gelu_tanh(each(*fc1_, tokens))); }

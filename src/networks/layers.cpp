@@ -48,12 +48,18 @@ void initialize_layers(torch::nn::Module& module, std::uint64_t seed) {
     if (auto* layer = dynamic_cast<Layer*>(part.get())) layer->initialize(source);
 }
 
+void Layer::keep_change() {
+  const at::NoGradGuard no_grad;
+  if (change_) adaptable().add_(change_());
+  change_ = nullptr;
+}
+
 Linear::Linear(std::int64_t in, std::int64_t out, Init init, bool bias) : init_(init) {
   weight_ = register_parameter("weight", at::zeros({out, in}));
   if (bias) bias_ = register_parameter("bias", at::zeros({out}));
 }
 
-Tensor Linear::forward(const Tensor& x) const { return ops::linear(x, weight_, bias_); }
+Tensor Linear::forward(const Tensor& x) const { return ops::linear(x, changed(weight_), bias_); }
 
 void Linear::initialize(WeightSource& source) { draw_layer(source, init_, weight_, bias_); }
 
@@ -76,7 +82,7 @@ Tensor Conv2d::forward(const Tensor& x, const Epilogue& epilogue) const {
   if (c.kernel == 0) return resamples ? ops::resample(x, direction, c.resample_filter) : x;
 
   const auto filter_pad = (static_cast<std::int64_t>(c.resample_filter.size()) - 1) / 2, conv_pad = c.kernel / 2;
-  ops::Conv2d args{.weight = weight_,
+  ops::Conv2d args{.weight = changed(weight_),
                    .bias = bias_,
                    .per_sample = epilogue.per_sample,
                    .residual = epilogue.residual,
@@ -88,7 +94,7 @@ Tensor Conv2d::forward(const Tensor& x, const Epilogue& epilogue) const {
     return ops::conv2d(ops::resample(x, direction, c.resample_filter, std::max<std::int64_t>(filter_pad - conv_pad, 0)),
                        args);
   }
-  Tensor y = ops::conv2d(x, {.weight = weight_, .padding = conv_pad + filter_pad});
+  Tensor y = ops::conv2d(x, {.weight = args.weight, .padding = conv_pad + filter_pad});
   y = ops::resample(y, direction, c.resample_filter, 0);
   if (bias_.defined()) y = y + bias_.reshape({1, -1, 1, 1});
   if (epilogue.per_sample.defined()) y = y + epilogue.per_sample.unsqueeze(2).unsqueeze(3);

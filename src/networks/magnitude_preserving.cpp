@@ -20,7 +20,7 @@ MPConv::MPConv(std::int64_t in, std::int64_t out, std::int64_t kernel) : kernel_
 Tensor MPConv::forward(const Tensor& x, const Tensor& gain) const {
   const auto wide = at::promote_types(at::kFloat, weight_.scalar_type());
   const double fan_in = static_cast<double>(weight_.numel() / weight_.size(0));
-  Tensor w = ops::normalized_filters(weight_.to(wide));
+  Tensor w = ops::normalized_filters(changed(weight_).to(wide));
   w = (gain.defined() ? w * (gain.to(wide) / std::sqrt(fan_in)) : w / std::sqrt(fan_in)).to(x.scalar_type());
   return kernel_ == 0 ? ops::linear(x, w, {}) : ops::conv2d(x, {.weight = w});
 }
@@ -105,7 +105,7 @@ void MPBlock::initialize(WeightSource&) {
 
 void normalize_weights(torch::nn::Module& module) {
   for (const auto& part : module.modules(/*include_self=*/false))
-    if (auto* conv = dynamic_cast<MPConv*>(part.get())) conv->normalize();
+    if (auto* conv = dynamic_cast<MPConv*>(part.get()); conv && conv->weight().requires_grad()) conv->normalize();
 }
 
 }  // namespace edmund

@@ -4,7 +4,7 @@
 
 namespace edmund {
 
-NetworkFactory make_block_unet, make_ddpmpp, make_dit, make_edm2, make_ncsnpp, make_resnet, make_unet;
+NetworkFactory make_block_unet, make_ddpmpp, make_dit, make_edm2, make_exported, make_ncsnpp, make_resnet, make_unet;
 
 namespace {
 
@@ -29,6 +29,8 @@ constexpr NetworkEntry kNetworks[] = {
     {"edm2", "magnitude-preserving U-Net, weights normalized after each step",
      "Karras et al. 2024, config G, NVlabs/edm2 UNet", make_edm2,
      "{channels: 16, multipliers: [1, 2], blocks: 1, attention: [4], channels_per_head: 8}"},
+    {"exported", "a program of PyTorch: TorchScript or AOTInductor package, sampled but not trained",
+     "torch.jit.save, torch._inductor.aoti_compile_and_package", make_exported, ""},
 };
 
 }  // namespace

@@ -50,7 +50,9 @@ Tensor UNetBlock::forward(const Tensor& x, const Tensor& embedding, const ops::D
   h = norm1_->forward(h, second, c.activation);
   h = conv1_->forward(h, {.residual = skip_ ? skip_->forward(x) : x, .scale = c.skip_scale});
   if (heads_ == 0) return h;
-  const Tensor a = ops::attention(qkv_->forward(norm2_ ? norm2_->forward(h, {.silu = false}) : h), heads_);
+  const Tensor qkv = qkv_->forward(norm2_ ? norm2_->forward(h, {.silu = false}) : h);
+  Tensor a = ops::attention(qkv, heads_);
+  for (const auto& prefix : prefixes()) a = a + prefix->attended(qkv, heads_);
   return proj_->forward(a, {.residual = h, .scale = c.skip_scale});
 }
 

@@ -11,7 +11,8 @@ namespace edmund {
 
 NamedTensors parameters_of(const Network& network) {
   NamedTensors out;
-  for (const auto& entry : network.named_parameters()) out.emplace_back(entry.key(), entry.value());
+  for (const auto& entry : network.named_parameters())
+    if (entry.value().requires_grad()) out.emplace_back(entry.key(), entry.value());
   return out;
 }
 

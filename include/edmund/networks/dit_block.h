@@ -2,6 +2,7 @@
 
 #include "edmund/networks/condition.h"
 #include "edmund/networks/layers.h"
+#include "edmund/networks/prefix.h"
 
 #include <array>
 #include <cstdint>
@@ -61,7 +62,7 @@ class LabelEmbedding : public torch::nn::Module {
 };
 
 /// Transformer block with adaLN-zero (Peebles & Xie 2023, figure 3).
-class DiTBlock : public torch::nn::Module {
+class DiTBlock : public torch::nn::Module, public Attending {
  public:
   static constexpr double kEps = 1e-6;  // of its layer norms
 
@@ -75,9 +76,10 @@ class DiTBlock : public torch::nn::Module {
   /// The two branches, of tokens already normalized.
   Tensor attention(const Tensor& tokens) const;
   Tensor mlp(const Tensor& tokens) const;
+  std::int64_t attention_width() const override { return width_; }
 
  private:
-  std::int64_t heads_;
+  std::int64_t width_, heads_;
   double mlp_eps_;
   std::shared_ptr<Linear> qkv_, proj_, fc1_, fc2_, modulation_;
 };

@@ -4,7 +4,9 @@
 #include "edmund/ops/ops.h"
 
 #include <cstdint>
+#include <functional>
 #include <torch/nn/module.h>
+#include <utility>
 #include <vector>
 
 /// Layers that U-Nets are made of. Parameters and buffers carry the names of NVlabs/edm's state
@@ -38,6 +40,22 @@ struct Init {
 class Layer : public torch::nn::Module {
  public:
   virtual void initialize(WeightSource& source) = 0;
+  /// The weight [out, in, taps…] that an adapter may change; undefined if there is none.
+  virtual Tensor adaptable() const { return {}; }
+  /// Whether that weight is a table [rows, width] of embeddings.
+  virtual bool is_table() const { return false; }
+  /// From now on the layer works with its weight plus `change()`, of the same shape, asked for anew
+  /// in each call; empty: with its weight alone (see networks/adapter.h).
+  void change_weight(std::function<Tensor()> change) { change_ = std::move(change); }
+  bool is_changed() const { return change_ != nullptr; }
+  /// Adds the change to the weight for good.
+  void keep_change();
+
+ protected:
+  Tensor changed(const Tensor& weight) const { return change_ ? weight + change_() : weight; }
+
+ private:
+  std::function<Tensor()> change_;
 };
 /// Initializes every Layer below `module`, in the order of registration.
 void initialize_layers(torch::nn::Module& module, std::uint64_t seed);
@@ -48,6 +66,7 @@ class Linear : public Layer {
   Linear(std::int64_t in, std::int64_t out, Init init, bool bias = true);
   Tensor forward(const Tensor& x) const;
   void initialize(WeightSource& source) override;
+  Tensor adaptable() const override { return weight_; }
   const Tensor& weight() const { return weight_; }
 
  private:
@@ -79,6 +98,7 @@ class Conv2d : public Layer {
   explicit Conv2d(Config config);
   Tensor forward(const Tensor& x, const Epilogue& epilogue = {}) const;
   void initialize(WeightSource& source) override;
+  Tensor adaptable() const override { return weight_; }
 
  private:
   Config config_;

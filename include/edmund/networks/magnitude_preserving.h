@@ -23,6 +23,7 @@ class MPConv : public Layer {
   /// fade as weights grow. Because of the 1e-4 in ops::normalized(), a second call still
   /// changes filters of magnitude n by 1e-4·|1/n - 1| of themselves.
   void normalize();
+  Tensor adaptable() const override { return weight_; }
   const Tensor& weight() const { return weight_; }
 
  private:
@@ -79,7 +80,7 @@ class MPBlock : public Layer {
   std::shared_ptr<MPConv> conv_res0_, emb_linear_, conv_res1_, conv_skip_, attn_qkv_, attn_proj_;
 };
 
-/// Normalizes every MPConv below `module`.
+/// Normalizes every MPConv below `module` whose weight is trained.
 void normalize_weights(torch::nn::Module& module);
 
 }  // namespace edmund

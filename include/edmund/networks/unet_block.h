@@ -1,6 +1,7 @@
 #pragma once
 
 #include "edmund/networks/layers.h"
+#include "edmund/networks/prefix.h"
 
 #include <memory>
 #include <optional>
@@ -10,7 +11,7 @@ namespace edmund {
 /// Residual block of both U-Nets of Karras et al. 2022 (DDPM++/NCSN++ and ADM): norm, convolution
 /// (with resampling), noise embedding, norm, dropout, convolution, skip connection; then attention
 /// if asked.
-class UNetBlock : public torch::nn::Module {
+class UNetBlock : public torch::nn::Module, public Attending {
  public:
   struct Config {
     std::int64_t in = 0, out = 0, embedding = 0;
@@ -39,6 +40,7 @@ class UNetBlock : public torch::nn::Module {
 
   /// x [B, in, H, W], embedding [B, config.embedding] → [B, out, H', W'].
   Tensor forward(const Tensor& x, const Tensor& embedding, const ops::DropoutKey* dropout = nullptr) const;
+  std::int64_t attention_width() const override { return heads_ > 0 ? config_.out : 0; }
 
  private:
   Config config_;

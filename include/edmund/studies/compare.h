@@ -21,7 +21,8 @@ struct Score;
 ///
 ///   name       compare   of the report; the results go to runs/NAME unless told otherwise
 ///   models     []        list of {name, run}: run folders or checkpoints; with `baseline: MODEL`,
-///                        differences of this one are to that model
+///                        differences of this one are to that model; with `adapters: [{file,
+///                        strength}, …]`, these are added to its weights
 ///   images     1000      numbers 0 … images - 1, each the same noise and class in every cell
 ///   block      250       images between two saves
 ///   seed       0
@@ -44,6 +45,7 @@ struct ComparePlan {
   struct Model {
     std::string name, run;
     std::string baseline = "";  // model of its differences; "": the plan's
+    std::string adapters = "";  // override of the run's `adapters`; "": none
   };
   std::string name;
   std::vector<Model> models;

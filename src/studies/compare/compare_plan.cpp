@@ -1,4 +1,5 @@
 #include "compare_loaded.h"
+#include "edmund/app/adapter.h"
 #include "edmund/app/evaluation.h"
 #include "edmund/app/guide.h"
 #include "edmund/core/consecutive.h"
@@ -24,7 +25,8 @@ std::vector<ComparePlan::Model> read_models(Options& root) {
   for (Options& model : root.children("models", "trained models, each with the same variants"))
     out.push_back({model.required_text("name", "of the model in tables and plots"),
                    model.required_path("run", "run folder or checkpoint").string(),
-                   model.text("baseline", "", "model of this list that its differences are taken to")});
+                   model.text("baseline", "", "model of this list that its differences are taken to"),
+                   adapters_override(chosen_adapters(model))});
   root.check(!out.empty(), "models", "expected a list of {name, run}, found none");
   for (const auto& model : out)
     root.check(model.baseline.empty() ||
@@ -209,9 +211,13 @@ Sampling Comparison::sampling_of(const CompareCell& cell, std::string* resolved)
 Comparison::Loaded& Comparison::loaded(std::size_t model) {
   auto& slot = loaded_[model];
   if (slot) return *slot;
-  slot = std::make_shared<Loaded>(Loaded{.trained = load_model(plan_.models[model].run, {}, Needs::kData)});
+  std::vector<std::string> overrides;
+  if (const std::string& adapters = plan_.models[model].adapters; !adapters.empty()) overrides.push_back(adapters);
+  slot = std::make_shared<Loaded>(Loaded{.trained = load_model(plan_.models[model].run, overrides, Needs::kData)});
   const Experiment& experiment = slot->trained.experiment;
-  slot->weights = checksum(read_file(slot->trained.checkpoint / "ema.safetensors"));
+  Options root = experiment.config.options;
+  slot->weights =
+      checksum(read_file(slot->trained.checkpoint / "ema.safetensors")) + identity_of(chosen_adapters(root));
   slot->features = evaluation_features(experiment, out_ / "features");
   slot->sampling = sampling_text(experiment);
   const std::string extractor = slot->features->fingerprint();

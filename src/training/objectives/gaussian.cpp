@@ -1,14 +1,17 @@
 #include "gaussian.h"
 
+#include "edmund/core/error.h"
 #include "edmund/core/philox.h"
 #include "edmund/networks/network.h"
 #include "edmund/ops/pixels.h"
 #include "edmund/ops/random.h"
 #include "uncertainty.h"
 
+#include <algorithm>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/tensor.h>
 #include <optional>
+#include <vector>
 
 namespace edmund::objectives {
 namespace {
@@ -44,7 +47,10 @@ class Gaussian : public Trainable {
  public:
   Gaussian(const ObjectiveContext& context, const LossFunction& loss, const DenoisingModel& model)
       : context_(context), loss_(loss), model_(model) {
-    const at::TensorOptions options = network().parameters().front().options().requires_grad(false);
+    const std::vector<Tensor> weights = network().parameters();
+    require(std::ranges::any_of(weights, [](const Tensor& weight) { return weight.requires_grad(); }),
+            "training: the network has no weights that could be trained; one of type exported keeps those of its file");
+    const at::TensorOptions options = weights.front().options().requires_grad(false);
     dtype_ = at::typeMetaToScalarType(options.dtype());
     if (context.settings.uncertainty) uncertainty_.emplace(context.seed, options);
   }
