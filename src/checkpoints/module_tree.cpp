@@ -76,6 +76,24 @@ NamedTensors module_tensors(const PickleFile& pickle, const PickleValue& module,
   return std::move(walk.out);
 }
 
+bool is_state(const PickleValue* value, std::string_view name) {
+  const PickleValue* found = value && value->kind == Kind::kMapping ? value->find(name) : nullptr;
+  return found && found->kind == Kind::kTensor;
+}
+
+NamedTensors state_tensors(const PickleFile& pickle, const PickleValue& state, const std::string& file) {
+  NamedTensors out;
+  require(state.items.size() / 2 < kMost, "{}: {} tensors; no model has so many", file, state.items.size() / 2);
+  for (std::size_t i = 0; i + 1 < state.items.size(); i += 2) {
+    const PickleValue& key = *state.items[i];
+    require(key.kind == Kind::kText && is_utf8(key.text) && key.text.size() < 1000, "{}: a tensor without a name",
+            file);
+    const Tensor tensor = pickle.tensor(*state.items[i + 1], key.text);
+    out.emplace_back(key.text, tensor.is_floating_point() ? tensor.to(at::kFloat) : tensor);
+  }
+  return out;
+}
+
 ordered_json plain_json(const PickleValue& value, const std::string& file) { return json_of(value, file, 0); }
 
 std::int64_t integer_at(const PickleValue& object, std::string_view key, const std::string& file) {

@@ -14,6 +14,11 @@ namespace edmund {
 /// float32 where they are real.
 NamedTensors module_tensors(const PickleFile& pickle, const PickleValue& module, const std::string& file);
 
+/// Whether a value is a mapping of names to tensors, as state_dict() gives, with this name in it.
+bool is_state(const PickleValue* value, std::string_view name);
+/// Its tensors in the file's order, in float32 where they are real.
+NamedTensors state_tensors(const PickleFile& pickle, const PickleValue& state, const std::string& file);
+
 /// Numbers, texts, truth values and lists of them as JSON.
 nlohmann::ordered_json plain_json(const PickleValue& value, const std::string& file);
 /// An attribute that must be there.

@@ -2,29 +2,45 @@
 
 #include "edmund/core/tensor.h"
 #include "edmund/io/pickle.h"
+#include "edmund/io/tensor_file.h"
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace edmund {
 
+/// What a file does not tell of its own network: a key of the config, and what it means.
+struct Unsaid {
+  std::string key, about;
+};
+
 /// A model that another project saved, as edmund runs it.
 struct ForeignModel {
-  std::string kind;         // of foreign_table()
-  std::string config;       // YAML: image, network, preconditioning, and its authors' way to sample
-  NamedTensors weights;     // float32, named as our network names them
+  std::string kind;    // of foreign_table()
+  std::string config;  // YAML: image, network, preconditioning, and its authors' way to sample
+  // float32, named as our network names them; averaged where the file has averages
+  NamedTensors weights;
   std::string about;        // what was found, in one line: class, weights (EMA or raw)
   std::int64_t images = 0;  // trained on, as far as the file tells
+  // the weights that were not averaged; empty if the file has one set
+  NamedTensors raw = {};
+  // what was trained beside the network, under the file's own names
+  NamedTensors beside = {};
+  std::vector<Unsaid> unsaid = {};  // without which the config is not whole
 };
 
 /// A file as far as it was read to learn what it is.
 struct ForeignFile {
   std::filesystem::path path;
-  std::shared_ptr<const PickleFile> pickle;  // null if it is none
+  std::shared_ptr<const PickleFile> pickle = nullptr;   // null if it is none
+  std::shared_ptr<const TensorFile> tensors = nullptr;  // of a safetensors file
+  std::map<std::string, std::string> said = {};         // the user's `key.path=value`
 };
 
 /// A row of the table.
@@ -35,10 +51,18 @@ struct ForeignEntry {
 };
 /// Every kind of file that is converted.
 std::span<const ForeignEntry> foreign_table();
+/// Whether the file looks like one that is read here: a pickle, one of torch.save, or safetensors.
+bool may_be_foreign(const std::filesystem::path& path);
 
-/// Reads a model of another project; `kind` of foreign_table(), or "" to find it out. Nothing in
-/// the file is executed. Throws Error naming what is no model of a known kind, damaged, or of
+/// Reads a model of another project; `kind` of foreign_table(), or "" to find it out. `said` are
+/// settings `key.path=value` of the config, which are to be laid over the model's and which some
+/// files need; the result lists those that are missing. Nothing in the file is executed. Throws
+/// Error naming what is no model of a known kind, damaged, of several possible kinds, or of
 /// settings that no network here has.
-ForeignModel read_foreign(const std::filesystem::path& path, std::string_view kind = "");
+ForeignModel examine_foreign(const std::filesystem::path& path, std::string_view kind = "",
+                             std::span<const std::string> said = {});
+/// The same where nothing may be missing: throws Error that names all of it.
+ForeignModel read_foreign(const std::filesystem::path& path, std::string_view kind = "",
+                          std::span<const std::string> said = {});
 
 }  // namespace edmund
