@@ -15,6 +15,7 @@
 #include "edmund/core/text.h"
 #include "edmund/networks/state_dict.h"
 #include "edmund/training/checkpoint.h"
+#include "inspect_foreign.h"
 
 #include <memory>
 #include <string>
@@ -37,10 +38,7 @@ ExitCode convert(const ConvertFlags& flags) {
   require(!fs::exists(run.config()) && !fs::exists(run.path / "checkpoints"),
           "{}: holds a run already; choose another folder", run.path.string());
   const ForeignModel model = read_foreign(flags.in, flags.from, flags.said);
-  Experiment experiment =
-      construct(parse(Options::read_text(model.config, flags.in + " (its settings)", flags.said)), Needs::kModel);
-  check_state(experiment.model.network(), model.weights, flags.in);
-  if (!model.raw.empty()) check_state(experiment.model.network(), model.raw, flags.in);
+  const Experiment experiment = experiment_of(model, flags.in, flags.said);
   const Options& options = experiment.config.options;
   Checkpoint checkpoint;
   checkpoint.config = options.chosen();

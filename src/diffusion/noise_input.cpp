@@ -7,6 +7,8 @@
 //             epsilon_t 1e-5              smallest t that it saw
 //   ve      ln(σ/2): Song et al.'s ln σ for images in [0, 1]
 //             sigma_min 0.02, sigma_max 100
+//   flow    time σ/(1+σ) of straight paths (Liu et al. 2023)
+//             clean 0    time of clean images: 0, or 1: the time runs from noise (Ma et al. 2024)
 //   index   position of the nearest known level, 0 for the smallest one
 //             M 1000, C_1 0.001, C_2 0.008   the levels of iDDPM (Karras et al. 2022, table 1),
 //                                            with -1 for σ nearest to 0
@@ -56,6 +58,12 @@ NoiseInput make_ve(Options& options) {
           .sigmas = {std::min(low, high), std::max(low, high)}};
 }
 
+NoiseInput make_flow(Options& options) {
+  if (options.integer("clean", 0, between(0, 1), "time of clean images; at 1 the time runs from noise") == 1)
+    return {.noise = [](const Tensor& sigma) { return 1 / (1 + sigma); }};
+  return {.noise = [](const Tensor& sigma) { return sigma / (1 + sigma); }};
+}
+
 NoiseInput make_index(Options& options) {
   NoiseInput input;
   bool ends_at_zero = true;
@@ -91,6 +99,7 @@ constexpr Entry<NoiseInputFactory> kNoiseInputs[] = {
     {"log", "¼·ln σ, of EDM", "Karras et al. 2022, table 1", make_log},
     {"vp", "(M-1)·t of the VP SDE", "Song et al. 2021", make_vp},
     {"ve", "ln(σ/2), of VE networks", "Song et al. 2021", make_ve},
+    {"flow", "time of straight paths, 0 to 1", "Liu et al. 2023; Ma et al. 2024", make_flow},
     {"index", "position of the nearest level of a table, c_noise rounded to it",
      "Nichol & Dhariwal 2021; Karras et al. 2022", make_index},
 };

@@ -6,7 +6,8 @@
 //                                      sigma_data (0.5) = σ_d, the images' std
 //   eps      0            1            1/√(1+σ²)               Ho et al. 2020
 //   v        -σ/√(1+σ²)   1/√(1+σ²)    1/√(1+σ²)               Salimans & Ho 2022
-//   flow     -1           1            1/(1+σ)                 Liu et al. 2023, u = ε - x0
+//   flow     -1           1            1/(1+σ)                 Liu et al. 2023, u = ε - x0;
+//                                      towards (noise): of data, u = x0 - ε (Ma et al. 2024, SiT)
 //   x0       1            0            1/√(1+σ²)               Salimans & Ho 2022
 //   score    0            -1           1 Song et al. 2021, networks of the VE SDE
 //
@@ -17,6 +18,7 @@
 #include "edmund/schedules/nearest_level.h"
 #include "noise_input.h"
 
+#include <ATen/ops/full_like.h>
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/zeros_like.h>
 #include <cmath>
@@ -74,8 +76,11 @@ Preconditioning make_v(Options& options) {
 }
 
 Preconditioning make_flow(Options& options) {
-  return with_noise_input(options, [](const Tensor& sigma) -> Mixture {
-    return {-at::ones_like(sigma), at::ones_like(sigma), 1 / (1 + sigma)};
+  const bool to_data =
+      options.choice("towards", "noise", {"noise", "data"}, "where the velocity points: ε - x0, or x0 - ε") == "data";
+  return with_noise_input(options, [sign = to_data ? -1.0 : 1.0](const Tensor& sigma) -> Mixture {
+    const Tensor one = at::full_like(sigma, sign);
+    return {-one, one, 1 / (1 + sigma)};
   });
 }
 
