@@ -92,7 +92,14 @@ ordered_json json_of(const PickleValue& value, const std::string& file, int dept
       for (const PickleValue* item : value.items) out.push_back(json_of(*item, file, depth + 1));
       return out;
     }
-    default: fail("{}: a setting that is no number, text or list of them", file);
+    case Kind::kMapping: {
+      require(depth < 4 && value.items.size() < 2000, "{}: a mapping of {} settings", file, value.items.size() / 2);
+      ordered_json out = ordered_json::object();
+      for (std::size_t i = 0; i + 1 < value.items.size(); i += 2)
+        out[as_utf8(value.items[i]->text)] = json_of(*value.items[i + 1], file, depth + 1);
+      return out;
+    }
+    default: fail("{}: a setting that is no number, text, list or mapping of them", file);
   }
 }
 

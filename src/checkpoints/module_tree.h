@@ -21,7 +21,7 @@ bool is_state(const PickleValue* value, std::string_view name);
 /// Its tensors in the file's order, in float32 where they are real.
 NamedTensors state_tensors(const PickleFile& pickle, const PickleValue& state, const std::string& file);
 
-/// Numbers, texts, truth values and lists of them as JSON.
+/// Numbers, texts, truth values, lists and mappings of them as JSON.
 nlohmann::ordered_json plain_json(const PickleValue& value, const std::string& file);
 /// What a persistent object of NVlabs was constructed with, under our names: pairs of theirs and
 /// ours. Arguments of `elsewhere` are left out, others refused by name.

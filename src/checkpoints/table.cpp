@@ -10,8 +10,8 @@ namespace edmund {
 
 using IsOne = bool(const ForeignFile&);
 using Read = ForeignModel(const ForeignFile&);
-IsOne is_dit, is_edm, is_edm2, is_score_sde, is_sit;
-Read read_dit, read_edm, read_edm2, read_score_sde, read_sit;
+IsOne is_dit, is_edm, is_edm2, is_kdiffusion, is_lucidrains, is_score_sde, is_sit;
+Read read_dit, read_edm, read_edm2, read_kdiffusion, read_lucidrains, read_score_sde, read_sit;
 
 namespace {
 constexpr ForeignEntry kForeign[] = {
@@ -26,6 +26,10 @@ constexpr ForeignEntry kForeign[] = {
      "t from 0 to 1; t = 0 is noise; velocity x0 - ε"},
     {"score_sde", "NCSN++ and DDPM++ of yang-song/score_sde_pytorch (.pth)", "Song et al. 2021", is_score_sde,
      read_score_sde, "VP: 999 t, ε; VE: ln σ of images in [0, 1], score; t = 1 is noise"},
+    {"kdiffusion", "image_v1 of crowsonkb/k-diffusion (.pth, or slim .safetensors)", "Karras et al. 2022",
+     is_kdiffusion, read_kdiffusion, "ln σ/4; large σ is noise"},
+    {"lucidrains", "model-N.pt of lucidrains/denoising-diffusion-pytorch", "Ho et al. 2020; Salimans & Ho 2022",
+     is_lucidrains, read_lucidrains, "the index of the step, 0 to N - 1; N - 1 is noise; ε, x0 or v"},
 };
 
 std::vector<std::string_view> known() {
