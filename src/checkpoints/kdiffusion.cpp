@@ -3,9 +3,9 @@
 //
 // The config tells all of the network `image_v1`, which names its weights as theirs does; under its
 // augmentation wrapper they begin with inner_model. The wrapper around it is that of Karras et al.
-// (2022, table 1): `preconditioning: edm`. A mapping condition is read as classes. Where the network
-// predicts the loss's variance too, its last output channel stands beside it. Sampled as their
-// sample.py: LMS, 50 steps, ρ = 7.
+// (2022, table 1): `preconditioning: edm`. A mapping condition is read as classes. Where the
+// network predicts the loss's variance too, its last output channel stands beside it. Sampled as
+// their sample.py: LMS, 50 steps, ρ = 7.
 #include "edmund/checkpoints/foreign.h"
 #include "edmund/core/error.h"
 #include "edmund/core/text.h"

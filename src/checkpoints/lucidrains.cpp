@@ -1,11 +1,11 @@
-// lucidrains — model-N.pt of denoising-diffusion-pytorch: {step, model, opt, ema, scaler, version} of
-// a Unet in a GaussianDiffusion.
+// lucidrains — model-N.pt of denoising-diffusion-pytorch: {step, model, opt, ema, scaler, version}
+// of a Unet in a GaussianDiffusion.
 //
 // Our network `lucidrains` names its weights as their Unet does, and its sizes are those of the
 // tensors. What the network predicts and on which betas is told by the tables that lie beside it:
 // loss_weight is 1, SNR or SNR/(SNR + 1) for ε, x0 and v, where it is not clipped (Hang et al.
-// 2023), and alphas_cumprod is that of linear, cosine or sigmoid betas. The size of the images is not
-// told: image.height and image.width must be said. Sampled as theirs: all steps of Ho et al.
+// 2023), and alphas_cumprod is that of linear, cosine or sigmoid betas. The size of the images is
+// not told: image.height and image.width must be said. Sampled as theirs: all steps of Ho et al.
 // (2020), D clipped.
 #include "edmund/checkpoints/foreign.h"
 #include "edmund/core/error.h"

@@ -69,8 +69,8 @@ std::int64_t bytes_of(const PickleStorage& storage) {
   return storage.count * static_cast<std::int64_t>(c10::elementSize(storage.dtype));
 }
 
-// `left`: bytes of the file that no storage was read from yet; parts that are claimed twice would let
-// a small file take any memory.
+// `left`: bytes of the file that no storage was read from yet; parts that are claimed twice would
+// let a small file take any memory.
 const Tensor& elements_of(PickleStorage& storage, std::uint64_t& left, const std::string& file) {
   if (storage.elements.defined()) return storage.elements;
   const auto wanted = static_cast<std::uint64_t>(bytes_of(storage));

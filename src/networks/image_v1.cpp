@@ -1,5 +1,5 @@
-// image_v1 — the U-Net of k-diffusion (crowsonkb/k-diffusion, models/image_v1.py), under the names of
-// its state dicts: residual blocks of GELU and convolution whose group norms get scale and shift
+// image_v1 — the U-Net of k-diffusion (crowsonkb/k-diffusion, models/image_v1.py), under the names
+// of its state dicts: residual blocks of GELU and convolution whose group norms get scale and shift
 // from a mapping network (AdaGN of Dhariwal & Nichol 2021), attention after them. Images of any
 // shape that the resolutions divide. No dropout.
 //

@@ -1,17 +1,19 @@
 // lucidrains — the U-Net of denoising-diffusion-pytorch (lucidrains), under the names of its state
-// dicts: convolutions normalized over their channels (RMSNorm of Zhang & Sennrich 2019), two blocks a
-// resolution, linear attention (Katharopoulos et al. 2020; its form is Shen et al. 2021's) in all but
-// the coarsest resolution, learned keys and values beside those of the pixels. Images of any shape
-// that can be halved so often. No dropout.
+// dicts: convolutions normalized over their channels (RMSNorm of Zhang & Sennrich 2019), two blocks
+// a resolution, linear attention (Katharopoulos et al. 2020; its form is Shen et al. 2021's) in all
+// but the coarsest resolution, learned keys and values beside those of the pixels. Images of any
+// shape that can be halved so often. No dropout.
 //
 //   channels          64             dim of its authors
 //   first             as channels    of the first convolution, of 7×7
 //   multipliers       [1,2,4,8]      factor on channels after each resolution
-//   full_attention    [0,0,0,1]      of each resolution: 1 softmax, 0 linear; default: the last alone
+//   full_attention    [0,0,0,1]      of each resolution: 1 softmax, 0 linear; default: the last
+//                                    alone
 //   heads             [4,4,4,4]      of the attention of each resolution
 //   head_channels     [32,32,32,32]  of each head; the middle has those of the last resolution
 //   memory            4              learned keys and values of each attention
-//   embedding         positional     of the noise level, or fourier: learned frequencies and the level
+//   embedding         positional     of the noise level, or fourier: learned frequencies and the
+//                                    level
 //                                    itself
 //   frequencies       8              of fourier
 //   learned_variance  false          2C channels, the first C of which count

@@ -101,6 +101,17 @@ TEST_CASE("index rounds the network's input to the nearest level, the larger of 
   CHECK(p.round(1e9) == p.levels.back());
 }
 
+TEST_CASE("flow may point towards data, as in SiT, and be told the time of either end", "[diffusion]") {
+  const auto noise = row("{type: flow, noise_input: flow}").coefficients(levels()),
+             data = row("{type: flow, towards: data, noise_input: {type: flow, clean: 1}}").coefficients(levels());
+  CHECK(data.a.equal(-noise.a));
+  CHECK(data.b.equal(-noise.b));
+  CHECK(data.in.equal(noise.in));
+  // x = (1 - t)·x0 + t·ε: σ = t/(1 - t)
+  CHECK(gap(noise.noise / (1 - noise.noise), levels()) < 1e-12);
+  CHECK((data.noise + noise.noise - 1).abs().max().item<double>() < 1e-15);
+}
+
 TEST_CASE("iDDPM's levels end at zero, which a network is told as -1", "[diffusion]") {
   const auto p = row("{type: eps, noise_input: {type: index, M: 100}}");
   CHECK(p.levels.size() == 100);
