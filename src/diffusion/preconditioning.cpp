@@ -4,7 +4,9 @@
 //   type     a            b            c_in
 //   edm      σ/(σ_d·r)    -σ_d/r       1/r, r = √(σ² + σ_d²) Karras et al. 2022, table 1;
 //                                      sigma_data (0.5) = σ_d, the images' std
-//   eps      0            1            1/√(1+σ²)               Ho et al. 2020
+//   eps      0            1            1/√(1+σ²)               Ho et al. 2020;
+//                                      scale (vp): of sub_vp, c_in = e^(-asinh(σ/2)) (Song et al.
+//                                      2021, eq. 12)
 //   v        -σ/√(1+σ²)   1/√(1+σ²)    1/√(1+σ²)               Salimans & Ho 2022
 //   flow     -1           1            1/(1+σ)                 Liu et al. 2023, u = ε - x0;
 //                                      towards (noise): of data, u = x0 - ε (Ma et al. 2024, SiT)
@@ -63,8 +65,11 @@ Preconditioning make_edm(Options& options) {
 }
 
 Preconditioning make_eps(Options& options) {
-  return with_noise_input(options, [](const Tensor& sigma) -> Mixture {
-    return {at::zeros_like(sigma), at::ones_like(sigma), unit_scale(sigma)};
+  const bool sub_vp =
+      options.choice("scale", "vp", {"vp", "sub_vp"}, "SDE whose images the network sees: c_in is its s") == "sub_vp";
+  return with_noise_input(options, [sub_vp](const Tensor& sigma) -> Mixture {
+    const Tensor in = sub_vp ? (-(sigma / 2).asinh()).exp() : unit_scale(sigma);
+    return {at::zeros_like(sigma), at::ones_like(sigma), in};
   });
 }
 

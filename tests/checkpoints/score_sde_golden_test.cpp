@@ -24,11 +24,13 @@ class Setup {
       require(model_.value(key, value) == value, "{} {} is not converted", key, model_.at(key).dump());
     require(settings_.value("continuous", true), "networks of discrete steps are not converted");
     const std::string sde = settings_.at("sde");
-    require(sde == "vpsde" || sde == "vesde", "the SDE {} is not converted", sde);
+    require(sde == "vpsde" || sde == "subvpsde" || sde == "vesde", "the SDE {} is not converted", sde);
     is_ve = sde == "vesde";
+    is_sub_vp = sde == "subvpsde";
     const bool scales = model_.at("scale_by_sigma"), centered = settings_.at("data").at("centered");
-    require(scales == is_ve && centered != is_ve, "scale_by_sigma {} and centered {} are not converted for the {}",
+    require(scales == is_ve && (centered || is_ve), "scale_by_sigma {} and centered {} are not converted for the {}",
             scales, centered, sde);
+    is_unit = !centered;
   }
 
   std::vector<std::string> said() const {
@@ -38,7 +40,14 @@ class Setup {
       out.push_back(format("image.{}={}", side, data.at("image_size").dump()));
     out.push_back("network.resample_filter=" +
                   (model_.at("fir").get<bool>() ? model_.at("fir_kernel").dump() : std::string("[1, 1]")));
-    if (is_ve) return out;
+    if (is_ve) {
+      out.push_back(format("preconditioning.noise_input.range={}", is_unit ? "unit" : "signed"));
+      return out;
+    }
+    if (is_sub_vp) {
+      out.emplace_back("preconditioning.scale=sub_vp");
+      out.emplace_back("preconditioning.noise_input.sde=sub_vp");
+    }
     const double low = model_.at("beta_min"), high = model_.at("beta_max");
     out.push_back(format("preconditioning.noise_input.beta_min={}", low));
     out.push_back(format("preconditioning.noise_input.beta_d={}", high - low));
@@ -47,15 +56,19 @@ class Setup {
 
   std::unique_ptr<NoiseSchedule> schedule() const {
     const auto number = [&](const char* key, double factor) { return factor * model_.at(key).get<double>(); };
-    const std::string text =
-        is_ve ? format("{{type: ve, sigma_min: {}, sigma_max: {}}}", number("sigma_min", 2), number("sigma_max", 2))
-              : format("{{type: vp, beta_min: {}, beta_max: {}, t_min: 1e-9}}", number("beta_min", 1),
-                       number("beta_max", 1));
+    const std::string text = is_ve ? format("{{type: ve, sigma_min: {}, sigma_max: {}}}", number("sigma_min", unit()),
+                                            number("sigma_max", unit()))
+                                   : format("{{type: {}, beta_min: {}, beta_max: {}, t_min: 1e-9}}",
+                                            is_sub_vp ? "sub_vp" : "vp", number("beta_min", 1), number("beta_max", 1));
     Options options = Options::read_text(text, "settings");
     return make_schedule(options);
   }
 
-  bool is_ve = false;
+  // Of our images in theirs.
+  double unit() const { return is_unit ? 2.0 : 1.0; }
+  Tensor ours(const Tensor& x) const { return is_unit ? 2 * x - 1 : x; }
+
+  bool is_ve = false, is_sub_vp = false, is_unit = false;
 
  private:
   const nlohmann::json& settings_;
@@ -72,7 +85,7 @@ class Run {
     Experiment experiment = made(weights);
     const Tensor x = golden_.use("io.x").to(dtype), time = golden_.use("io.time_cond").to(dtype);
     if (!setup_.is_ve) return testing::network_output(experiment, x, time);
-    return testing::network_output(experiment, 2 * x - 1, time.log()) / time.reshape({-1, 1, 1, 1});
+    return testing::network_output(experiment, setup_.ours(x), time.log()) / time.reshape({-1, 1, 1, 1});
   }
 
   // ∇ log p(x) from our D(z; σ), in their units.
@@ -84,8 +97,8 @@ class Run {
     const auto times = golden_.reals("io.t");
     for (std::size_t i = 0; i < times.size(); ++i) {
       const Tensor x = golden_.use("io.x").narrow(0, static_cast<std::int64_t>(i), 1).to(at::kDouble);
-      const double s = schedule->scale(times[i]), sigma = schedule->sigma(times[i]), unit = setup_.is_ve ? 2 : 1;
-      const Tensor z = setup_.is_ve ? 2 * x - 1 : x / s;
+      const double s = schedule->scale(times[i]), sigma = schedule->sigma(times[i]), unit = setup_.unit();
+      const Tensor z = setup_.ours(x) / s;
       const Tensor D = experiment.model.denoise(z, at::full({1}, sigma, at::kDouble), {});
       out.push_back(unit / s * (D - z) / (sigma * sigma));
     }

@@ -112,6 +112,17 @@ TEST_CASE("flow may point towards data, as in SiT, and be told the time of eithe
   CHECK((data.noise + noise.noise - 1).abs().max().item<double>() < 1e-15);
 }
 
+TEST_CASE("networks of the sub-VP SDE see its images at its times", "[diffusion]") {
+  const auto p = row("{type: eps, scale: sub_vp, noise_input: {type: vp, sde: sub_vp}}");
+  for (const double t : {1e-3, 0.3, 1.0}) {
+    // s = exp(-B/2), standard deviation 1 - exp(-B) (Song et al. 2021, eq. 12 and 29)
+    const double B = 0.5 * 19.9 * t * t + 0.1 * t, s = std::exp(-B / 2), sigma = -std::expm1(-B) / s;
+    const auto c = p.coefficients(at::full({1}, sigma, at::kDouble));
+    CHECK(std::abs(c.in.item<double>() / s - 1) < 1e-12);
+    CHECK(std::abs(c.noise.item<double>() / (999 * t) - 1) < 1e-9);
+  }
+}
+
 TEST_CASE("iDDPM's levels end at zero, which a network is told as -1", "[diffusion]") {
   const auto p = row("{type: eps, noise_input: {type: index, M: 100}}");
   CHECK(p.levels.size() == 100);
