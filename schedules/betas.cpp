@@ -33,11 +33,23 @@ std::vector<double> cosine_betas(std::int64_t N) {
   return betas;
 }
 
+// ᾱ falls as the logistic function does from -3 to 3, from 1 to 0.
+std::vector<double> sigmoid_alpha_bar_betas(std::int64_t N) {
+  const auto logistic = [](double x) { return 1 / (1 + std::exp(-x)); };
+  const auto rest = [&](std::int64_t i) {  // ᾱ_i up to a factor
+    return logistic(3) - logistic(6 * static_cast<double>(i) / static_cast<double>(N) - 3);
+  };
+  std::vector<double> betas;
+  for (std::int64_t i = 0; i < N; ++i) betas.push_back(std::min((rest(i) - rest(i + 1)) / rest(i), 0.999));
+  return betas;
+}
+
 }  // namespace
 
 std::vector<double> make_betas(std::string_view kind, std::int64_t steps, double low, double high) {
   require(steps >= 1, "betas: at least 1 step is needed, found {}", steps);
   if (kind == "cosine") return cosine_betas(steps);
+  if (kind == "sigmoid_alpha_bar") return sigmoid_alpha_bar_betas(steps);
   std::vector<double> betas;
   if (kind == "linear") {
     betas = evenly(steps, low, high);
@@ -48,7 +60,7 @@ std::vector<double> make_betas(std::string_view kind, std::int64_t steps, double
     betas = evenly(steps, -6.0, 6.0);
     for (double& beta : betas) beta = low + (high - low) / (1 + std::exp(-beta));
   } else {
-    fail("betas: unknown kind '{}'; known: linear, scaled_linear, cosine, sigmoid", kind);
+    fail("betas: unknown kind '{}'; known: linear, scaled_linear, cosine, sigmoid, sigmoid_alpha_bar", kind);
   }
   return betas;
 }

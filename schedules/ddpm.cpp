@@ -4,10 +4,11 @@
 //   s = 1/√(1 + σ²) everywhere. There is no t = 0 (its σ would be 0, where log σ is linear), so no
 //   clean time. Rates at an entry are those of the interval below it, which a sampler walks next.
 //
-//   betas              linear       or scaled_linear, cosine, sigmoid (see make_betas)
+//   betas              linear       or scaled_linear, cosine, sigmoid, sigmoid_alpha_bar (see
+//                                   make_betas)
 //   N                  1000         entries
 //   beta_start         1e-4         (scaled_linear 8.5e-4) times 1000/N (Nichol & Dhariwal 2021);
-//                                   unused by cosine
+//                                   unused by cosine and sigmoid_alpha_bar
 //   beta_end           0.02         (scaled_linear 0.012) times 1000/N
 //   interpolation      log_sigma    log σ linear in t (k-diffusion); or linear_log_alpha: log s
 //                                   linear in t (Lu et al. 2022)
@@ -103,11 +104,12 @@ bool usable(const std::vector<double>& log_alpha_bar) {
 }  // namespace
 
 std::unique_ptr<NoiseSchedule> make_ddpm(Options& options) {
-  const std::string kind = options.choice("betas", "linear", {"linear", "scaled_linear", "cosine", "sigmoid"},
-                                          "shape of the discrete noise rates β");
+  const std::string kind =
+      options.choice("betas", "linear", {"linear", "scaled_linear", "cosine", "sigmoid", "sigmoid_alpha_bar"},
+                     "shape of the discrete noise rates β");
   const std::int64_t N = options.integer("N", 1000, between(2, 1e6), "number of discrete steps");
   double low = 0.0, high = 0.0;
-  if (kind != "cosine") {
+  if (kind != "cosine" && kind != "sigmoid_alpha_bar") {
     const double per_step = 1000.0 / static_cast<double>(N);
     low = options.real("beta_start", (kind == "scaled_linear" ? 8.5e-4 : 1e-4) * per_step, inside(0, 1), "first β");
     high = options.real("beta_end", (kind == "scaled_linear" ? 0.012 : 0.02) * per_step, inside(0, 1), "last β");

@@ -48,22 +48,6 @@ const PickleValue* model_of(const PickleValue& wrapper) {
   return modules ? modules->find("model") : nullptr;
 }
 
-ordered_json network_config(const PickleValue& model, const std::string& file) {
-  ordered_json out = {{"type", "unet"}};
-  const PickleValue* given = model.find("_init_kwargs");
-  require(given != nullptr, "{}: the network does not tell its settings", file);
-  const PickleValue* unnamed = model.find("_init_args");
-  require(!unnamed || unnamed->items.empty(), "{}: settings of the network without names are not read", file);
-  for (std::size_t i = 0; i + 1 < given->items.size(); i += 2) {
-    const std::string_view key = given->items[i]->text;
-    if (std::ranges::find(kElsewhere, key) != std::end(kElsewhere)) continue;
-    const auto* ours = std::ranges::find(kSongUNet, key, &std::pair<std::string_view, std::string_view>::first);
-    require(ours != std::end(kSongUNet), "{}: the network's setting {} is not known here", file, in_quotes(key));
-    out[std::string(ours->second)] = plain_json(*given->items[i + 1], file);
-  }
-  return out;
-}
-
 ordered_json copied(const PickleValue& wrapper, std::string_view type, std::initializer_list<std::string_view> keys,
                     const std::string& file) {
   ordered_json out = {{"type", type}};
@@ -116,7 +100,8 @@ ForeignModel read_edm(const ForeignFile& source) {
                      {"classes", whole("label_dim")}};
   if (const PickleValue* augment = model.find("_init_kwargs")->find("augment_dim"); augment && augment->integer > 0)
     config["image"]["augment_labels"] = augment->integer;
-  config["network"] = network_config(model, file);
+  config["network"] = {{"type", "unet"}};
+  config["network"].update(constructor_options(model, kSongUNet, kElsewhere, file));
   if (wrapper.text == "iDDPMPrecond") config["network"]["learned_variance"] = true;
   config["preconditioning"] = preconditioning_config(wrapper, file);
   const double low = std::max(0.002, real_at(wrapper, "sigma_min", file)),

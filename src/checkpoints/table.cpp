@@ -8,17 +8,31 @@
 
 namespace edmund {
 
-bool is_diffusers(const ForeignFile& file);
-bool is_edm(const ForeignFile& file);
-ForeignModel read_diffusers(const ForeignFile& file);
-ForeignModel read_edm(const ForeignFile& file);
+using IsOne = bool(const ForeignFile&);
+using Read = ForeignModel(const ForeignFile&);
+IsOne is_diffusers, is_dit, is_edm, is_edm2, is_kdiffusion, is_lucidrains, is_score_sde, is_sit;
+Read read_diffusers, read_dit, read_edm, read_edm2, read_kdiffusion, read_lucidrains, read_score_sde, read_sit;
 
 namespace {
 constexpr ForeignEntry kForeign[] = {
     {"edm", "network snapshots of NVlabs/edm (.pkl): SongUNet in any of its four wrappers", "Karras et al. 2022",
-     is_edm, read_edm},
-    {"diffusers", "model folders of huggingface/diffusers: UNet2DModel with its scheduler", "von Platen et al. 2022",
-     is_diffusers, read_diffusers},
+     is_edm, read_edm,
+     "of its wrapper: VPPrecond 999 t, VEPrecond ln σ/2, iDDPMPrecond the index, EDMPrecond ln σ/4; large σ is noise"},
+    {"edm2", "network snapshots of NVlabs/edm2 (.pkl)", "Karras et al. 2024", is_edm2, read_edm2,
+     "ln σ/4; large σ is noise"},
+    {"dit", "checkpoints of facebookresearch/DiT (.pt)", "Peebles & Xie 2023", is_dit, read_dit,
+     "the index of the step, 0 to 999; 999 is noise; ε, and a variance that is not used"},
+    {"sit", "checkpoints of willisma/SiT (.pt)", "Ma et al. 2024", is_sit, read_sit,
+     "t from 0 to 1; t = 0 is noise; velocity x0 - ε"},
+    {"score_sde", "NCSN++ and DDPM++ of yang-song/score_sde_pytorch (.pth)", "Song et al. 2021", is_score_sde,
+     read_score_sde, "VP: 999 t, ε; VE: ln σ of images in [0, 1], score; t = 1 is noise"},
+    {"kdiffusion", "image_v1 of crowsonkb/k-diffusion (.pth, or slim .safetensors)", "Karras et al. 2022",
+     is_kdiffusion, read_kdiffusion, "ln σ/4; large σ is noise"},
+    {"lucidrains", "model-N.pt of lucidrains/denoising-diffusion-pytorch", "Ho et al. 2020; Salimans & Ho 2022",
+     is_lucidrains, read_lucidrains, "the index of the step, 0 to N - 1; N - 1 is noise; ε, x0 or v"},
+    {"diffusers", "model folders of huggingface/diffusers: UNet2DModel or DiTTransformer2DModel, with the scheduler",
+     "von Platen et al. 2022", is_diffusers, read_diffusers,
+     "the index of the step, 0 to N - 1, or what its scheduler tells; the largest is noise"},
 };
 
 std::vector<std::string_view> known() {

@@ -24,6 +24,7 @@
 #include "edmund/networks/network.h"
 #include "edmund/networks/state_dict.h"
 #include "edmund/training/checkpoint.h"
+#include "inspect_foreign.h"
 
 #include <map>
 #include <memory>
@@ -104,13 +105,10 @@ ExitCode convert(const ConvertFlags& flags) {
   const bool configured = flags.from.empty() && is_config(flags.in);
   ForeignModel model =
       configured ? model_of_config(flags.in, flags.said) : read_foreign(flags.in, flags.from, flags.said);
-  Experiment experiment = construct(parse(Options::read_text(model.config, flags.in + " (its settings)",
-                                                             configured ? std::vector<std::string>() : flags.said)),
-                                    Needs::kModel);
-  if (configured) model.weights = state_dict(experiment.model.network());
   add_foreign_adapters(model, flags);
-  check_state(experiment.model.network(), model.weights, flags.in);
-  if (!model.raw.empty()) check_state(experiment.model.network(), model.raw, flags.in);
+  Experiment experiment = configured ? construct(parse(Options::read_text(model.config, flags.in)), Needs::kModel)
+                                     : experiment_of(model, flags.in, flags.said);
+  if (configured) model.weights = state_dict(experiment.model.network());
   const Options& options = experiment.config.options;
   Checkpoint checkpoint;
   checkpoint.config = options.chosen();

@@ -1,7 +1,8 @@
 // inspect: what a config or a trained model is: sizes, mean and standard deviation of its data,
-// conventions, the noise levels that its grid visits, its coefficients there.
+// conventions, the noise levels that its grid visits, its coefficients there. Of a file of another
+// project, too: its kind, what it does not tell, its authors' convention, its tensors.
 //
-//   edmund inspect CONFIG|RUN|CHECKPOINT|FILE.safetensors [key=value…] [--json]
+//   edmund inspect CONFIG|RUN|CHECKPOINT|FILE [key=value…] [--from KIND] [--json]
 
 #include "edmund/app/run.h"
 #include "edmund/commands/command.h"
@@ -13,7 +14,9 @@
 #include "edmund/networks/network.h"
 #include "edmund/networks/state_dict.h"
 #include "edmund/samplers/velocity.h"
+#include "inspect_foreign.h"
 
+#include <algorithm>
 #include <ATen/ops/full.h>
 #include <cmath>
 #include <filesystem>
@@ -112,12 +115,20 @@ ordered_json facts_of(const Experiment& experiment) {
           {"levels", levels_of(experiment)}};
 }
 
+// Facts that are lists, each printed in its own way.
+constexpr std::string_view kLists[] = {"levels", "tensors", "conventions", "filled_in", "blocks", "not_told"};
+
 void print(const ordered_json& facts) {
   for (const auto& [key, value] : facts.items())
-    if (key != "levels" && key != "tensors" && key != "conventions" && key != "filled_in" && key != "blocks")
+    if (std::ranges::find(kLists, key) == std::end(kLists))
       std::cout << key << ": " << (value.is_string() ? value.get<std::string>() : json_text(value)) << '\n';
   if (facts.contains("blocks"))
     for (const auto& line : facts["blocks"]) std::cout << "  " << line.get<std::string>() << '\n';
+  if (facts.contains("not_told")) {
+    std::cout << "not told by the file, to be said as key=value:\n";
+    for (const auto& [key, about] : facts["not_told"].items())
+      std::cout << "  " << key << ": " << about.get<std::string>() << '\n';
+  }
   if (facts.contains("tensors"))
     for (const auto& [name, shape] : facts["tensors"].items())
       std::cout << "  " << name << "  " << shape.get<std::string>() << '\n';
@@ -138,9 +149,10 @@ void print(const ordered_json& facts) {
   }
 }
 
-ordered_json examine(const Target& target) {
+ordered_json examine(const Target& target, const std::string& kind) {
   const fs::path path = target.path;
   require(fs::exists(path), "{}: no such file or folder", path.string());
+  if (!kind.empty() || is_foreign(path)) return foreign_facts(path, kind, target.overrides, facts_of);
   if (path.extension() == ".safetensors") return tensors_in(path);
   if (fs::is_directory(path)) {
     const TrainedModel trained = load_model(path, target.overrides, Needs::kModel);
@@ -156,10 +168,12 @@ ordered_json examine(const Target& target) {
 Action make_inspect(CLI::App& arguments) {
   const auto target = std::make_shared<Target>();
   const auto json = std::make_shared<bool>(false);
-  add_target(arguments, *target, "CONFIG.yaml, RUN, CHECKPOINT or FILE.safetensors");
+  const auto kind = std::make_shared<std::string>();
+  add_target(arguments, *target, "CONFIG.yaml, RUN, CHECKPOINT, FILE.safetensors or a model's file of another project");
+  arguments.add_option("--from", *kind, "kind of a file of another project; found out if not given");
   arguments.add_flag("--json", *json, "as JSON");
   return [=] {
-    const ordered_json facts = examine(*target);
+    const ordered_json facts = examine(*target, *kind);
     if (*json)
       std::cout << json_text(facts, 2) << '\n';
     else

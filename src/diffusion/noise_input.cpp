@@ -5,6 +5,7 @@
 //             beta_d 19.9, beta_min 0.1   β(t) = beta_min + beta_d·t
 //             M 1000                      number of steps that the network was trained with
 //             epsilon_t 1e-5              smallest t that it saw
+//             sde vp                      or sub_vp: the time at which the sub-VP SDE has that σ
 //   ve      ln(σ/2): Song et al.'s ln σ for images in [0, 1]
 //             sigma_min 0.02, sigma_max 100
 //   sigma   σ itself
@@ -29,6 +30,7 @@
 #include <ATen/ops/sqrt.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/TensorOperators.h>
+#include <cmath>
 #include <memory>
 #include <utility>
 
@@ -48,6 +50,12 @@ NoiseInput make_vp(Options& options) {
   const double M = static_cast<double>(options.integer("M", 1000, between(2, 1'000'000),
                                                        "number of steps that the network was trained with")),
                epsilon_t = options.real("epsilon_t", 1e-5, inside(0, 1), "smallest time that the network saw");
+  if (options.choice("sde", "vp", {"vp", "sub_vp"}, "whose time it is") == "sub_vp") {
+    // σ = 2 sinh(B/2)
+    const auto level = [&](double t) { return 2 * std::sinh(0.5 * beta.integral(t)); };
+    return {.noise = [=](const Tensor& sigma) { return beta.time((sigma / 2).asinh() * 2, M - 1); },
+            .sigmas = {level(epsilon_t), level(1.0)}};
+  }
   return {.noise = [=](const Tensor& sigma) { return beta.time(at::log1p(sigma.square()), M - 1); },
           .sigmas = {beta.vp_sigma(epsilon_t), beta.vp_sigma(1.0)}};
 }
@@ -56,7 +64,11 @@ NoiseInput make_ve(Options& options) {
   const double low = options.real("sigma_min", 0.02, above(0), "lowest noise level that the network saw"),
                high = options.real("sigma_max", 100.0, above(0), "highest noise level that the network saw");
   options.check(low < high, "sigma_max", "must be greater than sigma_min = {}, found {}", low, high);
-  return {.noise = [](const Tensor& sigma) { return (sigma / 2).log(); },
+  const double width =
+      options.choice("range", "unit", {"unit", "signed"}, "of images that the network saw: [0, 1] or [-1, 1]") == "unit"
+          ? 2.0
+          : 1.0;
+  return {.noise = [width](const Tensor& sigma) { return (sigma / width).log(); },
           .sigmas = {std::min(low, high), std::max(low, high)}};
 }
 

@@ -4,9 +4,12 @@
 //   type     a            b            c_in
 //   edm      σ/(σ_d·r)    -σ_d/r       1/r, r = √(σ² + σ_d²) Karras et al. 2022, table 1;
 //                                      sigma_data (0.5) = σ_d, the images' std
-//   eps      0            1            1/√(1+σ²)               Ho et al. 2020
+//   eps      0            1            1/√(1+σ²)               Ho et al. 2020;
+//                                      scale (vp): of sub_vp, c_in = e^(-asinh(σ/2)) (Song et al.
+//                                      2021, eq. 12)
 //   v        -σ/√(1+σ²)   1/√(1+σ²)    1/√(1+σ²)               Salimans & Ho 2022
-//   flow     -1           1            1/(1+σ)                 Liu et al. 2023, u = ε - x0
+//   flow     -1           1            1/(1+σ)                 Liu et al. 2023, u = ε - x0;
+//                                      towards (noise): of data, u = x0 - ε (Ma et al. 2024, SiT)
 //   x0       1            0            1/√(1+σ²)               Salimans & Ho 2022
 //   score    0            -1           1 Song et al. 2021, networks of the VE SDE
 //
@@ -19,6 +22,7 @@
 #include "edmund/schedules/nearest_level.h"
 #include "noise_input.h"
 
+#include <ATen/ops/full_like.h>
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/zeros_like.h>
 #include <cmath>
@@ -65,8 +69,11 @@ Preconditioning make_edm(Options& options) {
 }
 
 Preconditioning make_eps(Options& options) {
-  return with_noise_input(options, [](const Tensor& sigma) -> Mixture {
-    return {at::zeros_like(sigma), at::ones_like(sigma), unit_scale(sigma)};
+  const bool sub_vp =
+      options.choice("scale", "vp", {"vp", "sub_vp"}, "SDE whose images the network sees: c_in is its s") == "sub_vp";
+  return with_noise_input(options, [sub_vp](const Tensor& sigma) -> Mixture {
+    const Tensor in = sub_vp ? (-(sigma / 2).asinh()).exp() : unit_scale(sigma);
+    return {at::zeros_like(sigma), at::ones_like(sigma), in};
   });
 }
 
@@ -78,8 +85,11 @@ Preconditioning make_v(Options& options) {
 }
 
 Preconditioning make_flow(Options& options) {
-  return with_noise_input(options, [](const Tensor& sigma) -> Mixture {
-    return {-at::ones_like(sigma), at::ones_like(sigma), 1 / (1 + sigma)};
+  const bool to_data =
+      options.choice("towards", "noise", {"noise", "data"}, "where the velocity points: ε - x0, or x0 - ε") == "data";
+  return with_noise_input(options, [sign = to_data ? -1.0 : 1.0](const Tensor& sigma) -> Mixture {
+    const Tensor one = at::full_like(sigma, sign);
+    return {-one, one, 1 / (1 + sigma)};
   });
 }
 

@@ -69,8 +69,13 @@ std::int64_t bytes_of(const PickleStorage& storage) {
   return storage.count * static_cast<std::int64_t>(c10::elementSize(storage.dtype));
 }
 
-const Tensor& elements_of(PickleStorage& storage, const std::string& file) {
+// `left`: bytes of the file that no storage was read from yet; parts that are claimed twice would
+// let a small file take any memory.
+const Tensor& elements_of(PickleStorage& storage, std::uint64_t& left, const std::string& file) {
   if (storage.elements.defined()) return storage.elements;
+  const auto wanted = static_cast<std::uint64_t>(bytes_of(storage));
+  require(wanted <= left, "{}: its tensors claim more bytes than it has", file);
+  left -= wanted;
   const std::string bytes = storage.bytes();
   require(static_cast<std::int64_t>(bytes.size()) == bytes_of(storage), "{}: {} bytes where a tensor's memory has {}",
           file, bytes.size(), bytes_of(storage));
@@ -129,6 +134,7 @@ const PickleValue* read_plain_torch(PickleHeap& heap, std::string_view bytes) {
 
 struct PickleFile::Content {
   PickleHeap heap;
+  std::uint64_t left = 0;  // bytes of the file for tensors
   std::string bytes;
   std::unique_ptr<ZipArchive> archive;
 
@@ -165,6 +171,7 @@ struct PickleFile::Content {
 
 PickleFile::PickleFile(const std::filesystem::path& path) : content_(std::make_unique<Content>()) {
   content_->heap.file = path.string();
+  content_->left = std::filesystem::file_size(path);
   std::string begin(2, '\0');
   std::ifstream(path, std::ios::binary).read(begin.data(), 2);
   if (begin == "PK") {
@@ -206,7 +213,7 @@ Tensor PickleFile::tensor(const PickleValue& value, std::string_view name) const
   }
   require(fits && (count == 0 || last < available), "{}: tensor {} reaches out of its memory of {} elements", file,
           in_quotes(name), available);
-  return at::as_strided(elements_of(*value.storage, file), sizes, strides, value.integer);
+  return at::as_strided(elements_of(*value.storage, content_->left, file), sizes, strides, value.integer);
 }
 
 }  // namespace edmund

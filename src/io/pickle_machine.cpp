@@ -12,6 +12,8 @@ namespace {
 constexpr std::size_t kMostValues = 1'000'000;
 constexpr std::uint64_t kMostSteps = 8'000'000;
 constexpr std::size_t kMostOnStack = 1'000'000;
+constexpr std::size_t kMostRemembered = 2'000'000;
+constexpr std::uint64_t kMostKept = 32 << 20;
 
 }  // namespace
 
@@ -20,6 +22,17 @@ PickleValue* PickleHeap::make(PickleValue::Kind kind) {
   PickleValue& value = values.emplace_back();
   value.kind = kind;
   return &value;
+}
+
+std::string_view PickleHeap::keep(std::string text) {
+  kept += text.size();
+  require(kept <= kMostKept, "{}: more than {} bytes of names in a pickle; no model has so many", file, kMostKept);
+  return texts.emplace_back(std::move(text));
+}
+
+void PickleHeap::count_copied(std::size_t items) {
+  copied += items;
+  require(copied <= kMostSteps, "{}: more than {} elements in a pickle; no model has so many", file, kMostSteps);
 }
 
 void PickleMachine::damaged(std::string_view what) const {
@@ -207,6 +220,7 @@ bool PickleMachine::step_container(unsigned char code) {
 }
 
 bool PickleMachine::step_memo(unsigned char code) {
+  if (memo_.size() > kMostRemembered) damaged("too much to remember");
   const auto get = [&](std::uint64_t key) {
     const auto found = memo_.find(key);
     if (found == memo_.end()) damaged("a memory that holds nothing");

@@ -18,12 +18,16 @@ struct PickleHeap {
   std::string file;  // for messages
   std::deque<PickleValue> values;
   std::deque<std::string> texts;
-  std::uint64_t steps = 0;  // opcodes done so far
-  int depth = 0;            // files of torch.save inside of each other
+  std::uint64_t steps = 0;             // opcodes done so far
+  int depth = 0;                       // files of torch.save inside of each other
+  std::uint64_t kept = 0, copied = 0;  // bytes of texts; elements
 
   /// A new value. Throws Error past what a model could need.
   PickleValue* make(PickleValue::Kind kind);
-  std::string_view keep(std::string text) { return texts.emplace_back(std::move(text)); }
+  /// Text that is not in the file as it stands. Throws Error past what a model could need.
+  std::string_view keep(std::string text);
+  /// Of elements that a value takes over from another one, which costs the file nothing.
+  void count_copied(std::size_t items);
 };
 
 /// What a file asks for by a name and arguments, as data.

@@ -5,6 +5,7 @@
 namespace edmund {
 
 NetworkFactory make_block_unet, make_ddpmpp, make_dit, make_edm2, make_exported, make_ncsnpp, make_resnet, make_unet;
+NetworkFactory make_ddpmpp, make_dit, make_edm2, make_image_v1, make_lucidrains, make_ncsnpp, make_resnet, make_unet;
 
 namespace {
 
@@ -31,6 +32,11 @@ constexpr NetworkEntry kNetworks[] = {
      "{channels: 16, multipliers: [1, 2], blocks: 1, attention: [4], channels_per_head: 8}"},
     {"exported", "a program of PyTorch: TorchScript or AOTInductor package, sampled but not trained",
      "torch.jit.save, torch._inductor.aoti_compile_and_package", make_exported, ""},
+    {"image_v1", "U-Net of k-diffusion: norms scaled by a mapping network, GELU", "Crowson, k-diffusion image_v1",
+     make_image_v1, "{channels: [16, 32], depths: [1, 1], attention: [0, 1], embedding: 16}"},
+    {"lucidrains", "U-Net with RMS norms and linear attention with memory",
+     "Wang, denoising-diffusion-pytorch; Shen et al. 2021", make_lucidrains,
+     "{channels: 8, multipliers: [1, 2], heads: [2, 2], head_channels: [8, 8]}"},
 };
 
 }  // namespace

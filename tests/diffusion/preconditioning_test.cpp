@@ -101,6 +101,28 @@ TEST_CASE("index rounds the network's input to the nearest level, the larger of 
   CHECK(p.round(1e9) == p.levels.back());
 }
 
+TEST_CASE("flow may point towards data, as in SiT, and be told the time of either end", "[diffusion]") {
+  const auto noise = row("{type: flow, noise_input: flow}").coefficients(levels()),
+             data = row("{type: flow, towards: data, noise_input: {type: flow, reversed: true}}").coefficients(levels());
+  CHECK(data.a.equal(-noise.a));
+  CHECK(data.b.equal(-noise.b));
+  CHECK(data.in.equal(noise.in));
+  // x = (1 - t)·x0 + t·ε: σ = t/(1 - t)
+  CHECK(gap(noise.noise / (1 - noise.noise), levels()) < 1e-12);
+  CHECK((data.noise + noise.noise - 1).abs().max().item<double>() < 1e-15);
+}
+
+TEST_CASE("networks of the sub-VP SDE see its images at its times", "[diffusion]") {
+  const auto p = row("{type: eps, scale: sub_vp, noise_input: {type: vp, sde: sub_vp}}");
+  for (const double t : {1e-3, 0.3, 1.0}) {
+    // s = exp(-B/2), standard deviation 1 - exp(-B) (Song et al. 2021, eq. 12 and 29)
+    const double B = 0.5 * 19.9 * t * t + 0.1 * t, s = std::exp(-B / 2), sigma = -std::expm1(-B) / s;
+    const auto c = p.coefficients(at::full({1}, sigma, at::kDouble));
+    CHECK(std::abs(c.in.item<double>() / s - 1) < 1e-12);
+    CHECK(std::abs(c.noise.item<double>() / (999 * t) - 1) < 1e-9);
+  }
+}
+
 TEST_CASE("iDDPM's levels end at zero, which a network is told as -1", "[diffusion]") {
   const auto p = row("{type: eps, noise_input: {type: index, M: 100}}");
   CHECK(p.levels.size() == 100);

@@ -127,6 +127,14 @@ TEST_CASE("hostile and damaged pickles are refused by name", "[io]") {
       {"a call of a number", pickle("K\x01)R"), "no name"},
       {"other arguments", pickle(global("torch._utils", "_rebuild_tensor_v2") + ")R"), "other arguments"},
       {"millions of values", pickle(repeated("N0", 1'100'000)), "1000000"},
+      {"values that are remembered without an end", pickle("N" + repeated("\x94", 2'100'000)), "remember"},
+      {"names without an end",
+       pickle("X" + little(4'000'000, 4) + std::string(4'000'000, 'a') + "\x94" +
+              repeated(std::string("h\0h\0\x93"
+                                   "0",
+                                   6),
+                       10)),
+       "bytes of names"},
       {"a tower of lists", pickle(repeated("]", 900'000) + repeated("a", 1'000'000)), "missing"},
       {"files inside of files", pickle(global("torch.storage", "_load_from_bytes") + "C\x02\x80\x04\x85R"),
        "cut short"},

@@ -29,6 +29,14 @@ TEST_CASE("cosine betas give the cosine up to their clip", "[schedules]") {
   CHECK(make_betas("cosine", 1000, 0, 0).back() == 0.999);
 }
 
+TEST_CASE("sigmoid_alpha_bar gives the logistic function up to its clip", "[schedules]") {
+  const auto betas = make_betas("sigmoid_alpha_bar", 1000, 0, 0), alpha_bar = alphas_cumprod(betas);
+  const auto f = [](double t) { return 1 / (1 + std::exp(-3.0)) - 1 / (1 + std::exp(3 - 6 * t)); };
+  for (const std::size_t t : {1u, 10u, 500u, 990u})
+    CHECK_THAT(alpha_bar[t - 1], WithinRel(f(static_cast<double>(t) / 1000) / f(0), 1e-11));
+  CHECK(betas.back() == 0.999);
+}
+
 TEST_CASE("cosine betas keep their digits where there are a million of them", "[schedules]") {
   // 1 - ᾱ_{i+1}/ᾱ_i in 60 digits (mpmath). Doubles as an angle of 0.01 and more leave 1e-13 of it.
   const auto betas = make_betas("cosine", 1'000'000, 0, 0);

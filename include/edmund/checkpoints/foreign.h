@@ -48,6 +48,8 @@ struct ForeignEntry {
   std::string_view name, about, source;
   bool (*is_one)(const ForeignFile& file);
   ForeignModel (*read)(const ForeignFile& file);
+  // of its authors' code: what the network is told of the noise, and which end is noise
+  std::string_view convention = {};
 };
 /// Every kind of file that is converted.
 std::span<const ForeignEntry> foreign_table();
