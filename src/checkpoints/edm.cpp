@@ -1,9 +1,10 @@
 // edm — network snapshots of NVlabs/edm: a pickle {ema, loss_fn, augment_pipe, dataset_kwargs}
-// whose `ema` is a wrapper (VPPrecond, VEPrecond, iDDPMPrecond, EDMPrecond) around a SongUNet.
+// whose `ema` is a wrapper (VPPrecond, VEPrecond, iDDPMPrecond, EDMPrecond) around a SongUNet or a
+// DhariwalUNet.
 //
-// The wrappers are rows of `preconditioning` (Karras et al. 2022, table 1); our SongUNet names its
-// weights as theirs does. Sampling is that of their generate.py: Heun, 18 steps, ρ = 7, σ from
-// 0.002 to 80 within what the network was trained on.
+// The wrappers are rows of `preconditioning` (Karras et al. 2022, table 1); our `unet` and `adm`
+// name their weights as theirs do. Sampling is that of their generate.py: Heun, 18 steps, ρ = 7, σ
+// from 0.002 to 80 within what the network was trained on.
 #include "edmund/checkpoints/foreign.h"
 #include "edmund/core/error.h"
 #include "edmund/core/text.h"
@@ -24,9 +25,12 @@ using Kind = PickleValue::Kind;
 
 constexpr std::string_view kWrappers[] = {"VPPrecond", "VEPrecond", "iDDPMPrecond", "EDMPrecond"};
 
-// Our option for each constructor argument of SongUNet. Those that are not given have the defaults
-// of `unet`, which are its own.
-constexpr std::pair<std::string_view, std::string_view> kSongUNet[] = {
+// Our network for each of theirs.
+constexpr std::pair<std::string_view, std::string_view> kNetworks[] = {{"SongUNet", "unet"}, {"DhariwalUNet", "adm"}};
+
+// Our option for each constructor argument. Those that are not given have the defaults of `unet`
+// and `adm`, which are their own.
+constexpr std::pair<std::string_view, std::string_view> kArguments[] = {
     {"model_channels", "channels"},
     {"channel_mult", "multipliers"},
     {"channel_mult_emb", "embedding_multiplier"},
@@ -49,7 +53,10 @@ const PickleValue* model_of(const PickleValue& wrapper) {
 }
 
 ordered_json network_config(const PickleValue& model, const std::string& file) {
-  ordered_json out = {{"type", "unet"}};
+  const auto* network = std::ranges::find(kNetworks, model.text, &std::pair<std::string_view, std::string_view>::first);
+  require(network != std::end(kNetworks), "{}: a network of class {} is not converted, SongUNet and DhariwalUNet are",
+          file, in_quotes(model.text));
+  ordered_json out = {{"type", network->second}};
   const PickleValue* given = model.find("_init_kwargs");
   require(given != nullptr, "{}: the network does not tell its settings", file);
   const PickleValue* unnamed = model.find("_init_args");
@@ -57,8 +64,8 @@ ordered_json network_config(const PickleValue& model, const std::string& file) {
   for (std::size_t i = 0; i + 1 < given->items.size(); i += 2) {
     const std::string_view key = given->items[i]->text;
     if (std::ranges::find(kElsewhere, key) != std::end(kElsewhere)) continue;
-    const auto* ours = std::ranges::find(kSongUNet, key, &std::pair<std::string_view, std::string_view>::first);
-    require(ours != std::end(kSongUNet), "{}: the network's setting {} is not known here", file, in_quotes(key));
+    const auto* ours = std::ranges::find(kArguments, key, &std::pair<std::string_view, std::string_view>::first);
+    require(ours != std::end(kArguments), "{}: the network's setting {} is not known here", file, in_quotes(key));
     out[std::string(ours->second)] = plain_json(*given->items[i + 1], file);
   }
   return out;
@@ -105,8 +112,6 @@ ForeignModel read_edm(const ForeignFile& source) {
   const std::string file = source.path.string();
   const PickleValue& wrapper = *source.pickle->root().find("ema");
   const PickleValue& model = *model_of(wrapper);
-  require(model.text == "SongUNet", "{}: a network of class {} is not converted, SongUNet is", file,
-          in_quotes(model.text));
   const auto whole = [&](std::string_view key) { return integer_at(wrapper, key, file); };
   ordered_json config;
   config["name"] = as_utf8(source.path.stem().string());

@@ -1,7 +1,10 @@
 // convert: a model that another project saved becomes a run folder, which every command takes that
 // needs no training data.
 //
-//   edmund convert IN OUT [--from KIND]
+//   edmund convert IN OUT [--from KIND] [--set KEY=VALUE]…
+//
+// --set states what the file does not tell, by the name of its authors' flag; what is needed is
+// asked for.
 //
 // Nothing in the file is executed. OUT samples at once in its authors' way; the config in it says
 // how.
@@ -16,6 +19,9 @@
 #include "edmund/training/checkpoint.h"
 
 #include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace edmund {
 namespace {
@@ -24,6 +30,7 @@ namespace fs = std::filesystem;
 
 struct ConvertFlags {
   std::string in, out, from;
+  std::vector<std::string> settings;
 };
 
 ExitCode convert(const ConvertFlags& flags) {
@@ -31,7 +38,7 @@ ExitCode convert(const ConvertFlags& flags) {
   require_folder_like("OUT", run.path);
   require(!fs::exists(run.config()) && !fs::exists(run.path / "checkpoints"),
           "{}: holds a run already; choose another folder", run.path.string());
-  const ForeignModel model = read_foreign(flags.in, flags.from);
+  const ForeignModel model = read_foreign(flags.in, flags.from, ForeignSettings(flags.settings));
   Experiment experiment =
       construct(parse(Options::read_text(model.config, flags.in + " (its settings)")), Needs::kModel);
   check_state(experiment.model.network(), model.weights, flags.in);
@@ -56,7 +63,11 @@ Action make_convert(CLI::App& arguments) {
   const auto flags = std::make_shared<ConvertFlags>();
   arguments.add_option("in", flags->in, "the model's file")->required();
   arguments.add_option("out", flags->out, "run folder to be made")->required();
-  arguments.add_option("--from", flags->from, "kind of the file: edm; found out if not given");
+  std::vector<std::string_view> kinds;
+  for (const auto& entry : foreign_table()) kinds.push_back(entry.name);
+  arguments.add_option("--from", flags->from, "kind of the file, found out if not given: " + join(kinds, ", "));
+  arguments.add_option("--set", flags->settings, "KEY=VALUE that the file does not tell, such as num_heads=4")
+      ->allow_extra_args(false);
   return [=] { return convert(*flags); };
 }
 

@@ -4,15 +4,18 @@
 //   edmund denoise RUN|CHECKPOINT --in FILE.safetensors --out FILE.safetensors [key=value…] [--raw]
 //
 // Inputs:  z [B, C, H, W] with sigma [B] or [1], or z.SIGMA for one noise level each; labels [B] of
-//          whole numbers, or [B, classes] (none: no class); augment [B, A].
+//          whole numbers, or [B, classes] of real ones, [B] if that is one (none: no class);
+//          augment [B, A]. Others are told and left alone.
 // Outputs: D, or D.SIGMA, float32 of z's shape.
 
 #include "edmund/app/run.h"
 #include "edmund/commands/command.h"
 #include "edmund/core/files.h"
+#include "edmund/core/log.h"
 #include "edmund/core/text.h"
 #include "edmund/io/tensor_file.h"
 
+#include <algorithm>
 #include <ATen/ops/full.h>
 #include <c10/core/InferenceMode.h>
 #include <memory>
@@ -36,9 +39,15 @@ std::string shape_text(const Tensor& tensor) {
 class Inputs {
  public:
   Inputs(TensorFile file, const ModelShape& shape) : file_(std::move(file)), shape_(shape) {
-    for (const auto& [name, tensor] : file_.tensors)
-      require(name == "z" || name == "sigma" || name == "labels" || name == "augment" || name.starts_with("z."),
-              "{}: tensor {} is not known; known: z, z.SIGMA, sigma, labels, augment", file_.file, in_quotes(name));
+    constexpr std::string_view kKnown[] = {"z", "sigma", "labels", "augment"};
+    std::string others;
+    for (const auto& [name, tensor] : file_.tensors) {
+      if (std::ranges::find(kKnown, name) != std::end(kKnown) || name.starts_with("z.")) continue;
+      require(!nearest_name(name, kKnown), "{}: tensor {} is not known{}", file_.file, in_quotes(name),
+              suggestion(name, kKnown));
+      others += (others.empty() ? "" : ", ") + in_quotes(name);
+    }
+    if (!others.empty()) log::info("{}: not used: {}", file_.file, others);
   }
 
   /// Each z: what follows its name, the images, their noise levels.
@@ -64,7 +73,8 @@ class Inputs {
   Condition condition(std::int64_t batch) const {
     Condition out;
     if (const auto labels = file_.tensors.find("labels"); labels != file_.tensors.end()) {
-      const Tensor& given = labels->second;
+      const bool single = labels->second.is_floating_point() && labels->second.dim() == 1 && shape_.num_classes == 1;
+      const Tensor given = single ? labels->second.unsqueeze(1) : labels->second;
       const bool rows = given.is_floating_point() && given.dim() == 2 && given.size(1) == shape_.num_classes,
                  numbers = !given.is_floating_point() && given.dim() == 1;
       require(shape_.num_classes > 0, "{}: labels of a model without classes", file_.file);

@@ -10,6 +10,11 @@
 //   x0       1            0            1/√(1+σ²)               Salimans & Ho 2022
 //   score    0            -1           1 Song et al. 2021, networks of the VE SDE
 //
+//   consistency: a consistency function, D = z at σ = σ_min (Song et al. 2023, appendix C)
+//     c_skip = σ_d²/((σ - σ_min)² + σ_d²), c_out = σ_d(σ - σ_min)/r, c_in = 1/r as of edm
+//     sigma_data 0.5, sigma_min 0.002
+//     clip       false  D is cut to [-1, 1], as the authors sample
+//
 //   noise_input   log     how the network is told σ (noise_input.cpp), a word or a mapping with its
 //                         options
 #include "edmund/diffusion/preconditioning.h"
@@ -17,6 +22,7 @@
 #include "edmund/schedules/nearest_level.h"
 #include "noise_input.h"
 
+#include <algorithm>
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/zeros_like.h>
 #include <cmath>
@@ -91,6 +97,31 @@ Preconditioning make_score(Options& options) {
   });
 }
 
+// F* = ((1 - c_skip)·x0 - c_skip·σ·ε)/c_out, without bound at σ_min, where D = z.
+Preconditioning make_consistency(Options& options) {
+  const double data = options.real("sigma_data", 0.5, between(1e-6, 1e6),
+                                   "σ_d: standard deviation of the images, which are in [-1, 1]"),
+               least = options.real("sigma_min", 0.002, at_least(0), "noise level at which D = z");
+  const bool clips = options.flag("clip", false, "D is cut to [-1, 1], as the authors sample");
+  const auto boundary = [data, least](const Tensor& sigma) -> EdmCoefficients {
+    const Tensor wide = sigma.reshape({-1, 1, 1, 1}), above = wide - least;
+    const Tensor in = (wide.square() + data * data).rsqrt();
+    return {.skip = data * data / (above.square() + data * data), .out = data * above * in, .in = in, .noise = {}};
+  };
+  Preconditioning out = with_noise_input(options, [boundary](const Tensor& sigma) -> Mixture {
+    const EdmCoefficients c = boundary(sigma);
+    return {(1 - c.skip) / c.out, -c.skip * sigma / c.out, c.in};
+  });
+  out.direct = [boundary, coefficients = out.coefficients](const Tensor& sigma) {
+    EdmCoefficients c = boundary(sigma);
+    c.noise = coefficients(sigma).noise;
+    return c;
+  };
+  out.sigmas.low = std::max(out.sigmas.low, least);
+  if (clips) out.range = Interval{-1, 1};
+  return out;
+}
+
 constexpr Entry<PreconditioningFactory> kPreconditionings[] = {
     {"edm", "target and input of unit variance", "Karras et al. 2022, table 1", make_edm},
     {"eps", "the noise ε", "Ho et al. 2020", make_eps},
@@ -98,6 +129,8 @@ constexpr Entry<PreconditioningFactory> kPreconditionings[] = {
     {"flow", "velocity ε - x0 of straight paths", "Liu et al. 2023; Lipman et al. 2023", make_flow},
     {"x0", "the clean image", "Salimans & Ho 2022", make_x0},
     {"score", "-ε: the score times σ, on unscaled input", "Song et al. 2021", make_score},
+    {"consistency", "a consistency function, D = z at the lowest level", "Song et al. 2023, appendix C",
+     make_consistency},
 };
 
 }  // namespace
@@ -105,6 +138,7 @@ constexpr Entry<PreconditioningFactory> kPreconditionings[] = {
 void read_noise_input(Options& options) { make_noise_input(options); }
 
 EdmCoefficients Preconditioning::edm(const Tensor& sigma) const {
+  if (direct) return direct(sigma);
   const auto [a, b, in, noise] = coefficients(sigma);
   const Tensor wide = sigma.reshape({-1, 1, 1, 1}), divisor = wide * a - b;
   return {.skip = -b / divisor, .out = wide / divisor, .in = in, .noise = noise};

@@ -100,7 +100,9 @@ void Conv2d::initialize(WeightSource& source) {
   if (weight_.defined()) draw_layer(source, config_.init, weight_, bias_);
 }
 
-GroupNorm::GroupNorm(std::int64_t channels, double eps) : groups_(groups(channels)), eps_(eps) {
+GroupNorm::GroupNorm(std::int64_t channels, double eps, std::int64_t groups)
+    : groups_(groups > 0 ? groups : GroupNorm::groups(channels)), eps_(eps) {
+  TORCH_CHECK(channels % groups_ == 0, "GroupNorm: ", channels, " channels do not split into ", groups_, " groups");
   weight_ = register_parameter("weight", at::ones({channels}));
   bias_ = register_parameter("bias", at::zeros({channels}));
 }

@@ -4,7 +4,7 @@
 
 namespace edmund {
 
-NetworkFactory make_ddpmpp, make_dit, make_edm2, make_ncsnpp, make_resnet, make_unet;
+NetworkFactory make_adm, make_ddpmpp, make_dit, make_edm2, make_ncsnpp, make_resnet, make_unet;
 
 namespace {
 
@@ -23,6 +23,9 @@ constexpr NetworkEntry kNetworks[] = {
     {"dit", "transformer on patches with adaLN-zero, in the published sizes S to XL",
      "Peebles & Xie 2023, facebookresearch/DiT; Ma et al. 2024, willisma/SiT", make_dit,
      "{hidden_size: 24, depth: 2, heads: 4}"},
+    {"adm", "U-Net with adaptive norms and attention in heads, as ADM and as OpenAI's UNetModel",
+     "Dhariwal & Nichol 2021; NVlabs/edm DhariwalUNet; openai/guided-diffusion", make_adm,
+     "{channels: 16, multipliers: [1, 2], blocks: 1, attention: [4], channels_per_head: 8}"},
     {"edm2", "magnitude-preserving U-Net, weights normalized after each step",
      "Karras et al. 2024, config G, NVlabs/edm2 UNet", make_edm2,
      "{channels: 16, multipliers: [1, 2], blocks: 1, attention: [4], channels_per_head: 8}"},

@@ -14,11 +14,11 @@ UNetBlock::UNetBlock(Config config) : config_(std::move(config)) {
     part.resample_filter = c.resample_filter;
     return std::make_shared<Conv2d>(std::move(part));
   };
-  norm0_ = register_module("norm0", std::make_shared<GroupNorm>(c.in, c.eps));
+  norm0_ = register_module("norm0", std::make_shared<GroupNorm>(c.in, c.eps, c.groups));
   conv0_ = register_module("conv0", conv({.in = c.in, .out = c.out, .up = c.up, .down = c.down, .init = c.init}));
   affine_ =
       register_module("affine", std::make_shared<Linear>(c.embedding, c.adaptive_scale ? 2 * c.out : c.out, c.init));
-  norm1_ = register_module("norm1", std::make_shared<GroupNorm>(c.out, c.eps));
+  norm1_ = register_module("norm1", std::make_shared<GroupNorm>(c.out, c.eps, c.groups));
   conv1_ = register_module("conv1", conv({.in = c.out, .out = c.out, .init = c.init_zero}));
   if (c.in != c.out || c.up || c.down) {
     const std::int64_t kernel = c.resample_projection || c.in != c.out ? 1 : 0;
@@ -26,7 +26,7 @@ UNetBlock::UNetBlock(Config config) : config_(std::move(config)) {
         "skip", conv({.in = c.in, .out = c.out, .kernel = kernel, .up = c.up, .down = c.down, .init = c.init}));
   }
   if (heads_ > 0) {
-    norm2_ = register_module("norm2", std::make_shared<GroupNorm>(c.out, c.eps));
+    norm2_ = register_module("norm2", std::make_shared<GroupNorm>(c.out, c.eps, c.groups));
     qkv_ = register_module(
         "qkv", conv({.in = c.out, .out = 3 * c.out, .kernel = 1, .init = c.init_attention.value_or(c.init)}));
     proj_ = register_module("proj", conv({.in = c.out, .out = c.out, .kernel = 1, .init = c.init_zero}));

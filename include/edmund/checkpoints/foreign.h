@@ -1,7 +1,9 @@
 #pragma once
 
+#include "edmund/checkpoints/foreign_settings.h"
 #include "edmund/core/tensor.h"
 #include "edmund/io/pickle.h"
+#include "edmund/io/tensor_file.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -24,7 +26,10 @@ struct ForeignModel {
 /// A file as far as it was read to learn what it is.
 struct ForeignFile {
   std::filesystem::path path;
-  std::shared_ptr<const PickleFile> pickle;  // null if it is none
+  std::shared_ptr<const PickleFile> pickle = nullptr;   // null if it is none
+  std::shared_ptr<const TensorFile> tensors = nullptr;  // of safetensors; null if it is none
+  /// What the user states that the file does not tell.
+  std::shared_ptr<const ForeignSettings> settings = std::make_shared<ForeignSettings>();
 };
 
 /// A row of the table.
@@ -36,9 +41,11 @@ struct ForeignEntry {
 /// Every kind of file that is converted.
 std::span<const ForeignEntry> foreign_table();
 
-/// Reads a model of another project; `kind` of foreign_table(), or "" to find it out. Nothing in
-/// the file is executed. Throws Error naming what is no model of a known kind, damaged, or of
-/// settings that no network here has.
-ForeignModel read_foreign(const std::filesystem::path& path, std::string_view kind = "");
+/// Reads a model of another project; `kind` of foreign_table(), or "" to find it out; `settings`
+/// are what the file does not tell, by the names that the kind's page has. Nothing in the file is
+/// executed. Throws Error naming what is no model of a known kind, damaged, of settings that no
+/// network here has, or not told.
+ForeignModel read_foreign(const std::filesystem::path& path, std::string_view kind = "",
+                          const ForeignSettings& settings = {});
 
 }  // namespace edmund

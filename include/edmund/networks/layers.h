@@ -85,16 +85,17 @@ class Conv2d : public Layer {
   Tensor weight_, bias_, filter_;
 };
 
-/// Group normalization in min(32, C/4) groups, with what follows it: adaptive scale and shift,
-/// SiLU, dropout (ops::GroupNorm).
+/// Group normalization with what follows it: adaptive scale and shift, SiLU, dropout
+/// (ops::GroupNorm).
 class GroupNorm : public Layer {
  public:
-  GroupNorm(std::int64_t channels, double eps);
+  /// `groups` 0: min(32, C/4).
+  GroupNorm(std::int64_t channels, double eps, std::int64_t groups = 0);
   /// `args` says what follows; groups, eps, weight and bias are filled in here.
   Tensor forward(const Tensor& x, ops::GroupNorm args) const;
   void initialize(WeightSource& source) override;
 
-  /// Throws Error if C channels do not split into that many groups.
+  /// min(32, C/4). Throws Error if C channels do not split into that many groups.
   static std::int64_t groups(std::int64_t channels);
 
  private:

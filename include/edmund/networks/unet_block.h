@@ -22,6 +22,7 @@ class UNetBlock : public torch::nn::Module {
     double dropout = 0.0;
     double skip_scale = 1.0;  // multiplies the sum after each residual connection
     double eps = 1e-5;
+    std::int64_t groups = 0;  // of the norms; 0: min(32, C/4)
     std::vector<double> resample_filter = {1, 1};
     bool resample_projection = false;  // 1×1 convolution on a skip that resamples only
     // the embedding scales and shifts after the second norm; else it is added before it
