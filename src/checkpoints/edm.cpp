@@ -1,9 +1,10 @@
 // edm — network snapshots of NVlabs/edm: a pickle {ema, loss_fn, augment_pipe, dataset_kwargs}
-// whose `ema` is a wrapper (VPPrecond, VEPrecond, iDDPMPrecond, EDMPrecond) around a SongUNet.
+// whose `ema` is a wrapper (VPPrecond, VEPrecond, iDDPMPrecond, EDMPrecond) around a SongUNet or a
+// DhariwalUNet.
 //
-// The wrappers are rows of `preconditioning` (Karras et al. 2022, table 1); our SongUNet names its
-// weights as theirs does. Sampling is that of their generate.py: Heun, 18 steps, ρ = 7, σ from
-// 0.002 to 80 within what the network was trained on.
+// The wrappers are rows of `preconditioning` (Karras et al. 2022, table 1); our `unet` and `adm`
+// name their weights as theirs do. Sampling is that of their generate.py: Heun, 18 steps, ρ = 7, σ
+// from 0.002 to 80 within what the network was trained on.
 #include "edmund/checkpoints/foreign.h"
 #include "edmund/core/error.h"
 #include "edmund/core/text.h"
@@ -24,9 +25,12 @@ using Kind = PickleValue::Kind;
 
 constexpr std::string_view kWrappers[] = {"VPPrecond", "VEPrecond", "iDDPMPrecond", "EDMPrecond"};
 
-// Our option for each constructor argument of SongUNet. Those that are not given have the defaults
-// of `unet`, which are its own.
-constexpr std::pair<std::string_view, std::string_view> kSongUNet[] = {
+// Our network for each of theirs.
+constexpr std::pair<std::string_view, std::string_view> kNetworks[] = {{"SongUNet", "unet"}, {"DhariwalUNet", "adm"}};
+
+// Our option for each constructor argument. Those that are not given have the defaults of `unet`
+// and `adm`, which are their own.
+constexpr std::pair<std::string_view, std::string_view> kArguments[] = {
     {"model_channels", "channels"},
     {"channel_mult", "multipliers"},
     {"channel_mult_emb", "embedding_multiplier"},
@@ -89,8 +93,6 @@ ForeignModel read_edm(const ForeignFile& source) {
   const std::string file = source.path.string();
   const PickleValue& wrapper = *source.pickle->root().find("ema");
   const PickleValue& model = *model_of(wrapper);
-  require(model.text == "SongUNet", "{}: a network of class {} is not converted, SongUNet is", file,
-          in_quotes(model.text));
   const auto whole = [&](std::string_view key) { return integer_at(wrapper, key, file); };
   ordered_json config;
   config["name"] = as_utf8(source.path.stem().string());
@@ -100,8 +102,8 @@ ForeignModel read_edm(const ForeignFile& source) {
                      {"classes", whole("label_dim")}};
   if (const PickleValue* augment = model.find("_init_kwargs")->find("augment_dim"); augment && augment->integer > 0)
     config["image"]["augment_labels"] = augment->integer;
-  config["network"] = {{"type", "unet"}};
-  config["network"].update(constructor_options(model, kSongUNet, kElsewhere, file));
+  config["network"] = {{"type", network->second}};
+  config["network"].update(constructor_options(model, kArguments, kElsewhere, file));
   if (wrapper.text == "iDDPMPrecond") config["network"]["learned_variance"] = true;
   config["preconditioning"] = preconditioning_config(wrapper, file);
   const double low = std::max(0.002, real_at(wrapper, "sigma_min", file)),

@@ -4,18 +4,20 @@
 #include "edmund/core/text.h"
 
 #include <algorithm>
+#include <fstream>
+#include <fstream>
 #include <vector>
 
 namespace edmund {
 
 using IsOne = bool(const ForeignFile&);
 using Read = ForeignModel(const ForeignFile&);
-IsOne is_diffusers, is_dit, is_edm, is_edm2, is_kdiffusion, is_lucidrains, is_score_sde, is_sit;
-Read read_diffusers, read_dit, read_edm, read_edm2, read_kdiffusion, read_lucidrains, read_score_sde, read_sit;
+IsOne is_consistency_models, is_diffusers, is_dit, is_edm, is_edm2, is_guided_diffusion, is_improved_diffusion, is_kdiffusion, is_lucidrains, is_score_sde, is_sit;
+Read read_consistency_models, read_diffusers, read_dit, read_edm, read_edm2, read_guided_diffusion, read_improved_diffusion, read_kdiffusion, read_lucidrains, read_score_sde, read_sit;
 
 namespace {
 constexpr ForeignEntry kForeign[] = {
-    {"edm", "network snapshots of NVlabs/edm (.pkl): SongUNet in any of its four wrappers", "Karras et al. 2022",
+    {"edm", "network snapshots of NVlabs/edm (.pkl): SongUNet or DhariwalUNet in any of its four wrappers", "Karras et al. 2022",
      is_edm, read_edm,
      "of its wrapper: VPPrecond 999 t, VEPrecond ln σ/2, iDDPMPrecond the index, EDMPrecond ln σ/4; large σ is noise"},
     {"edm2", "network snapshots of NVlabs/edm2 (.pkl)", "Karras et al. 2024", is_edm2, read_edm2,
@@ -30,6 +32,12 @@ constexpr ForeignEntry kForeign[] = {
      is_kdiffusion, read_kdiffusion, "ln σ/4; large σ is noise"},
     {"lucidrains", "model-N.pt of lucidrains/denoising-diffusion-pytorch", "Ho et al. 2020; Salimans & Ho 2022",
      is_lucidrains, read_lucidrains, "the index of the step, 0 to N - 1; N - 1 is noise; ε, x0 or v"},
+    {"guided_diffusion", "weights of OpenAI's guided-diffusion (.pt): ADM", "Dhariwal & Nichol 2021",
+     is_guided_diffusion, read_guided_diffusion, "the index of the step, 0 to N - 1; N - 1 is noise; ε"},
+    {"improved_diffusion", "weights of OpenAI's improved-diffusion (.pt)", "Nichol & Dhariwal 2021",
+     is_improved_diffusion, read_improved_diffusion, "the index of the step, counted to 1000; the largest is noise; ε"},
+    {"consistency_models", "weights of OpenAI's consistency_models (.pt, .safetensors)", "Song et al. 2023",
+     is_consistency_models, read_consistency_models, "250 ln σ; large σ is noise; D itself, cut to [-1, 1]"},
     {"diffusers", "model folders of huggingface/diffusers: UNet2DModel or DiTTransformer2DModel, with the scheduler",
      "von Platen et al. 2022", is_diffusers, read_diffusers,
      "the index of the step, 0 to N - 1, or what its scheduler tells; the largest is noise"},
@@ -64,7 +72,12 @@ const ForeignEntry& found_out(const ForeignFile& file) {
   return *found;
 }
 
-bool is_safetensors(const std::filesystem::path& path) { return path.extension() == ".safetensors"; }
+// Its header, of JSON, follows eight bytes of its length.
+bool is_safetensors(const std::filesystem::path& path) {
+  std::string begin(9, '\0');
+  std::ifstream(path, std::ios::binary).read(begin.data(), 9);
+  return begin[8] == '{';
+}
 
 }  // namespace
 
@@ -90,7 +103,10 @@ ForeignModel examine_foreign(const std::filesystem::path& path, std::string_view
     file.pickle = std::make_shared<PickleFile>(path);
   require(!entry || entry->is_one(file), "{}: no model of kind {}", path.string(), kind);
   if (!entry) entry = &found_out(file);
+  file.settings = std::make_shared<ForeignSettings>(file.said);
   ForeignModel out = entry->read(file);
+  for (const auto& setting : said)
+    if (!file.settings->asked(setting.substr(0, setting.find('=')))) out.overlay.push_back(setting);
   out.kind = entry->name;
   std::erase_if(out.unsaid, [&](const Unsaid& missing) { return file.said.contains(missing.key); });
   return out;

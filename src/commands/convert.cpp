@@ -9,7 +9,7 @@
 //
 // Nothing in the file is executed. OUT samples at once in its authors' way; the config in it says
 // how. Settings that a file does not tell, or tells wrongly, are said as key.path=value of that
-// config. Where the file has averaged and raw weights, OUT has both (`--raw` takes the latter).
+// config, or, of OpenAI's weights, as flag=value of their authors' program. Where the file has averaged and raw weights, OUT has both (`--raw` takes the latter).
 
 #include "adapter_flag.h"
 #include "edmund/app/adapter.h"
@@ -107,7 +107,7 @@ ExitCode convert(const ConvertFlags& flags) {
       configured ? model_of_config(flags.in, flags.said) : read_foreign(flags.in, flags.from, flags.said);
   add_foreign_adapters(model, flags);
   Experiment experiment = configured ? construct(parse(Options::read_text(model.config, flags.in)), Needs::kModel)
-                                     : experiment_of(model, flags.in, flags.said);
+                                     : experiment_of(model, flags.in);
   if (configured) model.weights = state_dict(experiment.model.network());
   const Options& options = experiment.config.options;
   Checkpoint checkpoint;

@@ -4,16 +4,19 @@
 //   edmund denoise RUN|CHECKPOINT --in FILE.safetensors --out FILE.safetensors [key=value…] [--raw]
 //
 // Inputs:  z [B, C, H, W] with sigma [B] or [1], or z.SIGMA for one noise level each; labels [B] of
-//          whole numbers, or [B, classes] (none: no class); augment [B, A].
-// Outputs: D, or D.SIGMA, float32 of z's shape.
+//          whole numbers, or [B, classes] of real ones, [B] if that is one (none: no class);
+//          augment [B, A]. Others are told and left alone.
+// Outputs: D, or D.SIGMA, float32 of z's shape, cut as sampling.clip says.
 
 #include "adapter_flag.h"
 #include "edmund/app/run.h"
 #include "edmund/commands/command.h"
 #include "edmund/core/files.h"
+#include "edmund/core/log.h"
 #include "edmund/core/text.h"
 #include "edmund/io/tensor_file.h"
 
+#include <algorithm>
 #include <ATen/ops/full.h>
 #include <c10/core/InferenceMode.h>
 #include <memory>
@@ -37,9 +40,15 @@ std::string shape_text(const Tensor& tensor) {
 class Inputs {
  public:
   Inputs(TensorFile file, const ModelShape& shape) : file_(std::move(file)), shape_(shape) {
-    for (const auto& [name, tensor] : file_.tensors)
-      require(name == "z" || name == "sigma" || name == "labels" || name == "augment" || name.starts_with("z."),
-              "{}: tensor {} is not known; known: z, z.SIGMA, sigma, labels, augment", file_.file, in_quotes(name));
+    constexpr std::string_view kKnown[] = {"z", "sigma", "labels", "augment"};
+    std::string others;
+    for (const auto& [name, tensor] : file_.tensors) {
+      if (std::ranges::find(kKnown, name) != std::end(kKnown) || name.starts_with("z.")) continue;
+      require(!nearest_name(name, kKnown), "{}: tensor {} is not known{}", file_.file, in_quotes(name),
+              suggestion(name, kKnown));
+      others += (others.empty() ? "" : ", ") + in_quotes(name);
+    }
+    if (!others.empty()) log::info("{}: not used: {}", file_.file, others);
   }
 
   /// Each z: what follows its name, the images, their noise levels.
@@ -65,7 +74,8 @@ class Inputs {
   Condition condition(std::int64_t batch) const {
     Condition out;
     if (const auto labels = file_.tensors.find("labels"); labels != file_.tensors.end()) {
-      const Tensor& given = labels->second;
+      const bool single = labels->second.is_floating_point() && labels->second.dim() == 1 && shape_.num_classes == 1;
+      const Tensor given = single ? labels->second.unsqueeze(1) : labels->second;
       const bool rows = given.is_floating_point() && given.dim() == 2 && given.size(1) == shape_.num_classes,
                  numbers = !given.is_floating_point() && given.dim() == 1;
       require(shape_.num_classes > 0, "{}: labels of a model without classes", file_.file);
@@ -121,7 +131,8 @@ ExitCode denoise(const DenoiseFlags& flags) {
   inputs.each([&](const std::string& ending, const Tensor& z, const Tensor& sigma) {
     Condition condition = inputs.condition(z.size(0));
     if (condition.augment.defined()) condition.augment = condition.augment.to(device);
-    const Tensor D = trained.experiment.model.denoise(z.to(device), sigma.to(device, at::kFloat), condition);
+    Tensor D = trained.experiment.model.denoise(z.to(device), sigma.to(device, at::kFloat), condition);
+    if (const auto& clip = trained.experiment.sampling.clip) D = D.clamp(clip->low, clip->high);
     out.emplace_back("D" + ending, D.cpu().contiguous());
   });
   write_file(flags.out, tensor_bytes(out));

@@ -47,12 +47,11 @@ ordered_json described(const ForeignModel& model) {
 
 }  // namespace
 
-Experiment experiment_of(const ForeignModel& model, const std::filesystem::path& path,
-                         const std::vector<std::string>& said) {
+Experiment experiment_of(const ForeignModel& model, const std::filesystem::path& path) {
   const std::string name = path.string();
   const AllocationLimit limit((64 << 20) + 16 * static_cast<std::size_t>(elements_of(model.weights)),
                               name + ": the network that its settings describe is far larger than its weights");
-  Experiment out = construct(parse(Options::read_text(model.config, name + " (its settings)", said)), Needs::kModel);
+  Experiment out = construct(parse(Options::read_text(model.config, name + " (its settings)", model.overlay)), Needs::kModel);
   for (const NamedTensors* weights : {&model.weights, &model.raw})
     if (!weights->empty()) check_state(out.model.network(), *weights, name);
   return out;
@@ -76,7 +75,7 @@ ordered_json foreign_facts(const std::filesystem::path& path, const std::string&
   for (const auto& [key, about] : model.unsaid) command += format(" {}=…", key);
   out["to_sample"] = command + "; edmund sample OUT";
   if (model.unsaid.empty()) {
-    const Experiment experiment = experiment_of(model, path, said);
+    const Experiment experiment = experiment_of(model, path);
     const Interval sigmas = experiment.model.preconditioning().sigmas;
     out["sigmas_that_it_knows"] = {sigmas.low, sigmas.high};
     out.update(facts_of(experiment));

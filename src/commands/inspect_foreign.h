@@ -14,8 +14,7 @@ namespace edmund {
 
 /// The experiment of a model of another project, its weights not yet loaded but known to fit.
 /// Throws Error for settings that do not go together or are not those of the weights.
-Experiment experiment_of(const ForeignModel& model, const std::filesystem::path& path,
-                         const std::vector<std::string>& said);
+Experiment experiment_of(const ForeignModel& model, const std::filesystem::path& path);
 
 /// Whether `inspect` asks foreign_table() about a file: all pickles, and those safetensors that a
 /// kind knows.

@@ -1,6 +1,7 @@
 // noise_input — what the network is told about σ: c_noise.
 //
-//   log     ¼·ln σ (Karras et al. 2022, table 1)
+//   log     factor·ln σ
+//             factor 0.25   of Karras et al. 2022, table 1; 250 in consistency models
 //   vp      (M-1)·t, t the time at which the VP SDE has that σ (Song et al. 2021)
 //             beta_d 19.9, beta_min 0.1   β(t) = beta_min + beta_d·t
 //             M 1000                      number of steps that the network was trained with
@@ -16,6 +17,8 @@
 //             M 1000, C_1 0.001, C_2 0.008   the levels of iDDPM (Karras et al. 2022, table 1),
 //                                            with -1 for σ nearest to 0
 //             schedule                       or the table of that schedule (ddpm)
+//             factor 1                       of the position; 1000/N where N steps count as 1000
+//                                            (improved-diffusion's rescaled timesteps)
 #include "noise_input.h"
 
 #include "edmund/diffusion/preconditioning.h"
@@ -37,8 +40,9 @@
 namespace edmund {
 namespace {
 
-NoiseInput make_log(Options&) {
-  return {.noise = [](const Tensor& sigma) { return sigma.log() / 4; }};
+NoiseInput make_log(Options& options) {
+  const double factor = options.real("factor", 0.25, above(0), "of ln σ: 0.25 in EDM, 250 in consistency models");
+  return {.noise = [factor](const Tensor& sigma) { return sigma.log() * factor; }};
 }
 
 NoiseInput make_vp(Options& options) {
@@ -102,19 +106,21 @@ NoiseInput make_index(Options& options) {
   input.sigmas = {input.levels.front(), input.levels.back()};
   input.rounding = input.levels;
   if (ends_at_zero) input.rounding.insert(input.rounding.begin(), 0.0);
+  const double factor = options.real("factor", 1.0, above(0), "of the position, where N steps count as others");
   const Tensor known = at::tensor(at::ArrayRef<double>(input.rounding));
   // kept: recorded work must not copy from the host
   const auto on_gpu = std::make_shared<Tensor>();
   input.noise = [=, first = ends_at_zero ? -1 : 0](const Tensor& sigma) {
     if (sigma.is_cuda() && (!on_gpu->defined() || on_gpu->device() != sigma.device()))
       *on_gpu = known.to(sigma.device());
-    return (nearest_index(sigma, sigma.is_cuda() ? *on_gpu : known) + first).to(sigma.scalar_type());
+    const Tensor index = (nearest_index(sigma, sigma.is_cuda() ? *on_gpu : known) + first).to(sigma.scalar_type());
+    return factor == 1.0 ? index : index * factor;
   };
   return input;
 }
 
 constexpr Entry<NoiseInputFactory> kNoiseInputs[] = {
-    {"log", "¼·ln σ, of EDM", "Karras et al. 2022, table 1", make_log},
+    {"log", "¼·ln σ, of EDM, or another multiple", "Karras et al. 2022, table 1", make_log},
     {"vp", "(M-1)·t of the VP SDE", "Song et al. 2021", make_vp},
     {"ve", "ln(σ/2), of VE networks", "Song et al. 2021", make_ve},
     {"sigma", "σ itself", "Karras et al. 2022, D(z; σ)", make_sigma},

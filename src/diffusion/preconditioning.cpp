@@ -13,6 +13,10 @@
 //   x0       1            0            1/√(1+σ²)               Salimans & Ho 2022
 //   score    0            -1           1 Song et al. 2021, networks of the VE SDE
 //
+//   edm with sigma_min > 0 is a consistency function, whose D is z at σ = sigma_min and below (Song
+//   et al. 2023, appendix C): D = c_skip·z + c_out·F with c_skip = σ_d²/((σ - σ_min)² + σ_d²) and
+//   c_out = σ_d(σ - σ_min)/r, from which F* follows
+//
 //   noise_input   log     how the network is told σ (noise_input.cpp), a word or a mapping with its
 //                         options
 //   input         scaled  or unscaled: c_in = 1 in any row. With it a network of type x0 answers
@@ -22,6 +26,7 @@
 #include "edmund/schedules/nearest_level.h"
 #include "noise_input.h"
 
+#include <algorithm>
 #include <ATen/ops/full_like.h>
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/zeros_like.h>
@@ -59,13 +64,26 @@ Preconditioning with_noise_input(Options& options, MixtureFunction mixture) {
 
 Tensor unit_scale(const Tensor& sigma) { return (sigma.square() + 1).rsqrt(); }
 
+// F* = ((1 - c_skip)·x0 - c_skip·σ·ε)/c_out of a consistency function. Just above σ_min it is beyond
+// use, but finite, so that c_skip and c_out follow from it.
+Mixture consistency_mixture(const Tensor& sigma, double data, double least) {
+  const Tensor above = (sigma - least).clamp_min(1e-9 * least);
+  const Tensor in = (sigma.square() + data * data).rsqrt(), share = 1 / (in * (above.square() + data * data));
+  return {above * share / data, -data * sigma * share / above, in};
+}
+
 Preconditioning make_edm(Options& options) {
   const double data = options.real("sigma_data", 0.5, between(1e-6, 1e6),
-                                   "σ_d: standard deviation of the images, which are in [-1, 1]");
-  return with_noise_input(options, [data](const Tensor& sigma) -> Mixture {
+                                   "σ_d: standard deviation of the images, which are in [-1, 1]"),
+               least = options.real("sigma_min", 0.0, between(0, 1e6),
+                                    "level at which D = z, of consistency functions; 0: of none");
+  Preconditioning out = with_noise_input(options, [data, least](const Tensor& sigma) -> Mixture {
+    if (least > 0) return consistency_mixture(sigma, data, least);
     const Tensor in = (sigma.square() + data * data).rsqrt();
     return {sigma * in / data, -data * in, in};
   });
+  out.sigmas.low = std::max(out.sigmas.low, least);
+  return out;
 }
 
 Preconditioning make_eps(Options& options) {
@@ -119,6 +137,7 @@ constexpr Entry<PreconditioningFactory> kPreconditionings[] = {
 void read_noise_input(Options& options) { make_noise_input(options); }
 
 EdmCoefficients Preconditioning::edm(const Tensor& sigma) const {
+  if (direct) return direct(sigma);
   const auto [a, b, in, noise] = coefficients(sigma);
   const Tensor wide = sigma.reshape({-1, 1, 1, 1}), divisor = wide * a - b;
   return {.skip = -b / divisor, .out = wide / divisor, .in = in, .noise = noise};

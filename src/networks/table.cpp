@@ -4,8 +4,7 @@
 
 namespace edmund {
 
-NetworkFactory make_block_unet, make_ddpmpp, make_dit, make_edm2, make_exported, make_ncsnpp, make_resnet, make_unet;
-NetworkFactory make_ddpmpp, make_dit, make_edm2, make_image_v1, make_lucidrains, make_ncsnpp, make_resnet, make_unet;
+NetworkFactory make_adm, make_block_unet, make_ddpmpp, make_dit, make_edm2, make_exported, make_image_v1, make_lucidrains, make_ncsnpp, make_resnet, make_unet;
 
 namespace {
 
@@ -27,6 +26,9 @@ constexpr NetworkEntry kNetworks[] = {
     {"block_unet", "U-Net described by a list of its blocks, as diffusers' UNet2DModel",
      "Ho et al. 2020; Song et al. 2021, huggingface/diffusers", make_block_unet,
      "{groups: 8, down: [{channels: 16, layers: 1}, {channels: 16, layers: 1, attention: all, heads: 2}]}"},
+    {"adm", "U-Net with adaptive norms and attention in heads, as ADM and as OpenAI's UNetModel",
+     "Dhariwal & Nichol 2021; NVlabs/edm DhariwalUNet; openai/guided-diffusion", make_adm,
+     "{channels: 16, multipliers: [1, 2], blocks: 1, attention: [4], channels_per_head: 8}"},
     {"edm2", "magnitude-preserving U-Net, weights normalized after each step",
      "Karras et al. 2024, config G, NVlabs/edm2 UNet", make_edm2,
      "{channels: 16, multipliers: [1, 2], blocks: 1, attention: [4], channels_per_head: 8}"},

@@ -1,10 +1,13 @@
 // Models that other projects saved: our D(z; σ) and theirs, and every tensor of the file.
 #include "edmund/app/config.h"
 #include "edmund/checkpoints/foreign.h"
+#include "edmund/core/files.h"
+#include "edmund/io/tensor_file.h"
 #include "edmund/networks/network.h"
 #include "edmund/networks/state_dict.h"
 #include "support/catch.h"
 #include "support/golden.h"
+#include "support/temporary_folder.h"
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
@@ -49,19 +52,24 @@ void check_outputs(Golden& golden, Experiment& experiment, at::ScalarType dtype,
 }  // namespace
 
 TEST_CASE("snapshots of NVlabs/edm give what its own code gives", "[checkpoints][golden]") {
-  testing::for_each_golden(
-      {"checkpoint_edm_"},
-      [](Golden& golden) {
-        const ForeignModel model = read_foreign(testing::golden_folder() / golden.settings().at("file"));
-        golden.check("the kind is found out", model.kind == "edm");
-        check_tensors(golden, model.weights, "model.");
-        Experiment experiment = construct(parse(Options::read_text(model.config, "settings")), Needs::kModel);
-        load_state(experiment.model.network(), model.weights, golden.name());
-        const double tolerance = testing::number_in(golden.about().at("tolerance"), R"(max\|ref\| <= ([0-9.e-]+))");
-        check_outputs(golden, experiment, at::kFloat, "", tolerance);
-        check_outputs(golden, experiment, at::kDouble, ".fp64", 1e-6);
-      },
-      {}, {"checkpoint_edm_dhariwalunet"});
+  testing::for_each_golden({"checkpoint_edm_"}, [](Golden& golden) {
+    const ForeignModel model = read_foreign(testing::golden_folder() / golden.settings().at("file"));
+    golden.check("the kind is found out", model.kind == "edm");
+    check_tensors(golden, model.weights, "model.");
+    Experiment experiment = construct(parse(Options::read_text(model.config, "settings")), Needs::kModel);
+    load_state(experiment.model.network(), model.weights, golden.name());
+    const double tolerance = testing::number_in(golden.about().at("tolerance"), R"(max\|ref\| <= ([0-9.e-]+))");
+    check_outputs(golden, experiment, at::kFloat, "", tolerance);
+    check_outputs(golden, experiment, at::kDouble, ".fp64", 1e-6);
+  });
+}
+
+TEST_CASE("safetensors without a known model are refused by name", "[checkpoints]") {
+  const testing::TemporaryFolder folder;
+  const std::string path = (folder.path() / "one.safetensors").string();
+  write_file(path, tensor_bytes({{"weight", at::zeros({1})}}));
+  CHECK_THROWS_WITH(read_foreign(path), Catch::Matchers::ContainsSubstring("no model of a kind"));
+  CHECK_THROWS_WITH(read_foreign(path, "guided_diffusion"), Catch::Matchers::ContainsSubstring("no model of the kind"));
 }
 
 TEST_CASE("what is no model of a known kind is refused by name", "[checkpoints]") {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "edmund/checkpoints/foreign_settings.h"
+#include "edmund/checkpoints/foreign_settings.h"
 #include "edmund/core/tensor.h"
 #include "edmund/io/pickle.h"
 #include "edmund/io/tensor_file.h"
@@ -33,6 +35,8 @@ struct ForeignModel {
   // what was trained beside the network, under the file's own names
   NamedTensors beside = {};
   std::vector<Unsaid> unsaid = {};  // without which the config is not whole
+  // of what the user said, the settings `key.path=value` that lie over the config
+  std::vector<std::string> overlay = {};
 };
 
 /// A file, or a folder of files, as far as it was read to learn what it is.
@@ -41,6 +45,8 @@ struct ForeignFile {
   std::shared_ptr<const PickleFile> pickle = nullptr;   // null if it is none
   std::shared_ptr<const TensorFile> tensors = nullptr;  // of a safetensors file
   std::map<std::string, std::string> said = {};         // the user's `key.path=value`
+  // the same where a kind asks for its authors' flags; what it asks for is no setting of the config
+  std::shared_ptr<const ForeignSettings> settings = std::make_shared<ForeignSettings>();
 };
 
 /// A row of the table.
@@ -58,8 +64,8 @@ std::span<const ForeignEntry> foreign_table();
 bool may_be_foreign(const std::filesystem::path& path);
 
 /// Reads a model of another project; `kind` of foreign_table(), or "" to find it out. `said` are
-/// settings `key.path=value` of the config, which are to be laid over the model's and which some
-/// files need; the result lists those that are missing. Nothing in the file is executed. Throws
+/// settings `key.path=value` of the config, which are to be laid over the model's, or `flag=value` of
+/// the authors' program, as some files need; the result lists those that are missing. Nothing in the file is executed. Throws
 /// Error naming what is no model of a known kind, damaged, of several possible kinds, or of
 /// settings that no network here has.
 ForeignModel examine_foreign(const std::filesystem::path& path, std::string_view kind = "",

@@ -1,6 +1,8 @@
+// The networks of NVlabs/edm: SongUNet is our `unet`, DhariwalUNet our `adm`.
 #include "edmund/core/error.h"
 #include "edmund/diffusion/model.h"
-#include "edmund/networks/song_unet.h"
+#include "edmund/networks/layers.h"
+#include "edmund/networks/network.h"
 #include "support/catch.h"
 #include "support/device.h"
 #include "support/golden.h"
@@ -18,7 +20,9 @@ using testing::Golden;
 
 namespace {
 
-// Our option for each argument of NVlabs/edm's class.
+const std::map<std::string, std::string> kNetworks = {{"SongUNet", "unet"}, {"DhariwalUNet", "adm"}};
+
+// Our option for each argument of NVlabs/edm's classes.
 const std::map<std::string, std::string> kOptions = {
     {"model_channels", "channels"},
     {"channel_mult", "multipliers"},
@@ -33,9 +37,12 @@ const std::map<std::string, std::string> kOptions = {
     {"resample_filter", "resample_filter"},
 };
 
-std::shared_ptr<SongUNet> build(const Golden& golden) {
-  nlohmann::json config = {{"type", "unet"}};
-  for (const auto& [key, value] : golden.settings().items()) {
+std::shared_ptr<Network> build(const Golden& golden) {
+  const auto& s = golden.settings();
+  const std::string type = s.at("model_type");
+  require(kNetworks.contains(type), "model_type {} is none of SongUNet and DhariwalUNet", type);
+  nlohmann::json config = {{"type", kNetworks.at(type)}};
+  for (const auto& [key, value] : s.items()) {
     if (kOptions.contains(key)) {
       config[kOptions.at(key)] = value;
     } else {
@@ -45,8 +52,6 @@ std::shared_ptr<SongUNet> build(const Golden& golden) {
     }
   }
   config["learned_variance"] = golden.has("out.iDDPMPrecond");
-  const auto& s = golden.settings();
-  require(s.at("model_type") == "SongUNet", "model_type {} is not SongUNet", s.at("model_type").dump());
   Options options = testing::options_of(config);
   const std::int64_t R = s.at("img_resolution");
   const NetworkContext context{.image = {.channels = s.at("img_channels"), .height = R, .width = R},
@@ -54,7 +59,14 @@ std::shared_ptr<SongUNet> build(const Golden& golden) {
                                .augment_labels = s.at("augment_dim")};
   const auto network = make_network(options, context);
   options.finish();
-  return std::dynamic_pointer_cast<SongUNet>(network);
+  return network;
+}
+
+// What the network's module map_noise makes of the noise input.
+Tensor noise_embedding(const Network& network, const Tensor& c_noise) {
+  for (const auto& part : network.named_children())
+    if (const auto* embedding = dynamic_cast<const Embedding*>(part.value().get())) return embedding->forward(c_noise);
+  fail("the network embeds no noise level");
 }
 
 struct Tolerances {
@@ -79,7 +91,7 @@ class Run {
   void outputs() {
     const Tensor x = io("x"), c_noise = io("noise_labels");
     if (!twin_.empty()) return wrapped();
-    golden_.check_max("mid.map_noise", network_->noise_embedding(c_noise), tolerance());
+    golden_.check_max("mid.map_noise", noise_embedding(*network_, c_noise), tolerance());
     golden_.check_max("out.inner_model", network_->forward(x, c_noise, condition()), tolerance());
     wrapped();
   }
@@ -150,7 +162,7 @@ class Run {
   at::Device device_;
   std::string twin_;
   Tolerances tolerances_;
-  std::shared_ptr<SongUNet> network_;
+  std::shared_ptr<Network> network_;
 };
 
 Tolerances tolerances_of(const Golden& golden) {
@@ -162,7 +174,7 @@ Tolerances tolerances_of(const Golden& golden) {
 
 // In float32 only; cuDNN may convolve by Winograd's algorithm, which loses a digit.
 void check_on_gpu(at::Device device) {
-  testing::for_each_golden({"network_songunet_"},
+  testing::for_each_golden({"network_songunet_", "network_dhariwalunet_"},
                            [&](Golden& golden) {
                              const Tolerances given = tolerances_of(golden);
                              Run once(golden, at::kFloat, "",
@@ -175,10 +187,11 @@ void check_on_gpu(at::Device device) {
 
 }  // namespace
 
-TEST_CASE("SongUNet and its gradients equal NVlabs/edm's in single and double precision", "[networks][golden]") {
+TEST_CASE("Networks of NVlabs/edm and their gradients equal its own in single and double precision",
+          "[networks][golden]") {
   const testing::TestDevice device;
   if (testing::TestDevice::current().is_cuda()) return check_on_gpu(testing::TestDevice::current());
-  testing::for_each_golden({"network_songunet_"}, [](Golden& golden) {
+  testing::for_each_golden({"network_songunet_", "network_dhariwalunet_"}, [](Golden& golden) {
     const Tolerances tolerances = tolerances_of(golden);
     const auto run = [&](at::ScalarType dtype, const std::string& twin) {
       Run once(golden, dtype, twin, tolerances);
@@ -193,7 +206,7 @@ TEST_CASE("SongUNet and its gradients equal NVlabs/edm's in single and double pr
   });
 }
 
-TEST_CASE("SongUNet and its gradients on a GPU equal NVlabs/edm's", "[networks][gpu]") {
+TEST_CASE("Networks of NVlabs/edm and their gradients on a GPU equal its own", "[networks][gpu]") {
   const testing::UseGpu gpu;
   check_on_gpu(gpu.device());
 }
