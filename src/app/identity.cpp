@@ -1,6 +1,7 @@
 #include "edmund/app/identity.h"
 
 #include "edmund/core/files.h"
+#include "edmund/core/format.h"
 
 namespace edmund {
 namespace {
@@ -15,6 +16,8 @@ std::string checksum_of(const std::filesystem::path& checkpoint) {
 std::string identity_of(const TrainedModel& trained) {
   const Experiment& experiment = trained.experiment;
   std::string text = checksum_of(trained.checkpoint) + "\n";
+  if (trained.weights.kind == Weights::Kind::kWidth)
+    text += format("{} at {}\n", trained.weights.name(), trained.images);
   if (experiment.sampling.guide) text += checksum_of(find_checkpoint(experiment.sampling.guide->path).folder) + "\n";
   for (const auto& [key, value] : Options::read_text(experiment.config.options.resolved(), "config").flattened())
     if (key.starts_with("sampling.") || key == "precision" || key == "kernels" || key == "conv")

@@ -44,6 +44,7 @@ struct ComparePlan {
   struct Model {
     std::string name, run;
     std::string baseline = "";  // model of its differences; "": the plan's
+    std::string ema = "";       // which weights, see weights_named()
   };
   std::string name;
   std::vector<Model> models;

@@ -8,6 +8,7 @@
 #include "edmund/evaluation/metrics.h"
 #include "edmund/generation/guidance.h"
 #include "edmund/io/tensor_file.h"
+#include "edmund/networks/state_dict.h"
 
 #include <algorithm>
 #include <utility>
@@ -24,7 +25,8 @@ std::vector<ComparePlan::Model> read_models(Options& root) {
   for (Options& model : root.children("models", "trained models, each with the same variants"))
     out.push_back({model.required_text("name", "of the model in tables and plots"),
                    model.required_path("run", "run folder or checkpoint").string(),
-                   model.text("baseline", "", "model of this list that its differences are taken to")});
+                   model.text("baseline", "", "model of this list that its differences are taken to"),
+                   model.text("ema", "ema", "which weights: ema, raw, or the relative width of an average")});
   root.check(!out.empty(), "models", "expected a list of {name, run}, found none");
   for (const auto& model : out)
     root.check(model.baseline.empty() ||
@@ -209,9 +211,12 @@ Sampling Comparison::sampling_of(const CompareCell& cell, std::string* resolved)
 Comparison::Loaded& Comparison::loaded(std::size_t model) {
   auto& slot = loaded_[model];
   if (slot) return *slot;
-  slot = std::make_shared<Loaded>(Loaded{.trained = load_model(plan_.models[model].run, {}, Needs::kData)});
+  slot = std::make_shared<Loaded>(
+      Loaded{.trained = load_model(
+                 plan_.models[model].run, {}, Needs::kData,
+                 weights_named(plan_.models[model].ema, format("models: {}: ema", plan_.models[model].name)))});
   const Experiment& experiment = slot->trained.experiment;
-  slot->weights = checksum(read_file(slot->trained.checkpoint / "ema.safetensors"));
+  slot->weights = checksum(tensor_bytes(state_dict(experiment.model.network())));
   slot->features = evaluation_features(experiment, out_ / "features");
   slot->sampling = sampling_text(experiment);
   const std::string extractor = slot->features->fingerprint();
