@@ -1,7 +1,8 @@
 // denoise: D(z; σ) of a model for given inputs, so that anyone can compare it with what other code
 // gives.
 //
-//   edmund denoise RUN|CHECKPOINT --in FILE.safetensors --out FILE.safetensors [key=value…] [--raw | --ema W]
+//   edmund denoise RUN|CHECKPOINT --in FILE.safetensors --out FILE.safetensors [key=value…]
+//       [--raw | --ema W]
 //
 // Inputs:  z [B, C, H, W] with sigma [B] or [1], or z.SIGMA for one noise level each; labels [B] of
 //          whole numbers, or [B, classes] (none: no class); augment [B, A].

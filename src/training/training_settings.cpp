@@ -7,7 +7,8 @@
 namespace edmund {
 namespace {
 
-constexpr std::size_t kMostTracks = 7;  // with the EMA as many as a GPU's one pass over memory takes
+// with the EMA as many as a GPU's one pass over memory takes
+constexpr std::size_t kMostTracks = 7;
 
 }  // namespace
 

@@ -22,8 +22,9 @@ struct LearningRate {
   double at(std::int64_t images) const;
 };
 
-/// Keys learning_rate, learning_rate_first (zero | full), learning_rate_ramp (images), learning_rate_decay (images),
-/// learning_rate_cosine (images), learning_rate_final. One decay at most.
+/// Keys learning_rate, learning_rate_first (zero | full), learning_rate_ramp (images),
+/// learning_rate_decay (images), learning_rate_cosine (images), learning_rate_final. One decay at
+/// most.
 LearningRate make_learning_rate(Options& options);
 
 }  // namespace edmund

@@ -9,7 +9,7 @@
 namespace edmund {
 
 /// A power-function average at a moment of the training: weights of t images count as t^γ, up to
-/// `images` (Karras et al. 2024, eq. 3).
+/// `images` (Karras et al. 2024, section 3.1).
 struct PowerProfile {
   double images = 0.0;
   double gamma = 0.0;
@@ -27,8 +27,8 @@ Tensor sampled_profile(const PowerProfile& profile, std::int64_t count);
 
 /// Coefficients of averages that were kept, by which they add up to averages of other lengths, in
 /// the least squares of their profiles (algorithm 3): [kept, wanted], double, each column adding up
-/// to 1. Combinations of profiles that rounding cannot tell apart are left out, so that coefficients
-/// stay small however many averages there are.
+/// to 1. Combinations of profiles that rounding cannot tell apart are left out, so that
+/// coefficients stay small however many averages there are.
 Tensor posthoc_coefficients(std::span<const PowerProfile> kept, std::span<const PowerProfile> wanted);
 
 /// ‖wanted - Σ c·kept‖/‖wanted‖ of the profiles: how far off a reconstruction by these coefficients

@@ -7,8 +7,8 @@
 
 namespace edmund {
 
-/// Learned log-variance u(σ) of the loss, loss/e^u + u (Karras et al. 2024, eq. 22): linear in random
-/// Fourier features of ¼ ln σ.
+/// Learned log-variance u(σ) of the loss, loss/e^u + u (Karras et al. 2024): linear in
+/// random Fourier features of ¼ ln σ.
 class Uncertainty {
  public:
   /// kFree: any weight, 0 at first. kNormalized: the published head, whose weight counts by its
