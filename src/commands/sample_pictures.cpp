@@ -47,8 +47,7 @@ bool is_picture(const fs::path& file) {
 }
 
 // All that a picture depends on beside its number.
-std::string fingerprint_of(const Flags& flags, const Task& task, const std::string& manifest,
-                           const ordered_json& settings) {
+std::string fingerprint_of(const Task& task, const std::string& manifest, const ordered_json& settings) {
   return checksum(format("1 {} {} {} {} {}", manifest, identity_of(task.trained), task.trained.weights == Weights::kRaw,
                          task.seed, json_text(settings)));
 }
@@ -136,7 +135,7 @@ Pictures::Pictures(const Flags& flags, const Task& task, const std::string& fold
               {"sampling", task.experiment().sampling.name},
               {"weights", task.trained.weights.name()},
               {"seed", task.seed}}),
-      fingerprint_(fingerprint_of(flags, task, manifest, settings)),
+      fingerprint_(fingerprint_of(task, manifest, settings)),
       numbers_(std::move(numbers)),
       overwrite_(flags.overwrite),
       dry_run_(flags.dry_run),
