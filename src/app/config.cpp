@@ -61,7 +61,9 @@ Intervals read_intervals(Options& training, const TrainingSettings& settings) {
       .checkpoint = training.integer("checkpoint_every", tenth, at_least(1), "images between two checkpoints"),
       .samples = training.integer("samples_every", tenth, at_least(0), "images between two sheets of samples; 0: none"),
       .keep = training.integer("keep_checkpoints", 2, at_least(0), "newest ones that are kept; 0: all"),
-      .sample_rows = training.integer("sample_rows", 4, between(1, 64), "rows and columns of a sheet of samples")};
+      .sample_rows = training.integer("sample_rows", 4, between(1, 64), "rows and columns of a sheet of samples"),
+      .averages = training.integer("ema_tracks_every", std::max<std::int64_t>(settings.images / 32, 1), at_least(1),
+                                   "images between two moments at which the averages of ema_tracks are kept")};
 }
 
 ValidationSettings read_validation(Options& training, bool has_held_out) {
@@ -143,10 +145,12 @@ RunConfig parse(Options options) {
   Options evaluation = root.child("evaluation", "how drawn images are scored");
   config.validation = read_validation(training, evaluation.has("held_out"));
   config.init = read_init(training);
+  Options augment = training.child("augment", "transformations of the images that are trained on");
   config.loader = {.batch_size = config.training.batch_size,
                    .threads = training.integer("loader_threads", 1, between(1, 256), "threads that decode images"),
                    .seed = config.seed,
-                   .flip = training.flag("flip", false, "mirror half of the images, by chance")};
+                   .flip = training.flag("flip", false, "mirror half of the images, by chance"),
+                   .augment = augment_settings(augment)};
   root.defer("sampling");
   config.evaluation = read_evaluation(evaluation);
   return config;

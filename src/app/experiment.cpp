@@ -35,7 +35,7 @@ std::shared_ptr<Dataset> read_data(Options& root) {
   return recorded_as(root, "data", [&]() -> std::shared_ptr<Dataset> { return make_dataset(section); });
 }
 
-ModelShape read_shape(Options& root, const Dataset* data) {
+ModelShape read_shape(Options& root, const Dataset* data, const AugmentSettings& augment) {
   const DatasetInfo info = data ? data->info() : DatasetInfo{};
   Options image = root.child("image", "shape of the images");
   ModelShape shape;
@@ -51,8 +51,13 @@ ModelShape read_shape(Options& root, const Dataset* data) {
   if (shape.num_classes == 0) shape.class_counts.clear();
   image.check(shape.class_counts.empty() || std::ssize(shape.class_counts) == shape.num_classes, "class_counts",
               "{} counts of {} classes", shape.class_counts.size(), shape.num_classes);
-  shape.augment_labels = image.integer("augment_labels", 0, between(0, 1024),
+  const std::int64_t told = augment.any() ? augment.label_width() : 0;
+  shape.augment_labels = image.integer("augment_labels", told, between(0, 1024),
                                        "numbers that the network is told of how an image was augmented");
+  image.check(told == 0 || shape.augment_labels == told, "augment_labels",
+              "training.augment tells the network {} numbers, found {}; leave it out, or set "
+              "training.augment.labels=false to tell none",
+              told, shape.augment_labels);
   if (data) {
     const bool same =
         shape.image.channels == info.channels && shape.image.height == info.height && shape.image.width == info.width;
@@ -111,7 +116,7 @@ void require_convention(Options& root, Options& preconditioning, bool has_data) 
 Experiment construct(RunConfig config, Needs needs) {
   Options root = config.options;
   const auto data = needs == Needs::kData ? read_data(root) : nullptr;
-  const ModelShape shape = read_shape(root, data.get());
+  const ModelShape shape = read_shape(root, data.get(), config.loader.augment);
   // its keys stay deferred then
   const auto network = needs == Needs::kSettings ? nullptr : read_network(root, shape);
   if (needs != Needs::kSettings) read_adapter_of(root, config, network.get());
@@ -119,10 +124,11 @@ Experiment construct(RunConfig config, Needs needs) {
               root.child("preconditioning", "what the network learns, and how σ and input reach it"),
           weight_options = root.child("loss_weight", "weight of the loss at each noise level"),
           level_options = root.child("noise_levels", "σ of the images that are trained on"),
-          training_options = root.child("training"),
+          training_options = root.child("training"), augment_options = training_options.child("augment"),
           ema_options = training_options.child("ema", "average of the weights, which samples are drawn with"),
           objective_options = root.child("objective", "loss that is minimized"),
           sampling_options = root.child("sampling", "how images are drawn");
+  check_augment(augment_options, config.loader.augment, shape.image.channels, shape.image.height, shape.image.width);
   const Preconditioning preconditioning = make_preconditioning(preconditioning_options);
   if (needs != Needs::kSettings) require_convention(root, preconditioning_options, data != nullptr);
   const LossWeight weight = make_loss_weight(weight_options);

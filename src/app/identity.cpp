@@ -2,6 +2,7 @@
 
 #include "edmund/app/adapter.h"
 #include "edmund/core/files.h"
+#include "edmund/core/format.h"
 
 namespace edmund {
 namespace {
@@ -16,6 +17,8 @@ std::string checksum_of(const std::filesystem::path& checkpoint) {
 std::string identity_of(const TrainedModel& trained) {
   const Experiment& experiment = trained.experiment;
   std::string text = checksum_of(trained.checkpoint) + "\n";
+  if (trained.weights.kind == Weights::Kind::kWidth)
+    text += format("{} at {}\n", trained.weights.name(), trained.images);
   if (experiment.sampling.guide) text += checksum_of(find_checkpoint(experiment.sampling.guide->path).folder) + "\n";
   Options root = experiment.config.options;
   text += identity_of(chosen_adapters(root));

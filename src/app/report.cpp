@@ -112,6 +112,11 @@ void add_scores(Page& page, const RunFolder& run) {
     }
 }
 
+void add_ema(Page& page, const RunFolder& run) {
+  if (!fs::exists(run.scores())) return;
+  if (const json all = json::parse(read_file(run.scores()), nullptr, false); all.is_array()) add_ema_curve(page, all);
+}
+
 void add_samples(Page& page, const RunFolder& run) {
   if (!fs::exists(run.images())) return;
   std::vector<fs::path> sheets;
@@ -177,6 +182,7 @@ void write_report(const RunFolder& run, std::int64_t parameters) {
   page.interactive();
   page.facts(facts);
   add_scores(page, run);
+  add_ema(page, run);
   add_samples(page, run);
   add_training(page, experiment, lines, read_lines(run.path / "validation.jsonl"));
   add_schedule(page, experiment);

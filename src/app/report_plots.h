@@ -18,6 +18,10 @@ void add_training(Page& page, const Experiment& experiment, const std::vector<nl
 /// Clock, scale and preconditioning over the noise levels of the grid.
 void add_schedule(Page& page, const Experiment& experiment);
 
+/// Scores against the width of the average of the weights, of rows of scores.json that `edmund ema`
+/// or `--ema` made, and what these averages are averages of.
+void add_ema_curve(Page& page, const nlohmann::json& scores);
+
 /// What write_curvature() left in the run, if it did.
 void add_curvature(Page& page, const RunFolder& run);
 

@@ -5,12 +5,16 @@
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/networks/network.h"
+#include "edmund/core/text.h"
 #include "edmund/networks/state_dict.h"
 #include "edmund/training/checkpoint.h"
+#include "edmund/training/kept_averages.h"
 #include "edmund/training/trainer.h"
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -89,10 +93,42 @@ FoundCheckpoint find_checkpoint(const fs::path& path) {
   return {{path}, *newest};
 }
 
+std::string Weights::name() const {
+  return kind == Kind::kWidth ? format("ema {}", width) : kind == Kind::kRaw ? "raw" : "ema";
+}
+
+Weights weights_named(std::string_view text, std::string_view where) {
+  if (text.empty() || text == "ema") return Weights::kEma;
+  if (text == "raw") return Weights::kRaw;
+  const auto width = parse_real(text);
+  require(width && *width > 0.0 && *width < 1.0 / std::sqrt(12.0),
+          "{}: expected ema, raw, or a relative width above 0 and below 0.2886, found {}", where, in_quotes(text));
+  return {.kind = Weights::Kind::kWidth, .width = *width};
+}
+
+std::int64_t load_into(Network& network, const RunFolder& run, const fs::path& folder, Weights weights) {
+  const bool raw = weights.kind == Weights::Kind::kRaw;
+  Checkpoint checkpoint = load_weights(folder, !raw);
+  NamedTensors& state = raw ? checkpoint.network : checkpoint.ema;
+  if (weights.kind != Weights::Kind::kWidth) {
+    load_state(network, state, folder.string());
+    return checkpoint.images;
+  }
+  const Reconstruction made = reconstructed(run.path, weights.width, checkpoint.images);
+  std::map<std::string, Tensor> parameters(made.parameters.begin(), made.parameters.end());
+  for (auto& [name, tensor] : state)  // buffers stay those of the checkpoint
+    if (const auto found = parameters.find(name); found != parameters.end()) tensor = found->second;
+  load_state(network, state, (run.path / "averages").string());
+  constexpr double kFar = 0.02;
+  if (made.residual > kFar)
+    log::warn("an average of width {} is {} % off what {} kept averages can be added up to; track a width nearer to it",
+              weights.width, short_number(100 * made.residual), made.averages);
+  return made.images;
+}
+
 TrainedModel load_model(const fs::path& path, std::span<const std::string> overrides, Needs needs, Weights weights) {
   const auto [run, folder] = find_checkpoint(path);
-  const bool ema = weights == Weights::kEma;
-  const Checkpoint checkpoint = load_weights(folder, ema);
+  const Checkpoint checkpoint = read_header(folder);
   // A checkpoint may have been trained on another machine: where it runs here is this machine's
   // choice.
   std::vector<std::string> here = {"device=auto"};
@@ -107,7 +143,7 @@ TrainedModel load_model(const fs::path& path, std::span<const std::string> overr
   const auto adapters = chosen_adapters(root);
   Experiment experiment = construct(std::move(config), needs);
   Network& network = experiment.model.network();
-  load_state(network, ema ? checkpoint.ema : checkpoint.network, folder.string());
+  const std::int64_t images = load_into(network, run, folder, weights);
   merge_adapter(network);  // that it was trained with
   for (const auto& [file, strength] : adapters) {
     const AdapterFile adapter = read_adapter(file);
@@ -115,7 +151,7 @@ TrainedModel load_model(const fs::path& path, std::span<const std::string> overr
     log::info("adapter {} with strength {}: {} layers", file.string(), strength,
               adapter.layers.size() + adapter.prefixes.size());
   }
-  return {.run = run, .checkpoint = folder, .images = checkpoint.images, .experiment = std::move(experiment)};
+  return {.run = run, .checkpoint = folder, .images = images, .weights = weights, .experiment = std::move(experiment)};
 }
 
 void require_same_training(const Experiment& experiment, const RunFolder& run) {
@@ -135,7 +171,7 @@ void require_same_training(const Experiment& experiment, const RunFolder& run) {
       // what it changes, the fingerprint tells
       "data.damaged", "image.class_counts", "training.check", "training.data_changed", "training.images",
       "training.loader_threads", "training.validation.", "training.keep_checkpoints", "training.log_every",
-      "training.checkpoint_every", "training.samples_every", "training.sample_rows"};
+      "training.checkpoint_every", "training.ema_tracks_every", "training.samples_every", "training.sample_rows"};
   const auto free = [](std::string_view key) {
     return std::any_of(std::begin(kFree), std::end(kFree), [&](auto prefix) { return key.starts_with(prefix); });
   };

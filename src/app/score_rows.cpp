@@ -57,7 +57,7 @@ std::string sampling_facts(const Experiment& experiment) {
 
 std::vector<std::string> differences(const TrainedModel& trained, Weights weights, const Experiment& own) {
   std::vector<std::string> out;
-  if (weights == Weights::kRaw) out.emplace_back("raw weights");
+  if (weights != Weights::kEma) out.push_back(weights == Weights::kRaw ? "raw weights" : weights.name());
   const auto newest = newest_checkpoint(trained.run.path);
   if (newest && newest->filename() != trained.checkpoint.filename())
     out.push_back(format("checkpoint {}", trained.images));
@@ -97,6 +97,15 @@ ordered_json json_of(const Score& score) {
                       {"closed", number(score.closed())}};
   if (!score.caution.empty()) out["caution"] = score.caution;
   return out;
+}
+
+std::optional<ordered_json> kept_row(const std::string& evaluation, const std::filesystem::path& file) {
+  if (!std::filesystem::exists(file)) return std::nullopt;
+  const ordered_json all = ordered_json::parse(read_file(file), nullptr, false);
+  if (!all.is_array()) return std::nullopt;
+  for (const ordered_json& row : all)
+    if (row.value("evaluation", "") == evaluation) return row;
+  return std::nullopt;
 }
 
 void keep_row(ordered_json& row, const std::filesystem::path& file) {

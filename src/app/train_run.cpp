@@ -110,6 +110,11 @@ class Recorder {
     prune_checkpoints(run_.path, experiment_.config.intervals.keep, validator_.best());
   }
 
+  /// Before the checkpoint of the same moment, from which a run would go on without it.
+  void keep_averages() {
+    if (!experiment_.config.training.ema_tracks.empty()) save_averages(run_.path, trainer_.averages());
+  }
+
   void validate() { validator_.measure(events_); }
   /// Whether held-out images have told that training is to end.
   bool enough() const { return validator_.exhausted(); }
@@ -206,6 +211,8 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
   Stopwatch since_log;
   std::int64_t logged_images = trainer.images();
   const auto seconds = [&] { return counter(counters, "seconds") + watch.seconds(); };
+  drop_averages(run.path, newest ? trainer.images() : -1);
+  std::int64_t averaged = trainer.images();  // position of the last averages that were kept
   const auto next_batch = [&] {
     try {
       return loader.next();
@@ -231,6 +238,10 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
       logged_images = now;
     }
     if (due(before, now, experiment.config.intervals.samples) && now < total) recorder.samples();
+    if (due(before, now, experiment.config.intervals.averages)) {
+      recorder.keep_averages();
+      averaged = now;
+    }
     if (due(before, now, every) && now < total) {
       recorder.validate();
       recorder.checkpoint(seconds());
@@ -240,6 +251,7 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
   progress.finish();
   const bool done = trainer.images() >= total || recorder.enough();
   if (done) recorder.validate();
+  if (done && averaged != trainer.images()) recorder.keep_averages();
   if (saved != trainer.images()) recorder.checkpoint(seconds());
   if (!done) {
     log::info("stopped at {} of {} images; the same command goes on from there", trainer.images(), total);

@@ -9,7 +9,8 @@
 //
 // Nothing in the file is executed. OUT samples at once in its authors' way; the config in it says
 // how. Settings that a file does not tell, or tells wrongly, are said as key.path=value of that
-// config, or, of OpenAI's weights, as flag=value of their authors' program. Where the file has averaged and raw weights, OUT has both (`--raw` takes the latter).
+// config, or, of OpenAI's weights, as flag=value of their authors' program. Where the file has
+// averaged and raw weights, OUT has both (`--raw` takes the latter).
 
 #include "adapter_flag.h"
 #include "edmund/app/adapter.h"

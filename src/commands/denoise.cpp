@@ -1,7 +1,8 @@
 // denoise: D(z; σ) of a model for given inputs, so that anyone can compare it with what other code
 // gives.
 //
-//   edmund denoise RUN|CHECKPOINT --in FILE.safetensors --out FILE.safetensors [key=value…] [--raw]
+//   edmund denoise RUN|CHECKPOINT --in FILE.safetensors --out FILE.safetensors [key=value…]
+//       [--raw | --ema W]
 //
 // Inputs:  z [B, C, H, W] with sigma [B] or [1], or z.SIGMA for one noise level each; labels [B] of
 //          whole numbers, or [B, classes] of real ones, [B] if that is one (none: no class);
@@ -15,6 +16,7 @@
 #include "edmund/core/log.h"
 #include "edmund/core/text.h"
 #include "edmund/io/tensor_file.h"
+#include "weights.h"
 
 #include <algorithm>
 #include <ATen/ops/full.h>
@@ -28,7 +30,7 @@ namespace {
 struct DenoiseFlags {
   Target target;
   std::string in, out;
-  bool raw = false;
+  WeightsFlags weights;
 };
 
 std::string shape_text(const Tensor& tensor) {
@@ -123,7 +125,7 @@ class Inputs {
 ExitCode denoise(const DenoiseFlags& flags) {
   require_file_like("--out", flags.out);
   const TrainedModel trained =
-      load_model(flags.target.path, flags.target.overrides, Needs::kModel, flags.raw ? Weights::kRaw : Weights::kEma);
+      load_model(flags.target.path, flags.target.overrides, Needs::kModel, flags.weights.weights());
   const Inputs inputs(read_tensors(flags.in), trained.experiment.shape);
   const c10::InferenceMode inference;
   const at::Device device = trained.experiment.config.backend.device;
@@ -147,7 +149,7 @@ Action make_denoise(CLI::App& arguments) {
   add_adapters(arguments, flags->target);
   arguments.add_option("--in", flags->in, "safetensors with z, sigma, labels")->required();
   arguments.add_option("--out", flags->out, "safetensors to be written")->required();
-  arguments.add_flag("--raw", flags->raw, "with the raw weights in place of their average");
+  add_weights(arguments, flags->weights);
   return [=] { return denoise(*flags); };
 }
 

@@ -4,7 +4,8 @@
 // features for good.
 //
 //   edmund evaluate RUN|CHECKPOINT [sampling.sampler.type=ddim …] [--name NAME] [--folder IMAGES]
-//       [--raw] [--json]
+//       [--raw | --ema W] [--json]
+#include "evaluate.h"
 
 #include "adapter_flag.h"
 #include "edmund/app/curvature.h"
@@ -37,13 +38,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
-
-struct EvaluateFlags {
-  Target target;
-  std::string name, folder;
-  bool raw = false, json = false;
-  Weights weights() const { return raw ? Weights::kRaw : Weights::kEma; }
-};
 
 std::unique_ptr<Dataset> images_in(const std::string& folder, const ModelShape& shape) {
   Options options;
@@ -118,7 +112,7 @@ std::string default_name(const EvaluateFlags& flags, const TrainedModel& trained
   take_image(options, header.resolved, file);
   const Experiment own = construct(parse(options), Needs::kSettings);
   std::string out = trained.experiment.sampling.name;
-  for (const auto& difference : differences(trained, flags.weights(), own)) out += ", " + difference;
+  for (const auto& difference : differences(trained, trained.weights, own)) out += ", " + difference;
   return out;
 }
 
@@ -129,7 +123,7 @@ ordered_json row_of(const EvaluateFlags& flags, const TrainedModel& trained, con
   const bool even = experiment.sampling.classes == ClassRule::kEven || experiment.shape.class_counts.empty();
   ordered_json out = {{"name", flags.name.empty() ? default_name(flags, trained) : flags.name},
                       {"sampling", own ? experiment.sampling.name : "images in " + as_utf8(flags.folder)},
-                      {"weights", flags.raw ? "raw" : "ema"},
+                      {"weights", trained.weights.name()},
                       {"trained_images", trained.images},
                       {"images", drawn.images.size(0)},
                       {"seed", experiment.config.evaluation.seed},
@@ -138,6 +132,7 @@ ordered_json row_of(const EvaluateFlags& flags, const TrainedModel& trained, con
                       {"data", experiment.data->info().name},
                       {"features", features.name()},
                       {"features_from", features.provenance()}};
+  if (trained.weights.kind == Weights::Kind::kWidth) out["ema_width"] = trained.weights.width;
   if (own && drawn.labels.defined()) out["classes"] = even ? "drawn evenly" : "drawn as often as in the training data";
   return out;
 }
@@ -150,8 +145,10 @@ void add_agreement(ordered_json& row, const KeptImages& drawn, const FeatureExtr
   row["class_agreement_error"] = agreement.error;
 }
 
-ExitCode evaluate(const EvaluateFlags& flags) {
-  TrainedModel trained = load_model(flags.target.path, flags.target.overrides, Needs::kData, flags.weights());
+}  // namespace
+
+ordered_json evaluated(const EvaluateFlags& flags) {
+  TrainedModel trained = load_model(flags.target.path, flags.target.overrides, Needs::kData, flags.weights.weights());
   const Experiment& experiment = trained.experiment;
   const EvaluationSettings& evaluation = experiment.config.evaluation;
   const fs::path cache = trained.run.path / "cache";
@@ -165,6 +162,12 @@ ExitCode evaluate(const EvaluateFlags& flags) {
   const std::int64_t count = folder ? folder->info().size : evaluation.images;
   const Reference reference(*features, real_side(experiment, *features, count), evaluation.seed, settings);
 
+  if (flags.reuse) {
+    const std::string images = format("{} seed {}", count, evaluation.seed);
+    const auto kept =
+        kept_row(facts_of(flags, trained, *features, settings, images).fingerprint(), trained.run.scores());
+    if (kept) return *kept;
+  }
   ImageGenerator generator(experiment.model, experiment.sampling, experiment.shape);
   const std::string weights = checksum(tensor_bytes(state_dict(experiment.model.network())));
   const fs::path place =
@@ -188,15 +191,9 @@ ExitCode evaluate(const EvaluateFlags& flags) {
   // runs that an older version trained have none
   if (!fs::exists(curvature_file(trained.run))) write_curvature(trained.run, generator, 4, experiment.config.seed);
   write_report(trained.run, parameter_count(experiment.model.network()));
-  if (flags.json)
-    std::cout << json_text(row, 2) << '\n';
-  else
-    print(row);
   log::info("report: {}", fs::absolute(trained.run.report()).string());
-  return ExitCode::kDone;
+  return row;
 }
-
-}  // namespace
 
 Action make_evaluate(CLI::App& arguments) {
   const auto flags = std::make_shared<EvaluateFlags>();
@@ -204,9 +201,16 @@ Action make_evaluate(CLI::App& arguments) {
   add_adapters(arguments, flags->target);
   add_text(arguments, "--name", flags->name, "name of the scores in the report (default: how they were sampled)");
   arguments.add_option("--folder", flags->folder, "scores these images in place of drawing some");
-  arguments.add_flag("--raw", flags->raw, "the network's own weights in place of their EMA");
+  add_weights(arguments, flags->weights);
   arguments.add_flag("--json", flags->json, "scores as JSON");
-  return [=] { return evaluate(*flags); };
+  return [=] {
+    const ordered_json row = evaluated(*flags);
+    if (flags->json)
+      std::cout << json_text(row, 2) << '\n';
+    else
+      print(row);
+    return ExitCode::kDone;
+  };
 }
 
 }  // namespace edmund

@@ -2,7 +2,7 @@
 //
 //   edmund likelihood RUN|CHECKPOINT [sampling.schedule.type=vp sampling.grid.steps=64 …]
 //       [--images N] [--probes K] [--exact] [--probe gaussian] [--tolerance E] [--density] [--train]
-//       [--seed S] [--raw] [--json]
+//       [--seed S] [--raw | --ema W] [--json]
 //
 // Heun steps on the config's grid, or with --tolerance an adaptive solver, one image at a time, so
 // that no value depends on the batch. The number is that of the plain model: guidance, clip and
@@ -28,6 +28,7 @@
 #include "edmund/io/tensor_file.h"
 #include "edmund/ops/ops.h"
 #include "edmund/ops/pixels.h"
+#include "weights.h"
 
 #include <algorithm>
 #include <ATen/ops/cat.h>
@@ -49,7 +50,8 @@ struct LikelihoodFlags {
   std::optional<std::int64_t> seed;
   double tolerance = 0;
   std::string probe = "rademacher";
-  bool exact = false, density = false, train = false, raw = false, json = false;
+  bool exact = false, density = false, train = false, json = false;
+  WeightsFlags weights;
 };
 
 // Images with the numbers 0 … N-1 that all random draws hang on.
@@ -137,8 +139,8 @@ Solved solve(const Experiment& experiment, const Batch& batch, const LikelihoodS
 // All that the log-densities depend on.
 std::string identity_of(const TrainedModel& trained, const LikelihoodFlags& flags, std::uint64_t seed,
                         const Batch& batch) {
-  std::string text = format("{} {} {} {} {} {} {} {}", identity_of(trained), flags.raw, seed, flags.probes, flags.probe,
-                            flags.exact, flags.density, flags.tolerance);
+  std::string text = format("{} {} {} {} {} {} {} {}", identity_of(trained), trained.weights == Weights::kRaw, seed,
+                            flags.probes, flags.probe, flags.exact, flags.density, flags.tolerance);
   for (const Tensor& tensor : {batch.images, batch.labels})
     if (tensor.defined()) text += checksum(tensor_bytes({{"tensor", tensor}}));
   return text;
@@ -187,9 +189,8 @@ ordered_json facts_of(const Experiment& experiment, const LikelihoodFlags& flags
 
 ExitCode likelihood(const LikelihoodFlags& flags) {
   const LikelihoodSettings settings = settings_of(flags);
-  TrainedModel trained =
-      load_model(flags.target.path, flags.target.overrides, flags.train ? Needs::kData : Needs::kModel,
-                 flags.raw ? Weights::kRaw : Weights::kEma);
+  TrainedModel trained = load_model(flags.target.path, flags.target.overrides,
+                                    flags.train ? Needs::kData : Needs::kModel, flags.weights.weights());
   Experiment& experiment = trained.experiment;
   // Winograd's rounding would add up over the trace's integral
   ops::set_conv_algorithm(ops::ConvAlgorithm::kDirect);
@@ -203,7 +204,7 @@ ExitCode likelihood(const LikelihoodFlags& flags) {
   const Solved solved = solve(experiment, images.batch, settings, flags.density, seed, kept);
   ordered_json facts = {{"checkpoint", trained.checkpoint.string()},
                         {"trained_images", trained.images},
-                        {"weights", flags.raw ? "raw" : "ema"},
+                        {"weights", trained.weights.name()},
                         {"seed", seed},
                         {"data", images.from}};
   facts.update(facts_of(experiment, flags, settings, solved));
@@ -244,7 +245,7 @@ Action make_likelihood(CLI::App& arguments) {
   arguments.add_flag("--density", flags->density, "density of the values in [-1, 1] as they are, not dequantized");
   arguments.add_flag("--train", flags->train, "training images in place of evaluation.held_out");
   add_integer(arguments, "--seed", flags->seed, {}, "of images, dequantization and probes (default: evaluation.seed)");
-  arguments.add_flag("--raw", flags->raw, "the network's own weights in place of their EMA");
+  add_weights(arguments, flags->weights);
   arguments.add_flag("--json", flags->json, "facts as JSON");
   return [=] { return likelihood(*flags); };
 }

@@ -1,7 +1,7 @@
 // sample: images from a trained model, one PNG each and a sheet of all.
 //
 //   edmund sample RUN|CHECKPOINT [sampling.sampler.type=ddim …] [--out DIR]
-//       [--images N | --numbers 0-63,100] [--class NAME|K] [--raw] [--json]
+//       [--images N | --numbers 0-63,100] [--class NAME|K] [--raw | --ema W] [--json]
 //       [--adapter FILE:STRENGTH …] [--overwrite] [--dry-run] [--raw-out FILE] [--noise FILE] [--gif]
 //     --invert IMAGES [--steps 16,32,64] [--keep-clip]
 //         image → latent → image by the ODE, and the error of the round trip
@@ -150,7 +150,7 @@ Action make_sample(CLI::App& arguments) {
                Runs::kTaken);
   add_integer(arguments, "--seed", flags->seed, {}, "random seed (default: the config's)");
   arguments.add_option("--class", flags->label, "class of all images, by name or number (default: number mod classes)");
-  arguments.add_flag("--raw", flags->raw, "the network's own weights in place of their EMA");
+  add_weights(arguments, flags->weights);
   arguments.add_flag("--json", flags->json, "facts as JSON");
   arguments.add_option("--raw-out", flags->raw_out, "also the values before rounding: FILE.safetensors or FILE.npz");
   arguments.add_option("--noise", flags->noise,

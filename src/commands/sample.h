@@ -2,6 +2,7 @@
 
 #include "edmund/app/run.h"
 #include "edmund/commands/command.h"
+#include "weights.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -19,7 +20,8 @@ struct Flags {
   std::optional<std::int64_t> images;
   std::optional<std::int64_t> seed;
   std::string label;  // class by name or number
-  bool raw = false, json = false, overwrite = false, dry_run = false, gif = false;
+  WeightsFlags weights;
+  bool json = false, overwrite = false, dry_run = false, gif = false;
   std::string raw_out, noise;  // files
 
   std::string invert;               // folder or file

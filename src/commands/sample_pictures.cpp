@@ -47,10 +47,9 @@ bool is_picture(const fs::path& file) {
 }
 
 // All that a picture depends on beside its number.
-std::string fingerprint_of(const Flags& flags, const Task& task, const std::string& manifest,
-                           const ordered_json& settings) {
-  return checksum(
-      format("1 {} {} {} {} {}", manifest, identity_of(task.trained), flags.raw, task.seed, json_text(settings)));
+std::string fingerprint_of(const Task& task, const std::string& manifest, const ordered_json& settings) {
+  return checksum(format("1 {} {} {} {} {}", manifest, identity_of(task.trained), task.trained.weights == Weights::kRaw,
+                         task.seed, json_text(settings)));
 }
 
 // Whole or not at all, unless the machine goes down: to sync each of many small files would take
@@ -134,9 +133,9 @@ Pictures::Pictures(const Flags& flags, const Task& task, const std::string& fold
       about_({{"checkpoint", task.trained.checkpoint.string()},
               {"trained_images", task.trained.images},
               {"sampling", task.experiment().sampling.name},
-              {"weights", flags.raw ? "raw" : "ema"},
+              {"weights", task.trained.weights.name()},
               {"seed", task.seed}}),
-      fingerprint_(fingerprint_of(flags, task, manifest, settings)),
+      fingerprint_(fingerprint_of(task, manifest, settings)),
       numbers_(std::move(numbers)),
       overwrite_(flags.overwrite),
       dry_run_(flags.dry_run),

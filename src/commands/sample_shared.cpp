@@ -12,8 +12,7 @@ namespace edmund::sampling_modes {
 
 Task begin(const Flags& flags) {
   if (!flags.out.empty()) require_folder_like("--out", flags.out);
-  Task task{.trained = load_model(flags.target.path, flags.target.overrides, Needs::kModel,
-                                  flags.raw ? Weights::kRaw : Weights::kEma)};
+  Task task{.trained = load_model(flags.target.path, flags.target.overrides, Needs::kModel, flags.weights.weights())};
   task.seed = flags.seed ? static_cast<std::uint64_t>(*flags.seed) : task.experiment().config.seed;
   return task;
 }

@@ -4,13 +4,14 @@ namespace edmund {
 
 CommandFactory make_train, make_sample, make_evaluate, make_likelihood, make_list, make_inspect, make_config,
     make_doctor, make_bench, make_matrix, make_optimize_grid, make_stats, make_compare, make_ablate, make_print_grid,
-    make_completion, make_man, make_convert, make_denoise, make_merge;
+    make_completion, make_man, make_convert, make_denoise, make_merge, make_ema_curve;
 
 namespace {
 constexpr Command kCommands[] = {
     {"train", "train a model as a config says; goes on where an earlier run stopped", make_train},
     {"sample", "draw images from a trained model", make_sample},
     {"evaluate", "draw images and score them against real ones; updates the report", make_evaluate},
+    {"ema", "scores of averages of the weights of any length, from those that a training kept", make_ema_curve},
     {"compare", "models and ways to sample them on the same seeds, with intervals; goes on where it stopped",
      make_compare},
     {"ablate", "trains one config in several arms with the same seeds, and compares them; goes on where it stopped",

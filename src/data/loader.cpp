@@ -26,6 +26,21 @@ void flip(Tensor& images, std::int64_t i) {
   for (std::int64_t r = 0; r < rows; ++r, row += width) std::reverse(row, row + width);
 }
 
+// Images in [-1, 1] (ops::to_float()'s rule), each augmented by its own draws.
+void augment(TrainingBatch& batch, const LoaderSettings& settings) {
+  const Tensor images =
+      batch.images.is_floating_point() ? batch.images : batch.images.to(at::kFloat).div(127.5).sub(1.0);
+  const std::int64_t B = images.size(0), width = settings.augment.label_width();
+  batch.images = at::empty_like(images);
+  if (width > 0) batch.augment = at::empty({B, width});
+  for (std::int64_t i = 0; i < B; ++i) {
+    const AugmentDraws draws = augment_draws(settings.seed, batch.positions[static_cast<std::size_t>(i)]);
+    const AugmentPlan plan = augment_plan(settings.augment, draws, images.size(2), images.size(3));
+    batch.images[i].copy_(augmented(images[i], plan));
+    if (width > 0) std::ranges::copy(plan.labels, batch.augment.data_ptr<float>() + i * width);
+  }
+}
+
 // Batch `number` of the run that begins at settings.start: a function of its arguments alone.
 TrainingBatch made_batch(const Dataset& dataset, std::int64_t size, const LoaderSettings& settings,
                          std::int64_t number) {
@@ -41,6 +56,7 @@ TrainingBatch made_batch(const Dataset& dataset, std::int64_t size, const Loader
   if (settings.flip)
     for (std::int64_t i = 0; i < settings.batch_size; ++i)
       if (flipped(settings.seed, batch.positions[static_cast<std::size_t>(i)])) flip(batch.images, i);
+  if (settings.augment.any()) augment(batch, settings);
   return batch;
 }
 

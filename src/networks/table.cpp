@@ -46,7 +46,13 @@ constexpr NetworkEntry kNetworks[] = {
 std::span<const NetworkEntry> network_table() { return kNetworks; }
 
 std::shared_ptr<Network> make_network(Options& options, const NetworkContext& context) {
-  return chosen(network_table(), options, "unet", "architecture").make(options, context);
+  const NetworkEntry& entry = chosen(network_table(), options, "unet", "architecture");
+  auto network = entry.make(options, context);
+  options.check(context.augment_labels == 0 || network->takes_augment_labels(), "type",
+                "{} has no place for augment labels, which the images come with; augment without telling the network "
+                "(training.augment.labels=false), or choose another network",
+                entry.name);
+  return network;
 }
 
 }  // namespace edmund

@@ -20,6 +20,8 @@
 //     start_at   0        steps before the warm-up begins
 #include "edmund/training/ema.h"
 
+#include "edmund/training/posthoc_ema.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -43,12 +45,8 @@ EmaDecay make_none(Options&) {
 }
 
 EmaDecay make_power(Options& options) {
-  const double gamma = power_ema_gamma(options.real("sigma_rel", 0.1, inside(0.0, 1.0 / std::sqrt(12.0)),
-                                                    "width of the average relative to the length of the run"));
-  return [gamma](const EmaMoment& now) {
-    const auto after = static_cast<double>(now.images + now.batch_size);
-    return std::pow(static_cast<double>(now.images) / after, gamma + 1.0);
-  };
+  return power_ema(options.real("sigma_rel", 0.1, inside(0.0, 1.0 / std::sqrt(12.0)),
+                                "width of the average relative to the length of the run"));
 }
 
 EmaDecay make_score_sde(Options& options) {
@@ -90,14 +88,20 @@ EmaDecay make_ema(Options& options) {
   return chosen(ema_table(), options, "half_life", "rule of the decay β").make(options);
 }
 
+EmaDecay power_ema(double sigma_rel) {
+  return [gamma = power_ema_gamma(sigma_rel)](const EmaMoment& now) {
+    const auto after = static_cast<double>(now.images + now.batch_size);
+    return std::pow(static_cast<double>(now.images) / after, gamma + 1.0);
+  };
+}
+
 double power_ema_gamma(double sigma_rel) {
   // σ_rel² = (γ + 1)/((γ + 2)²(γ + 3)) falls in γ from 1/12 at 0: bisection.
-  const auto width = [](double gamma) { return std::sqrt((gamma + 1.0) / (gamma + 3.0)) / (gamma + 2.0); };
   double low = 0.0, high = 1.0;
-  while (width(high) > sigma_rel) high *= 2.0;
+  while (power_ema_width(high) > sigma_rel) high *= 2.0;
   for (int i = 0; i < 200; ++i) {
     const double middle = 0.5 * (low + high);
-    (width(middle) > sigma_rel ? low : high) = middle;
+    (power_ema_width(middle) > sigma_rel ? low : high) = middle;
   }
   return 0.5 * (low + high);
 }

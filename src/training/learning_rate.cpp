@@ -8,7 +8,8 @@ namespace edmund {
 
 double LearningRate::at(std::int64_t images) const {
   const auto seen = static_cast<double>(images);
-  const double ramp = std::min(seen / std::max(ramp_images, 1e-8), 1.0);
+  const bool ramps = first_is_zero || ramp_images > 0.0;
+  const double ramp = ramps ? std::min(seen / std::max(ramp_images, 1e-8), 1.0) : 1.0;
   if (decay_images > 0.0) return base * ramp / std::sqrt(std::max(seen / decay_images, 1.0));
   if (cosine_images <= 0.0) return base * ramp;
   const double p = std::clamp((seen - ramp_images) / (cosine_images - ramp_images), 0.0, 1.0);
@@ -20,6 +21,9 @@ LearningRate make_learning_rate(Options& options) {
   rate.base = options.real("learning_rate", rate.base, above(0.0), "highest learning rate, after the ramp");
   rate.ramp_images =
       options.real("learning_rate_ramp", 0.0, at_least(0.0), "images over which it rises linearly from 0");
+  rate.first_is_zero = options.choice("learning_rate_first", "zero", {"zero", "full"},
+                                      "rate of the first step where there is no ramp: EDM's loop has zero, EDM2's "
+                                      "full") == "zero";
   rate.decay_images = options.real("learning_rate_decay", 0.0, at_least(0.0),
                                    "images after which it falls as 1/√images (EDM2); 0: it does not");
   rate.cosine_images = options.real("learning_rate_cosine", 0.0, at_least(0.0),

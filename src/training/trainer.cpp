@@ -89,7 +89,10 @@ Tensor Trainer::State::cleaned_norm(std::vector<ops::GradientPiece>& gradient) c
 ops::AdamStep Trainer::State::next_step(StepReport& report, std::int64_t batch) const {
   const std::int64_t learned = images - skipped_images;
   report.learning_rate = settings.learning_rate.at(learned);
-  report.ema_beta = ema({.step = steps + 1, .images = learned, .batch_size = batch});
+  const EmaMoment moment{.step = steps + 1, .images = learned, .batch_size = batch};
+  report.ema_beta = ema(moment);
+  std::vector<double> betas = {report.ema_beta};
+  for (const EmaDecay& track : tracks) betas.push_back(track(moment));
   return {.learning_rate = report.learning_rate,
           .beta1 = settings.beta1,
           .beta2 = settings.beta2,
@@ -97,7 +100,7 @@ ops::AdamStep Trainer::State::next_step(StepReport& report, std::int64_t batch) 
           .weight_decay = settings.weight_decay,
           .step = steps + 1,
           .zero_nonfinite = false,
-          .ema_beta = {report.ema_beta}};
+          .ema_beta = std::move(betas)};
 }
 
 void Trainer::State::finish(const Tensor& results, std::int64_t batch, StepReport& report) {

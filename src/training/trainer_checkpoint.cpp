@@ -49,6 +49,7 @@ Checkpoint Trainer::checkpoint(const std::string& config) const {
   add(out.optimizer, own.memory.views(own.second), kSecond);
   add(out.optimizer, rests_of(own.memory.views(own.rests.front()), own.beside_network()), kRest);
   add(out.optimizer, own.beside_network(), "");
+  add(out.optimizer, own.track_state(), "");
   return out;
 }
 
@@ -62,6 +63,7 @@ void Trainer::restore(const Checkpoint& checkpoint) {
     for (const auto& [name, tensor] : rests_of(own.memory.views(own.rests.front()), own.beside_network()))
       wanted.emplace_back(kRest + name, tensor);
   for (const auto& entry : own.beside_network()) wanted.push_back(entry);
+  for (const auto& entry : own.track_state()) wanted.push_back(entry);
   for (const auto& [name, tensor] : wanted) {
     const auto found = given.find(name);
     require(found != given.end() && found->second.sizes() == tensor.sizes() && found->second.dtype() == tensor.dtype(),

@@ -23,6 +23,7 @@ void copy_into(const TrainingInputs& target, const TrainingInputs& source) {
   copy(target.images, source.images);
   copy(target.positions, source.positions);
   copy(target.labels, source.labels);
+  copy(target.augment, source.augment);
   for (std::size_t i = 0; i < target.drawn.size(); ++i) copy(target.drawn[i], source.drawn[i]);
 }
 

@@ -40,13 +40,23 @@ struct Trainer::State {
   at::TensorOptions options = trained.front().second.options().requires_grad(false);
   FlatMemory memory{trained};
   Tensor values = memory.zeros(), first = memory.zeros(), second = memory.zeros();
-  std::vector<Tensor> averages = {memory.zeros()}, rests = {memory.zeros()};  // see ops::LiveAdam
+  // the EMA and the tracks; what rounding left of each, see ops::LiveAdam
+  std::vector<Tensor> averages = each_average(), rests = each_average();
+  std::vector<EmaDecay> tracks = track_decays();
 
   std::int64_t images = 0, steps = 0, skipped = 0, skipped_images = 0;
   Streak streak;
   bool keep = false;
   Tensor kept;
   std::string last_checkpoint;
+
+  /// Zeros for the EMA and for each track.
+  std::vector<Tensor> each_average() const;
+  std::vector<EmaDecay> track_decays() const;
+  /// Each track starts as the EMA does: at the weights.
+  void start_tracks();
+  /// Tensors of a checkpoint beside weights and moments: the tracks and their rests.
+  NamedTensors track_state() const;
 
   /// The averages of what is trained: parameters of the EMA's network; what belongs to the
   /// objective alone has none there.
@@ -95,6 +105,7 @@ TrainingInputs each(const TrainingInputs& inputs, const Change& change) {
   const auto changed = [&](const Tensor& tensor) { return tensor.defined() ? change(tensor) : tensor; };
   TrainingInputs out{
       .images = changed(inputs.images), .positions = changed(inputs.positions), .labels = changed(inputs.labels)};
+  out.augment = changed(inputs.augment);
   for (const Tensor& tensor : inputs.drawn) out.drawn.push_back(changed(tensor));
   return out;
 }

@@ -1,7 +1,16 @@
 #include "edmund/training/objective.h"
 #include "edmund/training/trainer.h"
 
+#include <algorithm>
+#include <cmath>
+
 namespace edmund {
+namespace {
+
+// with the EMA as many as a GPU's one pass over memory takes
+constexpr std::size_t kMostTracks = 7;
+
+}  // namespace
 
 TrainingSettings training_settings(Options& options) {
   TrainingSettings settings;
@@ -12,6 +21,12 @@ TrainingSettings training_settings(Options& options) {
   settings.micro_batch = options.integer("micro_batch", settings.micro_batch, at_least(0.0),
                                          "images at once, the rest of the batch after; 0: all");
   settings.learning_rate = make_learning_rate(options);
+  const double batches = options.real("learning_rate_decay_batches", 0.0, at_least(0.0),
+                                      "learning_rate_decay in batches of batch_size, as EDM2 counts; 0: none");
+  options.check(
+      batches == 0.0 || (settings.learning_rate.decay_images == 0.0 && settings.learning_rate.cosine_images == 0.0),
+      "learning_rate_decay_batches", "expected 0 beside another decay: one or the other");
+  if (batches > 0.0) settings.learning_rate.decay_images = batches * static_cast<double>(settings.batch_size);
   settings.beta1 = options.real("beta1", settings.beta1, {.low = 0.0, .high = 1.0, .open_high = true},
                                 "Adam's decay of the gradient's mean");
   settings.beta2 = options.real("beta2", settings.beta2, {.low = 0.0, .high = 1.0, .open_high = true},
@@ -29,6 +44,13 @@ TrainingSettings training_settings(Options& options) {
                            : NonFinite::kSkip;
   settings.max_skipped = options.integer("max_skipped", settings.max_skipped, at_least(1.0),
                                          "steps skipped in a row before the run stops");
+  settings.ema_tracks = options.reals("ema_tracks", {}, inside(0.0, 1.0 / std::sqrt(12.0)),
+                                      "relative widths of averages that are kept along, for `edmund ema`");
+  std::vector<double> widths = settings.ema_tracks;
+  std::ranges::sort(widths);
+  options.check(std::ranges::adjacent_find(widths) == widths.end(), "ema_tracks", "the same width stands there twice");
+  options.check(widths.size() <= kMostTracks, "ema_tracks", "expected at most {} widths, found {}", kMostTracks,
+                widths.size());
   options.check(settings.micro_batch <= settings.batch_size, "micro_batch",
                 "expected at most batch_size = {}, found {}", settings.batch_size, settings.micro_batch);
   return settings;
@@ -45,6 +67,11 @@ ObjectiveSettings objective_settings(Options& training) {
       training.flag("stratified", settings.stratified, "one noise level from each of batch_size equal shares");
   settings.uncertainty = training.flag("uncertainty", settings.uncertainty,
                                        "weigh noise levels by a learned uncertainty u(σ): loss/e^u + u (EDM2)");
+  settings.uncertainty_channels = training.integer("uncertainty_channels", settings.uncertainty_channels,
+                                                   between(1.0, 65536.0), "random features of σ that u is linear in");
+  settings.uncertainty_normalized =
+      training.flag("uncertainty_normalized", settings.uncertainty_normalized,
+                    "u starts random and its weight keeps its magnitude, as EDM2 has it; else it starts at 0");
   return settings;
 }
 

@@ -51,3 +51,32 @@ TEST_CASE("Several wrong options are reported together", "[networks]") {
   CHECK(says(message, "blocks"));
   CHECK(says(message, "embedding"));
 }
+
+TEST_CASE("A network has a place for augment labels, or refuses them by name", "[networks]") {
+  for (const auto& entry : network_table()) {
+    if (entry.small.empty()) continue;
+    Options options = Options::read_text(std::string(entry.small), "net.yaml"),
+            told = Options::read_text(std::string(entry.small), "net.yaml");
+    for (Options* each : {&options, &told}) each->set("type", std::string(entry.name), "net.yaml");
+    NetworkContext context = kDigits;
+    const auto count = [](const Network& network) {
+      std::int64_t out = 0;
+      for (const auto& parameter : network.parameters()) out += parameter.numel();
+      return out;
+    };
+    const std::int64_t without = count(*make_network(options, context));
+    context.augment_labels = 9;
+    const auto network = make_network(told, context);
+    std::string message;
+    try {
+      told.finish();
+    } catch (const Error& error) {
+      message = error.what();
+    }
+    INFO(entry.name);
+    if (message.empty())
+      CHECK(count(*network) > without);
+    else
+      CHECK(says(message, std::string(entry.name) + " has no place for augment labels"));
+  }
+}

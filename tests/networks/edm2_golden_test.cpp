@@ -4,6 +4,7 @@
 #include "edmund/networks/network.h"
 #include "edmund/ops/magnitude.h"
 #include "support/catch.h"
+#include "support/edm2_network.h"
 #include "support/formula_weights.h"
 #include "support/golden.h"
 #include "support/kernels.h"
@@ -20,44 +21,11 @@ using testing::Golden;
 
 namespace {
 
-// Our option for each argument of NVlabs/edm2's UNet and Block.
-const std::map<std::string, std::string> kOptions = {
-    {"model_channels", "channels"},
-    {"channel_mult", "multipliers"},
-    {"channel_mult_noise", "noise_multiplier"},
-    {"channel_mult_emb", "embedding_multiplier"},
-    {"num_blocks", "blocks"},
-    {"attn_resolutions", "attention"},
-    {"channels_per_head", "channels_per_head"},
-    {"dropout", "dropout"},
-    {"label_balance", "label_balance"},
-    {"concat_balance", "concat_balance"},
-    {"res_balance", "res_balance"},
-    {"attn_balance", "attn_balance"},
-    {"clip_act", "clip_act"},
-    {"resample_filter", "resample_filter"},
-};
 // half precision is for GPUs only there
 const std::set<std::string> kOthers = {"img_resolution", "img_channels",    "label_dim", "batch",
                                        "sigma_data",     "logvar_channels", "use_fp16"};
 
-std::shared_ptr<Network> build(const Golden& golden) {
-  nlohmann::json config = {{"type", "edm2"}};
-  const auto& s = golden.settings();
-  for (const auto& [key, value] : s.items()) {
-    require(kOptions.contains(key) || kOthers.contains(key), "no option here for the setting '{}'", key);
-    if (!kOptions.contains(key)) continue;
-    // None: 0 stands for no clipping and for the widths that follow from others
-    config[kOptions.at(key)] = value.is_null() ? nlohmann::json(0) : value;
-  }
-  Options options = testing::options_of(config);
-  const std::int64_t R = s.at("img_resolution");
-  const NetworkContext context{.image = {.channels = s.at("img_channels"), .height = R, .width = R},
-                               .num_classes = s.at("label_dim")};
-  auto network = make_network(options, context);
-  options.finish();
-  return network;
-}
+std::shared_ptr<Network> build(const Golden& golden) { return testing::edm2_network(golden.settings(), kOthers); }
 
 // Weights as stored, or by formula, where gains, of no dimension, have a value of their own.
 void load_weights(torch::nn::Module& module, Golden& golden, const std::string& part) {

@@ -42,6 +42,7 @@ struct Intervals {
   std::int64_t log = 0, checkpoint = 0, samples = 0;
   std::int64_t keep = 2;  // checkpoints
   std::int64_t sample_rows = 4;
+  std::int64_t averages = 0;  // of training.ema_tracks
 };
 
 /// How much of the data is read before the first step (`training.check`).

@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace edmund {
 
@@ -35,13 +36,33 @@ void take_image(Options& options, const std::string& resolved, const std::string
 /// The chosen config of an experiment with `overrides`, to construct parts of it anew.
 Options options_again(const Experiment& experiment, std::span<const std::string> overrides = {});
 
+/// Which weights of a checkpoint: the average that its config names, the network's own, or a
+/// power-function average of any relative width, made of those that the training kept
+/// (`training.ema_tracks`; Karras et al. 2024).
+struct Weights {
+  enum class Kind { kEma, kRaw, kWidth };
+  Kind kind = Kind::kEma;
+  double width = 0.0;
+
+  static const Weights kEma, kRaw;
+  bool operator==(const Weights&) const = default;
+  /// "ema", "raw", "ema 0.075".
+  std::string name() const;
+};
+inline constexpr Weights Weights::kEma{.kind = Weights::Kind::kEma};
+inline constexpr Weights Weights::kRaw{.kind = Weights::Kind::kRaw};
+/// "ema", "raw", or a width in (0, 1/√12). Throws Error, which begins with `where`, for anything
+/// else.
+Weights weights_named(std::string_view text, std::string_view where);
+
 /// A trained model ready to sample: its run, the checkpoint that was taken and the experiment with
 /// `overrides` applied.
 struct TrainedModel {
   RunFolder run;
   std::filesystem::path checkpoint;
   std::int64_t images = 0;  // trained on so far
-  Experiment experiment;    // model holds the weights
+  Weights weights = {};
+  Experiment experiment;  // model holds the weights
 };
 
 /// A checkpoint of a run.
@@ -53,7 +74,10 @@ struct FoundCheckpoint {
 /// what is missing.
 FoundCheckpoint find_checkpoint(const std::filesystem::path& run_or_checkpoint);
 
-enum class Weights { kEma, kRaw };
+/// The network's weights of this kind, in place of those that it has; `folder` is the checkpoint.
+/// Returns the moment that they are of, in images: of an average that is reconstructed the last one
+/// that was kept until then.
+std::int64_t load_into(Network& network, const RunFolder& run, const std::filesystem::path& folder, Weights weights);
 
 /// Loads the model of a run or a checkpoint folder, with `overrides` on its config, whose backend
 /// becomes that of the process; on the device of this machine unless an override names one. Throws

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,9 @@ std::vector<std::string> differences(const TrainedModel& trained, Weights weight
 /// A score as scores.json has it: value, error, 95 % interval, bias, floor and ceiling with the
 /// sizes of the sets that each compares; null is what is not known.
 nlohmann::ordered_json json_of(const Score& score);
+
+/// The row of this `evaluation` in scores.json; none if there is none, or no such file.
+std::optional<nlohmann::ordered_json> kept_row(const std::string& evaluation, const std::filesystem::path& file);
 
 /// Puts the row into the list of scores.json: in the place of one of the same `evaluation`, else
 /// behind the others. Where another evaluation has its name, a number is added to it, with a

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "edmund/core/tensor.h"
+#include "edmund/data/augment.h"
 #include "edmund/data/dataset.h"
 
 #include <cstdint>
@@ -16,14 +17,16 @@ struct LoaderSettings {
   std::uint64_t seed = 0;
   bool flip = false;       // horizontal, with probability one half
   std::int64_t start = 0;  // global position of the first image: images trained on so far
+  AugmentSettings augment = {};
 };
 
 /// A batch of training: image k of the run stands at global position k, whatever the number of
 /// threads or batches ahead.
 struct TrainingBatch {
-  Tensor images;                        // uint8 [B, C, H, W]
+  Tensor images;                        // uint8 [B, C, H, W]; augmented: float32, about [-1, 1]
   Tensor labels;                        // int64 [B]
   std::vector<std::int64_t> positions;  // global positions, [B]
+  Tensor augment = {};                  // float32 [B, A]: what the network is told; or undefined
 };
 
 /// Index of the image at a global position: a keyed permutation of each epoch.

@@ -21,6 +21,8 @@ class Network : public torch::nn::Module {
   virtual Tensor forward(const Tensor& x, const Tensor& c_noise, const Condition& condition) = 0;
   /// Fills all weights from (seed, index of the parameter): the same network on every machine.
   virtual void initialize(std::uint64_t seed) = 0;
+  /// Whether Condition::augment has a place in this architecture.
+  virtual bool takes_augment_labels() const { return false; }
   /// Restores what must hold of the weights after each step of an optimizer; the averages have
   /// taken the step's weights before that.
   virtual void stepped() {}

@@ -46,6 +46,7 @@ class SongUNet : public Network {
 
   Tensor forward(const Tensor& x, const Tensor& c_noise, const Condition& condition) override;
   void initialize(std::uint64_t seed) override;
+  bool takes_augment_labels() const override { return true; }
 
   /// Embedding of c_noise [B] before the layers that map it, [B, channels·noise_multiplier].
   Tensor noise_embedding(const Tensor& c_noise) const;

@@ -46,6 +46,7 @@ struct ComparePlan {
     std::string name, run;
     std::string baseline = "";  // model of its differences; "": the plan's
     std::string adapters = "";  // override of the run's `adapters`; "": none
+    std::string ema = "";       // which weights, see weights_named()
   };
   std::string name;
   std::vector<Model> models;

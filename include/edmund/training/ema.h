@@ -25,6 +25,9 @@ std::span<const Entry<EmaFactory>> ema_table();
 /// Decay that `type` names (default half_life).
 EmaDecay make_ema(Options& options);
 
+/// Decay of the power-function EMA of relative width `sigma_rel` (Karras et al. 2024, eq. 127).
+EmaDecay power_ema(double sigma_rel);
+
 /// γ of the power-function EMA whose relative width (standard deviation over length of the run) is
 /// `sigma_rel`, in (0, 1/√12) (Karras et al. 2024, section 3.1).
 double power_ema_gamma(double sigma_rel);

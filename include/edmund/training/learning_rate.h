@@ -17,12 +17,14 @@ struct LearningRate {
   double decay_images = 0.0;   // of the inverse square root; 0: none
   double cosine_images = 0.0;  // where the cosine ends, f from there on; 0: none
   double final_share = 0.0;    // f
+  bool first_is_zero = true;   // false: without a ramp the first step has the full rate (EDM2)
 
   double at(std::int64_t images) const;
 };
 
-/// Keys learning_rate, learning_rate_ramp (images), learning_rate_decay (images),
-/// learning_rate_cosine (images), learning_rate_final. One decay at most.
+/// Keys learning_rate, learning_rate_first (zero | full), learning_rate_ramp (images),
+/// learning_rate_decay (images), learning_rate_cosine (images), learning_rate_final. One decay at
+/// most.
 LearningRate make_learning_rate(Options& options);
 
 }  // namespace edmund

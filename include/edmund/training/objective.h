@@ -25,8 +25,12 @@ struct ObjectiveSettings {
   bool stratified = true;
   /// loss/e^u + u with u(σ) trained along (Karras et al. 2024, EDM2).
   bool uncertainty = false;
+  std::int64_t uncertainty_channels = 128;
+  /// Whether the weight of u keeps its magnitude, as EDM2's own (an MPConv) does.
+  bool uncertainty_normalized = false;
 };
-/// Reads label_dropout, reduction (sum | mean), stratified and uncertainty.
+/// Reads label_dropout, reduction (sum | mean), stratified, uncertainty, uncertainty_channels and
+/// uncertainty_normalized.
 ObjectiveSettings objective_settings(Options& training);
 
 /// What an objective is told of the run.

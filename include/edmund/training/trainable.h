@@ -14,10 +14,11 @@ namespace edmund {
 /// A batch as an objective prepared it on the host. Every tensor has a row for each image, so that
 /// the batch can be split.
 struct TrainingInputs {
-  Tensor images;                   // uint8 [B, C, H, W]
+  Tensor images;                   // uint8 [B, C, H, W], or float in about [-1, 1]
   Tensor positions;                // int64 [B], in the sequence of training images
   Tensor labels = {};              // [B] or as in Condition; undefined: none
   std::vector<Tensor> drawn = {};  // [B, …] each, in the objective's own order
+  Tensor augment = {};             // [B, A] as in Condition; undefined: none
 };
 
 /// The loss of a batch or of a part of it.

@@ -4,9 +4,11 @@
 #include "edmund/core/tensor.h"
 #include "edmund/training/checkpoint.h"
 #include "edmund/training/ema.h"
+#include "edmund/training/kept_averages.h"
 #include "edmund/training/learning_rate.h"
 #include "edmund/training/trainable.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -30,6 +32,8 @@ struct TrainingSettings {
   double loss_scale = 1.0;    // multiplies the loss before back-propagation
   NonFinite nonfinite = NonFinite::kSkip;
   std::int64_t max_skipped = 10;  // consecutive skipped steps before the run stops
+  // relative widths of power-function averages that are kept beside the EMA
+  std::vector<double> ema_tracks = {};
 };
 /// Reads the keys of `training:` (names as above, and the learning rate's). What objectives read of
 /// it, see objective_settings(); the decay of `ema: {type: …}` is make_ema's.
@@ -76,6 +80,12 @@ class Trainer {
   /// The network on the EMA weights, which follow the training; its buffers are those of this
   /// moment.
   const std::shared_ptr<Network>& ema_network() const;
+
+  /// The average of width settings.ema_tracks[index] of all that is trained, by name, what belongs
+  /// to the objective alone included. Shares memory with the trainer.
+  NamedTensors track(std::size_t index) const;
+  /// All of them as they are kept beside checkpoints: of the network's parameters.
+  KeptAverages averages() const;
 
   Checkpoint checkpoint(const std::string& config) const;
   /// Goes on from a checkpoint. Throws Error if names, shapes or dtypes do not fit the model.

@@ -117,7 +117,7 @@ cudaError_t combine(const CombineTask& task, cudaStream_t stream);
 
 // ---- adam.cu: reads gradient, parameters, moments and EMAs once and writes them once.
 
-constexpr int kMostCopies = 4;
+constexpr int kMostCopies = 8;
 struct AdamTask {
   float *p = nullptr, *m = nullptr, *v = nullptr;
   const float* g = nullptr;

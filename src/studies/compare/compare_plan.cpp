@@ -9,6 +9,7 @@
 #include "edmund/evaluation/metrics.h"
 #include "edmund/generation/guidance.h"
 #include "edmund/io/tensor_file.h"
+#include "edmund/networks/state_dict.h"
 
 #include <algorithm>
 #include <utility>
@@ -26,7 +27,8 @@ std::vector<ComparePlan::Model> read_models(Options& root) {
     out.push_back({model.required_text("name", "of the model in tables and plots"),
                    model.required_path("run", "run folder or checkpoint").string(),
                    model.text("baseline", "", "model of this list that its differences are taken to"),
-                   adapters_override(chosen_adapters(model))});
+                   adapters_override(chosen_adapters(model)),
+                   model.text("ema", "ema", "which weights: ema, raw, or the relative width of an average")});
   root.check(!out.empty(), "models", "expected a list of {name, run}, found none");
   for (const auto& model : out)
     root.check(model.baseline.empty() ||
@@ -213,11 +215,13 @@ Comparison::Loaded& Comparison::loaded(std::size_t model) {
   if (slot) return *slot;
   std::vector<std::string> overrides;
   if (const std::string& adapters = plan_.models[model].adapters; !adapters.empty()) overrides.push_back(adapters);
-  slot = std::make_shared<Loaded>(Loaded{.trained = load_model(plan_.models[model].run, overrides, Needs::kData)});
+  slot = std::make_shared<Loaded>(
+      Loaded{.trained = load_model(
+                 plan_.models[model].run, overrides, Needs::kData,
+                 weights_named(plan_.models[model].ema, format("models: {}: ema", plan_.models[model].name)))});
   const Experiment& experiment = slot->trained.experiment;
   Options root = experiment.config.options;
-  slot->weights =
-      checksum(read_file(slot->trained.checkpoint / "ema.safetensors")) + identity_of(chosen_adapters(root));
+  slot->weights = checksum(tensor_bytes(state_dict(experiment.model.network()))) + identity_of(chosen_adapters(root));
   slot->features = evaluation_features(experiment, out_ / "features");
   slot->sampling = sampling_text(experiment);
   const std::string extractor = slot->features->fingerprint();

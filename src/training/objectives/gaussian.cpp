@@ -52,7 +52,11 @@ class Gaussian : public Trainable {
             "training: the network has no weights that could be trained; one of type exported keeps those of its file");
     const at::TensorOptions options = weights.front().options().requires_grad(false);
     dtype_ = at::typeMetaToScalarType(options.dtype());
-    if (context.settings.uncertainty) uncertainty_.emplace(context.seed, options);
+    const ObjectiveSettings& settings = context.settings;
+    if (settings.uncertainty)
+      uncertainty_.emplace(
+          context.seed, options, settings.uncertainty_channels,
+          settings.uncertainty_normalized ? Uncertainty::Weight::kNormalized : Uncertainty::Weight::kFree);
   }
 
   Network& network() const override { return model_.network(); }
@@ -71,32 +75,31 @@ class Gaussian : public Trainable {
     return {.images = batch.images,
             .positions = at::tensor(at::ArrayRef<std::int64_t>(batch.positions)),
             .labels = context_.num_classes > 0 ? dropped_labels(context_, batch) : Tensor(),
-            .drawn = {noise_levels(context_, batch.positions).to(dtype_)}};
+            .drawn = {noise_levels(context_, batch.positions).to(dtype_)},
+            .augment = batch.augment.defined() ? batch.augment.to(dtype_) : Tensor()};
   }
 
-  void stepped() override { network().stepped(); }
+  void stepped() override {
+    network().stepped();
+    if (uncertainty_) uncertainty_->normalize();
+  }
 
   Losses loss(const TrainingInputs& inputs) const override {
     const ops::DropoutKey dropout{.seed = context_.seed, .positions = inputs.positions};
-    const Tensor x0 = to_float(inputs.images, dtype_), sigma = inputs.drawn.front();
+    const bool is_float = inputs.images.is_floating_point();
+    const Tensor x0 = is_float ? inputs.images.to(dtype_) : to_float(inputs.images, dtype_),
+                 sigma = inputs.drawn.front();
     const Tensor eps =
         ops::normal({context_.seed, Stream::kTrainingNoise, inputs.positions, 0, dtype_}, x0.sizes().slice(1));
-    const Tensor loss = loss_(
-        model_, {.x0 = x0, .eps = eps, .sigma = sigma, .condition = {.labels = inputs.labels, .dropout = &dropout}});
-    return {.sum = weighted(loss, sigma).sum(),
+    const Condition condition{.labels = inputs.labels, .augment = inputs.augment, .dropout = &dropout};
+    const Tensor loss = loss_(model_, {.x0 = x0, .eps = eps, .sigma = sigma, .condition = condition});
+    return {.sum = (uncertainty_ ? uncertainty_->weighted(loss, sigma) : loss).sum(),
             .elements = context_.settings.reduction == Reduction::kMean ? loss.numel() / loss.size(0) : 1,
             .images = loss.detach().mean({1, 2, 3}),
             .clock = sigma};
   }
 
  private:
-  // loss/e^u + u (Karras et al. 2024, EDM2).
-  Tensor weighted(const Tensor& loss, const Tensor& sigma) const {
-    if (!uncertainty_) return loss;
-    const Tensor u = uncertainty_->log_variance(sigma);
-    return loss / u.exp() + u;
-  }
-
   ObjectiveContext context_;
   LossFunction loss_;
   DenoisingModel model_;
