@@ -1,17 +1,23 @@
 // inspect: what a config or a trained model is: sizes, mean and standard deviation of its data,
 // conventions, the noise levels that its grid visits, its coefficients there.
 //
-//   edmund inspect CONFIG|RUN|CHECKPOINT|FILE.safetensors [key=value…] [--json]
+//   edmund inspect CONFIG|RUN|CHECKPOINT|FILE.safetensors|PICTURE.png [key=value…] [--json]
+//
+// Of a picture: its size and the texts in it, where `edmund sample` says how it was drawn.
 
 #include "edmund/app/run.h"
 #include "edmund/commands/command.h"
+#include "edmund/core/files.h"
 #include "edmund/core/json_text.h"
 #include "edmund/core/text.h"
 #include "edmund/data/dataset.h"
+#include "edmund/io/image_format.h"
+#include "edmund/io/png_text.h"
 #include "edmund/io/tensor_file.h"
 #include "edmund/networks/state_dict.h"
 #include "edmund/samplers/velocity.h"
 
+#include <array>
 #include <ATen/ops/full.h>
 #include <cmath>
 #include <filesystem>
@@ -38,6 +44,27 @@ ordered_json tensors_in(const fs::path& path) {
   ordered_json out = {{"file", path.string()}, {"metadata", file.metadata}};
   for (const auto& [name, tensor] : file.tensors) out["tensors"][name] = shape_text(tensor);
   return out;
+}
+
+// What a picture says of itself.
+ordered_json picture_in(const fs::path& path) {
+  const std::string bytes = read_file(path, kEncodedLimit);
+  const ImageHeader header =
+      image_header(bytes, path.string(), kPixelLimit,
+                   {.deep = ImageReading::Deep::kRound, .background = std::array<std::uint8_t, 3>{}});
+  ordered_json out = {{"file", path.string()},     {"width", header.width}, {"height", header.height},
+                      {"channels", header.stored}, {"bits", header.bits},   {"texts", ordered_json::object()}};
+  for (const auto& [key, text] : texts_of(bytes, path.string())) out["texts"][key] = text;
+  return out;
+}
+
+// "first\n  second" for texts of several lines.
+std::string indented(std::string text) {
+  while (text.ends_with('\n')) text.pop_back();
+  const bool one = text.find('\n') == std::string::npos;
+  for (std::size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n', at + 1))
+    text.insert(at + 1, "    ");
+  return one ? " " + text : "\n    " + text;
 }
 
 ordered_json levels_of(const Experiment& experiment) {
@@ -105,11 +132,14 @@ ordered_json facts_of(const Experiment& experiment) {
 
 void print(const ordered_json& facts) {
   for (const auto& [key, value] : facts.items())
-    if (key != "levels" && key != "tensors" && key != "conventions" && key != "filled_in")
+    if (key != "levels" && key != "tensors" && key != "conventions" && key != "filled_in" && key != "texts")
       std::cout << key << ": " << (value.is_string() ? value.get<std::string>() : json_text(value)) << '\n';
   if (facts.contains("tensors"))
     for (const auto& [name, shape] : facts["tensors"].items())
       std::cout << "  " << name << "  " << shape.get<std::string>() << '\n';
+  if (facts.contains("texts"))
+    for (const auto& [key, text] : facts["texts"].items())
+      std::cout << "  " << key << ":" << indented(text.get<std::string>()) << '\n';
   if (facts.contains("conventions"))
     for (const auto& line : facts["conventions"]) std::cout << "  " << line.get<std::string>() << '\n';
   if (facts.contains("filled_in")) {
@@ -130,6 +160,7 @@ void print(const ordered_json& facts) {
 ordered_json examine(const Target& target) {
   const fs::path path = target.path;
   require(fs::exists(path), "{}: no such file or folder", path.string());
+  if (path.extension() == ".png") return picture_in(path);
   if (path.extension() == ".safetensors") return tensors_in(path);
   if (fs::is_directory(path)) {
     const TrainedModel trained = load_model(path, target.overrides, Needs::kModel);
@@ -145,7 +176,7 @@ ordered_json examine(const Target& target) {
 Action make_inspect(CLI::App& arguments) {
   const auto target = std::make_shared<Target>();
   const auto json = std::make_shared<bool>(false);
-  add_target(arguments, *target, "CONFIG.yaml, RUN, CHECKPOINT or FILE.safetensors");
+  add_target(arguments, *target, "CONFIG.yaml, RUN, CHECKPOINT, FILE.safetensors or PICTURE.png");
   arguments.add_flag("--json", *json, "as JSON");
   return [=] {
     const ordered_json facts = examine(*target);

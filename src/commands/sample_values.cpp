@@ -1,11 +1,13 @@
 #include "sample_values.h"
 
+#include "edmund/archives/zip_stream.h"
 #include "edmund/core/files.h"
+#include "edmund/generation/picture.h"
 #include "edmund/io/gif.h"
 #include "edmund/io/image_io.h"
+#include "edmund/io/npy_array.h"
 #include "edmund/io/npz.h"
 #include "edmund/io/tensor_file.h"
-#include "edmund/ops/pixels.h"
 
 #include <algorithm>
 #include <ATen/ops/cat.h>
@@ -13,6 +15,7 @@
 #include <ATen/ops/stack.h>
 #include <cmath>
 #include <system_error>
+#include <utility>
 
 namespace edmund::sampling_modes {
 namespace {
@@ -73,6 +76,25 @@ void RawValues::finish(std::int64_t count, std::int64_t size, const ImageShape& 
   fs::remove(parts_.parent_path(), error);  // unless other work is unfinished there
 }
 
+void write_npz(const std::string& file, const fs::path& folder, const std::vector<std::int64_t>& numbers,
+               const Tensor& labels) {
+  const auto picture = [&](std::size_t k) {  // [H, W, C]
+    return read_image(folder / file_name(numbers[k])).permute({1, 2, 0}).contiguous();
+  };
+  const Tensor first = picture(0);
+  const std::int64_t count = std::ssize(numbers);
+  std::string part = npy_head(at::kByte, {count, first.size(0), first.size(1), first.size(2)});
+  const std::uint64_t size = part.size() + static_cast<std::uint64_t>(count) * first.nbytes();
+  ZipStream zip(file + ".part", ZipStream::Begin::kAnew);
+  zip.add("arr_0.npy", size, [&, k = std::size_t{0}]() mutable {
+    if (k == 0 && !part.empty()) return std::exchange(part, {});
+    const Tensor next = picture(k++);
+    return std::string(static_cast<const char*>(next.const_data_ptr()), next.nbytes());
+  });
+  if (labels.defined()) zip.add("arr_1.npy", npy_bytes(labels));
+  zip.finish(file);
+}
+
 Tensor read_noise(const std::string& file, const ModelShape& shape) {
   const TensorFile found = read_tensors(file);
   require(!found.tensors.empty(), "--noise: {} holds no tensor", file);
@@ -103,7 +125,7 @@ std::string trajectory_gif(ImageGenerator& generator, const std::vector<std::int
   std::vector<Tensor> frames;
   const std::size_t shown = std::min(kFrames, trace->size());
   for (std::size_t k = 0; k < shown; ++k)
-    frames.push_back(image_grid(to_uint8((*trace)[k * trace->size() / shown].denoised).cpu(), columns, zoom, 2));
+    frames.push_back(image_grid(picture_of((*trace)[k * trace->size() / shown].denoised), columns, zoom, 2));
   frames.push_back(image_grid(drawn.images, columns, zoom, 2));
   return gif_bytes(at::stack(frames));
 }

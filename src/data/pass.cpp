@@ -15,8 +15,7 @@
 namespace edmund {
 namespace {
 
-constexpr std::int64_t kBlock = 64;  // images that a thread takes at once
-constexpr double kInterval = 10.0;   // seconds between two lines of progress
+constexpr double kInterval = 10.0;  // seconds between two lines of progress
 
 }  // namespace
 
@@ -29,9 +28,9 @@ std::int64_t for_all_images(std::int64_t count, std::string_view task, const std
   std::exception_ptr error;
   const auto work = [&](bool shows) {
     while (watch.seconds() < seconds) {
-      const std::int64_t begin = taken.fetch_add(kBlock);
+      const std::int64_t begin = taken.fetch_add(kPassBlock);
       if (begin >= count) return;
-      const std::int64_t end = std::min(begin + kBlock, count);
+      const std::int64_t end = std::min(begin + kPassBlock, count);
       try {
         StopRequest::check();
         for (std::int64_t i = begin; i < end; ++i) act(i);
@@ -45,7 +44,8 @@ std::int64_t for_all_images(std::int64_t count, std::string_view task, const std
       if (shows) progress.update(done);
     }
   };
-  const std::int64_t threads = std::clamp<std::int64_t>((count + kBlock - 1) / kBlock, 1, at::get_num_threads());
+  const std::int64_t threads =
+      std::clamp<std::int64_t>((count + kPassBlock - 1) / kPassBlock, 1, at::get_num_threads());
   std::vector<std::thread> others;
   for (std::int64_t t = 1; t < threads; ++t) others.emplace_back(work, false);
   work(true);

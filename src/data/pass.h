@@ -7,6 +7,10 @@
 
 namespace edmund {
 
+/// Images that a thread takes at once: i / kPassBlock is the block of image i, which one thread goes
+/// through in order.
+inline constexpr std::int64_t kPassBlock = 64;
+
 /// Calls act(i) for i = 0, 1, … count - 1 on all threads of the process, and shows progress when
 /// it is not brief. Begins nothing after `seconds`; answers how many were done, all
 /// of them before the others. An exception of `act`, which must be thread-safe, ends the pass and

@@ -41,6 +41,9 @@ MetricNames metric_names(const FeatureExtractor& features, std::int64_t dims) {
 std::span<const Entry<FeatureFactory>> feature_table() { return kFeatures; }
 
 std::unique_ptr<FeatureExtractor> make_features(Options& options, const FeatureContext& context) {
+  require(!context.labeled.info().floats,
+          "{}: its images are real numbers (latents, or pictures of 16 bits), and features are of pictures of 8 bits",
+          context.labeled.info().name);
   const std::string_view fallback = context.labeled.info().num_classes > 1 ? "classifier" : "pca";
   return chosen(feature_table(), options, fallback, "extractor of the features").make(options, context);
 }

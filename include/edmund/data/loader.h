@@ -21,7 +21,7 @@ struct LoaderSettings {
 /// A batch of training: image k of the run stands at global position k, whatever the number of
 /// threads or batches ahead.
 struct TrainingBatch {
-  Tensor images;                        // uint8 [B, C, H, W]
+  Tensor images;                        // uint8 or float32 [B, C, H, W], see Batch
   Tensor labels;                        // int64 [B]
   std::vector<std::int64_t> positions;  // global positions, [B]
 };
