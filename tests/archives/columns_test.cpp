@@ -47,7 +47,9 @@ TEST_CASE("lists of numbers of every width are columns, other arrays are passed 
 
 TEST_CASE("a damaged or enormous list is refused by name", "[archives]") {
   const TemporaryFolder folder;
-  const auto told = [&](const std::string& bytes) { return message_of(folder.write("b.npz", zip_bytes({{"t.npy", bytes}}))); };
+  const auto told = [&](const std::string& bytes) {
+    return message_of(folder.write("b.npz", zip_bytes({{"t.npy", bytes}})));
+  };
   using Catch::Matchers::ContainsSubstring;
   CHECK_THAT(told(array<double>("<f8", {1}, {2})), ContainsSubstring("b.npz/t.npy: "));
   CHECK_THAT(told(array<double>("<f8", {1}, {std::int64_t{1} << 30})), ContainsSubstring("at most"));

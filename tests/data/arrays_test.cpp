@@ -56,8 +56,8 @@ TEST_CASE("real numbers of an archive are taken as they are, with classes", "[da
 TEST_CASE("latents are scaled by channel as asked, and means are the first half of their channels", "[data]") {
   const TemporaryFolder folder;
   const auto root = archive(folder, {latent(0, 4), latent(1, 4)}, "img-mean-std-");
-  const auto set = dataset_of(
-      read_as(root, ", latents: mean, latent_mean: [1, 2], latent_std: [4, 8], latent_scale: 0.5"));
+  const auto set =
+      dataset_of(read_as(root, ", latents: mean, latent_mean: [1, 2], latent_std: [4, 8], latent_scale: 0.5"));
   REQUIRE(set->info().channels == 2);
   const Tensor x = latent(1, 4).narrow(0, 0, 2), mean = at::tensor({1.0, 2.0}).view({2, 1, 1}),
                std = at::tensor({4.0, 8.0}).view({2, 1, 1});

@@ -154,7 +154,9 @@ TEST_CASE("images that stand twice are named, whatever their files; so are class
                  std::string lines;
                  const Tensor pixels = same.permute({1, 2, 0}).contiguous();
                  for (std::int64_t y = 0; y < 8; ++y)
-                   lines += '\0' + std::string(reinterpret_cast<const char*>(pixels.const_data_ptr<std::uint8_t>()) + 24 * y, 24);
+                   lines +=
+                       '\0' +
+                       std::string(reinterpret_cast<const char*>(pixels.const_data_ptr<std::uint8_t>()) + 24 * y, 24);
                  return lines;
                }()));
   folder.write("dogs/3.png", png_bytes(picture(3, 8, 8, 3)));

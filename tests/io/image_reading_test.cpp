@@ -51,8 +51,8 @@ TEST_CASE("kept, 16-bit levels are real numbers that tell all of them apart", "[
   const Tensor back = (image.to(at::kDouble) + 1) * 32767.5;
   CHECK((back - at::arange(65536, at::kDouble).view({1, 256, 256})).abs().max().item<double>() < 0.01);
   // 8-bit images of the same set become real numbers, too
-  const Tensor eight = decode_image(hand_made_png(3, 1, 8, 0, std::string("\0\0\x80\xff", 4)), "y.png",
-                                    {.deep = Deep::kKeep});
+  const Tensor eight =
+      decode_image(hand_made_png(3, 1, 8, 0, std::string("\0\0\x80\xff", 4)), "y.png", {.deep = Deep::kKeep});
   CHECK(eight.flatten().equal(at::tensor({-1.0F, static_cast<float>(2 * 128.0 / 255 - 1), 1.0F})));
 }
 

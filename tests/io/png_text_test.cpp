@@ -13,7 +13,8 @@ using namespace edmund::testing;
 
 namespace {
 
-const PngTexts kTexts = {{"edmund:seed", "17"}, {"edmund:sampling", "grid:\n  steps: 18\n"}, {"edmund:run", "ein Löwe"}};
+const PngTexts kTexts = {
+    {"edmund:seed", "17"}, {"edmund:sampling", "grid:\n  steps: 18\n"}, {"edmund:run", "ein Löwe"}};
 
 std::string deflated(std::string_view text) {
   uLongf size = compressBound(text.size());
@@ -63,8 +64,9 @@ TEST_CASE("texts of other programs are read: Latin-1, compressed, with a languag
 
 TEST_CASE("damaged texts are refused in one line", "[data]") {
   const std::string png = png_bytes(picture(1, 2, 2));
-  for (const auto& chunk : {png_chunk("tEXt", "no end of the keyword"), png_chunk("zTXt", std::string("key\0\0junk", 9)),
-                            png_chunk("iTXt", std::string("key\0\0\0de", 8)), png_chunk("zTXt", std::string("key\0", 4))}) {
+  for (const auto& chunk :
+       {png_chunk("tEXt", "no end of the keyword"), png_chunk("zTXt", std::string("key\0\0junk", 9)),
+        png_chunk("iTXt", std::string("key\0\0\0de", 8)), png_chunk("zTXt", std::string("key\0", 4))}) {
     const auto message = error_of([&] { texts_of(with_chunk(png, chunk), "x.png"); });
     INFO(message);
     CHECK(message.starts_with("x.png: "));
