@@ -102,7 +102,7 @@ void add_images(const ImageSource& source, const ArchiveSettings& settings, ZipS
   for (std::int64_t first = begin; first < source.size; first += block) {
     StopRequest::check();
     std::vector<std::string> entries(static_cast<std::size_t>(std::min(block, source.size - first)));
-    for_all_images(std::ssize(entries), "encoding", [&](std::int64_t k) {
+    for_all_images(std::ssize(entries), "", [&](std::int64_t k) {
       entries[static_cast<std::size_t>(k)] = entry_bytes(source, first + k, settings);
     });
     for (std::size_t k = 0; k < entries.size(); ++k)

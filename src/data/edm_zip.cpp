@@ -200,9 +200,9 @@ ImageSource make_edm_zip(Options& options) {
       options.integer("num_classes", 0, between(0, 1 << 20), "number of classes; 0: largest label + 1");
   const auto split =
       options.choice("split", "all", {"train", "test", "all"}, "which images; test: every fifth of each class");
-  const auto root = existing_path(options, "root", "a zip archive or a folder of images with dataset.json");
   const ImageReading reading = image_reading(options);
   const ArrayReading array_options = array_reading(options);
+  const auto root = existing_path(options, "root", "a zip archive or a folder of images with dataset.json");
   Contents contents = std::filesystem::is_directory(root) ? read_folder(root) : read_archive(root);
   const std::string file = label_file(contents.files.others, root.string());
   const std::string base = file.substr(0, file.size() - std::min(file.size(), kLabelFile.size()));

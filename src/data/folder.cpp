@@ -88,10 +88,10 @@ Classes classes_of(const NameList& names, const std::filesystem::path& root) {
 ImageSource make_folder(Options& options) {
   const auto split =
       options.choice("split", "all", {"train", "test", "all"}, "which images; test: every fifth of each class");
+  const ImageReading reading = image_reading(options);
   const auto root = existing_path(options, "root", "a folder of images");
   require(std::filesystem::is_directory(root), "{}: not a folder{}", root.string(),
           root.extension() == ".zip" ? "; `type: edm-zip` reads zip archives" : "");
-  const ImageReading reading = image_reading(options);
   FoundFiles found = files_below(root);
   report_left_out(found.images, found.others, root.string());
   Classes classes = classes_of(found.images, root);

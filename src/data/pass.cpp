@@ -9,6 +9,7 @@
 #include <atomic>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -22,7 +23,8 @@ constexpr double kInterval = 10.0;  // seconds between two lines of progress
 std::int64_t for_all_images(std::int64_t count, std::string_view task, const std::function<void(std::int64_t)>& act,
                             double seconds) {
   const Stopwatch watch;
-  Progress progress(task, "images", count, 0, kInterval, Progress::kBrief);
+  std::optional<Progress> progress;
+  if (!task.empty()) progress.emplace(task, "images", count, 0, kInterval, Progress::kBrief);
   std::atomic<std::int64_t> taken = 0, done = 0;
   std::mutex mutex;
   std::exception_ptr error;
@@ -41,7 +43,7 @@ std::int64_t for_all_images(std::int64_t count, std::string_view task, const std
         return;
       }
       done += end - begin;
-      if (shows) progress.update(done);
+      if (shows && progress) progress->update(done);
     }
   };
   const std::int64_t threads =
@@ -51,7 +53,7 @@ std::int64_t for_all_images(std::int64_t count, std::string_view task, const std
   work(true);
   for (auto& thread : others) thread.join();
   if (error) std::rethrow_exception(error);
-  progress.update(done);
+  if (progress) progress->update(done);
   return done;
 }
 

@@ -42,7 +42,8 @@ TEST_CASE("dataset build packs any source into one archive, with the numbers of 
       edmund_run(folder.path(), "dataset build packed/set.zip --out 4.zip --resolution 4x4 --transform center-crop");
   CHECK_THAT(smaller.output, ContainsSubstring("4.zip: 200 images of 4x4, 3 channels"));
   // trains as the source does
-  CHECK(edmund_run(folder.path(), "train config.yaml 'data={type: edm-zip, root: packed/set.zip}' --dry-run").code == 0);
+  CHECK(edmund_run(folder.path(), "train config.yaml 'data={type: edm-zip, root: packed/set.zip}' --dry-run").code ==
+        0);
 }
 
 TEST_CASE("dataset check finds what would spoil a training, and says what one would refuse", "[app]") {

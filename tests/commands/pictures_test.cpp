@@ -75,7 +75,9 @@ TEST_CASE("the same drawing is the same file, wherever the run lies", "[app]") {
 }
 
 TEST_CASE("--like draws a picture again from what it says", "[app]") {
-  done("sample runs/small --numbers 7 --seed 11 --class 1 --raw --out first sampling.sampler=ddim sampling.grid.steps=6");
+  done(
+      "sample runs/small --numbers 7 --seed 11 --class 1 --raw --out first sampling.sampler=ddim "
+      "sampling.grid.steps=6");
   done("sample runs/small --like first/000007.png --out again");
   CHECK(decode_image(read_file(trained() / "first/000007.png"), "a")
             .equal(decode_image(read_file(trained() / "again/000007.png"), "b")));
