@@ -59,7 +59,8 @@ double entry_of(const std::vector<double>& levels, double sigma) {
   if (above == levels.end()) return static_cast<double>(levels.size() - 1);
   const auto high = static_cast<double>(above - levels.begin());
   const double part = (std::log(sigma) - std::log(*(above - 1))) / (std::log(*above) - std::log(*(above - 1)));
-  return part > 1 - 1e-9 ? high : high - 1 + part;
+  constexpr double kRounding = 1e-9;
+  return part > 1 - kRounding ? high : part < kRounding ? high - 1 : high - 1 + part;
 }
 
 std::string diffusers_text(const Sampling& sampling, std::vector<double> sigmas) {

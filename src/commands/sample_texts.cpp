@@ -74,6 +74,9 @@ Flags like(Flags flags) {
   std::vector<std::string> overrides;
   for (const auto& [key, value] : Options::read_text(needed(texts, "sampling", file), file).flattened())
     overrides.push_back(format("sampling.{}={}", key, value));
+  // a type first: another one drops what stands beside it
+  std::ranges::stable_partition(
+      overrides, [](const std::string& text) { return text.substr(0, text.find('=')).ends_with("type"); });
   flags.target.overrides.insert(flags.target.overrides.begin(), overrides.begin(), overrides.end());
   return flags;
 }

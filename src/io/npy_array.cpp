@@ -65,6 +65,12 @@ std::string npy_head(at::ScalarType type, const std::vector<std::int64_t>& shape
   return npy_header_bytes(descr_of(type), shape);
 }
 
+std::string npy_text(const std::string& text) {
+  // of no bytes: one zero byte to NumPy
+  return npy_header_bytes(format("|S{}", std::max<std::size_t>(text.size(), 1)), {}) +
+         (text.empty() ? std::string(1, '\0') : text);
+}
+
 std::string npy_bytes(const Tensor& values) {
   const Tensor plain = values.detach().cpu().contiguous();
   std::string out = npy_head(plain.scalar_type(), plain.sizes().vec());

@@ -119,9 +119,7 @@ std::string npz_bytes(const std::vector<std::pair<std::string, Tensor>>& arrays,
                       const std::map<std::string, std::string>& texts) {
   std::vector<std::pair<std::string, std::string>> files;
   for (const auto& [name, tensor] : arrays) files.emplace_back(name + ".npy", npy_bytes(tensor));
-  for (const auto& [name, text] : texts)  // a text of no bytes is one zero byte to NumPy
-    files.emplace_back(name + ".npy", npy_header_bytes(format("|S{}", std::max<std::size_t>(text.size(), 1)), {}) +
-                                          (text.empty() ? std::string(1, '\0') : text));
+  for (const auto& [name, text] : texts) files.emplace_back(name + ".npy", npy_text(text));
   return zip_bytes(files);
 }
 

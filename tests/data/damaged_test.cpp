@@ -164,7 +164,7 @@ TEST_CASE("images that stand twice are named, whatever their files; so are class
   const Examination found = examined(*set);
   CHECK(found.images == 4);
   CHECK(found.twins == std::vector<std::pair<std::int64_t, std::int64_t>>{{2, 1}});
-  CHECK(found.shapes == std::map<std::array<std::int64_t, 3>, std::int64_t>{{{3, 8, 8}, 4}});
+  CHECK((found.shapes == std::map<std::array<std::int64_t, 3>, std::int64_t>{{{3, 8, 8}, 4}}));
   DatasetInfo info = set->info();
   const auto lines = remarks(found, info, [&](std::int64_t i) { return set->file(i); });
   REQUIRE(lines.size() == 1);

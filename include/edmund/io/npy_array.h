@@ -28,5 +28,7 @@ Tensor array_of(std::string_view bytes, std::string_view place);
 std::string npy_head(at::ScalarType type, const std::vector<std::int64_t>& shape);
 /// The bytes of a .npy file. The same values give the same bytes.
 std::string npy_bytes(const Tensor& values);
+/// Those of a single text, a byte string (S).
+std::string npy_text(const std::string& text);
 
 }  // namespace edmund
