@@ -29,7 +29,6 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <tuple>
 #include <utility>
 
@@ -79,13 +78,13 @@ ordered_json rounded(const std::vector<double>& values) {
 
 // "256x128" as width and height.
 std::pair<std::int64_t, std::int64_t> size_of(const std::string& text) {
-  const std::size_t cross = text.find('x');
-  const auto width = plain_integer(text.substr(0, cross));
-  const auto height = cross == std::string::npos ? std::nullopt : plain_integer(text.substr(cross + 1));
+  const std::size_t cross = std::min(text.find('x'), text.size());
+  const std::int64_t width = plain_integer(text.substr(0, cross)).value_or(0),
+                     height = plain_integer(text.substr(std::min(cross + 1, text.size()))).value_or(0);
   constexpr std::int64_t kMost = 1 << 13;
-  require(width && height && *width > 0 && *height > 0 && *width <= kMost && *height <= kMost,
+  require(width > 0 && height > 0 && width <= kMost && height <= kMost,
           "--resolution: expected WIDTHxHEIGHT in pixels, as 256x256, found {}", in_quotes(text));
-  return {*width, *height};
+  return {width, height};
 }
 
 ExitCode build(const Flags& flags) {

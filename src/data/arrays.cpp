@@ -5,6 +5,7 @@
 
 #include <ATen/ATen.h>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -30,6 +31,17 @@ ImageHeader shape_of(const ArrayHeader& array, const ArrayReading& reading, cons
 }
 
 bool is_bytes(const ArrayHeader& array) { return array.type == at::kByte; }
+
+// Of the first array that can be read.
+bool first_is_bytes(std::int64_t count, const std::function<ArrayHeader(std::int64_t)>& head) {
+  for (std::int64_t i = 0; i + 1 < count; ++i) {
+    try {
+      return is_bytes(head(i));
+    } catch (const Error&) {  // told by those who ask for this image
+    }
+  }
+  return is_bytes(head(count - 1));
+}
 
 Tensor image_of(const Tensor& array, const ImageHeader& shape, const ArrayReading& reading) {
   Tensor x = array.reshape({-1, shape.height, shape.width});
@@ -63,7 +75,7 @@ ImageSource arrays(EncodedFiles files, const ArrayReading& reading) {
   const auto head = [=](std::int64_t i) { return array_header(shared->bytes(i, kNpyHead), name(i)); };
   require(reading.means || (*shared->names)[0].find("mean-std") == std::string_view::npos,
           "{}: an array of means and deviations, as its name says; `latents: mean` takes the means", name(0));
-  const bool bytes = is_bytes(head(0));
+  const bool bytes = first_is_bytes(shared->names->size(), head);
   require(!bytes || (!reading.means && reading.mean.empty() && reading.std.empty() && reading.scale == 1.0),
           "{}: an array of bytes, which are pixels; options of latents do not go with them", name(0));
   std::vector<ImageHeader> headers(static_cast<std::size_t>(shared->names->size()));

@@ -118,9 +118,10 @@ TEST_CASE("arrays that are no images, damaged or mixed are refused in one line",
   told({{"a.npy", npy_bytes(at::zeros({3}))}}, "expected an array [C, H, W]");
   told({{"a.npy", good.substr(0, good.size() - 4)}}, "its shape needs");
   told({{"a.npy", "x"}}, "not an array of NumPy");
+  told({{"a.npy", "x"}, {"b.npy", good}}, "a.npy: not an array of NumPy");
   told({{"a.npy", npy_bytes(at::zeros({1, 2, 2}, at::kLong))}}, "real numbers");
   told({{"a.npy", npy_bytes(at::full({1, 2, 2}, NAN))}}, "not finite");
-  told({{"a.npy", good}, {"b.npy", npy_bytes(latent(0, 2))}}, "images of one size");
+  told({{"a.npy", good}, {"b.npy", npy_bytes(latent(0, 2))}}, "images of one kind");
   told({{"a.npy", good}, {"b.png", png_bytes(picture(3, 2, 3))}}, "both images (b.png) and arrays (a.npy)");
   told({{"a.npy", good}}, "4 channels, but `latent_mean`", ", latent_mean: [1, 2]");
   told({{"a.npy", npy_bytes(latent(0, 3))}}, "two halves", ", latents: mean");
