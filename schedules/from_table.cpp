@@ -3,13 +3,14 @@
 //   ln σ and ln s are monotone cubics in t between the rows (Fritsch & Butland 1984), so that σ
 //   increases and s does not, and both rates are continuous.
 //
-//   file   a .csv file of three columns t, s, sigma: a first line may
-//          name them, in any order, and lines that begin with # are comments
+//   file   a .csv file of three columns t, s, sigma: a first line may name them, in any order, and
+//          lines that begin with # are comments; or a .npz file of three arrays of these names
 //   or in the config itself:
 //   times, s, sigma   the columns as lists
 //
 //   At least two rows; t >= 0 and σ increase, s does not and lies in (0, 1]. The schedule reaches from
 //   the first row to the last and knows no clean time.
+#include "edmund/archives/columns.h"
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
 #include "edmund/core/text.h"
@@ -20,6 +21,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -189,11 +191,23 @@ Columns read_csv(const std::string& file) {
   return rows;
 }
 
+Columns read_npz(const std::string& file) {
+  std::map<std::string, std::vector<double>> found = read_columns(file);
+  const auto column = [&](const std::string& name) {
+    std::string known;
+    for (const auto& [own, unused] : found) known += (known.empty() ? "" : ", ") + own;
+    require(found.contains(name), "{}: no list of numbers '{}'; there are {}", file, name,
+            known.empty() ? "none" : known);
+    return found[name];
+  };
+  return {.t = column("t"), .s = column("s"), .sigma = column("sigma")};
+}
+
 }  // namespace
 
 std::unique_ptr<NoiseSchedule> make_table(Options& options) {
   const Columns usable{{0.0, 1.0}, {1.0, 1.0}, {0.002, 80.0}};
-  const std::string file = options.path("file", "table of t, s and sigma (.csv); or the lists").string();
+  const std::string file = options.path("file", "table of t, s and sigma (.csv, .npz); or the lists").string();
   Columns rows{.t = options.reals("times", {}, {}, "column t, without a file"),
                .s = options.reals("s", {}, {}, "column s, without a file"),
                .sigma = options.reals("sigma", {}, {}, "column sigma, without a file")};
@@ -205,11 +219,10 @@ std::unique_ptr<NoiseSchedule> make_table(Options& options) {
   }
   try {
     if (!listed) {
-      require(!file.ends_with(".npz") && !file.ends_with(".npy"),
-              "{}: a NumPy file; write its columns t, s, sigma as text: numpy.savetxt(\"schedule.csv\", table, "
-              "delimiter=\",\")",
+      require(!file.ends_with(".npy"),
+              "{}: a single array; save its columns by name: numpy.savez(\"schedule.npz\", t=t, s=s, sigma=sigma)",
               file);
-      rows = read_csv(file);
+      rows = file.ends_with(".npz") ? read_npz(file) : read_csv(file);
     }
     const std::string why = fault(rows);
     if (why.empty()) return std::make_unique<TableSchedule>(rows);

@@ -12,6 +12,7 @@ find_package(Boost CONFIG REQUIRED)  # Boost.Math, headers alone
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(libzip REQUIRED IMPORTED_TARGET libzip)
+pkg_check_modules(libwebp IMPORTED_TARGET libwebp)  # for WebP images; may be missing
 
 # Headers alone.
 if(NOT TARGET edmund_utfcpp)

@@ -14,7 +14,11 @@ namespace {
 void check_whole(const Dataset& data, DataCheck check) {
   constexpr double kMinute = 60;
   const std::int64_t all = data.info().size;
-  const std::int64_t done = check == DataCheck::kFull ? check_images(data) : check_images(data, kMinute);
+  const Examination found = check == DataCheck::kFull ? examined(data) : examined(data, kMinute);
+  require_whole(found);
+  for (const auto& line : remarks(found, data.info(), [&](std::int64_t i) { return data.file(i); }))
+    log::warn("{}", line);
+  const std::int64_t done = found.images;
   if (done < all)
     log::info("{}: {} of {} images were checked in a minute; `training.check: full` checks all", data.info().name,
               grouped(done), grouped(all));

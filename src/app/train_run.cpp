@@ -8,6 +8,7 @@
 #include "edmund/core/stop.h"
 #include "edmund/core/stopwatch.h"
 #include "edmund/core/text.h"
+#include "edmund/data/image_check.h"
 #include "edmund/generation/trajectory.h"
 #include "edmund/io/event_file.h"
 #include "edmund/io/image_io.h"
@@ -143,11 +144,7 @@ void warn_of_sigma_data(const Experiment& experiment) {
   const auto assumed = parse_real(preconditioning.value("sigma_data"));  // as construct() read it
   if (!assumed) return;
   const double measured = statistics(*experiment.data, 2000).std;
-  if (std::abs(*assumed / measured - 1) > 0.2)
-    log::warn(
-        "preconditioning.sigma_data is {}, but the images' standard deviation is {}; results suffer when they are far "
-        "apart",
-        *assumed, std::round(measured * 1000) / 1000);
+  if (const std::string remark = sigma_data_remark(*assumed, measured); !remark.empty()) log::warn("{}", remark);
 }
 
 // The weights that a new run starts from.

@@ -3,12 +3,17 @@
 // project, too: its kind, what it does not tell, its authors' convention, its tensors.
 //
 //   edmund inspect CONFIG|RUN|CHECKPOINT|FILE [key=value…] [--from KIND] [--json]
+//
+// Of a picture: its size and the texts in it, where `edmund sample` says how it was drawn.
 
 #include "edmund/app/run.h"
 #include "edmund/commands/command.h"
+#include "edmund/core/files.h"
 #include "edmund/core/json_text.h"
 #include "edmund/core/text.h"
 #include "edmund/data/dataset.h"
+#include "edmund/io/image_format.h"
+#include "edmund/io/png_text.h"
 #include "edmund/io/tensor_file.h"
 #include "edmund/networks/described.h"
 #include "edmund/networks/network.h"
@@ -17,6 +22,7 @@
 #include "inspect_foreign.h"
 
 #include <algorithm>
+#include <array>
 #include <ATen/ops/full.h>
 #include <cmath>
 #include <filesystem>
@@ -43,6 +49,27 @@ ordered_json tensors_in(const fs::path& path) {
   ordered_json out = {{"file", path.string()}, {"metadata", file.metadata}};
   for (const auto& [name, tensor] : file.tensors) out["tensors"][name] = shape_text(tensor);
   return out;
+}
+
+// What a picture says of itself.
+ordered_json picture_in(const fs::path& path) {
+  const std::string bytes = read_file(path, kEncodedLimit);
+  const ImageHeader header =
+      image_header(bytes, path.string(), kPixelLimit,
+                   {.deep = ImageReading::Deep::kRound, .background = std::array<std::uint8_t, 3>{}});
+  ordered_json out = {{"file", path.string()},     {"width", header.width}, {"height", header.height},
+                      {"channels", header.stored}, {"bits", header.bits},   {"texts", ordered_json::object()}};
+  for (const auto& [key, text] : texts_of(bytes, path.string())) out["texts"][key] = text;
+  return out;
+}
+
+// "first\n  second" for texts of several lines.
+std::string indented(std::string text) {
+  while (text.ends_with('\n')) text.pop_back();
+  const bool one = text.find('\n') == std::string::npos;
+  for (std::size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n', at + 1))
+    text.insert(at + 1, "    ");
+  return one ? " " + text : "\n    " + text;
 }
 
 ordered_json levels_of(const Experiment& experiment) {
@@ -116,7 +143,7 @@ ordered_json facts_of(const Experiment& experiment) {
 }
 
 // Facts that are lists, each printed in its own way.
-constexpr std::string_view kLists[] = {"levels", "tensors", "conventions", "filled_in", "blocks", "not_told"};
+constexpr std::string_view kLists[] = {"levels", "tensors", "conventions", "filled_in", "blocks", "not_told", "texts"};
 
 void print(const ordered_json& facts) {
   for (const auto& [key, value] : facts.items())
@@ -132,6 +159,9 @@ void print(const ordered_json& facts) {
   if (facts.contains("tensors"))
     for (const auto& [name, shape] : facts["tensors"].items())
       std::cout << "  " << name << "  " << shape.get<std::string>() << '\n';
+  if (facts.contains("texts"))
+    for (const auto& [key, text] : facts["texts"].items())
+      std::cout << "  " << key << ":" << indented(text.get<std::string>()) << '\n';
   if (facts.contains("conventions"))
     for (const auto& line : facts["conventions"]) std::cout << "  " << line.get<std::string>() << '\n';
   if (facts.contains("filled_in")) {
@@ -152,6 +182,7 @@ void print(const ordered_json& facts) {
 ordered_json examine(const Target& target, const std::string& kind) {
   const fs::path path = target.path;
   require(fs::exists(path), "{}: no such file or folder", path.string());
+  if (path.extension() == ".png") return picture_in(path);
   if (!kind.empty() || is_foreign(path)) return foreign_facts(path, kind, target.overrides, facts_of);
   if (path.extension() == ".safetensors") return tensors_in(path);
   if (fs::is_directory(path)) {
@@ -169,7 +200,7 @@ Action make_inspect(CLI::App& arguments) {
   const auto target = std::make_shared<Target>();
   const auto json = std::make_shared<bool>(false);
   const auto kind = std::make_shared<std::string>();
-  add_target(arguments, *target, "CONFIG.yaml, RUN, CHECKPOINT, FILE.safetensors or a model's file of another project");
+  add_target(arguments, *target, "CONFIG.yaml, RUN, CHECKPOINT, FILE.safetensors, PICTURE.png or a model's file of another project");
   arguments.add_option("--from", *kind, "kind of a file of another project; found out if not given");
   arguments.add_flag("--json", *json, "as JSON");
   return [=] {

@@ -72,6 +72,8 @@ Images read_images(Experiment& experiment, const LikelihoodFlags& flags, std::ui
   const DatasetInfo info = data->info();
   const ModelShape& shape = experiment.shape;
   require_model_size(info, shape, info.name);
+  require(!info.floats || flags.density,
+          "{}: its images are real numbers, and bits/dim are of levels; --density gives their log density", info.name);
   require(shape.num_classes == 0 || info.num_classes > 0,
           "{}: its images have no classes, and the model is of p(image | class), {} of them", info.name,
           shape.num_classes);

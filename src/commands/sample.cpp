@@ -2,29 +2,35 @@
 //
 //   edmund sample RUN|CHECKPOINT [sampling.sampler.type=ddim …] [--out DIR]
 //       [--images N | --numbers 0-63,100] [--class NAME|K] [--raw | --ema W] [--json]
-//       [--adapter FILE:STRENGTH …] [--overwrite] [--dry-run] [--raw-out FILE] [--noise FILE] [--gif]
+//       [--adapter FILE:STRENGTH …] [--overwrite] [--dry-run] [--raw-out FILE] [--npz FILE] [--noise FILE]
+//       [--gif]
 //     --invert IMAGES [--steps 16,32,64] [--keep-clip]
 //         image → latent → image by the ODE, and the error of the round trip
 //     --interpolate A,B[,n]
 //         n images on the way from image number A to image number B
 //     --inpaint IMAGE --mask MASK [--resamples R] [--jump J]
 //         fills in what is white in the mask (RePaint)
+//     --like PICTURE
+//         draws a picture again that edmund sample wrote
 //
 // Image number i is a function of (config, seed, i): the same picture in any batch, in any order.
 // Each batch is written when it is drawn; samples.json says from the start what the pictures are
 // of.
 // The same command goes on where it was interrupted, and adds what --images or --numbers asks for
-// more; pictures of another drawing in --out are refused.
+// more; pictures of another drawing in --out are refused. A PNG carries how it was drawn (`edmund
+// inspect PICTURE`).
 
 #include "adapter_flag.h"
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
+#include "edmund/core/text.h"
 #include "edmund/generation/given_noise.h"
 #include "edmund/generation/image_generator.h"
 #include "edmund/io/tensor_file.h"
 #include "edmund/networks/network.h"
 #include "sample_pictures.h"
+#include "sample_texts.h"
 #include "sample_values.h"
 
 #include <algorithm>
@@ -100,12 +106,27 @@ void write_gif(ImageGenerator& generator, const Plan& plan, const fs::path& file
                                   plan.noise));
 }
 
+// Before anything is drawn: where the pictures go beside their folder.
+void check_files(const Flags& flags, const ImageShape& image) {
+  const bool pictures = image.channels == 1 || image.channels == 3;
+  if (!pictures && flags.raw_out.empty())
+    log::warn("the model draws {} channels, which no PNG holds: pictures show some of them, --raw-out keeps all",
+              image.channels);
+  if (flags.npz.empty()) return;
+  require(fs::path(flags.npz).extension() == ".npz", "--npz: expected a name that ends in .npz, found {}",
+          in_quotes(flags.npz));
+  require_file_like("--npz", flags.npz);
+  require(pictures, "--npz: the model draws {} channels, which are no pictures; --raw-out keeps them", image.channels);
+}
+
 }  // namespace
 
 ExitCode draw(const Flags& flags) {
   const Task task = begin(flags);
+  require_like(flags, task);
   const Experiment& experiment = task.experiment();
   const Plan plan = plan_of(flags, task);
+  check_files(flags, experiment.shape.image);
   const std::int64_t count = std::ssize(plan.numbers);
   nlohmann::ordered_json settings = {{"class", class_rule(flags, experiment.shape)}};
   if (plan.given.defined()) settings["noise"] = checksum(tensor_bytes({{"noise", plan.given}}));
@@ -118,6 +139,7 @@ ExitCode draw(const Flags& flags) {
   ImageGenerator generator(experiment.model, experiment.sampling, experiment.shape);
   const double seconds = draw_rest(generator, plan, task, pictures, values);
   values.finish(count, experiment.sampling.batch_size, experiment.shape.image);
+  if (!flags.npz.empty()) write_npz(flags.npz, pictures.folder(), plan.numbers, plan.labels);
   if (flags.gif) write_gif(generator, plan, pictures.folder() / "trajectory.gif");
 
   const auto shown = std::min<std::int64_t>(count, 400);
@@ -153,12 +175,17 @@ Action make_sample(CLI::App& arguments) {
   add_weights(arguments, flags->weights);
   arguments.add_flag("--json", flags->json, "facts as JSON");
   arguments.add_option("--raw-out", flags->raw_out, "also the values before rounding: FILE.safetensors or FILE.npz");
+  arguments.add_option("--npz", flags->npz,
+                       "also all pictures as one file: arr_0 uint8 [N, H, W, C], classes in arr_1");
+  auto* repeat = arguments.add_option("--like", flags->like,
+                                      "a picture of `edmund sample`: draws it again, as the texts in it say");
   arguments.add_option("--noise", flags->noise,
                        "starting noise from a .safetensors file [N, C, H, W], a row an image number");
   arguments.add_flag("--gif", flags->gif, "also trajectory.gif: how the first 16 images come out of the noise");
   arguments.add_flag("--dry-run", flags->dry_run, "check and construct everything, draw and write nothing");
 
-  auto* invert = arguments.add_option("--invert", flags->invert, "folder of images (or one): to latents and back");
+  auto* invert = arguments.add_option("--invert", flags->invert, "folder of images (or one): to latents and back")
+                     ->excludes(repeat);
   add_integers(arguments, "--steps", flags->steps, {2, 100'000}, "INT,…",
                "grid sizes to invert with (default: the config's, twice and four times that)")
       ->needs(invert);
@@ -166,9 +193,12 @@ Action make_sample(CLI::App& arguments) {
       ->needs(invert);
   auto* interpolate = add_integers(arguments, "--interpolate", flags->interpolate, {}, "INT,INT[,INT]",
                                    "A,B[,n]: n images (default 9) between the numbers A and B")
-                          ->excludes(invert);
-  auto* inpaint =
-      arguments.add_option("--inpaint", flags->inpaint, "image to fill in")->excludes(invert)->excludes(interpolate);
+                          ->excludes(invert)
+                          ->excludes(repeat);
+  auto* inpaint = arguments.add_option("--inpaint", flags->inpaint, "image to fill in")
+                      ->excludes(invert)
+                      ->excludes(interpolate)
+                      ->excludes(repeat);
   auto* mask =
       arguments.add_option("--mask", flags->mask, "image of the same size: white where to paint")->needs(inpaint);
   inpaint->needs(mask);
@@ -182,6 +212,7 @@ Action make_sample(CLI::App& arguments) {
     return !flags->invert.empty()        ? modes::invert(*flags)
            : !flags->interpolate.empty() ? modes::interpolate(*flags)
            : !flags->inpaint.empty()     ? modes::inpaint(*flags)
+           : !flags->like.empty()        ? modes::draw(modes::like(*flags))
                                          : modes::draw(*flags);
   };
 }

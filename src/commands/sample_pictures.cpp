@@ -7,6 +7,7 @@
 #include "edmund/core/progress.h"
 #include "edmund/core/text.h"
 #include "edmund/io/image_io.h"
+#include "sample_texts.h"
 
 #include <algorithm>
 #include <ATen/ops/stack.h>
@@ -54,9 +55,8 @@ std::string fingerprint_of(const Task& task, const std::string& manifest, const 
 
 // Whole or not at all, unless the machine goes down: to sync each of many small files would take
 // longer than to draw them, and is_whole() tells what a crash left.
-void write_picture(const fs::path& file, const Tensor& image) {
+void write_picture(const fs::path& file, const std::string& bytes) {
   const fs::path aside = file.parent_path() / format(".picture.{}.part", ::getpid());
-  const std::string bytes = png_bytes(image);
   std::ofstream stream(aside, std::ios::binary | std::ios::trunc);
   stream.write(bytes.data(), std::ssize(bytes));
   stream.close();
@@ -135,7 +135,8 @@ Pictures::Pictures(const Flags& flags, const Task& task, const std::string& fold
               {"sampling", task.experiment().sampling.name},
               {"weights", task.trained.weights.name()},
               {"seed", task.seed}}),
-      fingerprint_(fingerprint_of(task, manifest, settings)),
+      fingerprint_(fingerprint_of(flags, task, manifest, settings)),
+      texts_(drawing_texts(flags, task, fs::path(manifest).stem().string(), settings)),
       numbers_(std::move(numbers)),
       overwrite_(flags.overwrite),
       dry_run_(flags.dry_run),
@@ -191,8 +192,11 @@ void Pictures::write(std::int64_t first, const Generated& batch) {
     write_manifest(false, ordered_json::object());
   }
   const std::int64_t size = batch.images.size(0);
-  for (std::int64_t i = 0; i < size; ++i)
-    write_picture(folder_ / file_name(numbers_[static_cast<std::size_t>(first + i)]), batch.images[i]);
+  for (std::int64_t i = 0; i < size; ++i) {
+    const std::int64_t number = numbers_[static_cast<std::size_t>(first + i)];
+    const PngTexts texts = picture_texts(texts_, number, batch.labels.defined() ? batch.labels[i] : Tensor());
+    write_picture(folder_ / file_name(number), with_texts(png_bytes(batch.images[i]), texts));
+  }
   drawn_ += size;
 }
 

@@ -2,6 +2,7 @@
 
 #include "edmund/core/progress.h"
 #include "edmund/generation/image_generator.h"
+#include "edmund/io/png_text.h"
 #include "sample.h"
 
 #include <cstdint>
@@ -60,6 +61,7 @@ class Pictures {
   std::filesystem::path folder_, manifest_;
   nlohmann::ordered_json about_;
   std::string fingerprint_;
+  PngTexts texts_;                              // that each picture carries
   std::vector<std::int64_t> numbers_, listed_;  // of this command; all that the manifest lists
   std::int64_t evaluations_ = 0, drawn_ = 0;
   bool overwrite_, dry_run_, json_;

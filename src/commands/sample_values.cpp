@@ -1,18 +1,21 @@
 #include "sample_values.h"
 
+#include "edmund/archives/zip_stream.h"
 #include "edmund/core/files.h"
+#include "edmund/generation/picture.h"
 #include "edmund/io/gif.h"
 #include "edmund/io/image_io.h"
-#include "edmund/io/npz.h"
+#include "edmund/io/npy_array.h"
 #include "edmund/io/tensor_file.h"
-#include "edmund/ops/pixels.h"
 
 #include <algorithm>
-#include <ATen/ops/cat.h>
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/stack.h>
 #include <cmath>
+#include <functional>
+#include <map>
 #include <system_error>
+#include <utility>
 
 namespace edmund::sampling_modes {
 namespace {
@@ -26,6 +29,24 @@ std::string join_sizes(const Tensor& tensor) {
 }
 
 bool is_npz(const fs::path& file) { return file.extension() == ".npz"; }
+
+// One float32 array `values` of this shape, whose parts `next` gives, and texts.
+void write_values_npz(const fs::path& file, const std::vector<std::int64_t>& shape,
+                      const std::map<std::string, std::string>& texts, const std::function<Tensor()>& next) {
+  fs::path aside = file;
+  aside += ".part";
+  ZipStream zip(aside, ZipStream::Begin::kAnew);
+  std::string head = npy_head(at::kFloat, shape);
+  std::uint64_t count = 1;
+  for (const std::int64_t size : shape) count *= static_cast<std::uint64_t>(size);
+  zip.add("values.npy", head.size() + sizeof(float) * count, [&] {
+    if (!head.empty()) return std::exchange(head, {});
+    const Tensor part = next();
+    return std::string(static_cast<const char*>(part.const_data_ptr()), part.nbytes());
+  });
+  for (const auto& [name, text] : texts) zip.add(name + ".npy", npy_text(text));
+  zip.finish(file);
+}
 
 }  // namespace
 
@@ -55,22 +76,39 @@ void RawValues::finish(std::int64_t count, std::int64_t size, const ImageShape& 
     return read_tensors(part(first, std::min(size, count - first))).at("values");
   };
   const std::map<std::string, std::string> about = {{"unit", "[-1, 1], before rounding to 8 bits"}};
-  if (is_npz(file_)) {  // a zip file begins with the checksum of all
-    std::vector<Tensor> all;
-    for (std::int64_t first = 0; first < count; first += size) all.push_back(values(first));
-    write_file(file_, npz_bytes({{"values", at::cat(all)}}, about));
-  } else {
-    write_joined_tensor(file_, "values", {count, shape.channels, shape.height, shape.width}, about,
-                        [&, first = std::int64_t{0}]() mutable {
-                          const Tensor next = values(first);
-                          first += size;
-                          return next;
-                        });
-  }
+  const std::vector<std::int64_t> all = {count, shape.channels, shape.height, shape.width};
+  const auto next = [&, first = std::int64_t{0}]() mutable {
+    const Tensor part = values(first).contiguous();
+    first += size;
+    return part;
+  };
+  if (is_npz(file_))
+    write_values_npz(file_, all, about, next);
+  else
+    write_joined_tensor(file_, "values", all, about, next);
   std::error_code error;
   fs::remove_all(parts_, error);
   require(!error, "{}: cannot delete: {}", parts_.string(), error.message());
   fs::remove(parts_.parent_path(), error);  // unless other work is unfinished there
+}
+
+void write_npz(const std::string& file, const fs::path& folder, const std::vector<std::int64_t>& numbers,
+               const Tensor& labels) {
+  const auto picture = [&](std::size_t k) {  // [H, W, C]
+    return read_image(folder / file_name(numbers[k])).permute({1, 2, 0}).contiguous();
+  };
+  const Tensor first = picture(0);
+  const std::int64_t count = std::ssize(numbers);
+  std::string head = npy_head(at::kByte, {count, first.size(0), first.size(1), first.size(2)});
+  const std::uint64_t size = head.size() + static_cast<std::uint64_t>(count) * first.nbytes();
+  ZipStream zip(file + ".part", ZipStream::Begin::kAnew);
+  zip.add("arr_0.npy", size, [&, k = std::size_t{0}]() mutable {
+    if (!head.empty()) return std::exchange(head, {});
+    const Tensor next = picture(k++);
+    return std::string(static_cast<const char*>(next.const_data_ptr()), next.nbytes());
+  });
+  if (labels.defined()) zip.add("arr_1.npy", npy_bytes(labels));
+  zip.finish(file);
 }
 
 Tensor read_noise(const std::string& file, const ModelShape& shape) {
@@ -103,7 +141,7 @@ std::string trajectory_gif(ImageGenerator& generator, const std::vector<std::int
   std::vector<Tensor> frames;
   const std::size_t shown = std::min(kFrames, trace->size());
   for (std::size_t k = 0; k < shown; ++k)
-    frames.push_back(image_grid(to_uint8((*trace)[k * trace->size() / shown].denoised).cpu(), columns, zoom, 2));
+    frames.push_back(image_grid(picture_of((*trace)[k * trace->size() / shown].denoised), columns, zoom, 2));
   frames.push_back(image_grid(drawn.images, columns, zoom, 2));
   return gif_bytes(at::stack(frames));
 }

@@ -28,6 +28,11 @@ class RawValues {
   std::filesystem::path file_, parts_;
 };
 
+/// --npz: all pictures of a drawing as one file, as ADM's evaluator reads it: arr_0 uint8 [N, H, W,
+/// C] and, where there are classes, arr_1 int64 [N]. Read from their PNG files one by one.
+void write_npz(const std::string& file, const std::filesystem::path& folder, const std::vector<std::int64_t>& numbers,
+               const Tensor& labels);
+
 /// --noise: starting noise ε of the pictures, double [N, C, H, W], row by row: the tensor `latents`
 /// (as --invert writes it) or `noise` of a .safetensors file, or its only one. Throws Error for
 /// another shape than the model's, or values that are not finite.

@@ -4,7 +4,7 @@ namespace edmund {
 
 CommandFactory make_train, make_sample, make_evaluate, make_likelihood, make_list, make_inspect, make_config,
     make_doctor, make_bench, make_matrix, make_optimize_grid, make_stats, make_compare, make_ablate, make_print_grid,
-    make_completion, make_man, make_convert, make_denoise, make_merge, make_ema_curve;
+    make_completion, make_man, make_convert, make_denoise, make_merge, make_ema_curve, make_dataset_command;
 
 namespace {
 constexpr Command kCommands[] = {
@@ -20,6 +20,8 @@ constexpr Command kCommands[] = {
     {"optimize-grid", "the noise levels with which a sampler comes nearest to the exact ODE, as a grid file",
      make_optimize_grid},
     {"matrix", "measures every schedule, sampler and parameterization on data with a known solution", make_matrix},
+    {"dataset", "a data set's files: packed into an archive, checked before a training, measured",
+     make_dataset_command},
     {"stats", "reference statistics of a data set's features, for evaluations", make_stats},
     {"list", "every schedule, sampler, network … that a config can name", make_list},
     {"inspect", "what a config or a trained model is: sizes, noise levels, coefficients", make_inspect},

@@ -27,6 +27,7 @@ class Renumbered final : public Dataset {
   }
 
   DatasetInfo info() const override { return info_; }
+  std::string file(std::int64_t i) const override { return data_->file(i); }
   Batch read(std::span<const std::int64_t> indices) const override {
     Batch batch = data_->read(indices);
     batch.labels = at::tensor(number_of_).index_select(0, batch.labels);

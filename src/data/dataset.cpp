@@ -1,13 +1,10 @@
 #include "edmund/data/dataset.h"
 
 #include "edmund/data/image_source.h"
+#include "moments.h"
 #include "pass.h"
 
-#include <algorithm>
-#include <array>
 #include <ATen/ATen.h>
-#include <cmath>
-#include <mutex>
 #include <utility>
 
 namespace edmund {
@@ -25,6 +22,7 @@ class Subset final : public Dataset {
   }
 
   DatasetInfo info() const override { return info_; }
+  std::string file(std::int64_t i) const override { return whole_.file(indices_.at(static_cast<std::size_t>(i))); }
 
   Batch read(std::span<const std::int64_t> indices) const override {
     std::vector<std::int64_t> there;
@@ -51,28 +49,12 @@ Batch read_all(const Dataset& dataset, std::int64_t limit, std::uint64_t seed) {
 
 DatasetStatistics statistics(const Dataset& dataset, std::int64_t max_images) {
   const auto indices = chosen_indices(dataset.info().size, max_images, 0);
-  std::array<std::int64_t, 256> counts{};  // exact, and the same in whatever order images are read
-  std::mutex mutex;
-  for_all_images(static_cast<std::int64_t>(indices.size()), "data's mean and std", [&](std::int64_t number) {
-    const Batch batch = dataset.read(std::span(indices).subspan(static_cast<std::size_t>(number), 1));
-    const auto* pixels = batch.images.const_data_ptr<std::uint8_t>();
-    std::array<std::int64_t, 256> own{};
-    for (std::int64_t i = 0; i < batch.images.numel(); ++i) ++own[pixels[i]];
-    const std::lock_guard lock(mutex);
-    for (std::size_t level = 0; level < counts.size(); ++level) counts[level] += own[level];
+  const auto count = static_cast<std::int64_t>(indices.size());
+  PixelMoments moments(count);
+  for_all_images(count, "data's mean and std", [&](std::int64_t i) {
+    moments.add(i, dataset.read(std::span(indices).subspan(static_cast<std::size_t>(i), 1)).images[0]);
   });
-  double total = 0, sum = 0, squares = 0;
-  for (std::size_t level = 0; level < counts.size(); ++level) {
-    const double value = static_cast<double>(level) / 127.5 - 1, count = static_cast<double>(counts[level]);
-    total += count;
-    sum += count * value;
-    squares += count * value * value;
-  }
-  TORCH_CHECK(total > 0, "statistics: there are no images");
-  const double mean = sum / total;
-  return {.mean = mean,
-          .std = std::sqrt(std::max(0.0, squares / total - mean * mean)),
-          .images = static_cast<std::int64_t>(indices.size())};
+  return moments.statistics();
 }
 
 }  // namespace edmund

@@ -1,6 +1,6 @@
 // edm-zip — images as the dataset_tool of NVlabs/edm writes them (Karras et al. 2022): a zip
-// archive or a folder of PNG (or JPEG) images, in the order of their names, with their classes in
-// dataset.json:
+// archive or a folder of PNG (or JPEG, WebP) images, in the order of their names, with their classes
+// in dataset.json:
 //
 //   {"labels": [["00000/img00000000.png", 6], ["00000/img00000001.png", 9], …]}
 //   or {"labels": null}
@@ -9,17 +9,28 @@
 //   refused. dataset.json may lie deeper (`zip -r data.zip mydata`): then what lies in its folder is
 //   read, and names count from there. Hidden files and __MACOSX are left out.
 //
+//   Or of .npy arrays [C, H, W], as dataset_tool of NVlabs/edm2 encodes latents (Karras et al. 2024):
+//   real numbers are taken as they are, or as (x - latent_mean)/latent_std·latent_scale; bytes are
+//   pixels. Its files img-mean-std-N.npy hold means and deviations of each latent: `latents: mean`
+//   takes the means (where EDM2 draws a new sample each time).
+//
 //   root         required  the zip archive or folder
+//   background   []        [r, g, b] behind what is transparent; []: such images are refused
+//   sixteen_bit  round     images of 16 bits a channel: round (to 8) | keep (as real numbers) | refuse
+//   latents      values    of .npy files: values | mean
+//   latent_mean  []        by channel (EDM2: [5.81, 3.25, 0.12, -2.15])
+//   latent_std   []        by channel (EDM2: [4.17, 4.62, 3.71, 3.28])
+//   latent_scale 1         (EDM2: 0.5)
 //   num_classes  0         number of classes; 0: largest label + 1
 //   split        all       train | test | all; "test" is every fifth image of each class
 
+#include "edmund/archives/zip_archive.h"
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
 #include "edmund/core/json_text.h"
 #include "edmund/core/log.h"
 #include "edmund/data/image_source.h"
 #include "edmund/io/image_io.h"
-#include "edmund/io/zip_archive.h"
 #include "encoded.h"
 #include "example.h"
 #include "factories.h"
@@ -43,6 +54,7 @@ constexpr std::uint64_t kEntryLimit = 1ull << 28;
 // What lies in an archive or folder, before anything is decoded.
 struct Contents {
   FoundFiles files;
+  NameList arrays;
   std::function<std::string(std::string_view name)> text;  // of dataset.json
   std::function<EncodedFiles(NameList)> images;            // of these names
 };
@@ -54,7 +66,10 @@ Contents read_archive(const std::filesystem::path& path) {
     if (is_hidden(entry.name)) continue;
     require(entry.size <= kEntryLimit, "{}/{}: {} bytes uncompressed; at most {} are read", path.string(), entry.name,
             entry.size, kEntryLimit);
-    (is_image_name(entry.name) ? contents.files.images : contents.files.others).add(entry.name);
+    (is_image_name(entry.name)   ? contents.files.images
+     : is_array_name(entry.name) ? contents.arrays
+                                 : contents.files.others)
+        .add(entry.name);
   }
   const auto entry_of = [archive](std::string_view name) -> const ZipArchive::Entry& {
     return *std::ranges::lower_bound(archive->entries(), name, {}, &ZipArchive::Entry::name);
@@ -76,7 +91,13 @@ Contents read_archive(const std::filesystem::path& path) {
 }
 
 Contents read_folder(const std::filesystem::path& root) {
-  return {.files = files_below(root),
+  FoundFiles files = files_below(root);
+  NameList arrays, others;
+  for (std::int64_t i = 0; i < files.others.size(); ++i)
+    (is_array_name(files.others[i]) ? arrays : others).add(files.others[i]);
+  files.others = std::move(others);
+  return {.files = std::move(files),
+          .arrays = std::move(arrays),
           .text = [root](std::string_view name) { return read_file(root / name, kEntryLimit); },
           .images = [root](NameList names) { return images_in(root, std::move(names)); }};
 }
@@ -103,7 +124,7 @@ NameList images_below(NameList images, std::string_view base, std::string_view r
   log::info("{}: read as of {}, where {} lies", root, base, kLabelFile);
   if (below.size() < images.size())
     log::warn("{}: {} images outside of {} are left out", root, images.size() - below.size(), base);
-  require(!below.empty(), "{}: there are no PNG or JPEG images in {}, where {} lies", root, base, kLabelFile);
+  require(!below.empty(), "{}: there are no PNG, JPEG or WebP images in {}, where {} lies", root, base, kLabelFile);
   return below;
 }
 
@@ -179,19 +200,27 @@ ImageSource make_edm_zip(Options& options) {
       options.integer("num_classes", 0, between(0, 1 << 20), "number of classes; 0: largest label + 1");
   const auto split =
       options.choice("split", "all", {"train", "test", "all"}, "which images; test: every fifth of each class");
+  const ImageReading reading = image_reading(options);
+  const ArrayReading array_options = array_reading(options);
   const auto root = existing_path(options, "root", "a zip archive or a folder of images with dataset.json");
   Contents contents = std::filesystem::is_directory(root) ? read_folder(root) : read_archive(root);
   const std::string file = label_file(contents.files.others, root.string());
   const std::string base = file.substr(0, file.size() - std::min(file.size(), kLabelFile.size()));
   const std::string place = (root / (file.empty() ? std::string(kLabelFile) : file)).string();
   contents.files.others.remove(file);
+  const bool of_arrays = !contents.arrays.empty();
+  require(!of_arrays || contents.files.images.empty(), "{}: both images ({}) and arrays ({}); keep one kind",
+          root.string(), of_arrays && !contents.files.images.empty() ? contents.files.images[0] : "",
+          of_arrays ? contents.arrays[0] : "");
+  if (of_arrays) contents.files.images = std::move(contents.arrays);
   report_left_out(contents.files.images, contents.files.others, root.string());
   if (file.empty()) warn_of_folders(contents.files.images, root.string());
   NameList names = images_below(std::move(contents.files.images), base, root.string());
   std::vector<std::int64_t> labels;
   if (!file.empty()) labels = read_labels(contents.text(file), names, base, place);
   require(num_classes == 0 || !labels.empty(), "{}: no labels, but `num_classes` is given", place);
-  ImageSource source = encoded(contents.images(std::move(names)));
+  EncodedFiles files = contents.images(std::move(names));
+  ImageSource source = of_arrays ? arrays(std::move(files), array_options) : encoded(std::move(files), reading);
   if (!labels.empty()) source.num_classes = checked_classes(labels, num_classes, place);
   source.labels = std::move(labels);
   source = split_by_class(std::move(source), split);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cctype>
 #include <cerrno>
 #include <cstring>
@@ -61,10 +62,10 @@ std::string content_of(const std::filesystem::path& path) {
 }
 
 // Most headers lie in the first bytes; JPEG may have a color profile or a thumbnail before.
-ImageHeader header_of(const EncodedFiles& files, std::int64_t i, std::string_view name) {
+ImageHeader header_of(const EncodedFiles& files, std::int64_t i, std::string_view name, const ImageReading& reading) {
   for (const std::uint64_t limit : {std::uint64_t{1} << 10, std::uint64_t{1} << 16})
-    if (const auto header = header_in(files.bytes(i, limit), name)) return *header;
-  return image_header(files.bytes(i, kEncodedLimit), name);
+    if (const auto header = header_in(files.bytes(i, limit), name, kPixelLimit, reading)) return *header;
+  return image_header(files.bytes(i, kEncodedLimit), name, kPixelLimit, reading);
 }
 
 // A header in 12 bytes; without a width it could not be read.
@@ -83,7 +84,9 @@ bool has_ending(std::string_view name, std::initializer_list<std::string_view> e
 
 }  // namespace
 
-bool is_image_name(std::string_view name) { return has_ending(name, {"png", "jpg", "jpeg"}); }
+bool is_image_name(std::string_view name) { return has_ending(name, {"png", "jpg", "jpeg", "webp"}); }
+
+bool is_array_name(std::string_view name) { return has_ending(name, {"npy"}); }
 
 bool is_archive_name(std::string_view name) {
   return has_ending(name, {"zip", "tar", "gz", "tgz", "bz2", "xz", "zst", "7z", "rar"});
@@ -102,11 +105,12 @@ bool is_hidden(std::string_view name) {
 void report_left_out(const NameList& images, const NameList& others, std::string_view place) {
   if (images.empty())
     for (std::int64_t i = 0; i < others.size(); ++i)
-      require(!is_archive_name(others[i]), "{}: there are no PNG or JPEG images, but an archive, '{}'; unpack it first",
-              place, others[i]);
-  require(!images.empty(), "{}: there are no PNG or JPEG images", place);
+      require(!is_archive_name(others[i]),
+              "{}: there are no PNG, JPEG or WebP images, but an archive, '{}'; unpack it first", place, others[i]);
+  require(!images.empty(), "{}: there are no PNG, JPEG or WebP images", place);
   if (!others.empty())
-    log::warn("{}: {} files are neither PNG nor JPEG and are left out ({} for one)", place, others.size(), others[0]);
+    log::warn("{}: {} files are neither PNG nor JPEG nor WebP and are left out ({} for one)", place, others.size(),
+              others[0]);
 }
 
 EncodedFiles images_in(const std::filesystem::path& root, NameList names) {
@@ -118,17 +122,34 @@ EncodedFiles images_in(const std::filesystem::path& root, NameList names) {
           .content = [path](std::int64_t i) { return content_of(path(i)); }};
 }
 
-ImageSource encoded(EncodedFiles files) {
-  require(!files.names->empty(), "{}: there are no PNG or JPEG images", files.place);
+ImageReading image_reading(Options& options) {
+  using Deep = ImageReading::Deep;
+  const auto color = options.integers("background", {}, between(0, 255),
+                                      "[r, g, b] behind what is transparent; []: such images are refused");
+  options.check(color.empty() || color.size() == 3, "background", "expected [r, g, b], found {} numbers", color.size());
+  const auto deep =
+      options.choice("sixteen_bit", "round", {"round", "keep", "refuse"},
+                     "images of 16 bits a channel: rounded to 8; kept as real numbers, with all others; refused");
+  ImageReading out{.deep = deep == "round" ? Deep::kRound : deep == "keep" ? Deep::kKeep : Deep::kRefuse};
+  if (color.size() == 3)
+    out.background = {static_cast<std::uint8_t>(color[0]), static_cast<std::uint8_t>(color[1]),
+                      static_cast<std::uint8_t>(color[2])};
+  return out;
+}
+
+ImageSource encoded(EncodedFiles files, const ImageReading& reading) {
+  require(!files.names->empty(), "{}: there are no PNG, JPEG or WebP images", files.place);
   const auto shared = std::make_shared<const EncodedFiles>(std::move(files));
   const auto name = [shared](std::int64_t i) {
     return (std::filesystem::path(shared->place) / (*shared->names)[i]).string();
   };
   const std::int64_t count = shared->names->size();
   std::vector<SmallHeader> headers(static_cast<std::size_t>(count));
+  std::atomic<std::int64_t> deep = 0, one_deep = 0;
   for_all_images(count, "reading headers", [&](std::int64_t i) {
     try {
-      const auto found = header_of(*shared, i, name(i));
+      const auto found = header_of(*shared, i, name(i), reading);
+      if (found.bits > 8 && deep++ == 0) one_deep = i;
       headers[static_cast<std::size_t>(i)] = {.width = static_cast<std::uint32_t>(found.width),
                                               .height = static_cast<std::uint32_t>(found.height),
                                               .channels = static_cast<std::uint8_t>(found.channels),
@@ -136,20 +157,26 @@ ImageSource encoded(EncodedFiles files) {
     } catch (const Error&) {  // thrown again by header(), for those who ask for this image
     }
   });
+  if (deep > 0 && reading.deep == ImageReading::Deep::kRound)
+    log::warn(
+        "{}: {} images have 16 bits a channel ({} for one): they are rounded to 8; `sixteen_bit: keep` loses none",
+        shared->place, deep.load(), (*shared->names)[one_deep]);
   return {.name = std::filesystem::path(shared->place).filename().string(),
           .size = count,
           .header =
-              [shared, name, headers = std::move(headers)](std::int64_t i) {
+              [shared, name, reading, headers = std::move(headers)](std::int64_t i) {
                 const SmallHeader& found = headers[static_cast<std::size_t>(i)];
-                if (found.width == 0) return header_of(*shared, i, name(i));
+                if (found.width == 0) return header_of(*shared, i, name(i), reading);
                 return ImageHeader{.width = found.width,
                                    .height = found.height,
                                    .channels = found.channels,
                                    .orientation = found.orientation};
               },
-          .image = [shared, name](std::int64_t i) { return decode_image(shared->bytes(i, kEncodedLimit), name(i)); },
+          .image = [shared, name, reading](
+                       std::int64_t i) { return decode_image(shared->bytes(i, kEncodedLimit), name(i), reading); },
           .file = name,
-          .content = [shared](std::int64_t i) { return std::string((*shared->names)[i]) + '\0' + shared->content(i); }};
+          .content = [shared](std::int64_t i) { return std::string((*shared->names)[i]) + '\0' + shared->content(i); },
+          .floats = reading.deep == ImageReading::Deep::kKeep};
 }
 
 }  // namespace edmund

@@ -1,11 +1,13 @@
-// folder — PNG and JPEG images in a folder, at any depth, in the order of their names. Sub-folders
+// folder — PNG, JPEG and WebP images in a folder, at any depth, in the order of their names. Sub-folders
 // of the first level are classes, in the order of their names; images in the folder itself have no
 // class, and the two must not be mixed. Where all sub-folders are called train, test, val …, one of
 // them is meant, and the folder is refused. Links are followed; hidden files and folders, __MACOSX,
 // pipes and devices are left out.
 //
-//   root   required  the folder
-//   split  all       train | test | all; "test" is every fifth image of each class
+//   root         required  the folder
+//   background   []        [r, g, b] behind what is transparent; []: such images are refused
+//   sixteen_bit  round     images of 16 bits a channel: round (to 8) | keep (as real numbers) | refuse
+//   split        all       train | test | all; "test" is every fifth image of each class
 
 #include "edmund/core/error.h"
 #include "edmund/core/log.h"
@@ -86,13 +88,14 @@ Classes classes_of(const NameList& names, const std::filesystem::path& root) {
 ImageSource make_folder(Options& options) {
   const auto split =
       options.choice("split", "all", {"train", "test", "all"}, "which images; test: every fifth of each class");
+  const ImageReading reading = image_reading(options);
   const auto root = existing_path(options, "root", "a folder of images");
   require(std::filesystem::is_directory(root), "{}: not a folder{}", root.string(),
           root.extension() == ".zip" ? "; `type: edm-zip` reads zip archives" : "");
   FoundFiles found = files_below(root);
   report_left_out(found.images, found.others, root.string());
   Classes classes = classes_of(found.images, root);
-  ImageSource source = encoded(images_in(root, std::move(found.images)));
+  ImageSource source = encoded(images_in(root, std::move(found.images)), reading);
   source.num_classes = static_cast<std::int64_t>(classes.names.size());
   source.class_names = std::move(classes.names);
   source.labels = std::move(classes.labels);

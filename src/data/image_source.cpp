@@ -64,7 +64,8 @@ ImageSource selected(ImageSource whole, std::vector<std::int64_t> indices) {
   ImageSource out{.name = std::move(whole.name),
                   .size = count,
                   .num_classes = whole.num_classes,
-                  .class_names = std::move(whole.class_names)};
+                  .class_names = std::move(whole.class_names),
+                  .floats = whole.floats};
   if (!whole.labels.empty())
     for (const auto i : indices) out.labels.push_back(whole.labels.at(static_cast<std::size_t>(i)));
   const auto at = std::make_shared<const std::vector<std::int64_t>>(std::move(indices));

@@ -20,9 +20,10 @@ bool flipped(std::uint64_t seed, std::int64_t position) {
 }
 
 // Reverses the rows of image i of [B, C, H, W].
-void flip(Tensor& images, std::int64_t i) {
+template <typename T>
+void flip_rows(Tensor& images, std::int64_t i) {
   const std::int64_t width = images.size(3), rows = images.size(1) * images.size(2);
-  auto* row = images.data_ptr<std::uint8_t>() + i * rows * width;
+  auto* row = images.data_ptr<T>() + i * rows * width;
   for (std::int64_t r = 0; r < rows; ++r, row += width) std::reverse(row, row + width);
 }
 
@@ -39,6 +40,13 @@ void augment(TrainingBatch& batch, const LoaderSettings& settings) {
     batch.images[i].copy_(augmented(images[i], plan));
     if (width > 0) std::ranges::copy(plan.labels, batch.augment.data_ptr<float>() + i * width);
   }
+}
+
+void flip(Tensor& images, std::int64_t i) {
+  if (images.scalar_type() == at::kByte)
+    flip_rows<std::uint8_t>(images, i);
+  else
+    flip_rows<float>(images, i);
 }
 
 // Batch `number` of the run that begins at settings.start: a function of its arguments alone.

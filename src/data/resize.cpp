@@ -120,8 +120,11 @@ Tensor resized(const Tensor& image, std::int64_t height, std::int64_t width, std
   if (method == "pad") return padded(whole, height, width);
   if (method == "crop") return means(center(whole, height, width), height, width);
   if (method == "area") return means(whole, height, width);
+  if (method == "lanczos") return filtered(whole, height, width, Kernel::kLanczos);
+  if (method == "box") return filtered(whole, height, width, Kernel::kBox);
   if (method == "bilinear") return filtered(whole, height, width, Kernel::kBilinear);
-  require(method == "bicubic", "unknown way to resize '{}'; known: pad, area, bilinear, bicubic, crop", method);
+  require(method == "bicubic", "unknown way to resize '{}'; known: pad, area, bilinear, bicubic, lanczos, box, crop",
+          method);
   return filtered(whole, height, width, Kernel::kBicubic);
 }
 

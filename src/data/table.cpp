@@ -20,11 +20,11 @@ namespace {
 constexpr DatasetEntry kDatasets[] = {
     {"cifar10", "CIFAR-10, 32x32 RGB, 10 classes, binary version", "Krizhevsky 2009", make_cifar10, cifar10_example},
     {"digits", "UCI handwritten digits, 8x8 grey, 10 classes", "Alpaydin and Kaynak 1998", make_digits, digits_example},
-    {"edm-zip", "zip or folder of PNG with dataset.json, as NVlabs/edm has it", "Karras et al. 2022, dataset_tool",
-     make_edm_zip, edm_zip_example},
+    {"edm-zip", "zip or folder of PNG or .npy with dataset.json, as NVlabs/edm has it",
+     "Karras et al. 2022, dataset_tool", make_edm_zip, edm_zip_example},
     {"fashion-mnist", "Fashion-MNIST, 28x28 grey, 10 classes", "Xiao et al. 2017", make_fashion_mnist,
      fashion_mnist_example},
-    {"folder", "PNG and JPEG images in a folder; sub-folders are classes", "-", make_folder, folder_example},
+    {"folder", "PNG, JPEG and WebP images in a folder; sub-folders are classes", "-", make_folder, folder_example},
     {"idx", "images (and labels) in IDX files, plain or .gz", "LeCun et al. 1998, MNIST", make_idx, idx_example},
     {"npz", "images (and labels) as arrays of an .npz file, as samples are published", "Dhariwal and Nichol 2021",
      make_npz, npz_example},
@@ -74,7 +74,7 @@ std::filesystem::path existing_path(Options& options, std::string_view key, std:
   return path;
 }
 
-std::unique_ptr<Dataset> make_dataset(Options& options) {
+OpenedData open_data(Options& options) {
   const auto& entry = known_entry(options);
   Adaptation wanted{
       .size = options.integer("size", 0, between(0, 1 << 13),
@@ -101,8 +101,13 @@ std::unique_ptr<Dataset> make_dataset(Options& options) {
     auto indices = chosen_indices(source.size, max_images, seed);
     source = selected(std::move(source), std::move(indices));
   }
-  require_headers(source);
-  return adapted(std::move(source), wanted);
+  return {.source = std::move(source), .wanted = wanted};
+}
+
+std::unique_ptr<Dataset> make_dataset(Options& options) {
+  OpenedData opened = open_data(options);
+  require_headers(opened.source);
+  return adapted(std::move(opened.source), opened.wanted);
 }
 
 }  // namespace edmund

@@ -1,11 +1,13 @@
 #include "edmund/evaluation/features.h"
 
+#include "edmund/core/error.h"
 #include "edmund/core/files.h"
 #include "feature_factories.h"
 
 #include <algorithm>
 #include <array>
 #include <ATen/core/Tensor.h>
+#include <utility>
 
 namespace edmund {
 
@@ -22,7 +24,27 @@ constexpr std::array<Entry<FeatureFactory>, 5> kFeatures = {{
     {"pca", "pixels along the principal components of the data", "Pearson 1901", make_pca_features},
 }};
 
+// Images of real numbers: options are read beside them, and features of them refused.
+class Refusing final : public Dataset {
+ public:
+  explicit Refusing(DatasetInfo info) : info_(std::move(info)) {}
+  DatasetInfo info() const override { return info_; }
+  Batch read(std::span<const std::int64_t>) const override {
+    require_pictures(info_);
+    return {};
+  }
+
+ private:
+  DatasetInfo info_;
+};
+
 }  // namespace
+
+void require_pictures(const DatasetInfo& info) {
+  require(!info.floats,
+          "{}: its images are real numbers (latents, or pictures of 16 bits); features are of pictures of 8 bits",
+          info.name);
+}
 
 std::string tensor_checksum(const Tensor& tensor) {
   const Tensor values = tensor.detach().cpu().contiguous();
@@ -41,6 +63,10 @@ MetricNames metric_names(const FeatureExtractor& features, std::int64_t dims) {
 std::span<const Entry<FeatureFactory>> feature_table() { return kFeatures; }
 
 std::unique_ptr<FeatureExtractor> make_features(Options& options, const FeatureContext& context) {
+  const Refusing refusing(context.labeled.info());
+  if (refusing.info().floats)
+    return chosen(feature_table(), options, "pca", "extractor of the features")
+        .make(options, {.labeled = refusing, .seed = context.seed, .cache = context.cache});
   const std::string_view fallback = context.labeled.info().num_classes > 1 ? "classifier" : "pca";
   return chosen(feature_table(), options, fallback, "extractor of the features").make(options, context);
 }

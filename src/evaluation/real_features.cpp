@@ -6,6 +6,7 @@
 #include "edmund/core/stop.h"
 #include "edmund/data/image_source.h"
 #include "edmund/ops/random.h"
+#include "feature_factories.h"
 
 #include <algorithm>
 #include <ATen/ATen.h>
@@ -26,6 +27,7 @@ void for_each_block(const FeatureExtractor& features, const Dataset& data,
                     const std::function<void(std::int64_t first, const Batch& images, const Tensor& features)>& use) {
   const c10::InferenceMode inference;
   const DatasetInfo info = data.info();
+  require_pictures(info);
   const std::int64_t most = images_at_once(info.channels * info.height * info.width);
   Progress progress("features of " + info.name, "images", info.size, 0, kInterval, Progress::kBrief);
   for (std::int64_t first = 0; first < info.size; first += most) {

@@ -4,9 +4,9 @@
 #include "edmund/core/stop.h"
 #include "edmund/core/stopwatch.h"
 #include "edmund/generation/guidance.h"
+#include "edmund/generation/picture.h"
 #include "edmund/ops/device.h"
 #include "edmund/ops/graph.h"
-#include "edmund/ops/pixels.h"
 
 #include <algorithm>
 #include <ATen/ops/cat.h>
@@ -171,7 +171,7 @@ Generated ImageGenerator::in_batches(std::int64_t count, const Tensor& labels, c
       const Stopwatch watch_of_batch;
       const Tensor classes = labels.defined() ? labels.narrow(0, first, size) : Tensor();
       const Batch batch = draw(first, classes, size);
-      const Generated part{.images = to_uint8(batch.values).cpu(),
+      const Generated part{.images = picture_of(batch.values),
                            .labels = classes,
                            .values = settings.values ? batch.values.cpu() : Tensor(),
                            .evaluations = batch.evaluations,

@@ -1,7 +1,7 @@
 #include "edmund/generation/trajectory.h"
 
 #include "edmund/core/consecutive.h"
-#include "edmund/ops/pixels.h"
+#include "edmund/generation/picture.h"
 
 #include <algorithm>
 #include <ATen/ops/stack.h>
@@ -20,7 +20,7 @@ Tensor trajectory(ImageGenerator& generator, std::int64_t rows, std::int64_t col
   for (std::int64_t k = 0; k + 1 < columns; ++k) {
     const auto at =
         static_cast<std::size_t>(k) * trace->size() / static_cast<std::size_t>(std::max<std::int64_t>(columns - 1, 1));
-    strip.push_back(to_uint8((*trace)[at].denoised).cpu());
+    strip.push_back(picture_of((*trace)[at].denoised));
   }
   strip.push_back(drawn.images);
   return at::stack(strip, 1).flatten(0, 1);  // [rows · columns, C, H, W]

@@ -2,6 +2,7 @@
 
 #include "edmund/core/error.h"
 #include "exif.h"
+#include "webp_format.h"
 
 #include <algorithm>
 #include <utility>
@@ -34,39 +35,49 @@ ImageHeader turned(std::int64_t width, std::int64_t height, std::int64_t channel
   return {.width = width, .height = height, .channels = channels, .orientation = orientation};
 }
 
-void require_opaque(std::string_view chunk, std::string_view name) {
-  require(chunk != "tRNS", "{}: PNG with transparent colors; flatten it to grey or RGB first", name);
-}
-
-// Orientation of the chunks between IHDR and the image data; empty if they are cut short.
-std::optional<std::int64_t> png_orientation(std::string_view bytes, std::string_view name) {
+// What stands between IHDR and the image data.
+struct Ancillary {
   std::int64_t orientation = 1;
+  bool transparent = false;  // tRNS: a color or entries of the palette
+};
+
+// Empty if the chunks are cut short.
+std::optional<Ancillary> png_ancillary(std::string_view bytes) {
+  Ancillary out;
   for (std::size_t at = 33; at + 8 <= bytes.size();) {
     const auto length = static_cast<std::size_t>(big32(bytes, at));
     const auto type = bytes.substr(at + 4, 4);
-    if (type == "IDAT" || type == "IEND") return orientation;
-    require_opaque(type, name);
+    if (type == "IDAT" || type == "IEND") return out;
+    out.transparent = out.transparent || type == "tRNS";
     if (at + 12 + length > bytes.size()) return {};
-    if (type == "eXIf") orientation = exif_orientation(bytes.substr(at + 8, length));
+    if (type == "eXIf") out.orientation = exif_orientation(bytes.substr(at + 8, length));
     at += 12 + length;
   }
   return {};
 }
 
 // IHDR: length 13, "IHDR", width, height, bit depth, color type, …, checksum: bytes 8 to 33.
-std::optional<ImageHeader> png_header(std::string_view bytes, std::string_view name) {
+std::optional<ImageHeader> png_header(std::string_view bytes, std::string_view name, const ImageReading& reading) {
   if (bytes.size() < 33) return {};
   require(big32(bytes, 8) == 13 && bytes.substr(12, 4) == "IHDR", "{}: PNG without a header chunk; the file is damaged",
           name);
   const auto depth = byte(bytes, 24), color = byte(bytes, 25);
-  require(depth != 16, "{}: 16-bit PNG; images of 8 bits a channel are read, convert it first", name);
-  require(color != 4 && color != 6, "{}: PNG with an alpha channel; flatten it to grey or RGB first", name);
-  require(depth == 1 || depth == 2 || depth == 4 || depth == 8, "{}: PNG of bit depth {}; the file is damaged", name,
-          depth);
-  require(color == 0 || color == 2 || color == 3, "{}: PNG of color type {}; the file is damaged", name, color);
-  const auto orientation = png_orientation(bytes, name);
-  if (!orientation) return {};
-  return turned(big32(bytes, 16), big32(bytes, 20), color == 0 ? 1 : 3, *orientation);
+  require(depth == 1 || depth == 2 || depth == 4 || depth == 8 || depth == 16,
+          "{}: PNG of bit depth {}; the file is damaged", name, depth);
+  require(color == 0 || color == 2 || color == 3 || color == 4 || color == 6,
+          "{}: PNG of color type {}; the file is damaged", name, color);
+  require(depth != 16 || reading.deep != ImageReading::Deep::kRefuse,
+          "{}: 16-bit PNG; images of 8 bits a channel are read here, convert it first", name);
+  require_background(color == 4 || color == 6, "PNG with an alpha channel", name, reading);
+  const auto found = png_ancillary(bytes);
+  if (!found) return {};
+  require_background(found->transparent, "PNG with transparent colors", name, reading);
+  const bool alpha = color == 4 || color == 6 || found->transparent, grey = color == 0 || color == 4;
+  ImageHeader out = turned(big32(bytes, 16), big32(bytes, 20), grey ? 1 : 3, found->orientation);
+  out.stored = out.channels + (alpha ? 1 : 0);
+  out.bits = depth == 16 ? 16 : 8;
+  if (alpha) out.channels = flattened_channels(out.channels, reading);
+  return out;
 }
 
 // Position after the marker segment at `at` (0xFF, type, two bytes of length, …), or npos if it is
@@ -101,7 +112,9 @@ std::optional<ImageHeader> frame_header(std::string_view bytes, std::size_t at, 
   require(depth == 8, "{}: {}-bit JPEG; images of 8 bits a channel are read", name, depth);
   require(channels == 1 || channels == 3, "{}: JPEG of {} channels; grey and RGB images are read, convert it first",
           name, channels);
-  return turned(big16(bytes, at + 7), big16(bytes, at + 5), channels, orientation);
+  ImageHeader out = turned(big16(bytes, at + 7), big16(bytes, at + 5), channels, orientation);
+  out.stored = channels;
+  return out;
 }
 
 std::optional<ImageHeader> jpeg_header(std::string_view bytes, std::string_view name) {
@@ -133,7 +146,6 @@ void check_png(std::string_view bytes, std::string_view name) {
     const auto crc = crc32(0, reinterpret_cast<const Bytef*>(bytes.data() + at + 4), static_cast<uInt>(length + 4));
     require(static_cast<std::int64_t>(crc) == big32(bytes, at + 8 + length),
             "{}: PNG with a wrong checksum at byte {}; the file is damaged", name, at);
-    require_opaque(type, name);
     require(!data || type != "eXIf" || exif_orientation(bytes.substr(at + 8, length)) == 1,
             "{}: PNG whose orientation (EXIF) stands behind its pixels; turn it upright first", name);
     data = data || type == "IDAT";
@@ -167,11 +179,24 @@ void check_jpeg(std::string_view bytes, std::string_view name) {
 
 bool is_png(std::string_view bytes) { return bytes.starts_with(kPngSignature); }
 
-std::optional<ImageHeader> header_in(std::string_view bytes, std::string_view name, std::int64_t pixel_limit) {
-  const auto length = std::max(kPngSignature.size(), kJpegSignature.size());
-  if (bytes.size() < length) return {};
-  require(is_png(bytes) || is_jpeg(bytes), "{}: neither a PNG nor a JPEG image", name);
-  const auto header = is_png(bytes) ? png_header(bytes, name) : jpeg_header(bytes, name);
+void require_background(bool transparent, std::string_view what, std::string_view name, const ImageReading& reading) {
+  require(!transparent || reading.background.has_value(),
+          "{}: {}; flatten it to grey or RGB first, or give `data.background: [r, g, b]` to lay it on", name, what);
+}
+
+std::int64_t flattened_channels(std::int64_t channels, const ImageReading& reading) {
+  const auto& color = reading.background;
+  return color && ((*color)[0] != (*color)[1] || (*color)[1] != (*color)[2]) ? 3 : channels;
+}
+
+std::optional<ImageHeader> header_in(std::string_view bytes, std::string_view name, std::int64_t pixel_limit,
+                                     const ImageReading& reading) {
+  constexpr std::size_t kSignature = 12;  // of the longest, WebP's
+  if (bytes.size() < kSignature) return {};
+  require(is_png(bytes) || is_jpeg(bytes) || is_webp(bytes), "{}: neither a PNG nor a JPEG nor a WebP image", name);
+  const auto header = is_png(bytes)    ? png_header(bytes, name, reading)
+                      : is_webp(bytes) ? webp_header(bytes, name, reading)
+                                       : jpeg_header(bytes, name);
   if (header) check_size(*header, name, pixel_limit);
   return header;
 }
@@ -179,12 +204,15 @@ std::optional<ImageHeader> header_in(std::string_view bytes, std::string_view na
 void check_complete(std::string_view bytes, std::string_view name) {
   if (is_png(bytes))
     check_png(bytes, name);
+  else if (is_webp(bytes))
+    check_webp(bytes, name);
   else
     check_jpeg(bytes, name);
 }
 
-ImageHeader image_header(std::string_view bytes, std::string_view name, std::int64_t pixel_limit) {
-  const auto header = header_in(bytes, name, pixel_limit);
+ImageHeader image_header(std::string_view bytes, std::string_view name, std::int64_t pixel_limit,
+                         const ImageReading& reading) {
+  const auto header = header_in(bytes, name, pixel_limit, reading);
   require(header.has_value(), "{}: image is cut short after {} bytes", name, bytes.size());
   return *header;
 }

@@ -1,14 +1,14 @@
 #include "edmund/io/npz.h"
 
+#include "array_types.h"
+#include "edmund/archives/zip_archive.h"
 #include "edmund/core/error.h"
 #include "edmund/core/text.h"
-#include "edmund/io/zip_archive.h"
-#include "npy.h"
+#include "edmund/io/npy_array.h"
 #include "scratch_file.h"
 
 #include <algorithm>
 #include <ATen/ATen.h>
-#include <bit>
 #include <cstring>
 #include <iterator>
 #include <utf8/checked.h>
@@ -16,28 +16,7 @@
 namespace edmund {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "arrays are read and written as they lie in memory");
-
-constexpr std::pair<std::string_view, at::ScalarType> kTypes[] = {
-    {"<f8", at::kDouble}, {"<f4", at::kFloat}, {"<f2", at::kHalf}, {"<i8", at::kLong}, {"<i4", at::kInt},
-    {"<i2", at::kShort},  {"|i1", at::kChar},  {"|u1", at::kByte}, {"|b1", at::kBool},
-};
-
 constexpr std::int64_t kLongestText = 1 << 20;
-
-at::ScalarType type_of(const NpyHeader& header, const std::string& place) {
-  require(header.descr.find('O') == std::string::npos,
-          "{}: holds pickled objects, which could run code; save it again as an array of numbers", place);
-  for (const auto& [name, type] : kTypes)
-    if (name == header.descr) return type;
-  fail("{}: an array of type '{}', expected numbers (<f8 <f4 <f2 <i8 <i4 <i2 |i1 |u1 |b1)", place, header.descr);
-}
-
-std::string_view descr_of(at::ScalarType type) {
-  for (const auto& [name, known] : kTypes)
-    if (known == type) return name;
-  TORCH_CHECK(false, "npz: dtype ", type, " cannot be written");
-}
 
 /// UTF-8 of little-endian code points.
 std::string utf8_of(std::string_view words, const std::string& place) {
@@ -92,14 +71,7 @@ Tensor NpzFile::array(std::string_view name, std::uint64_t limit) const {
   const NpyHeader about = header(name);
   const at::ScalarType type = type_of(about, where(name));
   const std::string bytes = data(name, about, c10::elementSize(type), limit);
-  std::vector<std::int64_t> shape = about.shape;
-  if (about.fortran_order) std::ranges::reverse(shape);
-  const Tensor out = at::empty(shape, type);
-  std::memcpy(out.mutable_data_ptr(), bytes.data(), bytes.size());
-  if (!about.fortran_order) return out;
-  std::vector<std::int64_t> order(shape.size());
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(order.size() - 1 - i);
-  return out.permute(order).contiguous();
+  return array_from(about, bytes, where(name));
 }
 
 PixelFile NpzFile::pixels(std::string_view name, std::uint64_t in_memory) const {
@@ -146,15 +118,8 @@ std::string NpzFile::text(std::string_view name) const {
 std::string npz_bytes(const std::vector<std::pair<std::string, Tensor>>& arrays,
                       const std::map<std::string, std::string>& texts) {
   std::vector<std::pair<std::string, std::string>> files;
-  for (const auto& [name, tensor] : arrays) {
-    const Tensor values = tensor.detach().cpu().contiguous();
-    std::string file = npy_header_bytes(descr_of(values.scalar_type()), values.sizes().vec());
-    file.append(static_cast<const char*>(values.const_data_ptr()), values.nbytes());
-    files.emplace_back(name + ".npy", std::move(file));
-  }
-  for (const auto& [name, text] : texts)  // a text of no bytes is one zero byte to NumPy
-    files.emplace_back(name + ".npy", npy_header_bytes(format("|S{}", std::max<std::size_t>(text.size(), 1)), {}) +
-                                          (text.empty() ? std::string(1, '\0') : text));
+  for (const auto& [name, tensor] : arrays) files.emplace_back(name + ".npy", npy_bytes(tensor));
+  for (const auto& [name, text] : texts) files.emplace_back(name + ".npy", npy_text(text));
   return zip_bytes(files);
 }
 

@@ -1,8 +1,8 @@
 #include "edmund/io/pickle.h"
 
+#include "edmund/archives/zip_archive.h"
 #include "edmund/core/files.h"
 #include "edmund/core/text.h"
-#include "edmund/io/zip_archive.h"
 #include "pickle_machine.h"
 
 #include <algorithm>

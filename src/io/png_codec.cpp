@@ -41,11 +41,12 @@ void write_bytes(png_structp png, png_bytep from, std::size_t count) {
 bool read_rows(png_structp png, png_infop info, Failure& failure, const Tensor& pixels, png_bytep* rows) {
   if (setjmp(failure.back)) return false;
   png_read_info(png, info);
-  png_set_expand(png);  // palettes to RGB, few bits to 8
+  png_set_expand(png);                                // palettes to RGB, few bits to 8, transparent colors to alpha
+  if (pixels.element_size() == 2) png_set_swap(png);  // 16 bits come with the highest first
   png_set_interlace_handling(png);
   png_read_update_info(png, info);
   if (static_cast<std::int64_t>(png_get_image_height(png, info)) != pixels.size(0) ||
-      static_cast<std::int64_t>(png_get_rowbytes(png, info)) != pixels.size(1) * pixels.size(2))
+      static_cast<std::int64_t>(png_get_rowbytes(png, info)) != pixels.size(1) * pixels.size(2) * pixels.element_size())
     png_error(png, "other pixels than its header gives");
   png_read_image(png, rows);
   png_read_end(png, nullptr);
@@ -69,7 +70,8 @@ bool write_rows(png_structp png, png_infop info, Failure& failure, const Tensor&
 std::vector<png_bytep> rows_of(const Tensor& pixels) {
   std::vector<png_bytep> rows(static_cast<std::size_t>(pixels.size(0)));
   for (std::size_t y = 0; y < rows.size(); ++y)
-    rows[y] = pixels.data_ptr<std::uint8_t>() + y * static_cast<std::size_t>(pixels.size(1) * pixels.size(2));
+    rows[y] = static_cast<png_bytep>(pixels.mutable_data_ptr()) +
+              y * static_cast<std::size_t>(pixels.size(1) * pixels.size(2) * pixels.element_size());
   return rows;
 }
 

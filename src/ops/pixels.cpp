@@ -10,6 +10,8 @@ Tensor to_uint8(const Tensor& images) {
   return levels.clamp(0.0, 255.0).to(at::kByte);
 }
 
-Tensor to_float(const Tensor& images, at::ScalarType dtype) { return images.to(dtype) / 127.5 - 1.0; }
+Tensor to_float(const Tensor& images, at::ScalarType dtype) {
+  return images.is_floating_point() ? images.to(dtype) : images.to(dtype) / 127.5 - 1.0;
+}
 
 }  // namespace edmund

@@ -37,7 +37,7 @@ TEST_CASE("files that are no zip archives are refused", "[data]") {
   const TemporaryFolder folder;
   check_refused(folder, "", "cannot be read as a zip archive");
   check_refused(folder, "not a zip archive at all, but long enough to be looked at", "cannot be read as a zip archive");
-  check_refused(folder, zip_bytes(folder, {{"notes.txt", "x"}}), "no PNG or JPEG images");
+  check_refused(folder, zip_bytes(folder, {{"notes.txt", "x"}}), "no PNG, JPEG or WebP images");
 }
 
 TEST_CASE("a zip archive that ends anywhere before its end is refused", "[data]") {

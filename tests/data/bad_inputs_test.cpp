@@ -79,7 +79,7 @@ TEST_CASE("missing files, folders and options are refused", "[data]") {
   check_refused("{type: idx, images: " + none + "}", {none, "nothing is there"});
   check_refused("{type: folder}", {"test.yaml:1:", "`root` is missing; it gives a folder of images"});
   check_refused("{type: folder, root: " + folder.path().string() + "}",
-                {folder.path().string(), "no PNG or JPEG images"});
+                {folder.path().string(), "no PNG, JPEG or WebP images"});
   check_refused("{type: folder, root: " + folder.write("x.png", png(1, 2, 2)) + "}",
                 {folder / "x.png", "not a folder"});
   check_refused("{type: folder, root: " + std::string(5000, 'x') + "}", {"nothing is there"});

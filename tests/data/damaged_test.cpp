@@ -8,8 +8,10 @@
 #include "support/catch.h"
 #include "support/exif.h"
 
+#include <array>
 #include <ATen/ATen.h>
 #include <functional>
+#include <map>
 
 using namespace edmund;
 using namespace edmund::testing;
@@ -88,7 +90,7 @@ TEST_CASE("one damaged image is named before it is trained on, by every data set
       INFO(loader.name << ": " << damage.name);
       const TemporaryFolder folder;
       const auto config = loader.write(folder, {{"a.png", kPng}, {damage.name, damage.bytes}});
-      const auto message = error_of([&] { check_images(*dataset_of(config)); });
+      const auto message = error_of([&] { require_whole(examined(*dataset_of(config))); });
       CHECK(contains(message, damage.name + ": "));
       CHECK(contains(message, damage.said));
       CHECK_FALSE(contains(message, "\n"));
@@ -102,12 +104,12 @@ TEST_CASE("damaged images are left out where that is asked for, by every data se
     Files files = {{"a.png", kPng}, {"z.png", png_bytes(picture(3, 64, 64, 1))}};
     for (const Damage& damage : damages()) files.emplace_back(damage.name, damage.bytes);
     const auto config = loader.write(folder, files);
-    CHECK_FALSE(error_of([&] { check_images(*dataset_of(config)); }).empty());
+    CHECK_FALSE(error_of([&] { require_whole(examined(*dataset_of(config))); }).empty());
     const auto set = dataset_of(config + "\ndamaged: skip");
     REQUIRE(set->info().size == 2);
     CHECK(image_of(*set, 0).equal(picture(3, 64, 64)));
     CHECK(image_of(*set, 1).equal(picture(3, 64, 64, 1)));
-    CHECK(check_images(*set) == 2);
+    CHECK(examined(*set).images == 2);
   }
 }
 
@@ -124,7 +126,7 @@ TEST_CASE("the first ten damaged images are named, and all are counted", "[data]
   Files files = {{"a.png", kPng}};
   for (int i = 10; i < 22; ++i) files.emplace_back(format("{}.png", i), early ? "no image" : kPng.substr(0, 200));
   const auto config = loaders()[0].write(folder, files);
-  const auto message = error_of([&] { check_images(*dataset_of(config)); });
+  const auto message = error_of([&] { require_whole(examined(*dataset_of(config))); });
   INFO(message);
   CHECK(contains(message, "12 of 13 images cannot be read: "));
   CHECK(contains(message, "/10.png: "));
@@ -138,7 +140,44 @@ TEST_CASE("a check ends when its time is over, and says how far it came", "[data
   Files files;
   for (int i = 100; i < 400; ++i) files.emplace_back(format("{}.png", i), png_bytes(picture(1, 4, 4, i)));
   const auto set = dataset_of(loaders()[0].write(folder, files));
-  CHECK(check_images(*set, 0.0) == 0);
-  CHECK(check_images(*set, 60.0) == 300);
-  CHECK(check_images(*set) == 300);
+  CHECK(examined(*set, 0.0).images == 0);
+  CHECK(examined(*set, 60.0).images == 300);
+  CHECK(examined(*set).images == 300);
+}
+
+TEST_CASE("images that stand twice are named, whatever their files; so are classes without images", "[data]") {
+  const TemporaryFolder folder;
+  const Tensor same = picture(3, 8, 8, 1);
+  folder.write("cats/0.png", png_bytes(picture(3, 8, 8, 0)));
+  folder.write("cats/1.png", png_bytes(same));
+  folder.write("dogs/2.png", hand_made_png(8, 8, 8, 2, [&] {
+                 std::string lines;
+                 const Tensor pixels = same.permute({1, 2, 0}).contiguous();
+                 for (std::int64_t y = 0; y < 8; ++y)
+                   lines +=
+                       '\0' +
+                       std::string(reinterpret_cast<const char*>(pixels.const_data_ptr<std::uint8_t>()) + 24 * y, 24);
+                 return lines;
+               }()));
+  folder.write("dogs/3.png", png_bytes(picture(3, 8, 8, 3)));
+  const auto set = dataset_of(format("{type: folder, root: {}}", folder.path().string()));
+  const Examination found = examined(*set);
+  CHECK(found.images == 4);
+  CHECK(found.twins == std::vector<std::pair<std::int64_t, std::int64_t>>{{2, 1}});
+  CHECK((found.shapes == std::map<std::array<std::int64_t, 3>, std::int64_t>{{{3, 8, 8}, 4}}));
+  DatasetInfo info = set->info();
+  const auto lines = remarks(found, info, [&](std::int64_t i) { return set->file(i); });
+  REQUIRE(lines.size() == 1);
+  CHECK(contains(lines[0], "1 of 4 images stand there before"));
+  CHECK(contains(lines[0], "dogs/2.png is "));
+  info.class_counts = {4, 0};
+  const auto more = remarks(found, info, [&](std::int64_t i) { return set->file(i); });
+  REQUIRE(more.size() == 2);
+  CHECK(contains(more[1], "1 of 2 classes have no images (dogs)"));
+}
+
+TEST_CASE("sigma_data that is far from the images' standard deviation is told", "[data]") {
+  CHECK(sigma_data_remark(0.5, 0.45).empty());
+  CHECK(contains(sigma_data_remark(0.5, 0.3), "sigma_data is 0.5, but the images' standard deviation is 0.3"));
+  CHECK_FALSE(sigma_data_remark(0.5, 0.0).empty());
 }

@@ -135,7 +135,8 @@ TEST_CASE("two label files, or labels that do not fit the images, are refused", 
   check({{"00000/0.png", png(0)}, {"dataset.json", kLabels}, {"old/dataset.json", kLabels}}, "two label files");
   check({{"00000/0.png", png(0)}, {"00000/2.png", png(0)}, {"00000/3.png", png(0)}, {"dataset.json", kLabels}},
         "no label for the image '00000/2.png'; 2 of 3 images have none; labels of images that are not there: 1");
-  check({{"mydata/dataset.json", kLabels}, {"00000/0.png", png(0)}}, "there are no PNG or JPEG images in mydata/");
+  check({{"mydata/dataset.json", kLabels}, {"00000/0.png", png(0)}},
+        "there are no PNG, JPEG or WebP images in mydata/");
 }
 
 TEST_CASE("archives in an archive are not read: they are counted, or refused where they are all", "[data]") {

@@ -187,7 +187,7 @@ TEST_CASE("a folder of archives alone, and an archive read as a folder, say what
   folder.write("set/all.tar.gz", "no image");
   for (const char* type : {"folder", "edm-zip"})
     CHECK(contains(error_of([&] { dataset_of(format("{type: {}, root: {}}", type, folder / "set")); }),
-                   "there are no PNG or JPEG images, but an archive, 'all.tar.gz'; unpack it first"));
+                   "there are no PNG, JPEG or WebP images, but an archive, 'all.tar.gz'; unpack it first"));
   const auto zip = folder.write("set.zip", zip_bytes(folder, {{"0.png", png_bytes(picture(3, 4, 4))}}));
   CHECK(contains(error_of([&] { dataset_of(format("{type: folder, root: {}}", zip)); }),
                  "not a folder; `type: edm-zip` reads zip archives"));

@@ -1,9 +1,9 @@
 // Arrays of pixels that are read in parts: where they lie, or from a temporary file.
 
+#include "edmund/archives/zip_archive.h"
 #include "edmund/core/files.h"
 #include "edmund/io/idx_file.h"
 #include "edmund/io/npz.h"
-#include "edmund/io/zip_archive.h"
 #include "support/catch.h"
 #include "support/errors.h"
 #include "support/file_formats.h"

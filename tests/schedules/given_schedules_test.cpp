@@ -1,5 +1,7 @@
 // Schedules that a config or a file gives: `formula` and `table`.
 #include "../../schedules/expression.h"
+#include "edmund/archives/npy.h"
+#include "edmund/archives/zip_archive.h"
 #include "edmund/core/error.h"
 #include "edmund/schedules/violations.h"
 #include "schedules/cases.h"
@@ -8,6 +10,8 @@
 
 #include <cmath>
 #include <functional>
+#include <iterator>
+#include <map>
 #include <numbers>
 
 namespace edmund::testing {
@@ -24,6 +28,16 @@ std::string message_of(const std::function<void()>& work) {
     return error.what();
   }
   return "";
+}
+
+// Bytes of a .npz file of these lists.
+std::string npz_of(const std::map<std::string, std::vector<double>>& lists) {
+  std::vector<std::pair<std::string, std::string>> files;
+  for (const auto& [name, list] : lists) {
+    const std::string_view bytes(reinterpret_cast<const char*>(list.data()), 8 * list.size());
+    files.emplace_back(name + ".npy", npy_header_bytes("<f8", {std::ssize(list)}) + std::string(bytes));
+  }
+  return zip_bytes(files);
 }
 
 }  // namespace
@@ -154,6 +168,19 @@ TEST_CASE("a table is read from a file, with or without the names of its columns
   CHECK(violations(*plain).empty());
 }
 
+TEST_CASE("a table of an .npz file is that of the CSV file with the same numbers", "[schedules]") {
+  const TemporaryFolder folder;
+  const auto csv = folder.write("a.csv", "0.1,1,0.01\n0.5,0.5,1\n1,0.1,50\n");
+  const auto npz = folder.write(
+      "a.npz", npz_of({{"t", {0.1, 0.5, 1}}, {"s", {1, 0.5, 0.1}}, {"sigma", {0.01, 1, 50}}, {"other", {7}}}));
+  const auto plain = schedule_of("{type: table, file: '" + csv + "'}"),
+             packed = schedule_of("{type: table, file: '" + npz + "'}");
+  for (const double t : {0.1, 0.3, 0.5, 0.8, 1.0}) {
+    CHECK(plain->sigma(t) == packed->sigma(t));
+    CHECK(plain->scale(t) == packed->scale(t));
+  }
+}
+
 TEST_CASE("tables that are no schedule are refused with the row", "[schedules]") {
   const TemporaryFolder folder;
   const auto told = [&](const std::string& text, const char* name = "schedule.csv") {
@@ -173,7 +200,12 @@ TEST_CASE("tables that are no schedule are refused with the row", "[schedules]")
   CHECK_THAT(told("t,s,s\n0,1,2\n"), ContainsSubstring("named twice"));
   CHECK_THAT(told("0,1,0.1\n1,x,3\n"), ContainsSubstring("line 2: 'x' is no number"));
   CHECK_THAT(told("0,1,0.1\n1,nan,3\n"), ContainsSubstring("line 2: 'nan' is no number"));
-  CHECK_THAT(told("PK", "schedule.npz"), ContainsSubstring("numpy.savetxt"));
+  CHECK_THAT(told("PK", "schedule.npz"), ContainsSubstring("zip archive"));
+  CHECK_THAT(told("x", "schedule.npy"), ContainsSubstring("numpy.savez"));
+  CHECK_THAT(told(npz_of({{"t", {0, 1}}, {"s", {1, 0.5}}}), "schedule.npz"),
+             ContainsSubstring("no list of numbers 'sigma'; there are s, t"));
+  CHECK_THAT(told(npz_of({{"t", {0, 1}}, {"s", {1, 0.5}}, {"sigma", {2, 1}}}), "schedule.npz"),
+             ContainsSubstring("sigma must increase"));
   CHECK_THAT(message_of([] { schedule_of("{type: table, file: nowhere.csv}"); }), ContainsSubstring("nowhere.csv"));
   CHECK_THAT(message_of([] { schedule_of("{type: table}"); }), ContainsSubstring("either a `file` or the lists"));
   CHECK_THAT(message_of([] { schedule_of("{type: table, times: [0, 1], s: [1, 1], sigma: [1]}"); }),

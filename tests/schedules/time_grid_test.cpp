@@ -238,6 +238,42 @@ TEST_CASE("a grid file gives its noise levels on every schedule that spans them"
   }
 }
 
+TEST_CASE("lists of noise levels of other programs are read, their final zero left out", "[schedules]") {
+  const testing::TemporaryFolder folder;
+  const auto edm = schedule_of("{type: edm}");
+  const std::vector<double> sigmas{60, 6.1, 0.05};
+  const auto check = [&](const std::string& yaml, const NoiseSchedule& schedule) {
+    INFO(yaml);
+    const TimeGrid read = grid(yaml, schedule);
+    REQUIRE(read.t.size() == sigmas.size());
+    for (std::size_t i = 0; i < sigmas.size(); ++i) CHECK_THAT(schedule.sigma(read.t[i]), WithinRel(sigmas[i], 1e-12));
+  };
+  for (const std::string text : {"sigmas=[60.0, 6.1, 0.05, 0.0]\n", "60.0, 6.1, 0.05, 0.0", "60\n6.1\n0.05\n",
+                                 "# three levels\n[60 6.1 0.05]", "sigmas: [60, 6.1, 0.05, 0]"}) {
+    INFO(text);
+    check("{type: file, file: '" + folder.write("levels.txt", text) + "'}", *edm);
+  }
+  check("{type: explicit, sigmas: [60, 6.1, 0.05, 0.0]}", *edm);
+  std::string flow;
+  for (const double sigma : sigmas) flow += number_text(sigma / (1 + sigma)) + ", ";
+  for (const auto& yaml : {"{type: edm}", "{type: flow}"}) {
+    const auto schedule = schedule_of(yaml);
+    check("{type: file, unit: flow, file: '" + folder.write("flow.txt", flow) + "'}", *schedule);
+    check("{type: explicit, unit: flow, sigmas: [" + flow + "0]}", *schedule);
+  }
+  CHECK(has_message("{type: explicit, unit: flow, sigmas: [1, 0.5]}", *edm, "t below 1"));
+  CHECK(has_message("{type: file, file: '" + folder.write("no.txt", "60, six") + "'}", *edm, "'six' is no number"));
+}
+
+TEST_CASE("timesteps are entries of a table, counted from 0 as diffusers counts them", "[schedules]") {
+  const auto ddpm = schedule_of("{type: ddpm}");
+  const TimeGrid read = grid("{type: explicit, timesteps: [999, 500, 0]}", *ddpm);
+  CHECK(read.t == std::vector<double>{1000, 501, 1});
+  CHECK(has_message("{type: explicit, timesteps: [1000, 0]}", *ddpm, "at most 999"));
+  CHECK(has_message("{type: explicit, timesteps: [0, 999]}", *ddpm, "decreasing"));
+  CHECK(has_message("{type: explicit, timesteps: [9, 0]}", *schedule_of("{type: edm}"), "table"));
+}
+
 TEST_CASE("a grid file that is missing, damaged or out of range is named with its mistake", "[schedules]") {
   const auto edm = schedule_of("{type: edm}");
   const testing::TemporaryFolder folder;
@@ -255,7 +291,8 @@ TEST_CASE("a grid file that is missing, damaged or out of range is named with it
   told("sigmas: []", "strictly decreasing");
   told("sigmas: [1, 1]", "strictly decreasing");
   told("sigmas: [0.1, 1]", "strictly decreasing");
-  told("sigmas: [1, 0]", "above 0");
+  told("sigmas: [0]", "above 0");
+  told("sigmas: [1, -1]", "at least 0");
   told("sigmas: [1, many]", "many");
   told("sigmas: [1, .nan]", "sigmas");
   told("sigma: [2, 1]", "did you mean 'sigmas'");

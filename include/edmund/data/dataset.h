@@ -23,9 +23,11 @@ struct DatasetInfo {
   std::vector<std::string> class_names;  // num_classes entries, or empty
   // images of each class: num_classes entries, or empty where that is not known
   std::vector<std::int64_t> class_counts = {};
+  bool floats = false;  // images are float32, as the model takes them: latents, pictures of 16 bits
 };
 
-/// images uint8 [B, C, H, W] in RGB order, labels int64 [B] (zeros without classes).
+/// images uint8 [B, C, H, W] in RGB order (float32 where DatasetInfo::floats), labels int64 [B]
+/// (zeros without classes).
 struct Batch {
   Tensor images, labels;
 };
@@ -37,6 +39,8 @@ class Dataset {
   virtual DatasetInfo info() const = 0;
   /// Throws Error for a damaged image, naming its file; indices in [0, size).
   virtual Batch read(std::span<const std::int64_t> indices) const = 0;
+  /// Where image i comes from, for messages.
+  virtual std::string file(std::int64_t i) const { return "image " + std::to_string(i); }
   /// Of the files, before anything is resized; empty where none is known.
   virtual DataFingerprint fingerprint() const { return {}; }
 };
@@ -77,11 +81,12 @@ std::unique_ptr<Dataset> subset(const Dataset& whole, std::vector<std::int64_t> 
 /// chosen by seed).
 Batch read_all(const Dataset& dataset, std::int64_t limit = 1 << 30, std::uint64_t seed = 0);
 
-/// Mean and standard deviation of all pixels and channels, as values in [-1, 1]: what σ_data of a
-/// preconditioning should be.
+/// Mean and standard deviation of all pixels and channels, as the values that a model sees (in [-1,
+/// 1] where they are levels): the std is what σ_data of a preconditioning should be.
 struct DatasetStatistics {
   double mean = 0, std = 0;
-  std::int64_t images = 0;  // images that were read
+  std::int64_t images = 0;                        // images that were read
+  std::vector<double> channel_mean, channel_std;  // of each channel
 };
 /// Reads at most `max_images` images, chosen by seed 0.
 DatasetStatistics statistics(const Dataset& dataset, std::int64_t max_images = 10000);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "edmund/core/options.h"
 #include "edmund/core/tensor.h"
 #include "edmund/data/fingerprint.h"
 #include "edmund/io/image_io.h"
@@ -25,11 +26,32 @@ struct ImageSource {
   // size entries in [0, num_classes), or empty without classes
   std::vector<std::int64_t> labels = {};
   std::function<ImageHeader(std::int64_t)> header = {};  // shape, without decoding
-  std::function<Tensor(std::int64_t)> image = {};        // uint8 [C, H, W]
-  std::function<std::string(std::int64_t)> file = {};    // where the image comes from, for messages
+  // uint8 [C, H, W]; float32 where `floats`
+  std::function<Tensor(std::int64_t)> image = {};
+  std::function<std::string(std::int64_t)> file = {};  // where the image comes from, for messages
   // name and content of the image in few bytes, without the folder in which it lies
   std::function<std::string(std::int64_t)> content = {};
+  bool floats = false;  // images are float32, as the model takes them
 };
+
+/// What a run asks of the images of any data set; see make_dataset.
+struct Adaptation {
+  std::int64_t size = 0;
+  std::string resize = "refuse";
+  std::int64_t channels = 0;
+};
+
+/// The images that a config's `data:` names, and what it asks of them: make_dataset up to the point
+/// where headers must be whole and images take one shape.
+struct OpenedData {
+  ImageSource source;
+  Adaptation wanted;
+};
+OpenedData open_data(Options& options);
+
+/// The source's images, all brought to one shape. Looks at every header and throws Error for the
+/// first image that cannot be given that shape.
+ImageSource of_one_shape(ImageSource source, const Adaptation& wanted);
 
 /// Images that lie in memory: uint8 [N, C, H, W] from `file`. Labels, classes and their names are
 /// the caller's to add.

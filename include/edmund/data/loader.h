@@ -23,7 +23,7 @@ struct LoaderSettings {
 /// A batch of training: image k of the run stands at global position k, whatever the number of
 /// threads or batches ahead.
 struct TrainingBatch {
-  Tensor images;                        // uint8 [B, C, H, W]; augmented: float32, about [-1, 1]
+  Tensor images;                        // uint8 or float32 [B, C, H, W], see Batch; augmented: float32
   Tensor labels;                        // int64 [B]
   std::vector<std::int64_t> positions;  // global positions, [B]
   Tensor augment = {};                  // float32 [B, A]: what the network is told; or undefined

@@ -23,7 +23,7 @@ Tensor class_labels(const ModelShape& shape, ClassRule rule, std::span<const std
 
 /// Images drawn from a model.
 struct Generated {
-  Tensor images = {};  // uint8 [N, C, H, W], on the CPU
+  Tensor images = {};  // uint8 [N, C, H, W], on the CPU; of latents, see picture_of
   Tensor labels = {};  // int64 [N]: the class asked for; undefined if unconditional
   // double [N, C, H, W]: the images before they were rounded, if asked for
   Tensor values = {};

@@ -1,5 +1,5 @@
+#include "edmund/archives/zip_archive.h"
 #include "edmund/core/error.h"
-#include "edmund/io/zip_archive.h"
 
 #include <zip.h>
 

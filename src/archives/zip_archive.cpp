@@ -1,4 +1,4 @@
-#include "edmund/io/zip_archive.h"
+#include "edmund/archives/zip_archive.h"
 
 #include "edmund/core/error.h"
 #include "edmund/core/text.h"

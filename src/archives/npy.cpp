@@ -1,4 +1,4 @@
-#include "npy.h"
+#include "edmund/archives/npy.h"
 
 #include "edmund/core/error.h"
 
