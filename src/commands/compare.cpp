@@ -1,7 +1,8 @@
 // compare: models × ways to sample them on the same seeds, with intervals and paired differences;
 // every cell is kept and taken up again.
 //
-//   edmund compare COMPARISON.yaml [images=500 …] [--out DIR] [--shard I/N] [--figures DIR] [--json]
+//   edmund compare COMPARISON.yaml [images=500 …] [--out DIR] [--shard I/N] [--figures DIR]
+//       [--json]
 //   edmund compare --explain [COMPARISON.yaml] [key.path…]
 //
 // DIR (default runs/NAME) takes report.html, results.csv, results.json.

@@ -6,8 +6,8 @@
 //   or {"labels": null}
 //
 //   Labels are classes from 0 on, and every image has one. Vectors of real numbers as labels are
-//   refused. dataset.json may lie deeper (`zip -r data.zip mydata`): then what lies in its folder is
-//   read, and names count from there. Hidden files and __MACOSX are left out.
+//   refused. dataset.json may lie deeper (`zip -r data.zip mydata`): then what lies in its folder
+//   is read, and names count from there. Hidden files and __MACOSX are left out.
 //
 //   root         required  the zip archive or folder
 //   num_classes  0         number of classes; 0: largest label + 1

@@ -78,8 +78,8 @@ std::map<std::string, std::string> results(const fs::path& folder) {
   return out;
 }
 
-// Runs the command, which takes `seconds` when nothing comes between, until it is done, with signals
-// after random times on its way; how often it was interrupted.
+// Runs the command, which takes `seconds` when nothing comes between, until it is done, with
+// signals after random times on its way; how often it was interrupted.
 // The first comes early: the same work may be done sooner the second time.
 int run_interrupted(const std::string& arguments, double seconds, std::mt19937& random, bool kills = false) {
   int interruptions = 0;
