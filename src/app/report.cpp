@@ -142,14 +142,15 @@ void add_samples(Page& page, const RunFolder& run) {
 void add_config(Page& page, const std::string& chosen, const std::string& resolved) {
   page.section("Config", resolved.empty() ? "As it was understood, defaults included: a config itself."
                                           : "What was chosen: a config itself.");
-  page.figure("<pre>" + escaped(chosen) + "</pre>");
+  page.listing(chosen);
   if (resolved.empty()) return;
   const auto given = Options::read_text(chosen, "config").flattened();
   std::string filled;
   for (const auto& [key, value] : Options::read_text(resolved, "resolved").flattened())
     if (!given.contains(key)) filled += format("{}: {}\n", key, value);
-  page.paragraph("What was filled in, for the schedule, grid, sampler and data at hand:");
-  page.figure("<pre>" + escaped(filled) + "</pre>");
+  page.begin_fold("What was filled in, for the schedule, grid, sampler and data at hand");
+  page.listing(filled);
+  page.end_fold();
 }
 
 }  // namespace

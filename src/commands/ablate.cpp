@@ -29,10 +29,11 @@ ExitCode ablate(const CompareFlags& flags) {
     return ExitCode::kDone;
   }
   Comparison comparison(write_comparison(plan, flags.target.path, flags.target.overrides, out), {}, out);
-  return compared(comparison, flags, [&](Page& page, const ComparisonTable& table) {
+  const auto more = [&](Page& page, const ComparisonTable& table) {
     add_ablation(page, plan, out, table);
     write_arms(plan, out, table);
-  });
+  };
+  return compared(comparison, flags, more, looks_of(plan));
 }
 
 }  // namespace

@@ -71,7 +71,7 @@ void require_file(const CompareFlags& flags, std::string_view command) {
 }
 
 ExitCode compared(Comparison& comparison, const CompareFlags& flags,
-                  const std::function<void(Page&, const ComparisonTable&)>& more) {
+                  const std::function<void(Page&, const ComparisonTable&)>& more, std::span<const ModelLook> looks) {
   log::info("{} cells in {}", comparison.cells().size(), comparison.out().string());
   comparison.run(flags.shard, flags.shards, [&](const CellResult& cell) {
     if (!flags.json) print(cell, comparison.plan());
@@ -84,9 +84,10 @@ ExitCode compared(Comparison& comparison, const CompareFlags& flags,
   const std::string text = json_text(json_of(table), 1) + "\n";
   write_file(comparison.out() / "results.json", text);
   write_file(comparison.out() / "results.csv", csv_of(table));
-  const Page page = compare_page(comparison, table, [&](Page& more_of) {
-    if (more) more(more_of, table);
-  });
+  const auto more_of = [&](Page& page) {
+    if (more) more(page, table);
+  };
+  const Page page = compare_page(comparison, table, more_of, looks);
   write_file(comparison.out() / "report.html", page.html());
   if (!flags.figures.empty())
     log::info("{} files for a paper in {}", write_figures(page, flags.figures).size(), flags.figures);

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 
 // What compare and ablate share.
@@ -24,6 +25,7 @@ void require_file(const CompareFlags& flags, std::string_view command);
 /// Runs the shard's cells, printing each, and once all are done writes report.html, results.csv and
 /// results.json, and figures if asked to.
 ExitCode compared(Comparison& comparison, const CompareFlags& flags,
-                  const std::function<void(Page&, const ComparisonTable&)>& more = nullptr);
+                  const std::function<void(Page&, const ComparisonTable&)>& more = nullptr,
+                  std::span<const ModelLook> looks = {});
 
 }  // namespace edmund
