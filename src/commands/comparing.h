@@ -16,7 +16,7 @@ struct CompareFlags {
   Target target;
   std::string out, figures;
   std::int64_t shard = 0, shards = 1;  // counted from 0
-  bool json = false, explain = false;
+  bool json = false, explain = false, schema = false;
 };
 void add_compare_flags(CLI::App& arguments, CompareFlags& flags, std::string_view what);
 /// Throws Error if no file is given.

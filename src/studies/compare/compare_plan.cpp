@@ -117,7 +117,10 @@ ComparePlan read_comparison(Options& root, std::vector<ComparePlan::Model> model
 }
 
 std::vector<OptionFacts> comparison_facts(Options root, std::vector<ComparePlan::Model> models) {
+  const bool is_file = models.empty();  // not part of an ablation, which knows both
   read_comparison(root, std::move(models));
+  if (is_file)
+    for (const char* key : {"models", "variants"}) root.mark_needed(key);
   for (Options& variant : root.children("variants")) sampling_of(variant);
   return root.facts();
 }
