@@ -19,14 +19,16 @@ std::vector<double> make_karras(Options& options, const NoiseSchedule& schedule,
 // uniform: t uniform.
 //   to_clean  false   N equal steps from σ_max to the clean image (k-diffusion: vp from t = 0)
 std::vector<double> make_uniform(Options& options, const NoiseSchedule& schedule, Interval network_sigmas) {
-  const bool to_clean = options.flag(
-      "to_clean", false, "equal steps down to where the image is clean, t = 0 on most schedules, in place of sigma_min");
+  const bool to_clean =
+      options.flag("to_clean", false,
+                   "equal steps down to where the image is clean, t = 0 on most schedules, in place of sigma_min");
   const GridRange range = grid_range(options, schedule, network_sigmas, schedule.sampling_sigmas());
   const double high = schedule.time(range.high), low = schedule.time(range.low);
   const auto even = evenly(range.steps, [=](double f) { return std::lerp(high, low, f); });
   if (!to_clean) return even;
   const std::optional<double> clean = schedule.clean_time();
-  options.check(!options.has("sigma_min"), "sigma_min", "excludes to_clean, where the steps' length says how low they go");
+  options.check(!options.has("sigma_min"), "sigma_min",
+                "excludes to_clean, where the steps' length says how low they go");
   options.check(clean.has_value(), "to_clean", "this schedule has no time at which the image is clean");
   if (!clean) return even;
   const double least = schedule.time(std::max(schedule.sigmas().low, network_sigmas.low)),
