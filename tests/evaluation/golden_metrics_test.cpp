@@ -54,7 +54,8 @@ void check_distances(Golden& golden, const std::string& set, const Tensor& a, co
     if (full_rank)
       golden.check_each(set + other, {distance}, 1e-6);
     else
-      golden.check(set + other + " stands beside the exact distance", golden.has(exact) && golden.use(set + other).numel() == 1);
+      golden.check(set + other + " stands beside the exact distance",
+                   golden.has(exact) && golden.use(set + other).numel() == 1);
   }
   if (golden.has(set + ".kid_whole_set"))
     golden.check_each(set + ".kid_whole_set", {kernel_distance(a, b).value}, 1e-9);
@@ -85,18 +86,18 @@ void check_neighbors(Golden& golden, const std::string& set, const Tensor& gener
 
 TEST_CASE("metrics equal those of the golden files", "[evaluation][golden]") {
   testing::for_each_golden({"metrics_"}, [](Golden& golden) {
-        for (const auto& set : sets(golden)) {
-          const Tensor generated = golden.real(set + ".features_1"), real = golden.real(set + ".features_2");
-          const auto has_shape = [&](const Tensor& features) {
-            return golden.settings().at(set) == nlohmann::json(features.sizes().vec());
-          };
-          golden.check(set + ": shape", has_shape(real) || has_shape(generated));
-          check_distances(golden, set, generated, real);
-          check_neighbors(golden, set, generated, real);
-        }
-        for (const auto& part : golden.parts("inception_score.splits")) {
-          const auto [mean, std] = inception_score(golden.use("inception_score.logits"), number_of(part));
-          golden.check_each("inception_score.splits" + part + ".mean_std", {mean, std}, 1e-9, 1e-12);
-        }
-      });
+    for (const auto& set : sets(golden)) {
+      const Tensor generated = golden.real(set + ".features_1"), real = golden.real(set + ".features_2");
+      const auto has_shape = [&](const Tensor& features) {
+        return golden.settings().at(set) == nlohmann::json(features.sizes().vec());
+      };
+      golden.check(set + ": shape", has_shape(real) || has_shape(generated));
+      check_distances(golden, set, generated, real);
+      check_neighbors(golden, set, generated, real);
+    }
+    for (const auto& part : golden.parts("inception_score.splits")) {
+      const auto [mean, std] = inception_score(golden.use("inception_score.logits"), number_of(part));
+      golden.check_each("inception_score.splits" + part + ".mean_std", {mean, std}, 1e-9, 1e-12);
+    }
+  });
 }
