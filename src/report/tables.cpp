@@ -37,6 +37,7 @@ void Page::table(const std::vector<std::string>& head, const std::vector<std::ve
     for (std::size_t i = 0; i < std::min(cells.size(), right.size()); ++i)
       right[i] = right[i] && (numeric(cells[i]) || cells[i].empty() || cells[i] == "-" || cells[i] == "–");
   const auto is_right = [&](std::size_t column) { return column < right.size() && right[column]; };
+  if (!look.title.empty()) body_ += format("<p>{}</p>\n", escaped(look.title));
   body_ += "<div class=\"wide\" tabindex=\"0\"><table>\n<thead><tr>";
   for (std::size_t i = 0; i < head.size(); ++i) body_ += cell("th", is_right(i), "", escaped(head[i]));
   body_ += "</tr>\n</thead>\n<tbody>\n";
@@ -50,7 +51,8 @@ void Page::table(const std::vector<std::string>& head, const std::vector<std::ve
     body_ += "</tr>\n";
   }
   body_ += "</tbody></table></div>\n";
-  shown_.push_back({.table = Table{heading_, head, rows, right}});
+  const std::string name = look.title.empty() ? heading_ : format("{}, {}", heading_, look.title);
+  shown_.push_back({.table = Table{name, head, rows, right}});
 }
 
 void Page::pictures(const std::vector<std::string>& columns, const std::vector<PictureRow>& rows, std::int64_t width,

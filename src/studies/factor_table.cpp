@@ -37,7 +37,7 @@ void add_factor_table(Page& page, const FactorTable& table) {
   std::vector<std::string> head{table.corner};
   head.insert(head.end(), table.columns.begin(), table.columns.end());
   std::vector<std::vector<std::string>> lines;
-  Page::TableLook look{.marks = table.marks};
+  Page::TableLook look{.marks = table.marks, .shade = {}, .title = table.title};
   for (std::size_t r = 0; r < table.rows.size(); ++r) {
     lines.push_back({table.rows[r]});
     look.shade.push_back({NAN});

@@ -28,6 +28,7 @@ class Page {
   struct TableLook {
     std::vector<std::string> marks;          // of each row, before its first cell: svg_mark(), or nothing
     std::vector<std::vector<double>> shade;  // of each cell, from 0 to 1; NaN: none
+    std::string title = {};                  // tells it from other tables of its section
   };
   /// Cells that start like a number are set to the right. What is wider than the page is scrolled,
   /// its first column stays.
@@ -62,7 +63,7 @@ class Page {
 
   /// A table as it was given, and whether its columns are set to the right.
   struct Table {
-    std::string heading;  // of its section
+    std::string heading;  // of its section, and its title
     std::vector<std::string> head;
     std::vector<std::vector<std::string>> rows;
     std::vector<bool> is_right;

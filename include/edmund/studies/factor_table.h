@@ -17,6 +17,7 @@ struct FactorTable {
   std::vector<std::vector<std::optional<Measured>>> cells;  // of each row; nothing: not measured
   std::vector<std::string> marks = {};                      // of the rows, see Page::TableLook
   bool higher_is_better = false;
+  std::string title = {};
 };
 /// As a table whose cells are the darker the better they are, in logarithms where all are positive.
 void add_factor_table(Page& page, const FactorTable& table);

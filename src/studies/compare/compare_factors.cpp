@@ -16,8 +16,8 @@ namespace {
 // A place in a table, and the cell whose scores stand there; null: none.
 using CellAt = std::vector<std::vector<const CellResult*>>;
 
-// One table a metric, the first to be seen at once.
-void add_tables(Page& page, const CellAt& at, FactorTable table) {
+// One table a metric, the first to be seen at once. `where`: at which budget.
+void add_tables(Page& page, const CellAt& at, FactorTable table, const std::string& where = "") {
   std::vector<CellResult> all;
   for (const auto& row : at)
     for (const CellResult* cell : row)
@@ -37,7 +37,7 @@ void add_tables(Page& page, const CellAt& at, FactorTable table) {
       }
     }
     if (i == 1) page.begin_fold("The other metrics");
-    page.paragraph(format("{}; the darker the better:", name));
+    table.title = name + where;
     add_factor_table(page, table);
   }
   if (metrics.size() > 1) page.end_fold();
@@ -72,6 +72,10 @@ void add_budgets(Page& page, const ComparisonTable& table, const std::vector<Cur
   add_tables(page, at, out);
 }
 
+std::string at_budget(std::int64_t budget) {
+  return budget > 0 ? format(" at a budget of {} evaluations", budget) : "";
+}
+
 void add_unique(std::vector<std::string>& all, const std::string& value) {
   if (std::ranges::find(all, value) == all.end()) all.push_back(value);
 }
@@ -97,8 +101,7 @@ void add_pairs(Page& page, const Comparison& comparison, const ComparisonTable& 
     at[static_cast<std::size_t>(row)][static_cast<std::size_t>(column)] =
         cell_at(table, model, comparison.plan().variants[v], budget);
   }
-  if (budget > 0) page.paragraph(format("At a budget of {} evaluations:", budget));
-  add_tables(page, at, out);
+  add_tables(page, at, out, at_budget(budget));
 }
 
 }  // namespace
@@ -128,8 +131,7 @@ void add_model_factors(Page& page, const ComparisonTable& table) {
   };
   auto budget = budgets.rbegin();
   while (budget + 1 != budgets.rend() && !is_full(cells_at(*budget))) ++budget;
-  if (*budget > 0) page.paragraph(format("At a budget of {} evaluations:", *budget));
-  add_tables(page, cells_at(*budget), out);
+  add_tables(page, cells_at(*budget), out, at_budget(*budget));
 }
 
 }  // namespace edmund
