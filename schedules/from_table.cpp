@@ -8,8 +8,8 @@
 //   or in the config itself:
 //   times, s, sigma   the columns as lists
 //
-//   At least two rows; t >= 0 and σ increase, s does not and lies in (0, 1]. The schedule reaches from
-//   the first row to the last and knows no clean time.
+//   At least two rows; t >= 0 and σ increase, s does not and lies in (0, 1]. The schedule reaches
+//   from the first row to the last and knows no clean time.
 #include "edmund/archives/columns.h"
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"

@@ -48,6 +48,7 @@ Backend read_backend(Options& root) {
 
 TrainingSettings read_training(Options& training) {
   TrainingSettings settings = training_settings(training);
+  training.mark_needed("images");
   training.check(settings.images > 0, "images", "expected the length of the run in images, above 0, found {}",
                  settings.images);
   return settings;
@@ -55,15 +56,17 @@ TrainingSettings read_training(Options& training) {
 
 Intervals read_intervals(Options& training, const TrainingSettings& settings) {
   const auto tenth = std::max<std::int64_t>(settings.images / 10, 1);
-  return {
-      .log = training.integer("log_every", std::max<std::int64_t>(settings.images / 200, 1), at_least(1),
-                              "images between two lines of the log"),
-      .checkpoint = training.integer("checkpoint_every", tenth, at_least(1), "images between two checkpoints"),
-      .samples = training.integer("samples_every", tenth, at_least(0), "images between two sheets of samples; 0: none"),
-      .keep = training.integer("keep_checkpoints", 2, at_least(0), "newest ones that are kept; 0: all"),
-      .sample_rows = training.integer("sample_rows", 4, between(1, 64), "rows and columns of a sheet of samples"),
-      .averages = training.integer("ema_tracks_every", std::max<std::int64_t>(settings.images / 32, 1), at_least(1),
-                                   "images between two moments at which the averages of ema_tracks are kept")};
+  return {.log = training.integer("log_every", std::max<std::int64_t>(settings.images / 200, 1), at_least(1),
+                                  "images between two lines of the log; by default a 200th of the run"),
+          .checkpoint = training.integer("checkpoint_every", tenth, at_least(1),
+                                         "images between two checkpoints; by default a tenth of the run"),
+          .samples = training.integer("samples_every", tenth, at_least(0),
+                                      "images between two sheets of samples, as many by default; 0: none"),
+          .keep = training.integer("keep_checkpoints", 2, at_least(0), "newest ones that are kept; 0: all"),
+          .sample_rows = training.integer("sample_rows", 4, between(1, 64), "rows and columns of a sheet of samples"),
+          .averages = training.integer("ema_tracks_every", std::max<std::int64_t>(settings.images / 32, 1), at_least(1),
+                                       "images between two moments at which the averages of ema_tracks are kept; by "
+                                       "default a 32nd of the run")};
 }
 
 ValidationSettings read_validation(Options& training, bool has_held_out) {

@@ -1,4 +1,5 @@
 #include "edmund/app/run.h"
+#include "edmund/app/score_curves.h"
 #include "edmund/core/files.h"
 #include "edmund/core/text.h"
 #include "edmund/report/html.h"
@@ -69,6 +70,29 @@ void add_timing(std::vector<json>& lines, const std::vector<json>& timing) {
   }
 }
 
+// A plot for each metric of which several checkpoints were scored.
+void add_score_curves(Page& page, const json& all) {
+  std::vector<Plot> plots;
+  for (const ScoreCurve& curve : score_curves(all)) {
+    if (curve.points.size() < 2) continue;
+    const std::string title = curve.metric + " along training";
+    auto plot = std::ranges::find(plots, title, &Plot::title);
+    if (plot == plots.end())
+      plot = plots.insert(plots.end(), {.title = title, .x_label = "images trained on", .y_label = curve.metric});
+    Series series{.label = curve.sampling};
+    for (const auto& [images, value, half] : curve.points) {
+      series.x.push_back(static_cast<double>(images));
+      series.y.push_back(value);
+      series.error.push_back(half);
+    }
+    plot->series.push_back(std::move(series));
+  }
+  if (plots.empty()) return;
+  page.begin_columns();
+  for (const Plot& plot : plots) page.plot(plot);
+  page.end_columns();
+}
+
 void add_scores(Page& page, const RunFolder& run) {
   if (!fs::exists(run.scores())) return;
   const json all = json::parse(read_file(run.scores()), nullptr, false);
@@ -110,6 +134,7 @@ void add_scores(Page& page, const RunFolder& run) {
       page.paragraph("Features: " + result.value("features", "") + "; " + from);
       said[from] = true;
     }
+  add_score_curves(page, all);
 }
 
 void add_ema(Page& page, const RunFolder& run) {
@@ -147,14 +172,15 @@ void add_samples(Page& page, const RunFolder& run) {
 void add_config(Page& page, const std::string& chosen, const std::string& resolved) {
   page.section("Config", resolved.empty() ? "As it was understood, defaults included: a config itself."
                                           : "What was chosen: a config itself.");
-  page.figure("<pre>" + escaped(chosen) + "</pre>");
+  page.listing(chosen);
   if (resolved.empty()) return;
   const auto given = Options::read_text(chosen, "config").flattened();
   std::string filled;
   for (const auto& [key, value] : Options::read_text(resolved, "resolved").flattened())
     if (!given.contains(key)) filled += format("{}: {}\n", key, value);
-  page.paragraph("What was filled in, for the schedule, grid, sampler and data at hand:");
-  page.figure("<pre>" + escaped(filled) + "</pre>");
+  page.begin_fold("What was filled in, for the schedule, grid, sampler and data at hand");
+  page.listing(filled);
+  page.end_fold();
 }
 
 }  // namespace

@@ -47,6 +47,12 @@ std::string EvaluationFacts::fingerprint() const {
   return checksum(text);
 }
 
+std::string EvaluationFacts::protocol() const {
+  EvaluationFacts others = *this;
+  others.weights.clear();
+  return others.fingerprint();
+}
+
 std::string sampling_facts(const Experiment& experiment) {
   std::string out;
   for (const OptionFacts& fact : facts_of(experiment))

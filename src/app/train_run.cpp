@@ -66,6 +66,7 @@ class Recorder {
     events_.scalar("training/learning_rate", metrics_.learning_rate(), trainer_.images());
     events_.scalar("training/gradient_norm", metrics_.mean_gradient_norm(), trainer_.images());
     events_.scalar("training/images_per_second", images_per_second, trainer_.images());
+    add_bins(events_, "training", metrics_.bins(), trainer_.images());
     metrics_.write(images_per_second, seconds, trainer_.skipped());
   }
 

@@ -8,6 +8,12 @@
 
 namespace edmund {
 
+void add_bins(EventFile& events, std::string_view what, const LossBins& loss, std::int64_t position) {
+  for (const auto& bin : loss.filled())
+    events.scalar(format("{}/loss at {} {}", what, loss.clock(), std::round(bin.center * 1e4) / 1e4), bin.loss,
+                  position);
+}
+
 Validator::Validator(const Experiment& experiment, const RunFolder& run, const Trainer& trainer)
     : trainer_(trainer),
       settings_(experiment.config.validation),
@@ -29,9 +35,7 @@ void Validator::measure(EventFile& events) {
   const LossBins loss = validation_loss(*objective_, *held_out_, images_, batch_);
   log_.add(position, loss);
   events.scalar("validation/loss", loss.mean(), position);
-  for (const auto& bin : loss.filled())
-    events.scalar(format("validation/loss at {} {}", loss.clock(), std::round(bin.center * 1e4) / 1e4), bin.loss,
-                  position);
+  add_bins(events, "validation", loss, position);
   const auto lowest = log_.best(1);
   log::info("validation: loss {} of {} images of {}{}", std::round(loss.mean() * 1e4) / 1e4, images_.size(),
             held_out_->info().name, !lowest.empty() && lowest.front() == position ? ", the lowest so far" : "");

@@ -6,9 +6,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 namespace edmund {
+
+/// Mean losses at each place of the clock as scalars: "training/loss at sigma 0.1234".
+void add_bins(EventFile& events, std::string_view what, const LossBins& loss, std::int64_t position);
 
 /// Measures the averaged weights of a training on held-out images at its checkpoints.
 class Validator {

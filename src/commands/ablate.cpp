@@ -3,6 +3,7 @@
 //
 //   edmund ablate ABLATION.yaml [key=value…] [--out DIR] [--shard I/N] [--json]
 //   edmund ablate --explain [ABLATION.yaml] [key.path…]
+//   edmund ablate --schema
 //
 // DIR (default runs/NAME) takes arms/, report.html, arms.csv, results.csv …
 
@@ -10,9 +11,13 @@
 
 #include "comparing.h"
 #include "edmund/commands/command.h"
+#include "edmund/core/json_text.h"
 #include "explain.h"
+#include "schema.h"
 
+#include <iostream>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 namespace edmund {
 namespace {
@@ -29,10 +34,11 @@ ExitCode ablate(const CompareFlags& flags) {
     return ExitCode::kDone;
   }
   Comparison comparison(write_comparison(plan, flags.target.path, flags.target.overrides, out), {}, out);
-  return compared(comparison, flags, [&](Page& page, const ComparisonTable& table) {
+  const auto more = [&](Page& page, const ComparisonTable& table) {
     add_ablation(page, plan, out, table);
     write_arms(plan, out, table);
-  });
+  };
+  return compared(comparison, flags, more, looks_of(plan));
 }
 
 }  // namespace
@@ -41,9 +47,12 @@ Action make_ablate(CLI::App& arguments) {
   const auto flags = std::make_shared<CompareFlags>();
   add_compare_flags(arguments, *flags, "ABLATION.yaml");
   return [=] {
+    if (flags->schema) {
+      std::cout << json_text(ablation_schema(), 1) << '\n';
+      return ExitCode::kDone;
+    }
     if (flags->explain) {
-      explain_study(flags->target, "{arms: [{}], axes: [{arms: [{}]}], compare: {variants: [{}]}}", ablation_facts,
-                    flags->json);
+      explain_study(flags->target, kAblationExample, ablation_facts, flags->json);
       return ExitCode::kDone;
     }
     require_file(*flags, "ablate");

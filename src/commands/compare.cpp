@@ -1,8 +1,10 @@
 // compare: models × ways to sample them on the same seeds, with intervals and paired differences;
 // every cell is kept and taken up again.
 //
-//   edmund compare COMPARISON.yaml [images=500 …] [--out DIR] [--shard I/N] [--figures DIR] [--json]
+//   edmund compare COMPARISON.yaml [images=500 …] [--out DIR] [--shard I/N] [--figures DIR]
+//       [--json]
 //   edmund compare --explain [COMPARISON.yaml] [key.path…]
+//   edmund compare --schema
 //
 // DIR (default runs/NAME) takes report.html, results.csv, results.json.
 
@@ -13,6 +15,7 @@
 #include "edmund/report/figures.h"
 #include "edmund/studies/comparison_files.h"
 #include "explain.h"
+#include "schema.h"
 
 #include <iomanip>
 #include <iostream>
@@ -54,6 +57,7 @@ void add_compare_flags(CLI::App& arguments, CompareFlags& flags, std::string_vie
   arguments.get_option("target")->required(false);
   arguments.add_flag("--explain", flags.explain,
                      "every key of the file in a line: value in use, what it accepts, meaning; without a file, of any");
+  arguments.add_flag("--schema", flags.schema, "JSON schema of such files, for editors");
   arguments.add_option("--out", flags.out, "folder of the results (default: runs/NAME)");
   arguments.add_option("--figures", flags.figures,
                        "folder for plots as SVG, PDF and CSV and tables as CSV and LaTeX, for papers");
@@ -70,7 +74,7 @@ void require_file(const CompareFlags& flags, std::string_view command) {
 }
 
 ExitCode compared(Comparison& comparison, const CompareFlags& flags,
-                  const std::function<void(Page&, const ComparisonTable&)>& more) {
+                  const std::function<void(Page&, const ComparisonTable&)>& more, std::span<const ModelLook> looks) {
   log::info("{} cells in {}", comparison.cells().size(), comparison.out().string());
   comparison.run(flags.shard, flags.shards, [&](const CellResult& cell) {
     if (!flags.json) print(cell, comparison.plan());
@@ -83,9 +87,10 @@ ExitCode compared(Comparison& comparison, const CompareFlags& flags,
   const std::string text = json_text(json_of(table), 1) + "\n";
   write_file(comparison.out() / "results.json", text);
   write_file(comparison.out() / "results.csv", csv_of(table));
-  const Page page = compare_page(comparison, table, [&](Page& more_of) {
-    if (more) more(more_of, table);
-  });
+  const auto more_of = [&](Page& page) {
+    if (more) more(page, table);
+  };
+  const Page page = compare_page(comparison, table, more_of, looks);
   write_file(comparison.out() / "report.html", page.html());
   if (!flags.figures.empty())
     log::info("{} files for a paper in {}", write_figures(page, flags.figures).size(), flags.figures);
@@ -100,10 +105,14 @@ Action make_compare(CLI::App& arguments) {
   const auto flags = std::make_shared<CompareFlags>();
   add_compare_flags(arguments, *flags, "COMPARISON.yaml");
   return [=] {
+    if (flags->schema) {
+      std::cout << json_text(comparison_schema(), 1) << '\n';
+      return ExitCode::kDone;
+    }
     if (flags->explain) {
       // NOLINTNEXTLINE(performance-unnecessary-value-param): as FactsOf takes it
       const auto facts_of = [](Options root) { return comparison_facts(root); };
-      explain_study(flags->target, "{models: [{}], variants: [{}]}", facts_of, flags->json);
+      explain_study(flags->target, kComparisonExample, facts_of, flags->json);
       return ExitCode::kDone;
     }
     require_file(*flags, "compare");

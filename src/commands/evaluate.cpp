@@ -11,6 +11,7 @@
 #include "edmund/app/curvature.h"
 #include "edmund/app/evaluation.h"
 #include "edmund/app/run.h"
+#include "edmund/app/score_curves.h"
 #include "edmund/app/score_rows.h"
 #include "edmund/commands/command.h"
 #include "edmund/core/files.h"
@@ -180,13 +181,16 @@ ordered_json evaluated(const EvaluateFlags& flags) {
   ordered_json row = row_of(flags, trained, drawn, *features);
   const std::string images =
       folder ? format("{} {}", count, checksum_of(drawn.images)) : format("{} seed {}", count, evaluation.seed);
-  row["evaluation"] = facts_of(flags, trained, *features, settings, images).fingerprint();
+  const EvaluationFacts facts = facts_of(flags, trained, *features, settings, images);
+  row["evaluation"] = facts.fingerprint();
+  row["protocol"] = facts.protocol();
   row["real"] = reference.count();
   if (settings.statistics) row["reference"] = as_json(*settings.statistics);
   for (const Score& score : scores) row["scores"].push_back(json_of(score));
   add_agreement(row, drawn, *features);
 
   keep_row(row, trained.run.scores());
+  write_score_events(trained.run);
   fs::remove_all(place);
   // runs that an older version trained have none
   if (!fs::exists(curvature_file(trained.run))) write_curvature(trained.run, generator, 4, experiment.config.seed);

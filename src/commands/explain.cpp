@@ -43,7 +43,8 @@ std::string shortened(const std::string& value) {
 
 std::string value_of(const OptionFacts& facts) {
   if (facts.kind == "mapping" || facts.kind == "list of mappings") return "";
-  if (facts.value.empty()) return facts.is_needed ? "required" : "-";
+  if (facts.is_needed && !facts.is_chosen && facts.value == facts.fallback) return "required";
+  if (facts.value.empty()) return "-";
   return facts.is_chosen ? shortened(facts.value) : "(" + shortened(facts.value) + ")";
 }
 
@@ -185,11 +186,17 @@ std::vector<OptionHelp> all_config_keys() {
 void explain_config(const Target& given, bool as_json) {
   const Question question = question_of(given);
   const Target& file = question.file;
-  const ReadConfig config =
+  ReadConfig config =
       read_everything(file.path.empty() ? Options::read_text("", "config", file.overrides) : options_of(file));
+  if (file.path.empty() && file.overrides.empty())
+    for (const OptionHelp& help : config_help())
+      for (OptionFacts& fact : config.facts)
+        if (help.varies && help.facts.path == fact.path) fact.value = "varies";
   std::cout << explained(config.facts, question.keys, as_json);
   if (!as_json)
-    std::cout << "\n(value): a default. Other names have other options: edmund list FAMILY NAME\n" << std::flush;
+    std::cout << "\n(value): a default; varies: with the rest of the config. Other names have other options: edmund "
+                 "list FAMILY NAME\n"
+              << std::flush;
   // without a config there is nothing to be wrong
   require(file.path.empty() || config.mistakes.empty(), "{}", config.mistakes);
 }

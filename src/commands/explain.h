@@ -6,6 +6,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 // Keys of configs, comparisons and plugins in words, one line each.
@@ -43,6 +44,9 @@ std::vector<OptionHelp> all_config_keys();
 /// config has mistakes.
 void explain_config(const Target& given, bool as_json);
 
+/// Files with one of each list, of which readers say what they would of any.
+inline constexpr std::string_view kComparisonExample = "{models: [{}], variants: [{}]}",
+                                  kAblationExample = "{arms: [{}], axes: [{arms: [{}]}], compare: {variants: [{}]}}";
 using FactsOf = std::vector<OptionFacts>(Options root);
 /// The same of a file that `facts_of` reads; `example` stands in where none is given.
 void explain_study(const Target& given, std::string_view example, FactsOf* facts_of, bool as_json);

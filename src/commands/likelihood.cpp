@@ -1,8 +1,8 @@
 // likelihood: bits a dimension of held-out images under the model, by its probability-flow ODE.
 //
 //   edmund likelihood RUN|CHECKPOINT [sampling.schedule.type=vp sampling.grid.steps=64 …]
-//       [--images N] [--probes K] [--exact] [--probe gaussian] [--tolerance E] [--density] [--train]
-//       [--seed S] [--raw | --ema W] [--json]
+//       [--images N] [--probes K] [--exact] [--probe gaussian] [--tolerance E] [--density]
+//       [--train] [--seed S] [--raw | --ema W] [--json]
 //
 // Heun steps on the config's grid, or with --tolerance an adaptive solver, one image at a time, so
 // that no value depends on the batch. The number is that of the plain model: guidance, clip and

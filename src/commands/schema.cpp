@@ -1,6 +1,8 @@
 #include "schema.h"
 
 #include "edmund/core/text.h"
+#include "edmund/studies/ablate.h"
+#include "edmund/studies/compare.h"
 #include "explain.h"
 
 #include <algorithm>
@@ -61,6 +63,8 @@ ordered_json of_kind(const OptionFacts& facts) {
   if (kind == "list of texts") return {{"type", "array"}, {"items", kText}};
   if (kind == "[low, high]") return {{"type", "array"}, {"items", {{"type", "number"}}}, {"maxItems", 2}};
   if (kind == "mapping") return {{"type", "object"}};
+  if (kind == "list of mappings")
+    return {{"type", "array"}, {"items", {{"type", "object"}, {"additionalProperties", false}}}};
   return kText;
 }
 
@@ -85,6 +89,24 @@ ordered_json described(const OptionHelp& help) {
 
 std::string reference(const Family& family) { return format("#/$defs/{}", family.name); }
 
+// Where the option of this path stands in an object of properties; "list[0].key" leads into the
+// list's items.
+ordered_json& place_of(ordered_json& object, std::string_view path) {
+  const std::string_view key = path.substr(0, path.find_first_of(".["));
+  ordered_json& property = object["properties"][std::string(key)];
+  path.remove_prefix(key.size());
+  const bool is_item = path.starts_with('[');
+  if (is_item) path.remove_prefix(path.find(']') + 1);
+  if (path.empty()) return property;
+  return place_of(is_item ? property["items"] : property, path.substr(1));
+}
+
+// The names that a list of this path has: "metrics", "evaluation.metrics". Null for other lists.
+const Family* names_of_list(const OptionFacts& facts, const std::vector<Family>& all) {
+  const auto found = std::ranges::find(all, facts.path.substr(facts.path.rfind('.') + 1), &Family::name);
+  return facts.kind != "list of texts" || found == all.end() ? nullptr : &*found;
+}
+
 // Options as an object's properties, nested as their paths are.
 ordered_json object_of(const std::vector<OptionHelp>& options, const std::vector<Family>& all) {
   ordered_json out = {{"type", "object"}, {"properties", ordered_json::object()}, {"additionalProperties", false}};
@@ -92,12 +114,7 @@ ordered_json object_of(const std::vector<OptionHelp>& options, const std::vector
     const Family* family = family_of(help.facts, all);
     std::string_view path = help.facts.path;
     if (family) path.remove_suffix(5);
-    ordered_json* at = &out;
-    for (auto dot = path.find('.'); dot != path.npos; dot = path.find('.')) {
-      at = &(*at)["properties"][std::string(path.substr(0, dot))];
-      path.remove_prefix(dot + 1);
-    }
-    ordered_json& property = (*at)["properties"][std::string(path)];
+    ordered_json& property = place_of(out, path);
     if (family) {
       const ordered_json about = property.value("description", ordered_json());
       property = {{"$ref", reference(*family)}};
@@ -105,6 +122,10 @@ ordered_json object_of(const std::vector<OptionHelp>& options, const std::vector
     } else {
       property = described(help);
       if (help.facts.kind == "mapping") property["additionalProperties"] = false;
+    }
+    if (const Family* list = names_of_list(help.facts, all)) {
+      property["items"] = {{"enum", ordered_json::array()}};
+      for (const Description& entry : list->entries) property["items"]["enum"].push_back(entry.name);
     }
   }
   return out;
@@ -137,20 +158,63 @@ ordered_json schema_of(const Family& family, const std::vector<Family>& all) {
   return out;
 }
 
-}  // namespace
-
-ordered_json config_schema() {
+// A whole file of these options.
+ordered_json schema_of_file(std::string_view title, std::string_view about, const std::vector<OptionHelp>& options) {
   const std::vector<Family> all = families();
-  ordered_json out = {{"$schema", "https://json-schema.org/draft/2020-12/schema"},
-                      {"title", "edmund config"},
-                      {"description", "one training run, and how it is sampled and scored"}};
-  out.update(object_of(config_help(), all));
+  ordered_json out = {
+      {"$schema", "https://json-schema.org/draft/2020-12/schema"}, {"title", title}, {"description", about}};
+  out.update(object_of(options, all));
   out["properties"]["base"] = {{"type", {"string", "array"}},
                                {"items", {{"type", "string"}}},
                                {"description", "files that this one is laid over, relative to it"}};
   for (const Family& family : all)
     if (!family.make.empty()) out["$defs"][std::string(family.name)] = schema_of(family, all);
   return out;
+}
+
+// A study's file. Where a variant is sampled, a config's `sampling` stands.
+ordered_json schema_of_study(std::string_view title, std::string_view about, const std::vector<OptionFacts>& facts) {
+  std::vector<OptionHelp> options;
+  merge(options, facts);
+  std::erase_if(options, [](const OptionHelp& help) { return help.facts.path == "resamples"; });
+  ordered_json out = schema_of_file(title, about, options);
+  const ordered_json sampling = object_of(config_help(), families())["properties"]["sampling"];
+  for (const OptionHelp& help : options) {
+    std::string_view path = help.facts.path;
+    ordered_json& property = place_of(out, path);
+    if (path.ends_with("variants[0].sampling")) {
+      const ordered_json own = property["description"];
+      property = sampling;
+      property["description"] = own;
+    }
+    if (!help.facts.is_needed) continue;
+    const auto last = path.rfind('.');
+    const std::string key(path.substr(last == path.npos ? 0 : last + 1));
+    ordered_json* above = &out;
+    if (last != path.npos) {
+      path.remove_suffix(path.size() - last);
+      above = &place_of(out, path);
+      if (path.ends_with(']')) above = &(*above)["items"];
+    }
+    (*above)["required"].push_back(key);
+  }
+  return out;
+}
+
+}  // namespace
+
+ordered_json config_schema() {
+  return schema_of_file("edmund config", "one training run, and how it is sampled and scored", config_help());
+}
+
+ordered_json comparison_schema() {
+  return schema_of_study("edmund comparison", "models × ways to sample them, on the same seeds",
+                         comparison_facts(Options::read_text(kComparisonExample, "example")));
+}
+
+ordered_json ablation_schema() {
+  return schema_of_study("edmund ablation", "one config trained in several arms, then compared",
+                         ablation_facts(Options::read_text(kAblationExample, "example")));
 }
 
 }  // namespace edmund

@@ -30,7 +30,7 @@ void mark_filled(Value& value) {
 
 void merge(Value& lower, Value upper) {
   if (upper.kind == Kind::kMapping && is_word(lower)) lower = mapping_of(lower);
-  if (has_type(lower) && is_word(upper)) upper = mapping_of(upper);
+  if (lower.kind == Kind::kMapping && is_word(upper)) upper = mapping_of(upper);
   const bool both = lower.kind == Kind::kMapping && upper.kind == Kind::kMapping;
   if (both && has_type(lower) && has_type(upper) && lower.find("type")->text != upper.find("type")->text) {
     std::vector<Entry> left = std::move(lower.entries);

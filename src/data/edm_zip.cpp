@@ -6,8 +6,8 @@
 //   or {"labels": null}
 //
 //   Labels are classes from 0 on, and every image has one. Vectors of real numbers as labels are
-//   refused. dataset.json may lie deeper (`zip -r data.zip mydata`): then what lies in its folder is
-//   read, and names count from there. Hidden files and __MACOSX are left out.
+//   refused. dataset.json may lie deeper (`zip -r data.zip mydata`): then what lies in its folder
+//   is read, and names count from there. Hidden files and __MACOSX are left out.
 //
 //   Or of .npy arrays [C, H, W], as dataset_tool of NVlabs/edm2 encodes latents (Karras et al. 2024):
 //   real numbers are taken as they are, or as (x - latent_mean)/latent_std·latent_scale; bytes are

@@ -40,10 +40,18 @@ std::string tick_label(double value, bool log, double step) {
 }  // namespace
 
 std::string Axis::label(double tick) const {
+  if (!names.empty())
+    return names[static_cast<std::size_t>(std::clamp(tick, 0.0, static_cast<double>(names.size() - 1)))];
   return tick_label(tick, log, log || ticks.size() < 2 ? 0.0 : ticks[1] - ticks[0]);
 }
 
 void Axis::settle(double air, std::int64_t count) {
+  if (!names.empty()) {
+    low = static_cast<double>(names.size()) - 0.5;
+    high = -0.5;
+    for (std::size_t i = 0; i < names.size(); ++i) ticks.push_back(static_cast<double>(i));
+    return;
+  }
   if (empty()) {
     low = log ? 1.0 : 0.0;
     high = log ? 10.0 : 1.0;

@@ -162,7 +162,13 @@ std::vector<fs::path> write_figures(const Page& page, const fs::path& folder) {
   std::size_t number = 0;
   bool has_pdf = true;
   for (const Page::Shown& shown : page.shown()) {
-    const std::string name = file_name(++number, shown.plot ? shown.plot->title : shown.table->heading);
+    const std::string name = file_name(++number, shown.plot    ? shown.plot->title
+                                                 : shown.table ? shown.table->heading
+                                                               : shown.picture->heading);
+    if (shown.picture) {
+      write(name + ".png", shown.picture->png);
+      continue;
+    }
     if (shown.table) {
       write(name + ".csv", csv_of(*shown.table));
       write(name + ".tex", latex_of(*shown.table));

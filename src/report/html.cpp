@@ -6,8 +6,6 @@
 #include "edmund/core/format.h"
 #include "style.h"
 
-#include <algorithm>
-#include <cctype>
 #include <cstddef>
 #include <utf8/checked.h>
 #include <utf8/unchecked.h>
@@ -30,20 +28,6 @@ std::string_view entity(char32_t c) {
     case '\'': return "&#39;";
     default: return "";
   }
-}
-
-/// Whether a table sets the cell to the right: it starts like a number.
-bool numeric(std::string_view cell) {
-  std::size_t i = 0;
-  while (i < cell.size() && (cell[i] == '-' || cell[i] == '+' || cell[i] == '.')) ++i;
-  return i < cell.size() && std::isdigit(static_cast<unsigned char>(cell[i])) != 0;
-}
-
-std::string row(const std::vector<std::string>& cells, std::string_view tag, const std::vector<bool>& right) {
-  std::string out = "<tr>";
-  for (std::size_t i = 0; i < cells.size(); ++i)
-    out += format("<{}{}>{}</{}>", tag, i < right.size() && right[i] ? R"( class="n")" : "", escaped(cells[i]), tag);
-  return out + "</tr>\n";
 }
 
 }  // namespace
@@ -100,27 +84,24 @@ void Page::paragraph(std::string_view text) { body_ += format("<p>{}</p>\n", esc
 
 void Page::facts(const std::vector<std::pair<std::string, std::string>>& rows) {
   if (rows.empty()) return;
-  body_ += "<div class=\"wide\"><table class=\"facts\"><tbody>\n";
+  body_ += "<div class=\"wide\" tabindex=\"0\"><table class=\"facts\"><tbody>\n";
   for (const auto& [name, value] : rows)
     body_ += format("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", escaped(name), escaped(value));
   body_ += "</tbody></table></div>\n";
-}
-
-void Page::table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows) {
-  std::vector<bool> right(head.size(), !rows.empty());
-  for (const auto& cells : rows)
-    for (std::size_t i = 0; i < std::min(cells.size(), right.size()); ++i)
-      right[i] = right[i] && (numeric(cells[i]) || cells[i].empty() || cells[i] == "-" || cells[i] == "–");
-  body_ += format("<div class=\"wide\"><table>\n<thead>{}</thead>\n<tbody>\n", row(head, "th", right));
-  for (const auto& cells : rows) body_ += row(cells, "td", right);
-  body_ += "</tbody></table></div>\n";
-  shown_.push_back({.table = Table{heading_, head, rows, right}});
 }
 
 void Page::plot(const Plot& plot, std::string_view caption) {
   figure(svg(plot), caption);
   shown_.push_back({.plot = plot});
 }
+
+void Page::begin_fold(std::string_view summary, std::string_view mark) {
+  body_ += format("<details><summary>{}{}</summary>\n", mark, escaped(summary));
+}
+
+void Page::end_fold() { body_ += "</details>\n"; }
+
+void Page::listing(std::string_view text) { body_ += format("<pre tabindex=\"0\">{}</pre>\n", escaped(text)); }
 
 void Page::figure(std::string_view svg_or_html, std::string_view caption) {
   body_ += "<figure>";

@@ -30,13 +30,28 @@ figure{margin:12px 0;overflow-x:auto}
 figure svg,figure img{display:block;max-width:100%;height:auto}
 img{image-rendering:pixelated}
 figcaption{font-size:.88rem;margin-top:6px;max-width:75ch}
-.wide{overflow-x:auto}
+.columns>*{min-width:0}
+.wide{overflow-x:auto;background:linear-gradient(to left,var(--paper) 40%,transparent) right/48px 100% no-repeat local,
+linear-gradient(to left,var(--grid),transparent) right/16px 100% no-repeat scroll}
+.wide td:first-child,.wide th:first-child{position:sticky;left:0;background:var(--paper);z-index:1}
+.wide tbody td:first-child{white-space:nowrap}
+.mark{width:18px;height:10px;margin-right:7px;vertical-align:middle}
+details{margin:8px 0}
+summary{cursor:pointer;overflow-wrap:anywhere}
+pre{overflow-x:auto;font-size:.85rem;line-height:1.45;margin:8px 0}
+.pictures{font-size:.88rem}
+.pictures th{font-weight:500;vertical-align:middle;border:0;white-space:normal;max-width:150px;overflow-wrap:break-word}
+.pictures td{border:0;padding:3px 10px 3px 0}
+.pictures img{max-width:none}
 table{border-collapse:collapse;margin:10px 0;font-size:.94rem;font-variant-numeric:tabular-nums}
 th,td{padding:5px 14px 5px 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--grid)}
 thead th{border-bottom:2px solid var(--muted);white-space:nowrap}
 .n{text-align:right;white-space:nowrap}
 .facts th{font-weight:500;color:var(--muted);white-space:nowrap}
 .facts td{overflow-wrap:anywhere}
+@media (max-width:600px){main{padding:16px 10px 40px}section{padding:14px 12px}h1{font-size:1.5rem}
+.wide tbody td:first-child,.wide th:first-child{max-width:36vw;white-space:normal;overflow-wrap:break-word;padding-right:8px}
+.facts td{min-width:44vw}}
 @media print{body{background:#fff}section{break-inside:avoid;border:0;padding:0}nav{display:none}}
 )";
 

@@ -39,7 +39,8 @@ std::string_view dashes(const Series& series, std::size_t index) {
   constexpr std::array<std::string_view, 4> kDashes = {"", ";stroke-dasharray:6 4", ";stroke-dasharray:2 3",
                                                        ";stroke-dasharray:9 3 2 3"};
   if (series.dashed || series.reference) return kDashes[series.dashed ? 1 : 0];
-  return kDashes[look(series, index) / kColors.size() % kDashes.size()];
+  const std::size_t own = look(series, index) / kColors.size();
+  return kDashes[(series.dash >= 0 ? static_cast<std::size_t>(series.dash) : own) % kDashes.size()];
 }
 
 /// Coordinate with two decimals, which is plenty for pixels.
@@ -103,6 +104,7 @@ std::string text_at(double x, double y, std::string_view anchor, std::string_vie
 constexpr std::string_view kGrid = "stroke:var(--grid,#e3e6ea);stroke-width:1";
 constexpr std::string_view kFine = "stroke:var(--grid,#e3e6ea);stroke-width:0.5";
 constexpr std::string_view kFrame = "stroke:var(--muted,#6b7380);stroke-width:1";
+constexpr std::string_view kGuide = "stroke:var(--muted,#6b7380);stroke-width:1.2;stroke-dasharray:5 4";
 constexpr std::string_view kHalo =
     R"x( style="fill:var(--muted,#5a6270);paint-order:stroke;stroke:var(--paper,#fff);stroke-width:3")x";
 constexpr std::string_view kSoft = R"x( style="fill:var(--muted,#5a6270)")x";
@@ -131,12 +133,25 @@ std::string axes(const Plot& plot, const Axis& x, const Axis& y) {
 std::string guides(const Plot& plot, const Axis& x, const Axis& y) {
   std::string out;
   for (const Guide& guide : plot.guides) {
-    if (!y.shows(guide.y)) continue;
-    out += line_of(x.from, y.at(guide.y), x.to, y.at(guide.y),
-                   "stroke:var(--muted,#6b7380);stroke-width:1.2;stroke-dasharray:5 4");
+    if (!y.names.empty() && x.shows(guide.y)) {
+      out += line_of(x.at(guide.y), y.from, x.at(guide.y), y.to, kGuide);
+      if (!guide.label.empty()) out += text_at(x.at(guide.y) + 4, y.to + 10, "start", guide.label, kHalo);
+    }
+    if (!y.names.empty() || !y.shows(guide.y)) continue;
+    out += line_of(x.from, y.at(guide.y), x.to, y.at(guide.y), kGuide);
     if (!guide.label.empty()) out += text_at(x.to - 4, y.at(guide.y) - 4, "end", guide.label, kHalo);
   }
   return out;
+}
+
+/// From value less error to value and error, along the axis that has the values.
+std::string error_bar(const Point& p, const Axis& x, const Axis& y) {
+  const bool is_lying = !y.names.empty();
+  const Axis& axis = is_lying ? x : y;
+  const double value = is_lying ? p.x : p.y;
+  const double low = axis.log && value - p.error <= 0 ? axis.from : axis.at(value - p.error);
+  const std::string from = pixel(low), to = pixel(axis.at(value + p.error));
+  return is_lying ? format("M{} {}H{}", from, pixel(y.at(p.y)), to) : format("M{} {}V{}", pixel(x.at(p.x)), from, to);
 }
 
 std::string drawn(const Series& series, std::size_t index, const Axis& x, const Axis& y) {
@@ -151,18 +166,16 @@ std::string drawn(const Series& series, std::size_t index, const Axis& x, const 
         !p.joined && (i + 1 == points.size() || !points[i + 1].joined);
     path += format("{}{} {}", p.joined ? "L" : "M", px, py);
     if (p.joined && i > 0) travel += std::abs(y.at(p.y) - y.at(points[i - 1].y));
-    if (p.error > 0) {
-      const double low = y.log && p.y - p.error <= 0 ? y.from : y.at(p.y - p.error);
-      bars += format("M{} {}V{}", px, pixel(low), pixel(y.at(p.y + p.error)));
-    }
+    if (p.error > 0) bars += error_bar(p, x, y);
     if (series.reference) continue;
     const bool mark = series.points || alone;
     if (!mark && points.size() > kMostTitles && i % (points.size() / kMostTitles) != 0) continue;
     const std::string name = series.label.empty() ? "" : series.label + ": ";
     const std::string error = p.error > 0 ? " ± " + short_number(p.error) : "";
+    const std::string point = y.names.empty() ? format("({}, {}{})", short_number(p.x), short_number(p.y), error)
+                                              : format("{}: {}{}", y.label(p.y), short_number(p.x), error);
     marks += format(R"(<circle cx="{}" cy="{}" r="{}"{}><title>{}</title></circle>)", px, py, mark ? "3.2" : "5",
-                    mark ? "" : R"x( fill-opacity="0")x",
-                    escaped(format("{}({}, {}{})", name, short_number(p.x), short_number(p.y), error)));
+                    mark ? "" : R"x( fill-opacity="0")x", escaped(name + point));
   }
   const std::string_view dash = dashes(series, index);
   const bool is_noisy = travel > 4 * std::abs(y.from - y.to);  // it must not cover other curves
@@ -178,6 +191,13 @@ std::string drawn(const Series& series, std::size_t index, const Axis& x, const 
   return out + marks + "</g>";
 }
 
+/// What the legend shows of a curve: 16 pixels of its line, or its mark.
+std::string key_of(const Series& series, std::size_t index, double x, double y) {
+  if (series.points)
+    return format(R"(<circle cx="{}" cy="{}" r="3.5" style="fill:{}"/>)", pixel(x + 8), pixel(y), color(series, index));
+  return line_of(x, y, x + 16, y, format("stroke:{};stroke-width:2.4{}", color(series, index), dashes(series, index)));
+}
+
 /// Keys in rows below the title, and the height that they take.
 std::string legend(const Plot& plot, double left, double right, double top, double& height) {
   std::string out;
@@ -191,11 +211,7 @@ std::string legend(const Plot& plot, double left, double right, double top, doub
       y += 17;
     }
     out += format(R"(<g data-key="{}">)", i);
-    out += series.points ? format(R"(<circle cx="{}" cy="{}" r="3.5" style="fill:{}"/>)", pixel(x + 8), pixel(y - 4),
-                                  color(series, i))
-                         : line_of(x, y - 4, x + 16, y - 4,
-                                   format("stroke:{};stroke-width:2.4{}", color(series, i), dashes(series, i)));
-    out += text_at(x + 21, y, "start", series.label) + "</g>";
+    out += key_of(series, i, x, y - 4) + text_at(x + 21, y, "start", series.label) + "</g>";
     x += width;
     height = y + 8 - top + 10;
   }
@@ -204,18 +220,27 @@ std::string legend(const Plot& plot, double left, double right, double top, doub
 
 }  // namespace
 
+std::string svg_mark(std::int64_t look, std::int64_t dash, bool point) {
+  const Series series{.points = point, .look = look, .dash = dash};
+  return R"(<svg class="mark" width="18" height="10" viewBox="0 0 18 10" aria-hidden="true">)" +
+         key_of(series, 0, 1, 5) + "</svg>";
+}
+
 std::string svg(const Plot& plot) {
-  Axis x{.log = plot.log_x}, y{.log = plot.log_y};
+  Axis x{.log = plot.log_x}, y{.log = plot.log_y, .names = plot.y_names};
+  const bool is_lying = !plot.y_names.empty();
+  Axis& values = is_lying ? x : y;
   for (const Series& series : plot.series)
     for (const Point& p : shown(series, x, y)) {
+      const double value = is_lying ? p.x : p.y;
       x.include(p.x);
-      for (const double value : {p.y - p.error, p.y, p.y + p.error}) y.include(value);
+      for (const double end : {value - p.error, value, value + p.error}) values.include(end);
     }
   const bool empty = x.empty();
   for (const double value : plot.covers_x) x.include(value);
-  for (const Guide& guide : plot.guides) y.include(guide.y);
+  for (const Guide& guide : plot.guides) values.include(guide.y);
   const double width = std::max(plot.width, 160.0), height = std::max(plot.height, 120.0);
-  x.settle(x.log ? 0.01 : 0.0, std::max<std::int64_t>(2, static_cast<std::int64_t>(width / 85)));
+  x.settle(is_lying ? 0.05 : x.log ? 0.01 : 0.0, std::max<std::int64_t>(2, static_cast<std::int64_t>(width / 85)));
   y.settle(0.05, std::max<std::int64_t>(2, static_cast<std::int64_t>(height / 50)));
 
   // Room for what stands around the frame.
@@ -229,12 +254,15 @@ std::string svg(const Plot& plot) {
   y.to = title + keys + 4;
   y.from = height - (plot.x_label.empty() ? 22 : 40);
 
+  // On a narrow screen a figure is scrolled rather than its letters made too small to read.
+  const double narrowest = std::min(0.75 * width, 640.0);
   std::string out = format(
       R"(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {} {}" width="{}" height="{}" role="img" aria-label="{}")",
       short_number(width), short_number(height), short_number(width), short_number(height),
       escaped(plot.title.empty() ? plot.y_label : plot.title));
-  out +=
-      R"x( style="max-width:100%;height:auto;background:var(--paper,#fff)" font-family="system-ui,-apple-system,'Segoe UI',Roboto,sans-serif")x";
+  out += format(R"x( style="min-width:{}px;max-width:100%;height:auto;background:var(--paper,#fff)")x",
+                short_number(narrowest));
+  out += R"( font-family="system-ui,-apple-system,'Segoe UI',Roboto,sans-serif")";
   out += R"x( font-size="11.5"><g style="fill:var(--ink,#1f2630)">)x";
   if (!plot.title.empty()) out += text_at(x.from, 17, "start", plot.title, R"( font-size="14" font-weight="600")");
   out += key + axes(plot, x, y) + guides(plot, x, y);

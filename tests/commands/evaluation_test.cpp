@@ -159,6 +159,16 @@ TEST_CASE("evaluations that differ in anything are rows of their own, named afte
   REQUIRE(checkpoint.code == 0);
   CHECK(rows().size() == others.size() + 1);
   CHECK(rows().back()["name"] == "heun, 4 steps (karras) on edm, checkpoint 64");
+  // Two checkpoints that are scored alike are one curve of the report, and of TensorBoard's.
+  CHECK(rows().back()["protocol"] == rows()[0]["protocol"]);
+  CHECK(rows()[2]["protocol"] != rows()[0]["protocol"]);
+  CHECK(text_of(trained() / "runs/small/report.html").find("along training") != std::string::npos);
+  std::string events;
+  for (const auto& entry : fs::directory_iterator(trained() / "runs/small/events/scores"))
+    events += text_of(entry.path());
+  const std::string tag = rows()[0]["scores"][0]["name"].get<std::string>() + "/heun, 4 steps (karras) on edm";
+  CHECK(events.find(tag + "\x15") != std::string::npos);  // key of the value, a float: the tag ends
+  CHECK(events.find(tag, events.find(tag) + 1) != std::string::npos);
   // The same evaluation takes the place of its row, whatever the batch.
   REQUIRE(edmund_run(trained(), base + "--raw sampling.batch_size=7 --name again").code == 0);
   CHECK(rows().size() == others.size() + 1);

@@ -64,8 +64,8 @@ TEST_CASE("every key of configs, comparisons and ablations says in one line what
   for (const OptionHelp& help : all_config_keys()) all.push_back(help.facts);
   CHECK(all.size() > 200);
   const auto add = [&](const std::vector<OptionFacts>& more) { all.insert(all.end(), more.begin(), more.end()); };
-  add(comparison_facts(Options::read_text("{models: [{}], variants: [{}]}", "comparison")));
-  add(ablation_facts(Options::read_text("{arms: [{}], axes: [{arms: [{}]}], compare: {variants: [{}]}}", "ablation")));
+  add(comparison_facts(Options::read_text(kComparisonExample, "comparison")));
+  add(ablation_facts(Options::read_text(kAblationExample, "ablation")));
   for (const OptionFacts& facts : all) {
     INFO(facts.path);
     CHECK(facts.about.size() >= 4);

@@ -58,10 +58,10 @@ TEST_CASE("a new type drops the keys of the old one", "[core]") {
   const TemporaryFolder folder;
   folder.write("base.yaml",
                "schedule: {type: vp, beta_max: 20}\ngrid: {type: karras, steps: 18, rho: 5}\nsampler: heun\n"
-               "loss: {weight: 2}\nsame: {type: a, n: 1}\n");
+               "loss: {weight: 2}\nsame: {type: a, n: 1}\nnamed: {n: 2}\n");
   const auto file = folder.write("run.yaml",
                                  "base: base.yaml\nschedule: edm\ngrid: {type: uniform, steps: 9}\n"
-                                 "sampler: {churn: 3}\nloss: {type: l1}\nsame: a\n");
+                                 "sampler: {churn: 3}\nloss: {type: l1}\nsame: a\nnamed: b\n");
   Options options = Options::read_file(file);
   CHECK(options.child("schedule").keys() == std::vector<std::string>{"type"});
   CHECK(options.child("schedule").text("type", "") == "edm");
@@ -70,6 +70,9 @@ TEST_CASE("a new type drops the keys of the old one", "[core]") {
   CHECK(options.child("sampler").text("type", "") == "heun");
   CHECK(options.child("loss").keys() == std::vector<std::string>{"weight", "type"});
   CHECK(options.child("same").keys() == std::vector<std::string>{"type", "n"});
+  // a name alone is `{type: b}`: it keeps what stands there without a type
+  CHECK(options.child("named").keys() == std::vector<std::string>{"n", "type"});
+  CHECK(options.child("named").text("type", "") == "b");
 }
 
 TEST_CASE("bases that are missing, circular or no paths are refused", "[core]") {

@@ -13,7 +13,6 @@
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros_like.h>
 #include <cmath>
-#include <iostream>
 #include <numbers>
 
 namespace edmund::testing {
@@ -163,7 +162,7 @@ void check_case(Golden& golden, const std::string& name, const Config& config, c
   }
 }
 
-const std::string kFlowEuler = "FlowMatchEulerDiscreteScheduler";
+const std::string kFlowEuler = "FlowMatchEulerDiscreteScheduler", kFlowHeun = "FlowMatchHeunDiscreteScheduler";
 const BetaTable kEulerTable{}, kHeunTable{.beta_start = 0.00085, .beta_end = 0.012};
 
 // diffusers' flow times t = "sigmas", from 1 down. With a fixed shift the reference shifts the ends
@@ -209,15 +208,22 @@ void check_flow_case(Golden& golden, const std::string& name, const nlohmann::js
   const auto n = settings.at("num_inference_steps").is_null() ? static_cast<std::int64_t>(set.at("sigmas").size())
                                                               : settings.at("num_inference_steps").get<std::int64_t>();
   if (settings.contains("mu")) set["mu"] = settings.at("mu");
+  const std::string scheduler = settings.value("scheduler", kFlowEuler);
+  require(scheduler == kFlowEuler || scheduler == kFlowHeun, "golden: case {} is of the unknown scheduler '{}'", name,
+          scheduler);
+  const bool heun = scheduler == kFlowHeun;
   bool stochastic = false;
-  take(config, "stochastic_sampling", stochastic);
-  std::vector<double> t = flow_times(config, set, n), timesteps;
+  if (!heun) take(config, "stochastic_sampling", stochastic);
+  const std::vector<double> t = flow_times(config, set, n);
   require_empty(config, set);
-  for (const double at : t) timesteps.push_back(1000 * at);
+  // Heun's second evaluation of a step is where the next one begins.
+  std::vector<double> timesteps, sigmas;
+  for (std::size_t i = 0; i < t.size(); ++i)
+    for (int copy = 0; copy < (heun && i > 0 ? 2 : 1); ++copy) sigmas.push_back(t[i]);
+  for (const double at : sigmas) timesteps.push_back(1000 * at);
+  sigmas.push_back(0.0);
   golden.check_each(name + ".timesteps", timesteps, 1e-6);
-  t.push_back(0.0);
-  golden.check_each(name + ".sigmas", t, 1e-6);
-  t.pop_back();
+  golden.check_each(name + ".sigmas", sigmas, 1e-6);
 
   // t = 1 is no time of ours (s = 0): a time so near that D is the prior's mean to rounding.
   const auto schedule = schedule_of("{type: flow, t_min: 1e-9, t_max: 0.999999999}");
@@ -234,10 +240,11 @@ void check_flow_case(Golden& golden, const std::string& name, const nlohmann::js
        {std::pair{"stored outputs", stored}, std::pair{"mixture", Mixture::from(golden).denoiser()}}) {
     const auto trace = std::make_shared<std::vector<Evaluation>>();
     ReplayedNoise noise(draws);
-    const Tensor last = made(make_sampler, stochastic ? "{type: ddim, renoise: true}" : "{type: euler}")(
-        recorded(D, trace), *schedule, grid, samples[0], noise);
+    const std::string sampler = stochastic ? "{type: ddim, renoise: true}" : heun ? "{type: heun}" : "{type: euler}";
+    const Tensor last = made(make_sampler, sampler)(recorded(D, trace), *schedule, grid, samples[0], noise);
     std::vector<Tensor> states;
-    for (std::size_t i = 0; i < trace->size(); ++i) states.push_back(schedule->scale(grid.t[i]) * (*trace)[i].z);
+    for (std::size_t i = 0; i < trace->size(); ++i)
+      states.push_back(schedule->scale(grid.t[heun ? (i + 1) / 2 : i]) * (*trace)[i].z);
     states.push_back(last);
     golden.check_max_of(name + ", " + label, at::stack(states), samples, kSinglePrecision);
     golden.check(name + ": draws", noise.used() == std::max<std::int64_t>(draws.size(0) - 1, 0));
@@ -276,18 +283,11 @@ TEST_CASE("ddim with η = 1 is diffusers' Euler-ancestral scheduler, step by ste
   });
 }
 
-TEST_CASE("euler on flow is diffusers' flow-matching Euler scheduler, step by step", "[golden][samplers]") {
+TEST_CASE("euler and heun on flow are diffusers' flow-matching schedulers, step by step", "[golden][samplers]") {
   const TestDevice device;
-  // Another scheduler's cases begin with its name.
-  for_each_golden({"scheduler_flow_match_euler", "scheduler2_flow_shift"},
-                  [](Golden& golden) {
-                    for (const auto& [name, settings] : golden.settings().items())
-                      if (settings.value("scheduler", kFlowEuler) == kFlowEuler)
-                        check_flow_case(golden, name, settings);
-                      else
-                        std::cout << "golden " << golden.name() << ": " << name << " is of another scheduler\n";
-                  },
-                  {"heun*"});
+  for_each_golden({"scheduler_flow_match_", "scheduler2_flow_shift"}, [](Golden& golden) {
+    for (const auto& [name, settings] : golden.settings().items()) check_flow_case(golden, name, settings);
+  });
 }
 
 }  // namespace edmund::testing

@@ -160,12 +160,9 @@ TEST_CASE("grids are those of k-diffusion", "[golden][schedules]") {
                                ", beta_max: " + number_text(beta_min + beta_d) +
                                ", t_min: " + number_text(eps_s > 0 ? eps_s : 1e-9) + "}");
         grid += "uniform";
-        // Down to t = 0, the clean image: one time less on our grid, as far from it as from the
-        // next.
+        // Down to t = 0, the clean image: one time less on our grid.
         ends_clean = eps_s == 0;
-        if (ends_clean)
-          grid =
-              "type: uniform, steps: " + number_text(gaps) + ", sigma_min: " + number_text(schedule->sigma(1 / gaps));
+        if (ends_clean) grid = "type: uniform, to_clean: true, steps: " + number_text(gaps);
       } else {
         schedule = schedule_of("{type: edm, sigma_min: " + text(1) + ", sigma_max: " + text(2) + "}");
         grid += (kind == "karras"                                     ? "karras"

@@ -20,6 +20,8 @@ struct EvaluationFacts {
   std::string scoring;   // features, reference, real images, metrics
   /// Checksum of them all: `evaluation` of a row of scores.json.
   std::string fingerprint() const;
+  /// The same without the weights, `protocol` of a row: two checkpoints with one are compared.
+  std::string protocol() const;
 };
 
 /// key=value of every key of `sampling:` that drawn images depend on.

@@ -32,7 +32,7 @@ inline Range inside(double low, double high) { return {.low = low, .high = high,
 /// What a reader said of one key, and what it got.
 struct OptionFacts {
   std::string path;        // "sampling.grid.steps"
-  std::string kind;        // "number", "integer", "true or false", "text", "list of numbers", "mapping" …
+  std::string kind;        // "number", "integer", "true or false", "text", "mapping" …
   std::string accepts;     // "at least 1", "heun | ddim"; empty: anything of its kind
   std::string fallback;    // as YAML; empty if there is none
   std::string value;       // in use, as YAML; empty after a mistake

@@ -8,8 +8,9 @@
 namespace edmund::ops {
 
 /// y = n(x)·(1 + scale) + shift, where n gives each token mean 0 and variance 1 without weights of
-/// its own (Ba et al. 2016; modulated as in Peebles & Xie 2023, section 3.2). x [B, L, C]; shift and
-/// scale [B, C], both or neither. Statistics in float32 at least. Throws c10::Error for other shapes.
+/// its own (Ba et al. 2016; modulated as in Peebles & Xie 2023, section 3.2). x [B, L, C]; shift
+/// and scale [B, C], both or neither. Statistics in float32 at least. Throws c10::Error for other
+/// shapes.
 Tensor layer_norm_modulate(const Tensor& x, const Tensor& shift, const Tensor& scale, double eps);
 
 /// x·Φ(x) with Φ approximated by tanh (Hendrycks & Gimpel 2016). Any shape.

@@ -14,6 +14,7 @@ namespace edmund {
 ///                                with a word in the log where that is not installed
 ///   NN-title.csv                 its values: series, x, y, error (half-width, or nothing)
 ///   NN-heading.csv, .tex         a table; LaTeX with booktabs' rules, to be taken in by \input
+///   NN-heading.png               images of a comparison, in rows and columns as on the page
 /// NN counts plots and tables together. Files of these names are replaced. Throws Error where a
 /// file cannot be written.
 std::vector<std::filesystem::path> write_figures(const Page& page, const std::filesystem::path& folder);

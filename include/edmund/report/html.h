@@ -24,8 +24,30 @@ class Page {
   void section(std::string_view heading, std::string_view lead = "");
   void paragraph(std::string_view text);
   void facts(const std::vector<std::pair<std::string, std::string>>& rows);  // name, value
-  /// Cells that start like a number are set to the right.
-  void table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows);
+  /// What a table shows beside its texts.
+  struct TableLook {
+    std::vector<std::string> marks;          // of each row, before its first cell: svg_mark(), or nothing
+    std::vector<std::vector<double>> shade;  // of each cell, from 0 to 1; NaN: none
+    std::string title = {};                  // tells it from other tables of its section
+  };
+  /// Cells that start like a number are set to the right. What is wider than the page is scrolled,
+  /// its first column stays.
+  void table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows,
+             const TableLook& look = {});
+  /// A row of pictures: its name, and PNGs for each column, or "" for none.
+  struct PictureRow {
+    std::string mark, name;
+    std::vector<std::string> pngs;
+  };
+  /// Pictures in rows and columns, each shown `width` pixels wide and pixelated when enlarged;
+  /// scrolled as a table. `whole`: all of it as one PNG for shown(), "" for none.
+  void pictures(const std::vector<std::string>& columns, const std::vector<PictureRow>& rows, std::int64_t width,
+                std::string_view caption, std::string_view whole = "");
+  /// What follows is hidden until its summary is clicked; until end_fold().
+  void begin_fold(std::string_view summary, std::string_view mark = "");
+  void end_fold();
+  /// Text as it stands, such as a config.
+  void listing(std::string_view text);
   void figure(std::string_view svg_or_html, std::string_view caption = "");
   /// The plot's SVG as a figure, kept for shown().
   void plot(const Plot& plot, std::string_view caption = "");
@@ -41,17 +63,22 @@ class Page {
 
   /// A table as it was given, and whether its columns are set to the right.
   struct Table {
-    std::string heading;  // of its section
+    std::string heading;  // of its section, and its title
     std::vector<std::string> head;
     std::vector<std::vector<std::string>> rows;
     std::vector<bool> is_right;
   };
-  /// One of the two.
-  struct Shown {
-    std::optional<Plot> plot;
-    std::optional<Table> table;
+  struct Picture {
+    std::string heading;  // of its section
+    std::string png;
   };
-  /// All plots and tables in their order: see write_figures().
+  /// One of the three.
+  struct Shown {
+    std::optional<Plot> plot = {};
+    std::optional<Table> table = {};
+    std::optional<Picture> picture = {};
+  };
+  /// All plots, tables and whole pictures in their order: see write_figures().
   const std::vector<Shown>& shown() const { return shown_; }
 
  private:

@@ -19,9 +19,10 @@ struct Series {
   // which color and dashes; -1: by its place among the plot's series. What stands in several plots
   // of a page looks the same in all with a number of its own.
   std::int64_t look = -1;
+  std::int64_t dash = -1;  // dashes of another look, such as those that a model has; -1: its own
 };
 
-/// A horizontal line across the plot that values are read against, such as floor or ceiling.
+/// A line across the plot, along which values are equal, that they are read against, such as floor or ceiling.
 struct Guide {
   std::string label;
   double y = 0.0;
@@ -36,6 +37,8 @@ struct Plot {
   double width = 560, height = 320;  // pixels; it shrinks with its column
   std::vector<Guide> guides;
   std::vector<double> covers_x;  // values that the axis spans whatever the series have
+  // rows from the top in place of numbers: y counts them, and errors lie along x
+  std::vector<std::string> y_names;
 };
 
 /// <svg> element, well-formed XML that can stand in a page or in a file. Values that are not finite
@@ -43,6 +46,10 @@ struct Plot {
 /// are left out and interrupt their line; long lines are thinned to the lowest and highest value
 /// per pixel.
 std::string svg(const Plot& plot);
+
+/// A short line, or a point, as the curve of this look has it: what tells in a table or a text
+/// which curve is meant. A small <svg> element.
+std::string svg_mark(std::int64_t look, std::int64_t dash = -1, bool point = false);
 
 /// Round numbers inside [low, high], 1, 2 or 5 times a power of ten apart, at most count + 1 of
 /// them.

@@ -97,7 +97,9 @@ struct MainEffect {
 };
 std::vector<MainEffect> main_effects(const AblationPlan& plan, const ComparisonTable& table);
 
-/// Arms and effects, for the page.
+/// Colors of arms and dashes of seeds on the page.
+std::vector<ModelLook> looks_of(const AblationPlan& plan);
+/// Arms, effects, pairs of axes and losses, for the page.
 void add_ablation(Page& page, const AblationPlan& plan, const std::filesystem::path& out, const ComparisonTable& table);
 /// The same as files: OUT/arms.csv, a line a training and, where there are several seeds, one an
 /// arm (seed "all"), and OUT/arms.json with the effects.

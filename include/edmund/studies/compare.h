@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -98,6 +99,8 @@ class Comparison {
   const ComparePlan& plan() const { return plan_; }
   const std::vector<CompareCell>& cells() const { return cells_; }
   const std::filesystem::path& out() const { return out_; }
+  /// `sampling:` of each variant as it stands in the file, YAML.
+  const std::vector<std::string>& variant_settings() const { return variants_; }
 
   /// Draws and scores the cells with index % count == index of the shard; what lies in `out`
   /// already is taken from there. Calls `done` with each. Throws Interrupted between two batches if
@@ -145,8 +148,13 @@ class Comparison {
   std::vector<std::shared_ptr<Loaded>> loaded_;
 };
 
+/// Which color and dashes a model has on a page with one variant: see Series.
+struct ModelLook {
+  std::string model;
+  std::int64_t look = 0, dash = -1;
+};
 /// Page with plots, table and images, `more` before them.
 Page compare_page(Comparison& comparison, const ComparisonTable& table,
-                  const std::function<void(Page&)>& more = nullptr);
+                  const std::function<void(Page&)>& more = nullptr, std::span<const ModelLook> looks = {});
 
 }  // namespace edmund

@@ -18,7 +18,7 @@ struct Measured {
 
 /// One metric of a cell.
 struct CellScore {
-  std::string metric;                 // key of the results: "frechet", "kid", "agreement" …, as in Score
+  std::string metric;                 // key of the results, as in Score: "frechet", "kid" …
   std::string name;                   // what reports print: "Fréchet distance (classifier, 64-d)"
   std::string estimator = {};         // what is computed from the images
   std::int64_t images = 0, real = 0;  // that are compared; 0: not known

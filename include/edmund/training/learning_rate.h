@@ -10,7 +10,7 @@ namespace edmund {
 /// decay(images). The ramp is that of Karras et al. 2022 (training loop): the first step of a run
 /// has rate 0, whatever the ramp; it only fills Adam's moments. The decay is one of
 ///   1 / √max(images / decay, 1)                                     Karras et al. 2024 (EDM2)
-///   f + (1 - f)/2 · (1 + cos π p), p from 0 (end of the ramp) to 1   Loshchilov & Hutter 2017, eq. 5
+///   f + (1 - f)/2 · (1 + cos π p), p from 0 (the ramp ends) to 1    Loshchilov & Hutter 2017
 struct LearningRate {
   double base = 1e-3;
   double ramp_images = 0.0;

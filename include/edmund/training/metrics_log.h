@@ -25,6 +25,7 @@ class MetricsLog {
   double mean_loss() const { return loss_ / static_cast<double>(steps_ > 0 ? steps_ : 1); }
   double mean_gradient_norm() const { return gradient_norm_ / static_cast<double>(steps_ > 0 ? steps_ : 1); }
   double learning_rate() const { return last_.learning_rate; }  // of the last step
+  const LossBins& bins() const { return bins_; }
   /// Writes one line to each file and starts anew. `seconds`: training time of the run so far.
   void write(double images_per_second, double seconds, std::int64_t skipped);
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 namespace edmund::grids {
 
@@ -16,10 +17,31 @@ std::vector<double> make_karras(Options& options, const NoiseSchedule& schedule,
 }
 
 // uniform: t uniform.
+//   to_clean  false   N equal steps from σ_max to the clean image (k-diffusion: vp from t = 0)
 std::vector<double> make_uniform(Options& options, const NoiseSchedule& schedule, Interval network_sigmas) {
+  const bool to_clean =
+      options.flag("to_clean", false,
+                   "equal steps down to where the image is clean, t = 0 on most schedules, in place of sigma_min");
   const GridRange range = grid_range(options, schedule, network_sigmas, schedule.sampling_sigmas());
   const double high = schedule.time(range.high), low = schedule.time(range.low);
-  return evenly(range.steps, [=](double f) { return std::lerp(high, low, f); });
+  const auto even = evenly(range.steps, [=](double f) { return std::lerp(high, low, f); });
+  if (!to_clean) return even;
+  const std::optional<double> clean = schedule.clean_time();
+  options.check(!options.has("sigma_min"), "sigma_min",
+                "excludes to_clean, where the steps' length says how low they go");
+  options.check(clean.has_value(), "to_clean", "this schedule has no time at which the image is clean");
+  if (!clean) return even;
+  const double least = schedule.time(std::max(schedule.sigmas().low, network_sigmas.low)),
+               last = std::lerp(*clean, high, 1 / static_cast<double>(range.steps));
+  options.check(last >= least, "to_clean",
+                "the last of {} steps begins at t = {}, but schedule and network reach down to {} only: take fewer "
+                "steps, or a smaller t_min of the schedule",
+                range.steps, last, least);
+  if (last < least) return even;
+  std::vector<double> out;
+  for (std::int64_t i = 0; i < range.steps; ++i)
+    out.push_back(std::lerp(high, *clean, static_cast<double>(i) / static_cast<double>(range.steps)));
+  return out;
 }
 
 // quadratic: √t uniform (DPM-Solver's time_quadratic).

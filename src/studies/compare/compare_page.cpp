@@ -1,9 +1,11 @@
+#include "compare_factors.h"
 #include "compare_plots.h"
 #include "edmund/core/text.h"
 #include "edmund/io/image_io.h"
 #include "edmund/report/html.h"
 #include "edmund/report/svg.h"
 #include "edmund/studies/compare.h"
+#include "edmund/studies/factor_table.h"
 
 #include <algorithm>
 #include <ATen/Functions.h>
@@ -13,16 +15,10 @@
 namespace edmund {
 namespace {
 
-constexpr std::int64_t kShown = 4;  // images of a cell
+constexpr std::int64_t kSmallest = 64, kLargest = 128;  // pixels that an image of a cell is shown wide
+constexpr std::size_t kMostCurves = 24;                 // that one plot can tell apart
 
 std::string number(double value) { return std::isfinite(value) ? short_number(value) : "–"; }
-
-std::string with_interval(const Measured& found) {
-  const std::string value = number(found.value);
-  if (found.low) return format("{} [{}, {}]", value, number(*found.low), number(*found.high));
-  if (found.error) return format("{} ± {}", value, number(*found.error));
-  return value;
-}
 
 // "; 1000 images against 50000 real ones".
 std::string sizes_text(const CellScore& score) {
@@ -36,22 +32,14 @@ std::string difference_text(const std::optional<Measured>& difference) {
   return with_interval(*difference) + (leaves_out_zero ? " *" : "");
 }
 
-// Keys of the scores of any cell, in the order in which they come.
-std::vector<std::string> metrics_of(const std::vector<CellResult>& cells) {
-  std::vector<std::string> out;
-  for (const CellResult& cell : cells)
-    for (const CellScore& score : cell.scores)
-      if (std::ranges::find(out, score.metric) == out.end()) out.push_back(score.metric);
-  return out;
-}
-
 std::string baseline_of(const ComparisonTable& table, const std::string& model) {
   const auto facts = std::ranges::find(table.models, model, &ModelFacts::name);
   return facts == table.models.end() || facts->baseline.empty() ? table.baseline : facts->baseline;
 }
 
-std::vector<std::string> table_line(const CellResult& cell, const std::vector<std::string>& metrics) {
-  std::vector<std::string> out{cell.variant, cell.steps == 0 ? "–" : number(static_cast<double>(cell.steps)),
+std::vector<std::string> table_line(const CellResult& cell, const std::vector<std::string>& metrics,
+                                    const std::string& label) {
+  std::vector<std::string> out{label, cell.steps == 0 ? "–" : number(static_cast<double>(cell.steps)),
                                number(static_cast<double>(cell.nfe))};
   for (const auto& metric : metrics) {
     const CellScore* score = cell.score(metric);
@@ -65,64 +53,87 @@ std::vector<std::string> table_line(const CellResult& cell, const std::vector<st
   return out;
 }
 
-void add_table(Page& page, const ComparisonTable& table, const std::string& model) {
-  const std::vector<CellResult> cells = table.cells_of(model);
-  const std::vector<std::string> metrics = metrics_of(cells);
-  std::vector<std::string> head{"variant", "steps", "NFE"};
+// The cells of some curves: those of one model, whose baseline stands in the head, or of all.
+void add_table(Page& page, const ComparisonTable& table, const std::vector<Curve>& curves, bool is_one_model) {
+  std::vector<std::pair<const Curve*, CellResult>> cells;
+  for (const Curve& curve : curves)
+    for (CellResult& cell : table.cells_of(curve.model, curve.variant)) cells.emplace_back(&curve, std::move(cell));
+  std::vector<CellResult> all;
+  for (const auto& [curve, cell] : cells) all.push_back(cell);
+  const std::vector<std::string> metrics = metrics_of(all);
+  std::vector<std::string> head{is_one_model ? "variant" : "model", "steps", "NFE"};
   for (const auto& metric : metrics) {
-    const CellScore* score = cells.front().score(metric);
+    const CellScore* score = all.front().score(metric);
     head.push_back(score != nullptr ? score->name : metric);
-    if (metric == "frechet") head.push_back("less " + baseline_of(table, model));
+    if (metric == "frechet")
+      head.push_back("less " + (is_one_model ? baseline_of(table, all[0].model) : "the baseline"));
   }
   for (const char* more : {"distance to the ODE", "order", "ms an image", "Pareto"}) head.emplace_back(more);
   std::vector<std::vector<std::string>> lines;
-  for (const CellResult& cell : cells) lines.push_back(table_line(cell, metrics));
-  page.table(head, lines);
+  Page::TableLook look;
+  for (const auto& [curve, cell] : cells) {
+    lines.push_back(table_line(cell, metrics, curve->label));
+    look.marks.push_back(curve->mark());
+  }
+  page.table(head, lines, look);
 }
 
-void add_images(Page& page, Comparison& comparison, std::size_t model) {
+// Images of a cell in so many columns, enlarged until they can be seen. Undefined where none are
+// drawn.
+Tensor tile(const Comparison& comparison, const Curve& curve, std::int64_t budget, std::int64_t count,
+            std::int64_t columns) {
   const ComparePlan& plan = comparison.plan();
-  std::vector<std::int64_t> budgets = plan.nfe.empty() ? std::vector<std::int64_t>{0} : plan.nfe;
-  Tensor blank;
-  std::vector<std::string> shown;
-  std::vector<Tensor> tiles;
-  for (std::size_t v = 0; v < plan.variants.size(); ++v) {
+  for (const CompareCell& cell : comparison.cells()) {
+    if (cell.kind != CellKind::kVariant || cell.nfe != budget || plan.models[cell.model].name != curve.model ||
+        plan.variants[cell.variant] != curve.variant || !comparison.drawn(cell))
+      continue;
+    const Tensor images = comparison.images_of(cell, count);
+    return image_grid(images, columns, std::max<std::int64_t>(1, kSmallest / images.size(3)), 2);
+  }
+  return {};
+}
+
+// The same as one picture, blank where a cell is missing.
+std::string whole_of(const std::vector<std::vector<Tensor>>& tiles) {
+  Tensor any;
+  for (const auto& row : tiles)
+    for (const Tensor& image : row)
+      if (image.defined()) any = image;
+  std::vector<Tensor> all;
+  for (const auto& row : tiles)
+    for (const Tensor& image : row)
+      all.push_back(image.defined() && image.sizes() == any.sizes() ? image : at::full_like(any, 255));
+  return png_bytes(image_grid(at::stack(all), static_cast<std::int64_t>(tiles.front().size()), 1, 10));
+}
+
+void add_images(Page& page, const Comparison& comparison, const std::vector<Curve>& curves) {
+  const ComparePlan& plan = comparison.plan();
+  const std::vector<std::int64_t> budgets = plan.nfe.empty() ? std::vector<std::int64_t>{0} : plan.nfe;
+  const std::int64_t count = std::min<std::int64_t>(budgets.size() > 1 ? 4 : 8, plan.images),
+                     columns = budgets.size() > 1 ? 2 : 8;
+  std::vector<std::vector<Tensor>> tiles;
+  std::vector<Page::PictureRow> rows;
+  std::int64_t width = 0;
+  for (const Curve& curve : curves) {
     std::vector<Tensor> row;
-    bool any = false;
-    for (const std::int64_t budget : budgets) {
-      Tensor images;
-      for (const CompareCell& cell : comparison.cells())
-        if (cell.kind == CellKind::kVariant && cell.model == model && cell.variant == v && cell.nfe == budget &&
-            comparison.drawn(cell))
-          images = comparison.images_of(cell, kShown);
-      any = any || images.defined();
-      if (images.defined() && !blank.defined()) blank = at::full_like(images, 255);
-      row.push_back(images);
+    for (const std::int64_t budget : budgets) row.push_back(tile(comparison, curve, budget, count, columns));
+    if (std::ranges::none_of(row, [](const Tensor& image) { return image.defined(); })) continue;
+    rows.push_back({.mark = curve.mark(), .name = curve.label, .pngs = {}});
+    for (const Tensor& image : row) {
+      rows.back().pngs.push_back(image.defined() ? png_bytes(image) : "");
+      if (image.defined()) width = std::max(width, image.size(2));
     }
-    if (!any) continue;
-    shown.push_back(plan.variants[v]);
-    for (auto& images : row) tiles.push_back(images.defined() ? images : blank);
+    tiles.push_back(std::move(row));
   }
   if (tiles.empty()) return;
-  std::string columns, rows;
-  for (const auto budget : budgets) columns += format("{}{}", columns.empty() ? "" : ", ", budget);
-  for (const auto& name : shown) rows += format("{}{}", rows.empty() ? "" : ", ", name);
-  const Tensor all = at::cat(tiles);
-  const std::int64_t zoom = std::max<std::int64_t>(1, 24 / all.size(3));
-  page.image(
-      png_bytes(image_grid(all, static_cast<std::int64_t>(budgets.size()) * kShown, zoom, 1)),
-      format("Images 0 to {} of each cell: the same noise and class everywhere. Rows: {}. Columns, {} images each: "
-             "budget {}.",
-             kShown - 1, rows, kShown, columns));
+  std::vector<std::string> names;
+  for (const auto budget : budgets) names.push_back(budget > 0 ? format("budget {}", budget) : "");
+  page.pictures(names, rows, std::min(width, columns * kLargest),
+                format("Images 0 to {} of each cell: the same noise and class everywhere.", count - 1),
+                whole_of(tiles));
 }
 
-}  // namespace
-
-Page compare_page(Comparison& comparison, const ComparisonTable& table, const std::function<void(Page&)>& more) {
-  const ComparePlan& plan = comparison.plan();
-  Page page("edmund compare: " + plan.name, format("{} images a cell from seed {}, paired", plan.images, plan.seed));
-  page.interactive();
-  page.section("What was compared");
+void add_facts(Page& page, const ComparePlan& plan, const ComparisonTable& table) {
   const bool own_baselines =
       std::any_of(plan.models.begin(), plan.models.end(), [](const auto& model) { return !model.baseline.empty(); });
   std::vector<std::pair<std::string, std::string>> facts{
@@ -141,19 +152,48 @@ Page compare_page(Comparison& comparison, const ComparisonTable& table, const st
                                         human_count(static_cast<double>(model.trained_images)), model.features,
                                         model.features_from)});
   page.facts(facts);
+}
+
+}  // namespace
+
+Page compare_page(Comparison& comparison, const ComparisonTable& table, const std::function<void(Page&)>& more,
+                  std::span<const ModelLook> looks) {
+  const ComparePlan& plan = comparison.plan();
+  const std::vector<Curve> curves = curves_of(table, looks);
+  const bool several_models = table.models.size() > 1, several_variants = plan.variants.size() > 1;
+  Page page("edmund compare: " + plan.name, format("{} images a cell from seed {}, paired", plan.images, plan.seed));
+  page.interactive();
+  page.section("What was compared");
+  add_facts(page, plan, table);
   page.paragraph(
       "A key of a plot hides its curve, with Shift it hides all others; Ctrl and the wheel zoom; a double click takes "
       "all back.");
+  add_settings(page, comparison, table, curves);
   if (more) more(page);
-  for (std::size_t m = 0; m < plan.models.size(); ++m) {
-    const std::string& model = plan.models[m].name;
-    if (table.cells_of(model).empty()) continue;
-    page.section(model);
-    add_plots(page, table, model);
-    page.section(model + ": images");
-    add_images(page, comparison, m);
-    page.section(model + ": table");
-    add_table(page, table, model);
+  if (several_models) {
+    page.section("All models");
+    if (curves.size() <= kMostCurves) add_plots(page, table, curves);
+    add_model_factors(page, table);
+    add_training_lengths(page, table, curves);
+  }
+  add_guidance(page, table, curves);
+  if (several_models && !several_variants) {
+    page.section("Images");
+    add_images(page, comparison, curves);
+    page.section("Table");
+    add_table(page, table, curves, false);
+    return page;
+  }
+  for (const auto& model : plan.models) {
+    const std::vector<Curve> own = curves_of(curves, model.name);
+    if (own.empty()) continue;
+    page.section(model.name);
+    add_plots(page, table, own);
+    add_factors(page, comparison, table, own);
+    page.section(model.name + ": images");
+    add_images(page, comparison, own);
+    page.section(model.name + ": table");
+    add_table(page, table, own, true);
   }
   return page;
 }

@@ -121,7 +121,10 @@ ComparePlan read_comparison(Options& root, std::vector<ComparePlan::Model> model
 }
 
 std::vector<OptionFacts> comparison_facts(Options root, std::vector<ComparePlan::Model> models) {
+  const bool is_file = models.empty();  // not part of an ablation, which knows both
   read_comparison(root, std::move(models));
+  if (is_file)
+    for (const char* key : {"models", "variants"}) root.mark_needed(key);
   for (Options& variant : root.children("variants")) sampling_of(variant);
   return root.facts();
 }
@@ -181,6 +184,7 @@ void Comparison::add_cells(std::size_t model) {
   for (std::size_t v = 0; v < plan_.variants.size(); ++v) {
     if (plan_.nfe.empty()) add({.variant = v});
     std::int64_t before = 0;
+    std::string left_out;  // budgets that add nothing
     for (const std::int64_t nfe : plan_.nfe) {
       // The most steps within the budget: evaluations grow with the steps.
       const std::int64_t steps = last_that_fits(std::min(nfe + 1, kMostSteps), [&](std::int64_t some) {
@@ -191,10 +195,18 @@ void Comparison::add_cells(std::size_t model) {
           return false;  // a table that has fewer levels
         }
       });
-      if (steps <= before) continue;  // none fits, or no more than in the budget before
+      if (steps <= before) {  // none fits, or no more than in the budget before
+        left_out += format("{}{}", left_out.empty() ? "" : ", ", nfe);
+        continue;
+      }
       before = steps;
       add({.variant = v, .nfe = nfe, .steps = steps});
     }
+    if (!left_out.empty())
+      log::warn(
+          "variant '{}' of {} is left out at the budgets [{}]: no number of steps fits, or none but that of a "
+          "smaller budget",
+          plan_.variants[v], plan_.models[model].name, left_out);
   }
 }
 

@@ -13,32 +13,7 @@ namespace edmund {
 
 namespace {
 
-std::vector<std::string> variants_of(const ComparisonTable& table) {
-  std::vector<std::string> out;
-  for (const CellResult& cell : table.cells)
-    if (std::ranges::find(out, cell.variant) == out.end()) out.push_back(cell.variant);
-  return out;
-}
-
-// One curve a variant: what `value` takes from a cell (null: left out) against `x`.
-template <typename X, typename Value>
-std::vector<Series> curves(const ComparisonTable& table, const std::string& model, const X& x, const Value& value) {
-  std::vector<Series> out;
-  std::int64_t look = 0;  // of the variant in all plots
-  for (const auto& variant : variants_of(table)) {
-    Series series{.label = variant, .look = look++};
-    for (const CellResult& cell : table.cells_of(model, variant)) {
-      const std::optional<Measured> found = value(cell);
-      if (!found || !std::isfinite(found->value)) continue;
-      series.x.push_back(x(cell));
-      series.y.push_back(found->value);
-      const double half = found->high ? *found->high - found->value : found->error.value_or(0.0);
-      series.error.push_back(std::isfinite(half) ? half : 0.0);
-    }
-    out.push_back(std::move(series));
-  }
-  return out;
-}
+constexpr double kWidth = 900;
 
 double nfe_of(const CellResult& cell) { return static_cast<double>(cell.nfe); }
 double milliseconds_of(const CellResult& cell) { return cell.milliseconds(); }
@@ -96,13 +71,12 @@ std::vector<Series> order_lines(const std::vector<Series>& curves) {
 }
 
 // Order between neighbouring budgets, at their geometric mean.
-std::vector<Series> local_orders(const ComparisonTable& table, const std::string& model) {
+std::vector<Series> local_orders(const ComparisonTable& table, const std::vector<Curve>& curves) {
   std::vector<Series> out;
-  std::int64_t look = 0;  // of the variant in all plots
-  for (const auto& variant : variants_of(table)) {
-    Series series{.label = variant, .look = look++};
+  for (const Curve& curve : curves) {
+    Series series{.label = curve.label, .look = curve.look, .dash = curve.dash};
     double before = 0;
-    for (const CellResult& cell : table.cells_of(model, variant)) {
+    for (const CellResult& cell : table.cells_of(curve.model, curve.variant)) {
       if (cell.order) {
         series.x.push_back(std::sqrt(before * nfe_of(cell)));
         series.y.push_back(*cell.order);
@@ -114,9 +88,10 @@ std::vector<Series> local_orders(const ComparisonTable& table, const std::string
   return out;
 }
 
-void add_distances(Page& page, const ComparisonTable& table, const std::string& model) {
+void add_distances(Page& page, const ComparisonTable& table, const std::vector<Curve>& curves) {
   const auto distance = [](const CellResult& cell) { return cell.distance; };
-  std::vector<Series> distances = curves(table, model, nfe_of, distance);
+  std::vector<Series> distances;
+  for (const Curve& curve : curves) distances.push_back(series_of(table, curve, nfe_of, distance));
   std::erase_if(distances, [](const Series& series) { return series.x.empty(); });
   if (distances.empty()) return;
   for (Series& line : order_lines(distances)) distances.push_back(std::move(line));
@@ -126,28 +101,56 @@ void add_distances(Page& page, const ComparisonTable& table, const std::string& 
              .series = std::move(distances),
              .log_x = true,
              .log_y = true,
-             .width = 1100,
-             .height = 520},
+             .width = kWidth,
+             .height = 460},
             "Deterministic samplers only. Values lie in [-1, 1]. Lines in grey: how an error of that order falls.");
-  const std::vector<Series> orders = local_orders(table, model);
+  const std::vector<Series> orders = local_orders(table, curves);
   if (orders.empty()) return;
   page.plot({.title = "Order of convergence between neighbouring budgets",
              .x_label = "network evaluations an image (NFE)",
              .y_label = "-d ln distance / d ln NFE",
              .series = orders,
              .log_x = true,
-             .width = 1100,
+             .width = kWidth,
              .height = 420,
              .guides = {{"order 1", 1}, {"order 2", 2}, {"order 3", 3}}},
             "Slopes of the curves above. A method comes to its own order once its steps are short; before, and where "
             "the solution's own tolerance is reached, the slope is another.");
 }
 
+// Values with their intervals below each other, for what was drawn at one cost only.
+Plot forest(const ComparisonTable& table, const std::vector<Curve>& curves, const CellScore& first,
+            std::vector<Guide> guides) {
+  Plot out{.title = first.name,
+           .x_label = first.name,
+           .y_label = "",
+           .width = 900,
+           .height = 90 + 26.0 * static_cast<double>(curves.size()),
+           .guides = std::move(guides)};
+  for (const Curve& curve : curves) {
+    Series series = series_of(table, curve, nfe_of, frechet_of);
+    std::swap(series.x, series.y);
+    std::ranges::fill(series.y, static_cast<double>(out.y_names.size()));
+    series.points = true;
+    out.y_names.push_back(curve.label);
+    series.label.clear();
+    out.series.push_back(std::move(series));
+  }
+  return out;
+}
+
+bool has_one_cost(const std::vector<CellResult>& cells) {
+  return std::ranges::all_of(cells, [&](const CellResult& cell) { return cell.nfe == cells.front().nfe; });
+}
+
 }  // namespace
 
-void add_plots(Page& page, const ComparisonTable& table, const std::string& model) {
-  const std::vector<CellResult> cells = table.cells_of(model);
+void add_plots(Page& page, const ComparisonTable& table, const std::vector<Curve>& curves) {
+  std::vector<CellResult> cells;
+  for (const Curve& curve : curves)
+    for (CellResult& cell : table.cells_of(curve.model, curve.variant)) cells.push_back(std::move(cell));
   const CellScore* first = cells.empty() ? nullptr : cells.front().score("frechet");
+  const bool is_one_model = std::ranges::all_of(curves, [&](const Curve& c) { return c.model == curves[0].model; });
   std::vector<Guide> guides;
   if (first != nullptr && first->floor)
     guides.push_back({format("{} real images", first->floor_images), *first->floor});
@@ -155,23 +158,30 @@ void add_plots(Page& page, const ComparisonTable& table, const std::string& mode
     Plot out{.title = first->name + " against " + against,
              .x_label = label,
              .y_label = first->name,
-             .series = curves(table, model, cost, frechet_of),
              .log_x = true,
              .log_y = true,
-             .width = 1100,
-             .height = 520,
+             .width = kWidth,
+             .height = 460,
              .guides = guides};
-    out.series.push_back(pareto_front(cells, cost));
+    for (const Curve& curve : curves) out.series.push_back(series_of(table, curve, cost, frechet_of));
+    if (is_one_model) out.series.push_back(pareto_front(cells, cost));
     return out;
   };
-  if (first != nullptr)
-    page.plot(
-        plot("evaluations", "network evaluations an image (NFE)", nfe_of),
-        format("{} images against {} real ones. Bars: the {} % intervals of the table. The line across: {} real "
-               "images against the other {}. The wide line: the cells that no other beats in both.",
-               first->images, first->real, short_number(100 * table.level), first->floor_images, first->floor_real));
-  add_distances(page, table, model);
-  if (first != nullptr) page.plot(plot("time", "milliseconds an image", milliseconds_of));
+  const std::string caption =
+      first == nullptr ? ""
+                       : format("{} images against {} real ones. Bars: the {} % intervals of the table.{}",
+                                first->images, first->real, short_number(100 * table.level),
+                                first->floor ? format(" The line across: {} real images against the other {}.",
+                                                      first->floor_images, first->floor_real)
+                                             : "");
+  if (first != nullptr && has_one_cost(cells))
+    page.plot(forest(table, curves, *first, guides), format("{} {} evaluations an image.", caption, cells.front().nfe));
+  else if (first != nullptr)
+    page.plot(plot("evaluations", "network evaluations an image (NFE)", nfe_of),
+              caption + (is_one_model ? " The wide line: the cells that no other beats in both." : ""));
+  if (has_one_cost(cells)) return;
+  add_distances(page, table, curves);
+  if (first != nullptr && is_one_model) page.plot(plot("time", "milliseconds an image", milliseconds_of));
 }
 
 }  // namespace edmund
