@@ -1,4 +1,5 @@
 #include "edmund/core/files.h"
+#include "edmund/core/parsed_json.h"
 #include "edmund/core/text.h"
 #include "edmund/report/html.h"
 #include "edmund/report/svg.h"
@@ -36,8 +37,8 @@ Series loss_of(const AblationArm& training, const fs::path& out) {
   Series loss{.label = training.name};
   std::istringstream lines(read_file(folder_of(training, out).metrics()));
   for (std::string line; std::getline(lines, line);)
-    if (const auto entry = nlohmann::json::parse(line, nullptr, false);
-        entry.is_object() && entry["loss"].is_number()) {
+    if (const auto entry = parsed_json<nlohmann::json>(line);
+        member(entry, "loss").is_number() && member(entry, "images").is_number()) {
       loss.x.push_back(entry["images"]);
       loss.y.push_back(entry["loss"]);
     }
