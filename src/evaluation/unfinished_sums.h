@@ -16,8 +16,8 @@ struct Sums {
   Tensor kept = {}, labels = {};  // of the chosen ones among them; undefined: none yet
 };
 
-/// The file for sums of this extractor over this data, of which `kept` are chosen by `seed`; "" where
-/// the folder is "" or a fingerprint is not known.
+/// The file for sums of this extractor over this data, of which `kept` are chosen by `seed`; ""
+/// where the folder is "" or a fingerprint is not known.
 std::filesystem::path unfinished_file(const std::filesystem::path& folder, const FeatureExtractor& features,
                                       const Dataset& data, std::int64_t kept, std::uint64_t seed);
 

@@ -67,7 +67,8 @@ TEST_CASE("a damaged checkpoint is passed over, or named when asked for", "[app]
   CHECK(direct.code == 2);
   CHECK(direct.output.find("ema.safetensors") != std::string::npos);
   const std::string levels(200'000, '[');
-  for (const char* file : {"scores.json", "images/curvature.json"}) write_text(folder.path() / "runs/small" / file, levels);
+  for (const char* file : {"scores.json", "images/curvature.json"})
+    write_text(folder.path() / "runs/small" / file, levels);
   const Outcome newest = edmund_run(folder.path(), "sample runs/small --images 1");
   CHECK(newest.code == 0);
   CHECK(newest.output.find("000000000064") != std::string::npos);

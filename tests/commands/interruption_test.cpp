@@ -1,5 +1,6 @@
-// Long commands, interrupted by signals at random instants: they leave within a batch, and what they
-// go on to is the uninterrupted result. EDMUND_INTERRUPTIONS=20 asks for so many of each command.
+// Long commands, interrupted by signals at random instants: they leave within a batch, and what
+// they go on to is the uninterrupted result. EDMUND_INTERRUPTIONS=20 asks for so many of each
+// command.
 #include "edmund/core/format.h"
 #include "edmund/core/stopwatch.h"
 #include "support/catch.h"
@@ -123,10 +124,10 @@ Counts interrupted(const std::string& command, double seconds, std::mt19937& ran
     // from the start of the program on: each start gets somewhere
     const double wait = seconds * std::uniform_real_distribution<double>(start == 0 ? 0.15 : 0.3,  //
                                                                          start == 0 ? 0.4 : 0.95)(random);
-    const Outcome outcome = edmund_run(
-        prepared(), format("{} & pid=$!; (sleep {}; echo; date +sent\\ %s.%N; kill -{} $pid 2>/dev/null) & wait $pid; "
-                           "code=$?; echo; echo code $code; date +ended\\ %s.%N",
-                           command, wait, signal));
+    const std::string after = format("(sleep {}; echo; date +sent\\ %s.%N; kill -{} $pid 2>/dev/null)", wait, signal);
+    const Outcome outcome = edmund_run(prepared(), command + " & pid=$!; " + after +
+                                                       " & wait $pid; code=$?; echo; echo code $code; "
+                                                       "date +ended\\ %s.%N");
     INFO(command << ", " << signal << " after " << wait << " s\n" << outcome.output);
     if (outcome.output.find("code 0\n") != std::string::npos) return out;
     ++(signal == "KILL" ? out.kills : out.interruptions);

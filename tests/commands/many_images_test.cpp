@@ -1,5 +1,5 @@
-// Memory does not grow with the data: training, stats, evaluate and compare on many images, more than
-// are read into memory at once. EDMUND_MANY=1000000 asks for so many.
+// Memory does not grow with the data: training, stats, evaluate and compare on many images, more
+// than are read into memory at once. EDMUND_MANY=1000000 asks for so many.
 #include "edmund/core/format.h"
 #include "support/catch.h"
 #include "support/process.h"

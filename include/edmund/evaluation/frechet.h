@@ -23,8 +23,8 @@ class Moments {
   /// Those of the other rows, where the rows of `part` are among these and fewer.
   Moments without(const Moments& part) const;
 
-  /// Everything that they are, to be kept and taken up again: mean [D] and scatter [D, D], undefined
-  /// where nothing was added.
+  /// Everything that they are, to be kept and taken up again: mean [D] and scatter [D, D],
+  /// undefined where nothing was added.
   Moments(std::int64_t count, Tensor mean, Tensor scatter);
   const Tensor& scatter() const { return scatter_; }
 

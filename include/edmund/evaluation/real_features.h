@@ -40,8 +40,8 @@ RealFeatures real_features(const FeatureExtractor& features, const Tensor& image
 Moments feature_moments(const FeatureExtractor& features, const Dataset& data,
                         const std::filesystem::path& unfinished = {});
 
-/// Features of all images of `data` in the same blocks, float64 [N, D], with progress; `see` is given
-/// the images of each block, in order.
+/// Features of all images of `data` in the same blocks, float64 [N, D], with progress; `see` is
+/// given the images of each block, in order.
 Tensor features_of(const FeatureExtractor& features, const Dataset& data,
                    const std::function<void(const Tensor& images)>& see = nullptr);
 /// Features of images uint8 [N, C, H, W] in the same blocks, float64 [N, D], with progress of this

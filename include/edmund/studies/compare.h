@@ -14,6 +14,7 @@
 
 namespace edmund {
 
+class FeatureExtractor;
 class Page;
 struct Score;
 
