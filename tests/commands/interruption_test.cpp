@@ -122,11 +122,11 @@ Counts interrupted(const std::string& command, double seconds, std::mt19937& ran
     const char* signals[] = {"INT", "TERM", "HUP", "USR1", "KILL"};
     const std::string signal = signals[std::uniform_int_distribution<int>(0, 4)(random)];
     // from the start of the program on: each start gets somewhere
-    const double wait = seconds * std::uniform_real_distribution<double>(start == 0 ? 0.15 : 0.3,  //
-                                                                         start == 0 ? 0.4 : 0.95)(random);
-    const std::string after = format("(sleep {}; echo; date +sent\\ %s.%N; kill -{} $pid 2>/dev/null)", wait, signal);
-    const Outcome outcome = edmund_run(prepared(), command + " & pid=$!; " + after +
-                                                       " & wait $pid; code=$?; echo; echo code $code; "
+    const double earliest = start == 0 ? 0.15 : 0.3, latest = start == 0 ? 0.4 : 0.95;
+    const double wait = seconds * std::uniform_real_distribution<double>(earliest, latest)(random);
+    const std::string later = format("sleep {}; echo; date +sent\\ %s.%N; kill -{} $pid 2>/dev/null", wait, signal);
+    const Outcome outcome = edmund_run(prepared(), command + " & pid=$!; (" + later +
+                                                       ") & wait $pid; code=$?; echo; echo code $code; "
                                                        "date +ended\\ %s.%N");
     INFO(command << ", " << signal << " after " << wait << " s\n" << outcome.output);
     if (outcome.output.find("code 0\n") != std::string::npos) return out;
