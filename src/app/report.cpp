@@ -1,6 +1,7 @@
 #include "edmund/app/run.h"
 #include "edmund/app/score_curves.h"
 #include "edmund/core/files.h"
+#include "edmund/core/parsed_json.h"
 #include "edmund/core/text.h"
 #include "edmund/report/html.h"
 #include "report_plots.h"
@@ -57,7 +58,7 @@ std::vector<json> read_lines(const fs::path& file) {
   if (!fs::exists(file)) return out;
   std::istringstream lines(read_file(file));
   for (std::string line; std::getline(lines, line);)
-    if (json value = json::parse(line, nullptr, false); value.is_object()) out.push_back(std::move(value));
+    if (json value = parsed_json<json>(line); value.is_object()) out.push_back(std::move(value));
   return out;
 }
 
@@ -95,8 +96,10 @@ void add_score_curves(Page& page, const json& all) {
 
 void add_scores(Page& page, const RunFolder& run) {
   if (!fs::exists(run.scores())) return;
-  const json all = json::parse(read_file(run.scores()), nullptr, false);
-  if (!all.is_array() || all.empty()) return;
+  json all = parsed_json<json>(read_file(run.scores()));
+  if (!all.is_array()) return;
+  std::erase_if(all.get_ref<json::array_t&>(), [](const json& row) { return !row.is_object(); });
+  if (all.empty()) return;
   page.section(
       "Scores",
       "Each number with its 95 % interval from the choice of the drawn images, and what it must be read against: "
@@ -105,7 +108,7 @@ void add_scores(Page& page, const RunFolder& run) {
       "drawn images adds to a distance. “Closed” is the share of the way from the ceiling to the floor.");
   std::vector<std::vector<std::string>> rows;
   for (const auto& result : all)
-    for (const auto& score : result["scores"]) {
+    for (const auto& score : member(result, "scores")) {
       const bool agrees = result.contains("class_agreement");
       rows.push_back({result.value("name", ""), score.value("name", ""), interval_of(score), rounded(score, "bias"),
                       rounded(score, "floor") + sizes_of(score, "floor_"),
@@ -122,7 +125,7 @@ void add_scores(Page& page, const RunFolder& run) {
              rows);
   std::map<std::string, bool> told;
   for (const auto& result : all)
-    for (const auto& score : result["scores"])
+    for (const auto& score : member(result, "scores"))
       if (const std::string text = score.value("estimator", "");
           !text.empty() && !told[text + score.value("name", "")]) {
         page.paragraph(score.value("name", "") + ": " + text + ".");

@@ -2,6 +2,7 @@
 
 #include "edmund/app/curvature.h"
 #include "edmund/core/files.h"
+#include "edmund/core/parsed_json.h"
 #include "edmund/core/text.h"
 #include "edmund/report/html.h"
 #include "edmund/report/svg.h"
@@ -135,7 +136,7 @@ void add_schedule(Page& page, const Experiment& experiment) {
 void add_curvature(Page& page, const RunFolder& run) {
   const std::filesystem::path file = curvature_file(run);
   if (!std::filesystem::exists(file)) return;
-  const json found = json::parse(read_file(file), nullptr, false);
+  const json found = parsed_json<json>(read_file(file));
   if (!found.is_object() || !found.contains("grids")) return;
   page.section("Curvature",
                "Where steps are too long: how far the ODE's solution bends away from each step of a grid.");
@@ -148,9 +149,10 @@ void add_curvature(Page& page, const RunFolder& run) {
             .height = 460};
   for (const auto& grid : found["grids"]) {
     Series series{.label = grid.value("name", "")};
-    for (std::size_t i = 0; i < grid["error"].size(); ++i) {
-      series.x.push_back(grid["sigma"][i]);
-      series.y.push_back(grid["error"][i]);
+    const json &sigma = member(grid, "sigma"), &error = member(grid, "error");
+    for (std::size_t i = 0; i < std::min(sigma.size(), error.size()); ++i) {
+      series.x.push_back(sigma[i]);
+      series.y.push_back(error[i]);
     }
     plot.series.push_back(std::move(series));
   }

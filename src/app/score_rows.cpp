@@ -3,6 +3,7 @@
 #include "edmund/core/files.h"
 #include "edmund/core/json_text.h"
 #include "edmund/core/log.h"
+#include "edmund/core/parsed_json.h"
 #include "edmund/training/checkpoint.h"
 
 #include <algorithm>
@@ -115,16 +116,15 @@ std::optional<ordered_json> kept_row(const std::string& evaluation, const std::f
 }
 
 void keep_row(ordered_json& row, const std::filesystem::path& file) {
-  ordered_json all =
-      std::filesystem::exists(file) ? ordered_json::parse(read_file(file), nullptr, false) : ordered_json::array();
+  ordered_json all = std::filesystem::exists(file) ? parsed_json<ordered_json>(read_file(file)) : ordered_json::array();
   require(all.is_array(), "{}: damaged; delete it to start anew", file.string());
   auto& rows = all.get_ref<ordered_json::array_t&>();
   const std::string asked = row["name"];
   std::string name = asked;
-  const auto same = [&](const ordered_json& old) { return old.value("evaluation", "") == row["evaluation"]; };
+  const auto same = [&](const ordered_json& old) { return member(old, "evaluation") == row["evaluation"]; };
   const auto taken = [&] {
     return std::ranges::any_of(rows,
-                               [&](const ordered_json& old) { return !same(old) && old.value("name", "") == name; });
+                               [&](const ordered_json& old) { return !same(old) && member(old, "name") == name; });
   };
   for (int number = 2; taken(); ++number) name = format("{} ({})", asked, number);
   if (name != asked)

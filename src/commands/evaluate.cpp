@@ -49,6 +49,11 @@ std::unique_ptr<Dataset> images_in(const std::string& folder, const ModelShape& 
   return data;
 }
 
+std::string checksum_of(const Tensor& images) {
+  const Tensor values = images.contiguous();
+  return checksum({static_cast<const char*>(values.const_data_ptr()), static_cast<std::size_t>(values.nbytes())});
+}
+
 ordered_json as_json(const ReferenceStatistics& statistics) {
   ordered_json out = {{"file", statistics.file}};
   if (statistics.count) out["count"] = *statistics.count;
@@ -76,13 +81,15 @@ void print(const ordered_json& result) {
 
 /// Features of the real images; for a reference file and distances alone, of no more of them than
 /// the floor takes.
-RealFeatures real_side(const Experiment& experiment, const FeatureExtractor& features, std::int64_t images) {
+RealFeatures real_side(const Experiment& experiment, const FeatureExtractor& features, std::int64_t images,
+                       const fs::path& cache) {
   const EvaluationSettings& evaluation = experiment.config.evaluation;
   const Dataset& data = *experiment.data;
   const bool alone = !evaluation.reference.empty() && std::ranges::all_of(evaluation.metrics, [](const auto& metric) {
     return metric == "frechet" || metric == "frechet_infinity";
   });
-  if (!alone) return real_features(features, data, {.kept = evaluation.real, .seed = evaluation.seed});
+  if (!alone)
+    return real_features(features, data, {.kept = evaluation.real, .seed = evaluation.seed, .unfinished = cache});
   const std::int64_t some = std::min(evaluation.real, std::max<std::int64_t>(images, 4));
   const auto part = subset(data, chosen_indices(data.info().size, some, evaluation.seed), data.info().name);
   return real_features(features, *part, {.kept = some, .seed = evaluation.seed});
@@ -126,7 +133,7 @@ ordered_json row_of(const EvaluateFlags& flags, const TrainedModel& trained, con
                       {"sampling", own ? experiment.sampling.name : "images in " + as_utf8(flags.folder)},
                       {"weights", trained.weights.name()},
                       {"trained_images", trained.images},
-                      {"images", drawn.images.size(0)},
+                      {"images", drawn.images->info().size},
                       {"seed", experiment.config.evaluation.seed},
                       {"evaluations_per_image", drawn.evaluations},
                       {"seconds", drawn.seconds},
@@ -138,10 +145,10 @@ ordered_json row_of(const EvaluateFlags& flags, const TrainedModel& trained, con
   return out;
 }
 
-void add_agreement(ordered_json& row, const KeptImages& drawn, const FeatureExtractor& features) {
-  const Classifier* classifier = features.classifier();
-  if (!drawn.labels.defined() || !classifier) return;
-  const Estimate agreement = classifier->accuracy(drawn.images, drawn.labels);
+void add_agreement(ordered_json& row, const Tensor& labels, const FeatureExtractor& extractor, const Tensor& features) {
+  const Classifier* classifier = extractor.classifier();
+  if (!labels.defined() || !classifier) return;
+  const Estimate agreement = classifier->accuracy_by_features(features, labels);
   row["class_agreement"] = agreement.value;
   row["class_agreement_error"] = agreement.error;
 }
@@ -159,9 +166,9 @@ ordered_json evaluated(const EvaluateFlags& flags) {
   log::info("features: {} {}", features->name(), features->provenance());
 
   // Before anything is drawn: statistics of other features are refused at once.
-  const auto folder = flags.folder.empty() ? nullptr : images_in(flags.folder, experiment.shape);
+  auto folder = flags.folder.empty() ? nullptr : images_in(flags.folder, experiment.shape);
   const std::int64_t count = folder ? folder->info().size : evaluation.images;
-  const Reference reference(*features, real_side(experiment, *features, count), evaluation.seed, settings);
+  const Reference reference(*features, real_side(experiment, *features, count, cache), evaluation.seed, settings);
 
   if (flags.reuse) {
     const std::string images = format("{} seed {}", count, evaluation.seed);
@@ -174,20 +181,22 @@ ordered_json evaluated(const EvaluateFlags& flags) {
   const fs::path place =
       cache / ("drawn-" + checksum(format("{} {} {} {}", weights, sampling_facts(experiment), evaluation.seed, count)));
   const KeptImages drawn =
-      folder ? KeptImages{.images = read_all(*folder).images} : draw_kept(generator, count, evaluation.seed, place);
-  const std::vector<Score> scores =
-      reference.scores_of(features_in_blocks(*features, drawn.images, "features of images"));
+      folder ? KeptImages{.images = std::move(folder)} : draw_kept(generator, count, evaluation.seed, place);
+  std::string content;  // checksums of the blocks
+  const Tensor found =
+      features_of(*features, *drawn.images, [&](const Tensor& images) { content += checksum_of(images); });
+  const std::vector<Score> scores = reference.scores_of(found);
 
   ordered_json row = row_of(flags, trained, drawn, *features);
   const std::string images =
-      folder ? format("{} {}", count, checksum_of(drawn.images)) : format("{} seed {}", count, evaluation.seed);
+      flags.folder.empty() ? format("{} seed {}", count, evaluation.seed) : format("{} {}", count, checksum(content));
   const EvaluationFacts facts = facts_of(flags, trained, *features, settings, images);
   row["evaluation"] = facts.fingerprint();
   row["protocol"] = facts.protocol();
   row["real"] = reference.count();
   if (settings.statistics) row["reference"] = as_json(*settings.statistics);
   for (const Score& score : scores) row["scores"].push_back(json_of(score));
-  add_agreement(row, drawn, *features);
+  add_agreement(row, drawn.labels, *features, found);
 
   keep_row(row, trained.run.scores());
   write_score_events(trained.run);

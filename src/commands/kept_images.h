@@ -1,17 +1,18 @@
 #pragma once
 
 #include "edmund/core/tensor.h"
+#include "edmund/data/dataset.h"
 #include "edmund/generation/image_generator.h"
 
 #include <cstdint>
 #include <filesystem>
-#include <string>
+#include <memory>
 
 namespace edmund {
 
-/// Drawn images, uint8 [N, C, H, W], with the classes that were asked for.
+/// Images with the classes that were asked for.
 struct KeptImages {
-  Tensor images;
+  std::unique_ptr<Dataset> images;
   Tensor labels = {};            // int64 [N]; undefined: none were
   std::int64_t evaluations = 0;  // network evaluations an image, of the batch that took most
   double seconds = 0.0;          // that drawing them took
@@ -22,8 +23,5 @@ struct KeptImages {
 /// depend on. Throws Interrupted between two batches if the process was asked to stop.
 KeptImages draw_kept(ImageGenerator& generator, std::int64_t count, std::uint64_t seed,
                      const std::filesystem::path& folder);
-
-/// xxHash64 of images.
-std::string checksum_of(const Tensor& images);
 
 }  // namespace edmund

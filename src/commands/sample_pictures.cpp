@@ -4,6 +4,7 @@
 #include "edmund/core/files.h"
 #include "edmund/core/json_text.h"
 #include "edmund/core/log.h"
+#include "edmund/core/parsed_json.h"
 #include "edmund/core/progress.h"
 #include "edmund/core/text.h"
 #include "edmund/io/image_io.h"
@@ -82,7 +83,7 @@ bool is_whole(const fs::path& file) {
 ordered_json manifest_in(const fs::path& file) {
   std::error_code error;
   if (!fs::exists(file, error)) return nullptr;
-  ordered_json found = ordered_json::parse(read_file(file), nullptr, false);
+  ordered_json found = parsed_json<ordered_json>(read_file(file));
   return found.is_object() ? found : ordered_json::object();
 }
 

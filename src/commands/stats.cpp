@@ -56,7 +56,7 @@ ExitCode stats(const StatsFlags& flags) {
   const auto features = cached_features(std::move(made), cache);
   log::info("features: {} {}", features->name(), features->provenance());
 
-  const Moments moments = feature_moments(*features, *data);
+  const Moments moments = feature_moments(*features, *data, cache);
   const DatasetInfo info = data->info();
   auto read = Options::read_text(root.resolved(), "config").flattened();  // defaults included
   const auto said = [&](const std::string& key) { return read.contains(key) ? read[key] : std::string("none"); };

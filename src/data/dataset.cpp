@@ -1,5 +1,7 @@
 #include "edmund/data/dataset.h"
 
+#include "edmund/core/progress.h"
+#include "edmund/core/stop.h"
 #include "edmund/data/image_source.h"
 #include "moments.h"
 #include "pass.h"
@@ -44,7 +46,31 @@ std::unique_ptr<Dataset> subset(const Dataset& whole, std::vector<std::int64_t> 
 }
 
 Batch read_all(const Dataset& dataset, std::int64_t limit, std::uint64_t seed) {
-  return dataset.read(chosen_indices(dataset.info().size, limit, seed));
+  constexpr std::int64_t kBlock = 2048;  // images between two looks at the signals
+  const auto indices = chosen_indices(dataset.info().size, limit, seed);
+  const auto count = static_cast<std::int64_t>(indices.size());
+  const std::span<const std::int64_t> all = indices;
+  Progress progress("reading " + dataset.info().name, "images", count, 0, 10.0, Progress::kBrief);
+  Batch out = dataset.read(all.first(static_cast<std::size_t>(std::min(kBlock, count))));
+  if (count <= kBlock) return out;
+  const auto whole = [&](const Tensor& part) {
+    std::vector<std::int64_t> shape = part.sizes().vec();
+    shape[0] = count;
+    const Tensor to = at::empty(shape, part.options());
+    to.narrow(0, 0, kBlock).copy_(part);
+    return to;
+  };
+  out = {whole(out.images), whole(out.labels)};
+  for (std::int64_t first = kBlock; first < count; first += kBlock) {
+    StopRequest::check();
+    const std::int64_t some = std::min(kBlock, count - first);
+    const Batch part = dataset.read(all.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(some)));
+    out.images.narrow(0, first, some).copy_(part.images);
+    out.labels.narrow(0, first, some).copy_(part.labels);
+    progress.update(first + some);
+  }
+  progress.finish();
+  return out;
 }
 
 DatasetStatistics statistics(const Dataset& dataset, std::int64_t max_images) {

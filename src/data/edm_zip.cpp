@@ -29,6 +29,7 @@
 #include "edmund/core/files.h"
 #include "edmund/core/json_text.h"
 #include "edmund/core/log.h"
+#include "edmund/core/parsed_json.h"
 #include "edmund/data/image_source.h"
 #include "edmund/io/image_io.h"
 #include "encoded.h"
@@ -143,6 +144,7 @@ void warn_of_folders(const NameList& images, std::string_view root) {
 }
 
 Json parsed(const std::string& text, std::string_view place) {
+  require(!nested_too_deep(text), "{}: not valid JSON: nested too deep", place);
   try {
     return Json::parse(text);
   } catch (const Json::parse_error& error) {

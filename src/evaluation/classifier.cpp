@@ -1,22 +1,20 @@
 #include "edmund/evaluation/classifier.h"
 
 #include "classifier_network.h"
+#include "classifier_training.h"
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
-#include "edmund/core/philox.h"
-#include "edmund/core/progress.h"
+#include "edmund/core/stop.h"
 #include "edmund/core/text.h"
 #include "edmund/io/image_io.h"
 #include "edmund/io/tensor_file.h"
 #include "edmund/ops/pixels.h"
+#include "feature_factories.h"
 
 #include <algorithm>
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <cmath>
-#include <numbers>
-#include <torch/optim/adam.h>
-#include <torch/optim/adamw.h>
 #include <utility>
 #include <vector>
 
@@ -32,22 +30,8 @@ struct Classifier::State {
 namespace {
 
 constexpr std::string_view kFormat = "edmund-classifier 1";
-constexpr std::int64_t kBlock = 512;  // images that are evaluated at once
-constexpr double kWeightDecay = 0.05;
-
-/// Passes over the data: about the same work for every data set, some seconds for the digits, a
-/// minute for Fashion-MNIST.
-std::int64_t epochs_for(std::int64_t images, const ClassifierShape& shape) {
-  const double pixels = static_cast<double>(shape.height * shape.width);
-  const double seen = std::min(1.4e8 / pixels, 60.0 * static_cast<double>(images));
-  return std::max<std::int64_t>(1, std::llround(seen / static_cast<double>(images)));
-}
-
-/// One cycle: up over the first fifth of the training, then down to zero along a cosine.
-double learning_rate(double peak, std::int64_t step, std::int64_t steps) {
-  const double done = (static_cast<double>(step) + 0.5) / static_cast<double>(steps);
-  return peak * (done < 0.2 ? done / 0.2 : 0.5 * (1 + std::cos(std::numbers::pi * (done - 0.2) / 0.8)));
-}
+constexpr std::int64_t kBlock = 512;            // images that are evaluated at once
+constexpr std::int64_t kMostBytes = 512 << 20;  // of images to learn from
 
 std::string settings_text(const ClassifierSettings& s) {
   return format("{} {} {} {} {} {} {}", s.channels, s.features, s.epochs, s.batch_size, s.image_limit, s.learning_rate,
@@ -64,43 +48,6 @@ void check_labels(const Batch& batch, const DatasetInfo& info) {
           high, info.num_classes - 1);
 }
 
-/// Weights after training on `data`.
-ClassifierWeights trained(const Batch& data, const ClassifierShape& shape, const ClassifierSettings& settings) {
-  ClassifierWeights weights = initial_weights(shape, settings);
-  std::vector<Tensor> parameters;
-  for (auto& [name, tensor] : weights)
-    if (!name.ends_with(".mean") && !name.ends_with(".variance")) parameters.push_back(tensor.requires_grad_());
-  torch::optim::AdamW optimizer(parameters,
-                                torch::optim::AdamWOptions(settings.learning_rate).weight_decay(kWeightDecay));
-
-  const std::int64_t size = data.images.size(0), batch = std::min(settings.batch_size, size);
-  const std::int64_t epochs = settings.epochs > 0 ? settings.epochs : epochs_for(size, shape);
-  const std::int64_t steps = std::max<std::int64_t>(1, epochs * size / batch);
-  Progress progress("classifier", "images", steps * batch);
-  std::vector<std::int64_t> positions(static_cast<std::size_t>(batch)), rows(positions.size());
-  for (std::int64_t step = 0; step < steps; ++step) {
-    for (std::int64_t i = 0; i < batch; ++i) {
-      const std::int64_t position = step * batch + i;
-      positions[static_cast<std::size_t>(i)] = position;
-      rows[static_cast<std::size_t>(i)] = static_cast<std::int64_t>(
-          permuted(static_cast<std::uint64_t>(position % size), static_cast<std::uint64_t>(size), settings.seed,
-                   static_cast<std::uint64_t>(position / size)));
-    }
-    const Tensor index = at::tensor(rows);
-    const Tensor x = jittered(to_float(data.images.index_select(0, index)), settings.seed, positions);
-    const Tensor logits = forward(weights, x, Mode::kTrain).logits;
-    const Tensor loss = at::cross_entropy_loss(logits, data.labels.index_select(0, index));
-    optimizer.zero_grad();
-    loss.backward();
-    optimizer.param_groups()[0].options().set_lr(learning_rate(settings.learning_rate, step, steps));
-    optimizer.step();
-    progress.update((step + 1) * batch);
-  }
-  progress.finish();
-  for (auto& [name, tensor] : weights) tensor = tensor.detach();
-  return weights;
-}
-
 /// `part` of the network's output for uint8 images, block by block.
 Tensor in_blocks(const ClassifierWeights& weights, const ClassifierShape& shape, const Tensor& images,
                  Tensor ClassifierOutput::*part) {
@@ -111,10 +58,19 @@ Tensor in_blocks(const ClassifierWeights& weights, const ClassifierShape& shape,
   const at::NoGradGuard no_gradients;
   std::vector<Tensor> blocks;
   for (std::int64_t begin = 0; begin < images.size(0); begin += kBlock) {
+    StopRequest::check();
     const Tensor block = images.narrow(0, begin, std::min(kBlock, images.size(0) - begin));
     blocks.push_back(forward(weights, to_float(block), Mode::kEvaluate).*part);
   }
   return blocks.empty() ? at::empty({0, 0}) : at::cat(blocks);
+}
+
+/// Share of the images whose named class is their label.
+Estimate share_named(const Tensor& classes, const Tensor& labels) {
+  const std::int64_t count = classes.size(0);
+  require(count > 0 && count == labels.size(0), "accuracy: {} images with {} labels", count, labels.size(0));
+  const double share = classes.eq(labels).to(at::kDouble).mean().item<double>();
+  return {share, std::sqrt(share * (1 - share) / static_cast<double>(count))};
 }
 
 }  // namespace
@@ -128,22 +84,28 @@ Classifier Classifier::train(const Dataset& labeled, const ClassifierSettings& s
 Classifier Classifier::cached(const Dataset& labeled, const ClassifierSettings& settings,
                               const std::filesystem::path& folder) {
   const DatasetInfo info = labeled.info();
-  const Batch data = read_all(labeled, settings.image_limit, settings.seed);
+  const std::int64_t bytes = std::max<std::int64_t>(1, info.channels * info.height * info.width);
+  const std::int64_t most = std::min(settings.image_limit, std::max<std::int64_t>(2, kMostBytes / bytes));
+  const Batch data = read_all(labeled, most, settings.seed);
   check_labels(data, info);
-  std::filesystem::path file;
+  std::filesystem::path file, unfinished;
   if (!folder.empty()) {
-    const std::string bytes = tensor_bytes({{"images", data.images}, {"labels", data.labels}},
-                                           {{"settings", settings_text(settings)}, {"format", std::string(kFormat)}});
-    file = folder / format("classifier-{}.safetensors", checksum(bytes));
+    const std::string key = checksum(format("{} {} {} {}", kFormat, settings_text(settings),
+                                            tensor_checksum(data.images), tensor_checksum(data.labels)));
+    file = folder / format("classifier-{}.safetensors", key);
+    unfinished = folder / format("classifier-{}.unfinished", key);
     if (std::filesystem::exists(file)) return read(file);
   }
   auto state = std::make_shared<State>();
   state->shape = {info.channels, info.height, info.width, info.num_classes};
   state->settings = settings;
   state->data_name = info.name;
-  state->weights = trained(data, state->shape, settings);
+  state->weights = trained_classifier(data, state->shape, settings, unfinished);
   Classifier classifier(state);
-  if (!file.empty()) classifier.write(file);
+  if (!file.empty()) {
+    classifier.write(file);
+    std::filesystem::remove(unfinished);
+  }
   return classifier;
 }
 
@@ -208,10 +170,11 @@ Tensor Classifier::predict(const Tensor& images) const {
 }
 
 Estimate Classifier::accuracy(const Tensor& images, const Tensor& labels) const {
-  require(images.size(0) > 0 && images.size(0) == labels.size(0), "accuracy: {} images with {} labels", images.size(0),
-          labels.size(0));
-  const double share = predict(images).eq(labels).to(at::kDouble).mean().item<double>();
-  return {share, std::sqrt(share * (1 - share) / static_cast<double>(images.size(0)))};
+  return share_named(predict(images), labels);
+}
+
+Estimate Classifier::accuracy_by_features(const Tensor& features, const Tensor& labels) const {
+  return share_named(logits(features).argmax(1), labels);
 }
 
 std::string Classifier::data_name() const { return state_->data_name; }

@@ -1,13 +1,9 @@
-// A cache file is a line "edmund-features 1 CHECKSUM" and a safetensors file that has this
-// checksum.
-
 #include "edmund/evaluation/feature_cache.h"
 
-#include "edmund/core/error.h"
 #include "edmund/core/files.h"
-#include "edmund/core/log.h"
-#include "edmund/io/tensor_file.h"
+#include "edmund/core/format.h"
 #include "feature_factories.h"
+#include "kept_tensors.h"
 
 #include <string>
 #include <utility>
@@ -15,23 +11,15 @@
 namespace edmund {
 namespace {
 
-constexpr std::string_view kMagic = "edmund-features 1 ";
-constexpr std::size_t kChecksum = 16;
+constexpr std::string_view kKind = "edmund-features 1";
 
 std::optional<Tensor> stored(const std::filesystem::path& file, const std::string& key, std::int64_t images) {
-  if (!std::filesystem::is_regular_file(file)) return std::nullopt;
-  const std::string bytes = read_file(file);
-  const std::size_t begin = kMagic.size() + kChecksum + 1;
-  const std::string_view body = std::string_view(bytes).substr(std::min(begin, bytes.size()));
-  if (!bytes.starts_with(kMagic) || bytes.substr(kMagic.size(), kChecksum) != checksum(body)) {
-    log::warn("{}: damaged; the features are computed anew", file);
-    return std::nullopt;
-  }
-  const TensorFile content = parse_tensors(body, file.string());
-  const Tensor& features = content.at("features");
-  const auto known = content.metadata.find("key");
+  const auto content = kept_tensors(file, kKind, "the features are computed anew");
+  if (!content) return std::nullopt;
+  const Tensor& features = content->at("features");
+  const auto known = content->metadata.find("key");
   const bool same =
-      known != content.metadata.end() && known->second == key && features.dim() == 2 && features.size(0) == images;
+      known != content->metadata.end() && known->second == key && features.dim() == 2 && features.size(0) == images;
   return same ? std::optional(features) : std::nullopt;
 }
 
@@ -45,8 +33,7 @@ class CachedFeatures final : public FeatureExtractor {
     const auto file = folder_ / format("features-{}.bin", checksum(key));
     if (auto found = stored(file, key, images.size(0))) return *found;
     Tensor features = features_->extract(images);
-    const std::string body = tensor_bytes({{"features", features}}, {{"key", key}});
-    write_file(file, format("{}{}\n", kMagic, checksum(body)) + body);
+    write_kept_tensors(file, kKind, {{"features", features}}, {{"key", key}});
     return features;
   }
 

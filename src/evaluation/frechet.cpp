@@ -119,6 +119,9 @@ void add_spread(DrawnDistance& out, const Tensor& x, const Normal& own, const No
 
 }  // namespace
 
+Moments::Moments(std::int64_t count, Tensor mean, Tensor scatter)
+    : count_(count), mean_(std::move(mean)), scatter_(std::move(scatter)) {}
+
 void Moments::add(const Tensor& features) {
   const Tensor x = to_double(features);
   const std::int64_t added = x.size(0);

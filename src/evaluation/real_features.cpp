@@ -4,9 +4,11 @@
 #include "edmund/core/philox.h"
 #include "edmund/core/progress.h"
 #include "edmund/core/stop.h"
+#include "edmund/core/stopwatch.h"
 #include "edmund/data/image_source.h"
 #include "edmund/ops/random.h"
 #include "feature_factories.h"
+#include "unfinished_sums.h"
 
 #include <algorithm>
 #include <ATen/ATen.h>
@@ -21,16 +23,18 @@ namespace {
 
 constexpr std::int64_t kMostNoise = 5000;
 constexpr double kInterval = 10.0;  // seconds between two lines of progress
+constexpr double kKept = 30.0;      // seconds of work that a crash may cost
 
-/// Calls `use` with the number of each block's first image, the images and their features.
-void for_each_block(const FeatureExtractor& features, const Dataset& data,
+/// Calls `use` with the number of each block's first image from `first` on, which begins a block,
+/// the images and their features.
+void for_each_block(const FeatureExtractor& features, const Dataset& data, std::int64_t first,
                     const std::function<void(std::int64_t first, const Batch& images, const Tensor& features)>& use) {
   const c10::InferenceMode inference;
   const DatasetInfo info = data.info();
   require_pictures(info);
   const std::int64_t most = images_at_once(info.channels * info.height * info.width);
-  Progress progress("features of " + info.name, "images", info.size, 0, kInterval, Progress::kBrief);
-  for (std::int64_t first = 0; first < info.size; first += most) {
+  Progress progress("features of " + info.name, "images", info.size, first, kInterval, Progress::kBrief);
+  for (; first < info.size; first += most) {
     StopRequest::check();
     const Batch batch = data.read(consecutive(first, std::min(most, info.size - first)));
     use(first, batch, features.extract(batch.images));
@@ -44,6 +48,42 @@ std::vector<std::int64_t> rows_of(const std::vector<std::int64_t>& chosen, std::
                                   std::int64_t count) {
   std::vector<std::int64_t> out;
   for (; next < chosen.size() && chosen[next] < first + count; ++next) out.push_back(chosen[next] - first);
+  return out;
+}
+
+/// `all` with `more` rows below.
+Tensor joined(const Tensor& all, const Tensor& more) { return all.defined() ? at::cat({all, more}) : more; }
+
+/// Of all images of `data`; `kept` of them are chosen by `seed`.
+Sums summed(const FeatureExtractor& features, const Dataset& data, std::int64_t kept, std::uint64_t seed,
+            const std::filesystem::path& unfinished) {
+  const DatasetInfo info = data.info();
+  const std::vector<std::int64_t> chosen = chosen_indices(info.size, kept, seed);
+  const auto file = unfinished_file(unfinished, features, data, kept, seed);
+  Sums out = read_sums(file);
+  auto next = static_cast<std::size_t>(std::ranges::lower_bound(chosen, out.done) - chosen.begin());
+  std::vector<Tensor> rows_kept, labels;  // since they were joined
+  const auto join = [&] {
+    for (const Tensor& rows : rows_kept) out.kept = joined(out.kept, rows);
+    for (const Tensor& part : labels) out.labels = joined(out.labels, part);
+    rows_kept.clear(), labels.clear();
+  };
+  Stopwatch since_kept;
+  for_each_block(features, data, out.done, [&](std::int64_t first, const Batch& batch, const Tensor& block) {
+    const Tensor x = block.to(at::kDouble);
+    out.moments.add(x);
+    out.done = first + x.size(0);
+    if (const auto rows = rows_of(chosen, next, first, x.size(0)); !rows.empty()) {
+      rows_kept.push_back(x.index_select(0, at::tensor(rows)));
+      labels.push_back(batch.labels.index_select(0, at::tensor(rows)));
+    }
+    if (file.empty() || (!StopRequest::requested() && since_kept.seconds() < kKept)) return;
+    join();
+    write_sums(file, out);
+    since_kept = {};
+  });
+  join();
+  if (!file.empty()) std::filesystem::remove(file);
   return out;
 }
 
@@ -75,29 +115,27 @@ Tensor features_in_blocks(const FeatureExtractor& features, const Tensor& images
   return at::cat(blocks);
 }
 
-Moments feature_moments(const FeatureExtractor& features, const Dataset& data) {
-  Moments out;
-  for_each_block(features, data, [&](std::int64_t, const Batch&, const Tensor& block) { out.add(block); });
-  return out;
+Tensor features_of(const FeatureExtractor& features, const Dataset& data,
+                   const std::function<void(const Tensor& images)>& see) {
+  std::vector<Tensor> blocks;
+  for_each_block(features, data, 0, [&](std::int64_t, const Batch& batch, const Tensor& block) {
+    if (see) see(batch.images);
+    blocks.push_back(block.to(at::kDouble));
+  });
+  return at::cat(blocks);
+}
+
+Moments feature_moments(const FeatureExtractor& features, const Dataset& data,
+                        const std::filesystem::path& unfinished) {
+  return summed(features, data, 0, 0, unfinished).moments;
 }
 
 RealFeatures real_features(const FeatureExtractor& features, const Dataset& data, const RealSettings& settings) {
   const c10::InferenceMode inference;
   const DatasetInfo info = data.info();
-  const std::vector<std::int64_t> chosen = chosen_indices(info.size, settings.kept, settings.seed);
-  RealFeatures out;
-  std::vector<Tensor> kept, labels;
-  std::size_t next = 0;
-  for_each_block(features, data, [&](std::int64_t first, const Batch& batch, const Tensor& block) {
-    const Tensor x = block.to(at::kDouble);
-    out.moments.add(x);
-    const auto rows = rows_of(chosen, next, first, x.size(0));
-    if (rows.empty()) return;
-    kept.push_back(x.index_select(0, at::tensor(rows)));
-    labels.push_back(batch.labels.index_select(0, at::tensor(rows)));
-  });
-  out.kept = at::cat(kept);
-  if (info.num_classes > 0) out.labels = at::cat(labels);
+  Sums sums = summed(features, data, settings.kept, settings.seed, settings.unfinished);
+  RealFeatures out{.moments = std::move(sums.moments), .kept = std::move(sums.kept)};
+  if (info.num_classes > 0) out.labels = std::move(sums.labels);
   const std::int64_t noise = std::min(out.kept.size(0) / 2, kMostNoise);
   out.noise = features_in_blocks(features, noise_images(noise, {info.channels, info.height, info.width}, settings.seed),
                                  "features of noise");

@@ -1,6 +1,7 @@
 #include "fast.h"
 
 #include "edmund/core/format.h"
+#include "parallel.h"
 
 #include <algorithm>
 #include <array>
@@ -64,7 +65,7 @@ PixelTasks::PixelTasks(std::int64_t images_, std::int64_t pixels_) : images(imag
 
 void PixelTasks::run(const Task& task) const {
   const std::int64_t step = ((pixels + parts - 1) / parts + 3) / 4 * 4;
-  at::parallel_for(0, images * parts, 1, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, images * parts, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t part = i % parts, first = std::min(part * step, pixels);
       task(i / parts, part, first, std::min(first + step, pixels));

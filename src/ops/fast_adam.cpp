@@ -1,11 +1,11 @@
 #include "cpu/kernels.h"
 #include "edmund/ops/graph.h"
 #include "fast.h"
+#include "parallel.h"
 
 #include <algorithm>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/full.h>
-#include <ATen/Parallel.h>
 #include <cmath>
 #include <iterator>
 #include <numeric>
@@ -35,7 +35,7 @@ std::vector<Run> runs_of(const std::vector<GradientPiece>& gradient) {
 Tensor gradient_norm(const std::vector<GradientPiece>& gradient) {
   const std::vector<Run> runs = runs_of(gradient);
   std::vector<double> sums(runs.size());
-  at::parallel_for(0, static_cast<std::int64_t>(runs.size()), 1, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, static_cast<std::int64_t>(runs.size()), 1, [&](std::int64_t begin, std::int64_t end) {
     for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
       sums[i] = kernel_table().sum_of_squares(runs[i].gradient, runs[i].size);
   });
@@ -64,7 +64,7 @@ void adam_ema(Tensor& parameters, const std::vector<GradientPiece>& gradient, Te
   for (const Tensor& copy : ema) copies.push_back(copy.data_ptr<float>());
   for (std::size_t i = 0; i < live.ema_rests.size(); ++i) rests[i] = live.ema_rests[i].data_ptr<float>();
   const std::vector<Run> runs = runs_of(gradient);
-  at::parallel_for(0, static_cast<std::int64_t>(runs.size()), 1, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, static_cast<std::int64_t>(runs.size()), 1, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float*> own(copies.size()), own_rests(copies.size());
     for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
       const auto& [first, size, g] = runs[i];

@@ -1,11 +1,11 @@
 // attention on the CPU: each head of each image by itself, straight from the channels of qkv.
 #include "cpu/kernels.h"
 #include "fast.h"
+#include "parallel.h"
 
 #include <algorithm>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
-#include <ATen/Parallel.h>
 #include <cmath>
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -63,7 +63,7 @@ class Function : public torch::autograd::Function<Function> {
     const float* from = dout.const_data_ptr<float>();
     float* to = dqkv.data_ptr<float>();
     const auto& table = kernel_table();
-    at::parallel_for(0, B * heads, 1, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(0, B * heads, 1, [&](std::int64_t begin, std::int64_t end) {
       float* memory = scratch(Scratch::kTiles, table.attention_scratch(L, d, true));
       for (std::int64_t i = begin; i < end; ++i) {
         const std::int64_t at = i / heads * L * C + i % heads * d;

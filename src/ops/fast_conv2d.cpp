@@ -6,6 +6,7 @@
 #include "edmund/core/format.h"
 #include "edmund/ops/device.h"
 #include "fast_conv.h"
+#include "parallel.h"
 
 #include <algorithm>
 #include <array>
@@ -161,15 +162,15 @@ Tensor matrix_weight_gradient(const Tensor& x, const Tensor& dy, float scale) {
   float* to = sums.data_ptr<float>();
   const std::int64_t share = std::max<std::int64_t>(12, (K + threads - 1) / threads);
   if (by_pixels) {
-    at::parallel_for(0, threads, 1, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(0, threads, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i)
         sum(pixels * i / threads, pixels * (i + 1) / threads, 0, K, to + i * K * C);
     });
   } else {
-    at::parallel_for(0, K, share, [&](std::int64_t k0, std::int64_t k1) { sum(0, pixels, k0, k1, to); });
+    parallel_for(0, K, share, [&](std::int64_t k0, std::int64_t k1) { sum(0, pixels, k0, k1, to); });
   }
   if (copies > 1 || scale != 1.0F)
-    at::parallel_for(0, K * C, 8192, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(0, K * C, 8192, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = 1; i < copies; ++i)
         for (std::int64_t n = begin; n < end; ++n) to[n] += to[i * K * C + n];
       for (std::int64_t n = begin; n < end; ++n) to[n] *= scale;

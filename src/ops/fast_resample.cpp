@@ -2,9 +2,9 @@
 #include "box_function.h"
 #include "cpu/kernels.h"
 #include "fast.h"
+#include "parallel.h"
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/Parallel.h>
 #include <cstring>
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -20,7 +20,7 @@ Tensor shrink(const Tensor& x, float factor) {
   Tensor y = empty_image(B, C, H, W / 2);
   const float* from = x.const_data_ptr<float>();
   float* to = y.data_ptr<float>();
-  at::parallel_for(0, B * H, 4, [&](std::int64_t first, std::int64_t last) {
+  parallel_for(0, B * H, 4, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t i = first; i < last; ++i)
       kernel_table().shrink(from + 2 * i * W * C, from + (2 * i + 1) * W * C, W, C, factor, to + i * (W / 2) * C);
   });
@@ -33,7 +33,7 @@ Tensor grow(const Tensor& x, float factor) {
   Tensor y = empty_image(B, C, 2 * H, 2 * W);
   const float* from = x.const_data_ptr<float>();
   float* to = y.data_ptr<float>();
-  at::parallel_for(0, B * H, 4, [&](std::int64_t first, std::int64_t last) {
+  parallel_for(0, B * H, 4, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t i = first; i < last; ++i)
       kernel_table().grow(from + i * W * C, W, C, factor, to + 4 * i * W * C, to + (4 * i + 2) * W * C);
   });
@@ -44,7 +44,7 @@ Tensor grow(const Tensor& x, float factor) {
 template <bool kOut>
 void copy_channels(float* joined, std::int64_t row, std::int64_t offset, float* part, std::int64_t C,
                    std::int64_t pixels) {
-  at::parallel_for(0, pixels, 512, [&](std::int64_t first, std::int64_t last) {
+  parallel_for(0, pixels, 512, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t i = first; i < last; ++i) {
       float *a = joined + i * row + offset, *b = part + i * C;
       std::memcpy(kOut ? b : a, kOut ? a : b, static_cast<std::size_t>(C) * sizeof(float));
@@ -91,7 +91,7 @@ Tensor max_pool(const Tensor& input, std::int64_t stride, std::int64_t padding) 
   Tensor y = empty_image(B, C, out_H, out_W);
   const float* from = x.const_data_ptr<float>();
   float* to = y.data_ptr<float>();
-  at::parallel_for(0, B * out_H, 1, [&](std::int64_t first, std::int64_t last) {
+  parallel_for(0, B * out_H, 1, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t i = first; i < last; ++i) {
       const std::int64_t top = i % out_H * stride - padding;
       const float* rows[3] = {};

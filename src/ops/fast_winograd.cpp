@@ -2,6 +2,7 @@
 // together, so that each step's output is still in cache for the next.
 #include "cpu/cache_budget.h"
 #include "fast_conv.h"
+#include "parallel.h"
 
 #include <algorithm>
 #include <ATen/ops/empty.h>
@@ -53,7 +54,7 @@ void tile_major(const Task& task, const float* packed) {
   // channels at a time.
   const std::int64_t most = std::max<std::int64_t>(24, budget.winograd_tiles / (points * (C + K)) / 12 * 12);
   const std::int64_t rounds = (count + most - 1) / most, blocks = std::min(count, whole(rounds, threads));
-  at::parallel_for(0, blocks, 1, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, blocks, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const Range block{count * i / blocks, count * (i + 1) / blocks};
       const std::int64_t height = block.last - block.first;
@@ -89,12 +90,14 @@ void filter_major(const Task& task, const float* packed, const FilterWeight& wei
   };
   float* const shared = own_tiles ? nullptr : scratch(Scratch::kImage, points * plane);
   if (!own_tiles)
-    at::parallel_for(0, count, 4, [&](std::int64_t begin, std::int64_t end) { transform(shared, begin, end); });
+    parallel_for(0, count, 4, [&](std::int64_t begin, std::int64_t end) { transform(shared, begin, end); });
   const std::int64_t depth = packed != nullptr ? C : std::min(C, kFilterDepth);
   const std::int64_t filter = packed != nullptr ? plane_of(C * panels * panel) : plane_of(depth * panel);
   // Where threads cannot share the panels evenly, they share the tiles too.
   const std::int64_t shares = panels % threads == 0 || panels > 4 * threads ? 1 : std::min(threads, count);
-  at::parallel_for(0, panels * shares, 1, [&](std::int64_t begin, std::int64_t end) {
+  // a piece transforms its copy once
+  const std::int64_t grain = own_tiles ? (panels * shares + threads - 1) / threads : 1;
+  parallel_for(0, panels * shares, grain, [&](std::int64_t begin, std::int64_t end) {
     float* const v = own_tiles ? scratch(Scratch::kImage, points * plane) : shared;
     if (own_tiles) transform(v, 0, count);
     for (std::int64_t i = begin; i < end; ++i) {
@@ -154,7 +157,7 @@ void gradient_by_blocks(const GradientTask& task) {
   const std::int64_t v_plane = plane_of(most * c_row), y_plane = plane_of(most * k_row);
   const Tensor sums = at::empty({threads * own}, at::kFloat);
   float* const first_sum = sums.data_ptr<float>();
-  at::parallel_for(0, threads, 1, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, threads, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t first = count * i / threads, last = count * (i + 1) / threads;
       const std::int64_t rounds = (last - first + most - 1) / most;
@@ -169,7 +172,7 @@ void gradient_by_blocks(const GradientTask& task) {
       }
     }
   });
-  at::parallel_for(0, C, std::max<std::int64_t>(1, 512 / K), [&](std::int64_t c0, std::int64_t c1) {
+  parallel_for(0, C, std::max<std::int64_t>(1, 512 / K), [&](std::int64_t c0, std::int64_t c1) {
     for (std::int64_t i = 1; i < threads; ++i)
       for (std::int64_t p = 0; p < kSquare3; ++p) {
         float* sum = first_sum + p * plane;
@@ -197,11 +200,11 @@ void gradient_by_parts(const GradientTask& task) {
   float* kept = sums.defined() ? sums.data_ptr<float>() : nullptr;
   for (std::int64_t t0 = 0; t0 < count; t0 += chunk) {
     const std::int64_t t1 = std::min(count, t0 + chunk);
-    at::parallel_for(t0, t1, 4, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(t0, t1, 4, [&](std::int64_t begin, std::int64_t end) {
       task.transform({begin, end}, {v + (begin - t0) * c_row, v_plane, c_row},
                      {y + (begin - t0) * k_row, y_plane, k_row});
     });
-    at::parallel_for(0, c_parts * k_parts, 1, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(0, c_parts * k_parts, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
         const Range k{i / c_parts * kPartK, std::min(i / c_parts * kPartK + kPartK, K)};
         const Range c{C * (i % c_parts) / c_parts, C * (i % c_parts + 1) / c_parts};
@@ -236,7 +239,7 @@ Tensor winograd_packed(const Tensor& weight, bool backward) {
   const std::int64_t plane = plane_of(view.C * whole(view.K, table.panel));
   const Tensor packed = at::empty({shape_of(kind).points * plane}, at::kFloat);
   float* to = packed.data_ptr<float>();
-  at::parallel_for(0, view.C, std::max<std::int64_t>(1, 1024 / view.K), [&](std::int64_t first, std::int64_t last) {
+  parallel_for(0, view.C, std::max<std::int64_t>(1, 1024 / view.K), [&](std::int64_t first, std::int64_t last) {
     table.winograd_filter(kind, view, {first, last}, {0, view.K}, {to + first * table.panel, plane, view.C});
   });
   return packed;

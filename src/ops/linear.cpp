@@ -2,12 +2,12 @@
 #include "cpu/kernels.h"
 #include "edmund/core/format.h"
 #include "fast.h"
+#include "parallel.h"
 
 #include <algorithm>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
-#include <ATen/Parallel.h>
 
 namespace edmund::ops {
 namespace {
@@ -26,7 +26,7 @@ Tensor few_rows(const Tensor& x, const Tensor& weight, const Tensor& bias) {
                              .B = B,
                              .I = I,
                              .O = O};
-  at::parallel_for(0, O, std::max<std::int64_t>(4, kWeightsOfTask / I), [&](std::int64_t first, std::int64_t last) {
+  parallel_for(0, O, std::max<std::int64_t>(4, kWeightsOfTask / I), [&](std::int64_t first, std::int64_t last) {
     cpu::kernel_table().dot_rows(task, {first, last});
   });
   return y;
@@ -74,11 +74,10 @@ class Function : public torch::autograd::Function<Function> {
     if (grads(1)) {
       dw = at::empty({O, I}, at::kFloat);
       float* to = dw.data_ptr<float>();
-      at::parallel_for(0, O, std::max<std::int64_t>(12, kWeightsOfTask / I),
-                       [&](std::int64_t first, std::int64_t last) {
-                         table.gemm_transposed({of_dy + first, O}, {of_x, I}, {.m = last - first, .n = I, .k = B},
-                                               {to + first * I, I}, false);
-                       });
+      parallel_for(0, O, std::max<std::int64_t>(12, kWeightsOfTask / I), [&](std::int64_t first, std::int64_t last) {
+        table.gemm_transposed({of_dy + first, O}, {of_x, I}, {.m = last - first, .n = I, .k = B}, {to + first * I, I},
+                              false);
+      });
     }
     if (grads(2)) {
       db = at::empty({O}, at::kFloat);

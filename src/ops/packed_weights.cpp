@@ -4,11 +4,11 @@
 #include "edmund/ops/ops.h"
 #include "fast.h"
 #include "packed_weight_cache.h"
+#include "parallel.h"
 
 #include <algorithm>
 #include <array>
 #include <ATen/ops/empty.h>
-#include <ATen/Parallel.h>
 #include <atomic>
 
 namespace edmund::ops {
@@ -68,7 +68,7 @@ Tensor pack(const Tensor& weight, Packing packing) {
   const long d_stride = backward ? C : 1, n_stride = backward ? 1 : C;
   const float* from = plain.const_data_ptr<float>();
   float* to = packed.data_ptr<float>();
-  at::parallel_for(0, panels, 1 + kFloatsOfTask / (depth * table.panel), [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, panels, 1 + kFloatsOfTask / (depth * table.panel), [&](std::int64_t begin, std::int64_t end) {
     const long first = begin * table.panel, last = std::min<long>(end * table.panel, columns);
     table.pack(from + first * n_stride, depth, last - first, d_stride, n_stride, to + first * depth);
   });

@@ -2,13 +2,13 @@
 
 #include "cpu/kernels.h"
 #include "cuda/library.h"
+#include "parallel.h"
 #include "random_words.h"
 
 #include <algorithm>
 #include <array>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/tensor.h>
-#include <ATen/Parallel.h>
 #include <c10/util/accumulate.h>
 #include <vector>
 
@@ -69,18 +69,18 @@ void draw_words(std::uint64_t seed, Stream stream, std::span<const std::int64_t>
   TORCH_CHECK(count <= (std::int64_t{1} << 34), "random numbers: more than 2^34 elements a sample");
   const std::int64_t runs = (count + kRun - 1) / kRun;
   const auto rows = static_cast<std::int64_t>(samples.size());
-  at::parallel_for(0, rows * runs, std::max<std::int64_t>(1, 8192 / std::max<std::int64_t>(1, std::min(count, kRun))),
-                   [&](std::int64_t begin, std::int64_t end) {
-                     std::array<std::uint32_t, kRun> words;
-                     for (std::int64_t task = begin; task < end; ++task) {
-                       const std::int64_t row = task / runs, first = task % runs * kRun;
-                       const std::int64_t size = std::min(kRun, (count - first + 3) / 4 * 4);
-                       const auto sample = static_cast<std::uint64_t>(samples[static_cast<std::size_t>(row)]);
-                       cpu::kernel_table().philox(RandomKey{seed, stream, sample, draw}.philox_key(),
-                                                  static_cast<std::uint32_t>(first / 4), size / 4, words.data());
-                       consume(row, first, std::span(words).first(static_cast<std::size_t>(size)));
-                     }
-                   });
+  parallel_for(0, rows * runs, std::max<std::int64_t>(1, 8192 / std::max<std::int64_t>(1, std::min(count, kRun))),
+               [&](std::int64_t begin, std::int64_t end) {
+                 std::array<std::uint32_t, kRun> words;
+                 for (std::int64_t task = begin; task < end; ++task) {
+                   const std::int64_t row = task / runs, first = task % runs * kRun;
+                   const std::int64_t size = std::min(kRun, (count - first + 3) / 4 * 4);
+                   const auto sample = static_cast<std::uint64_t>(samples[static_cast<std::size_t>(row)]);
+                   cpu::kernel_table().philox(RandomKey{seed, stream, sample, draw}.philox_key(),
+                                              static_cast<std::uint32_t>(first / 4), size / 4, words.data());
+                   consume(row, first, std::span(words).first(static_cast<std::size_t>(size)));
+                 }
+               });
 }
 
 Tensor normal(std::uint64_t seed, Stream stream, std::span<const std::int64_t> samples, std::uint32_t draw,

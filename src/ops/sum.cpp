@@ -2,11 +2,11 @@
 
 #include "cpu/kernels.h"
 #include "fast.h"
+#include "parallel.h"
 
 #include <algorithm>
 #include <array>
 #include <ATen/ops/empty.h>
-#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <cstddef>
 #include <span>
@@ -76,7 +76,7 @@ Tensor on_cpu(std::span<const Term> terms, at::ScalarType dtype, at::MemoryForma
     return {data + at * static_cast<std::int64_t>(x.element_size()), x.scalar_type() == at::kDouble, apart ? C : 1};
   };
   const std::int64_t run = alike ? 1 << 14 : P, runs = (out.numel() + run - 1) / run;
-  at::parallel_for(0, runs, std::max<std::int64_t>(1, (1 << 16) / run), [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, runs, std::max<std::int64_t>(1, (1 << 16) / run), [&](std::int64_t begin, std::int64_t end) {
     std::vector<cpu::Scaled> parts(images.size());
     for (std::int64_t i = begin * run; i < std::min(end * run, out.numel()); i += run) {
       for (std::size_t k = 0; k < images.size(); ++k) parts[k] = {terms[k].factor, place(images[k], i)};

@@ -3,6 +3,7 @@
 #include "edmund/core/files.h"
 #include "edmund/core/format.h"
 #include "edmund/core/json_text.h"
+#include "edmund/core/parsed_json.h"
 
 #include <algorithm>
 #include <system_error>
@@ -71,7 +72,7 @@ std::string read_state(const fs::path& folder, json& state) {
   std::string damage = damage_of(file);
   if (damage.empty() && fs::file_size(file, error) > kStateLimit) damage = "absurdly large";
   if (damage.empty()) {
-    state = json::parse(read_file(file, kStateLimit), nullptr, false);
+    state = parsed_json<json>(read_file(file, kStateLimit));
     damage = damage_of(state);
   }
   return damage.empty() ? damage : format("{}: {}", file.string(), damage);

@@ -2,6 +2,7 @@
 
 #include "edmund/core/files.h"
 #include "edmund/core/json_text.h"
+#include "edmund/core/parsed_json.h"
 #include "log_lines.h"
 #include "trainer_state.h"
 
@@ -41,7 +42,7 @@ ValidationLog::ValidationLog(const std::filesystem::path& file, std::int64_t ima
   text_ = lines_until(file, images);
   std::istringstream lines(text_);
   for (std::string line; std::getline(lines, line);) {
-    const auto json = nlohmann::json::parse(line);
+    const auto json = parsed_json<nlohmann::json>(line);
     const auto loss = json.find("loss");
     lines_.push_back({json["images"].get<std::int64_t>(),
                       loss != json.end() && loss->is_number() ? loss->get<double>() : std::nan("")});

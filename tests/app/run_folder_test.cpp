@@ -66,9 +66,26 @@ TEST_CASE("a damaged checkpoint is passed over, or named when asked for", "[app]
   INFO(direct.output);
   CHECK(direct.code == 2);
   CHECK(direct.output.find("ema.safetensors") != std::string::npos);
+  const std::string levels(200'000, '[');
+  for (const char* file : {"scores.json", "images/curvature.json"})
+    write_text(folder.path() / "runs/small" / file, levels);
   const Outcome newest = edmund_run(folder.path(), "sample runs/small --images 1");
   CHECK(newest.code == 0);
   CHECK(newest.output.find("000000000064") != std::string::npos);
+
+  // What is nested without end is damaged, and does not exhaust the stack.
+  const Outcome scored = edmund_run(folder.path(), "evaluate runs/small evaluation.images=4");
+  INFO(scored.output);
+  CHECK(scored.code == 2);
+  CHECK(scored.output.find("scores.json: damaged") != std::string::npos);
+  const std::string state = checkpoints / "000000000064/state.json";
+  std::filesystem::copy(state, folder.path() / "state.json");
+  write_text(state, levels);
+  const Outcome deep = edmund_run(folder.path(), "sample runs/small/checkpoints/000000000064 --images 1");
+  INFO(deep.output);
+  CHECK(deep.code == 2);
+  CHECK(deep.output.find("state.json: not a JSON object") != std::string::npos);
+  std::filesystem::rename(folder.path() / "state.json", state);
 
   // Where none is whole, nothing may be trained over them.
   std::filesystem::resize_file(checkpoints / "000000000064/network.safetensors", 100);

@@ -116,6 +116,14 @@ TEST_CASE("read_all takes everything, or a choice that depends on the seed alone
   CHECK(read_all(*whole).images.equal(set.images.unsqueeze(1)));
   CHECK(read_all(*whole, 4, 1).images.equal(read_all(*whole, 4, 1).images));
   CHECK_FALSE(read_all(*whole, 4, 1).images.equal(read_all(*whole, 4, 2).images));
+  // more than are read at once
+  std::vector<std::int64_t> indices;
+  for (std::int64_t i = 0; i < 5001; ++i) indices.push_back(i * i % 8);
+  const auto many = subset(*whole, indices, "many");
+  const Batch all = read_all(*many);
+  const Tensor rows = at::tensor(indices);
+  CHECK(all.images.equal(set.images.index_select(0, rows).unsqueeze(1)));
+  CHECK(all.labels.equal(read_all(*whole).labels.index_select(0, rows)));
 }
 
 TEST_CASE("statistics are the mean and standard deviation of pixels in [-1, 1]", "[data]") {

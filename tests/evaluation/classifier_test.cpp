@@ -3,12 +3,16 @@
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
 #include "edmund/core/options.h"
+#include "edmund/core/stop.h"
 #include "edmund/io/tensor_file.h"
 #include "helpers.h"
 #include "support/catch.h"
 #include "support/temporary_folder.h"
 
+#include <chrono>
 #include <filesystem>
+#include <string>
+#include <thread>
 
 using namespace edmund;
 using testing::MemoryDataset;
@@ -88,6 +92,52 @@ TEST_CASE("a kept classifier is used again for the same data and settings only",
   CHECK(files() == 2);
   Classifier::cached(stripes(64, 13), settings, folder.path());
   CHECK(files() == 3);
+}
+
+TEST_CASE("a classifier's training that is interrupted goes on to the same weights", "[evaluation]") {
+  const testing::TemporaryFolder whole, often;
+  // Asks for a stop from another thread after some milliseconds.
+  class Alarm {
+   public:
+    explicit Alarm(std::chrono::milliseconds wait)
+        : thread_([=] {
+            std::this_thread::sleep_for(wait);
+            StopRequest::request();
+          }) {}
+    ~Alarm() { thread_.join(); }
+
+   private:
+    std::thread thread_;
+  };
+  const auto data = stripes(128, 17);
+  const std::string expected = Classifier::cached(data, kSmall, whole.path()).fingerprint();
+  std::string found;
+  int interrupted = 0;
+  while (found.empty()) {
+    const StopRequest stop;
+    const Alarm alarm(std::chrono::milliseconds(10));
+    try {
+      found = Classifier::cached(data, kSmall, often.path()).fingerprint();
+    } catch (const Interrupted&) {
+      ++interrupted;
+      REQUIRE(interrupted < 1000);
+    }
+  }
+  CHECK(found == expected);
+  CHECK(interrupted > 0);
+  for (const auto& entry : std::filesystem::directory_iterator(often.path()))
+    CHECK(entry.path().extension() == ".safetensors");
+}
+
+TEST_CASE("a training of a classifier that is damaged on the disk begins anew", "[evaluation]") {
+  const testing::TemporaryFolder folder;
+  const auto data = stripes(64, 18);
+  const auto fingerprint = [&] { return Classifier::cached(data, kSmall, folder.path()).fingerprint(); };
+  const std::string expected = fingerprint();
+  auto file = std::filesystem::directory_iterator(folder.path())->path();
+  std::filesystem::remove(file);
+  write_file(file.replace_extension(".unfinished"), "edmund-classifier-training 1 0123456789abcdef\nno tensors");
+  CHECK(fingerprint() == expected);
 }
 
 TEST_CASE("classifier files with wrong content are refused", "[evaluation]") {

@@ -17,8 +17,9 @@ struct ClassifierSettings {
   std::int64_t features = 64;  // width of the penultimate layer, which serves as features
   std::int64_t epochs = 0;     // 0: as many as take some seconds, more for fewer and smaller images
   std::int64_t batch_size = 64;
-  std::int64_t image_limit = 60000;  // trains on at most this many images, chosen by seed
-  double learning_rate = 3e-3;       // peak of one cycle
+  // trains on at most this many images, and 512 MB of them, chosen by seed
+  std::int64_t image_limit = 60000;
+  double learning_rate = 3e-3;  // peak of one cycle
   std::uint64_t seed = 0;
 };
 
@@ -30,7 +31,8 @@ class Classifier {
   /// Throws Error for data without classes or with fewer than two images.
   static Classifier train(const Dataset& labeled, const ClassifierSettings& settings);
   /// The same, taken from `folder` if it was trained there before on the same data with the same
-  /// settings, else trained and kept there.
+  /// settings, else trained and kept there. Throws Interrupted between two steps if the process was
+  /// asked to stop; what was trained so far is kept too, and the next call goes on from there.
   static Classifier cached(const Dataset& labeled, const ClassifierSettings& settings,
                            const std::filesystem::path& folder);
 
@@ -47,6 +49,8 @@ class Classifier {
   Tensor predict(const Tensor& images) const;  // → int64 [B]
   /// Share of images whose class it names, with binomial standard error.
   Estimate accuracy(const Tensor& images, const Tensor& labels) const;
+  /// The same of features() of the images.
+  Estimate accuracy_by_features(const Tensor& features, const Tensor& labels) const;
 
   std::string data_name() const;  // DatasetInfo::name of what it was trained on
   std::int64_t num_classes() const;

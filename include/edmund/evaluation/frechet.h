@@ -23,6 +23,11 @@ class Moments {
   /// Those of the other rows, where the rows of `part` are among these and fewer.
   Moments without(const Moments& part) const;
 
+  /// Everything that they are, to be kept and taken up again: mean [D] and scatter [D, D],
+  /// undefined where nothing was added.
+  Moments(std::int64_t count, Tensor mean, Tensor scatter);
+  const Tensor& scatter() const { return scatter_; }
+
  private:
   std::int64_t count_ = 0;
   Tensor mean_, scatter_;  // scatter: Σ (f - mean)(f - mean)ᵀ

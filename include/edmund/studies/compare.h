@@ -15,6 +15,7 @@
 
 namespace edmund {
 
+class FeatureExtractor;
 class Page;
 struct Score;
 
@@ -133,7 +134,8 @@ class Comparison {
   void name(CellResult& result, const CompareCell& cell) const;
   std::vector<CellScore> scores_of(const CompareCell& cell);
   CellScore cell_score(const Score& score) const;
-  std::optional<CellScore> class_score(const CompareCell& cell, const Tensor& images);
+  Tensor features_of(const CompareCell& cell, const FeatureExtractor& features) const;
+  std::optional<CellScore> class_score(const CompareCell& cell, const Tensor& features);
   Measured distance_of(const CompareCell& cell) const;
   const CompareCell* baseline_of(const CompareCell& cell) const;
   void add_differences(const CompareCell& cell, std::vector<CellScore>& scores);

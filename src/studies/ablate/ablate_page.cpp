@@ -1,4 +1,5 @@
 #include "edmund/core/files.h"
+#include "edmund/core/parsed_json.h"
 #include "edmund/core/text.h"
 #include "edmund/report/html.h"
 #include "edmund/report/svg.h"
@@ -40,7 +41,7 @@ std::vector<nlohmann::json> lines_of(const fs::path& file) {
   if (!fs::exists(file)) return out;
   std::istringstream lines(read_file(file));
   for (std::string line; std::getline(lines, line);)
-    if (auto entry = nlohmann::json::parse(line, nullptr, false); entry.is_object() && entry.contains("loss"))
+    if (auto entry = parsed_json<nlohmann::json>(line); entry.is_object() && entry.contains("loss"))
       out.push_back(std::move(entry));
   return out;
 }

@@ -4,6 +4,7 @@
 #include "edmund/evaluation/scores.h"
 #include "edmund/studies/compare.h"
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,11 +25,13 @@ struct Comparison::Loaded {
   std::unique_ptr<FeatureExtractor> features = {};
   std::shared_ptr<RealSet> real = {};
 
-  const Reference& reference(const ComparePlan& plan) const {
+  /// `unfinished`: folder for what an interrupted reading has summed up.
+  const Reference& reference(const ComparePlan& plan, const std::filesystem::path& unfinished) const {
     if (!real->reference)
-      real->reference.emplace(
-          *features, real_features(*features, *trained.experiment.data, {.kept = plan.real, .seed = plan.seed}),
-          plan.seed, ScoreSettings{.metrics = plan.metrics});
+      real->reference.emplace(*features,
+                              real_features(*features, *trained.experiment.data,
+                                            {.kept = plan.real, .seed = plan.seed, .unfinished = unfinished}),
+                              plan.seed, ScoreSettings{.metrics = plan.metrics});
     return *real->reference;
   }
 };

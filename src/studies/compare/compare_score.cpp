@@ -6,6 +6,7 @@
 #include "edmund/core/text.h"
 #include "edmund/evaluation/classifier.h"
 #include "edmund/evaluation/drawn_distance.h"
+#include "edmund/evaluation/images_in_files.h"
 #include "edmund/evaluation/real_features.h"
 #include "edmund/generation/image_generator.h"
 #include "edmund/io/tensor_file.h"
@@ -66,14 +67,21 @@ CellScore Comparison::cell_score(const Score& score) const {
   return out;
 }
 
+// Of the cell's images, read block by block.
+Tensor Comparison::features_of(const CompareCell& cell, const FeatureExtractor& features) const {
+  const auto images =
+      images_in_files("images", plan_.images, plan_.block, [&](std::int64_t first) { return block_file(cell, first); });
+  return edmund::features_of(features, *images);
+}
+
 // Where the features come with a classifier and the model is told classes.
-std::optional<CellScore> Comparison::class_score(const CompareCell& cell, const Tensor& images) {
+std::optional<CellScore> Comparison::class_score(const CompareCell& cell, const Tensor& features) {
   const Loaded& model = loaded(cell.model);
   const Classifier* classifier = model.features->classifier();
   const Tensor labels =
       class_labels(model.trained.experiment.shape, sampling_of(cell).classes, consecutive(0, plan_.images));
   if (classifier == nullptr || !labels.defined()) return std::nullopt;
-  const Estimate share = classifier->accuracy(images, labels);
+  const Estimate share = classifier->accuracy_by_features(features, labels);
   return CellScore{.metric = "agreement",
                    .name = "Class agreement (classifier)",
                    .estimator = "share of the images whose class is named as asked",
@@ -83,11 +91,11 @@ std::optional<CellScore> Comparison::class_score(const CompareCell& cell, const 
 
 std::vector<CellScore> Comparison::scores_of(const CompareCell& cell) {
   const Loaded& model = loaded(cell.model);
-  const Tensor images = images_of(cell, plan_.images);
-  const Tensor features = features_in_blocks(*model.features, images, "features of images");
+  const Tensor features = features_of(cell, *model.features);
   std::vector<CellScore> out;
-  for (const Score& score : model.reference(plan_).scores_of(features)) out.push_back(cell_score(score));
-  if (auto agreement = class_score(cell, images)) out.push_back(std::move(*agreement));
+  for (const Score& score : model.reference(plan_, out_ / "features").scores_of(features))
+    out.push_back(cell_score(score));
+  if (auto agreement = class_score(cell, features)) out.push_back(std::move(*agreement));
   return out;
 }
 
@@ -133,9 +141,10 @@ CellResult Comparison::kept(const CompareCell& cell) const {
 // Scores of the cell's images as another model's features see them.
 std::vector<CellScore> Comparison::scores_by(const Loaded& scorer, const CompareCell& cell) {
   if (loaded(cell.model).real == scorer.real) return kept(cell).scores;
-  const Tensor features = features_in_blocks(*scorer.features, images_of(cell, plan_.images), "features of images");
+  const Tensor features = features_of(cell, *scorer.features);
   std::vector<CellScore> out;
-  for (const Score& score : scorer.reference(plan_).scores_of(features)) out.push_back(cell_score(score));
+  for (const Score& score : scorer.reference(plan_, out_ / "features").scores_of(features))
+    out.push_back(cell_score(score));
   return out;
 }
 

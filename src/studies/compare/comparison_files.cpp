@@ -1,6 +1,7 @@
 #include "edmund/studies/comparison_files.h"
 
 #include "edmund/core/error.h"
+#include "edmund/core/parsed_json.h"
 #include "edmund/io/csv.h"
 
 #include <cmath>
@@ -70,6 +71,8 @@ CellResult cell_from(const ordered_json& from) {
 // What `read` makes of the text.
 template <typename Read>
 auto parsed(const std::string& text, const std::string& place, const Read& read) {
+  require(!nested_too_deep(text), "{}: damaged results; delete the file, and they are computed again (nested too deep)",
+          place);
   try {
     return read(ordered_json::parse(text));
   } catch (const ordered_json::exception& error) {
