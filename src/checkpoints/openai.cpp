@@ -117,9 +117,8 @@ class Reading {
     height_ = *height;
     width_ = *width;
     const std::int64_t step = std::int64_t{1} << (unet_.multipliers().size() - 1);
-    require(height_ % step == 0 && width_ % step == 0,
-            "image_size: {} has {} resolutions: expected multiples of {}", source_.path.string(),
-            unet_.multipliers().size(), step);
+    require(height_ % step == 0 && width_ % step == 0, "image_size: {} has {} resolutions: expected multiples of {}",
+            source_.path.string(), unet_.multipliers().size(), step);
   }
 
   HeadOrder head_order() {

@@ -45,8 +45,7 @@ class Renaming {
     const std::int64_t C = state_.size(from + ".qkv.weight", 1),
                        heads = heads_.heads > 0 ? heads_.heads : C / heads_.channels_per_head;
     const bool splits = heads > 0 && C % (heads_.heads > 0 ? heads_.heads : heads_.channels_per_head) == 0;
-    require(splits && state_.size(from + ".qkv.weight", 0) == 3 * C &&
-                state_.size(from + ".qkv.bias", 0) == 3 * C,
+    require(splits && state_.size(from + ".qkv.weight", 0) == 3 * C && state_.size(from + ".qkv.bias", 0) == 3 * C,
             "{}: the attention {} of {} channels does not split into {}", state_.file(), from, C,
             heads_.heads > 0 ? format("{} heads", heads_.heads) : format("heads of {}", heads_.channels_per_head));
     for (const std::string part : {".weight", ".bias"})

@@ -5,20 +5,21 @@
 
 #include <algorithm>
 #include <fstream>
-#include <fstream>
 #include <vector>
 
 namespace edmund {
 
 using IsOne = bool(const ForeignFile&);
 using Read = ForeignModel(const ForeignFile&);
-IsOne is_consistency_models, is_diffusers, is_dit, is_edm, is_edm2, is_guided_diffusion, is_improved_diffusion, is_kdiffusion, is_lucidrains, is_score_sde, is_sit;
-Read read_consistency_models, read_diffusers, read_dit, read_edm, read_edm2, read_guided_diffusion, read_improved_diffusion, read_kdiffusion, read_lucidrains, read_score_sde, read_sit;
+IsOne is_consistency_models, is_diffusers, is_dit, is_edm, is_edm2, is_guided_diffusion, is_improved_diffusion,
+    is_kdiffusion, is_lucidrains, is_score_sde, is_sit;
+Read read_consistency_models, read_diffusers, read_dit, read_edm, read_edm2, read_guided_diffusion,
+    read_improved_diffusion, read_kdiffusion, read_lucidrains, read_score_sde, read_sit;
 
 namespace {
 constexpr ForeignEntry kForeign[] = {
-    {"edm", "network snapshots of NVlabs/edm (.pkl): SongUNet or DhariwalUNet in any of its four wrappers", "Karras et al. 2022",
-     is_edm, read_edm,
+    {"edm", "network snapshots of NVlabs/edm (.pkl): SongUNet or DhariwalUNet in any of its four wrappers",
+     "Karras et al. 2022", is_edm, read_edm,
      "of its wrapper: VPPrecond 999 t, VEPrecond ln σ/2, iDDPMPrecond the index, EDMPrecond ln σ/4; large σ is noise"},
     {"edm2", "network snapshots of NVlabs/edm2 (.pkl)", "Karras et al. 2024", is_edm2, read_edm2,
      "ln σ/4; large σ is noise"},

@@ -200,7 +200,8 @@ Action make_inspect(CLI::App& arguments) {
   const auto target = std::make_shared<Target>();
   const auto json = std::make_shared<bool>(false);
   const auto kind = std::make_shared<std::string>();
-  add_target(arguments, *target, "CONFIG.yaml, RUN, CHECKPOINT, FILE.safetensors, PICTURE.png or a model's file of another project");
+  add_target(arguments, *target,
+             "CONFIG.yaml, RUN, CHECKPOINT, FILE.safetensors, PICTURE.png or a model's file of another project");
   arguments.add_option("--from", *kind, "kind of a file of another project; found out if not given");
   arguments.add_flag("--json", *json, "as JSON");
   return [=] {

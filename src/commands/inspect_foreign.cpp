@@ -51,7 +51,8 @@ Experiment experiment_of(const ForeignModel& model, const std::filesystem::path&
   const std::string name = path.string();
   const AllocationLimit limit((64 << 20) + 16 * static_cast<std::size_t>(elements_of(model.weights)),
                               name + ": the network that its settings describe is far larger than its weights");
-  Experiment out = construct(parse(Options::read_text(model.config, name + " (its settings)", model.overlay)), Needs::kModel);
+  Experiment out =
+      construct(parse(Options::read_text(model.config, name + " (its settings)", model.overlay)), Needs::kModel);
   for (const NamedTensors* weights : {&model.weights, &model.raw})
     if (!weights->empty()) check_state(out.model.network(), *weights, name);
   return out;

@@ -152,8 +152,8 @@ Tensor DiTBlock::mlp(const Tensor& tokens) const { return each(*fc2_, ops::gelu_
 
 Tensor DiTBlock::forward(const Tensor& tokens, const Tensor& c) const {
   const auto [shift1, scale1, gate1, shift2, scale2, gate2] = modulation(c);
-  const Tensor h = tokens + gate1.unsqueeze(1) * attention(ops::layer_norm_modulate(tokens, shift1, scale1, kEps));
-  return h + gate2.unsqueeze(1) * mlp(ops::layer_norm_modulate(h, shift2, scale2, mlp_eps_));
+  const Tensor h = ops::gated_sum(tokens, gate1, attention(ops::layer_norm_modulate(tokens, shift1, scale1, kEps)));
+  return ops::gated_sum(h, gate2, mlp(ops::layer_norm_modulate(h, shift2, scale2, mlp_eps_)));
 }
 
 DiTFinalLayer::DiTFinalLayer(std::int64_t width, std::int64_t out) {

@@ -17,12 +17,24 @@ MPConv::MPConv(std::int64_t in, std::int64_t out, std::int64_t kernel) : kernel_
   weight_ = register_parameter("weight", at::zeros(shape));
 }
 
-Tensor MPConv::forward(const Tensor& x, const Tensor& gain) const {
+Tensor MPConv::filters(at::ScalarType dtype, double factor) const {
   const auto wide = at::promote_types(at::kFloat, weight_.scalar_type());
   const double fan_in = static_cast<double>(weight_.numel() / weight_.size(0));
-  Tensor w = ops::normalized_filters(changed(weight_).to(wide));
-  w = (gain.defined() ? w * (gain.to(wide) / std::sqrt(fan_in)) : w / std::sqrt(fan_in)).to(x.scalar_type());
+  return ops::normalized_filters(changed(weight_).to(wide), factor / std::sqrt(fan_in)).to(dtype);
+}
+
+Tensor MPConv::forward(const Tensor& x, const Tensor& gain) const {
+  Tensor w = filters(x.scalar_type());
+  if (gain.defined()) w = w * gain.to(w.scalar_type());
   return kernel_ == 0 ? ops::linear(x, w, {}) : ops::conv2d(x, {.weight = w});
+}
+
+Tensor MPConv::joined(const Tensor& x, const Tensor& main, double t) const {
+  const double norm = std::hypot(1.0 - t, t);
+  // The epilogue has one scale for both of its terms.
+  if (t == 1.0) return forward(x);
+  const Tensor w = filters(x.scalar_type(), t / (1.0 - t));
+  return ops::conv2d(x, {.weight = w, .residual = main, .scale = (1.0 - t) / norm});
 }
 
 void MPConv::initialize(WeightSource& source) {
@@ -80,22 +92,18 @@ Tensor MPBlock::forward(const Tensor& input, const Tensor& embedding, const ops:
   if (encodes) x = ops::normalized(x, {1});
 
   Tensor y = conv_res0_->forward(ops::mp_silu(x));
-  const Tensor scale = emb_linear_->forward(embedding, emb_gain_) + 1;  // [B, out]
-  y = ops::mp_silu(y * scale.unsqueeze(2).unsqueeze(3));
-  y = conv_res1_->forward(ops::dropout(y, c.dropout, dropout, c.layer));
+  y = ops::mp_silu(y, emb_linear_->forward(embedding, emb_gain_) + 1);
+  y = ops::dropout(y, c.dropout, dropout, c.layer);
 
   if (!encodes && conv_skip_) x = conv_skip_->forward(x);
-  x = ops::mp_sum(x, y, c.res_balance);
-  if (heads_ > 0) x = ops::mp_sum(x, attended(x), c.attn_balance);
+  x = conv_res1_->joined(y, x, c.res_balance);
+  if (heads_ > 0) x = attn_proj_->joined(attended(x), x, c.attn_balance);
   return c.clip_act > 0.0 ? x.clamp(-c.clip_act, c.clip_act) : x;
 }
 
 // Cosine attention: q, k and v of unit magnitude over the channels of a head.
 Tensor MPBlock::attended(const Tensor& x) const {
-  const Tensor qkv = attn_qkv_->forward(x);
-  const std::int64_t B = qkv.size(0), H = qkv.size(2), W = qkv.size(3);
-  const Tensor parts = qkv.reshape({B, heads_, config_.out / heads_, 3, H * W});
-  return attn_proj_->forward(ops::attention(ops::normalized(parts, {2}).reshape(qkv.sizes()), heads_));
+  return ops::attention(ops::normalized_heads(attn_qkv_->forward(x), heads_), heads_);
 }
 
 void MPBlock::initialize(WeightSource&) {

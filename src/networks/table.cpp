@@ -4,7 +4,8 @@
 
 namespace edmund {
 
-NetworkFactory make_adm, make_block_unet, make_ddpmpp, make_dit, make_edm2, make_exported, make_image_v1, make_lucidrains, make_ncsnpp, make_resnet, make_unet;
+NetworkFactory make_adm, make_block_unet, make_ddpmpp, make_dit, make_edm2, make_exported, make_image_v1,
+    make_lucidrains, make_ncsnpp, make_resnet, make_unet;
 
 namespace {
 

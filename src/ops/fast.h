@@ -43,6 +43,17 @@ Tensor attention(const Tensor& qkv, std::int64_t heads);
 Tensor resample_box(const Tensor& x, Resample direction);
 Tensor max_pool(const Tensor& x, std::int64_t stride, std::int64_t padding);
 Tensor concat(const Tensor& a, const Tensor& b);
+Tensor layer_norm_modulate(const Tensor& x, const Tensor& shift, const Tensor& scale, double eps);
+Tensor gelu_tanh(const Tensor& x);
+Tensor gated_sum(const Tensor& h, const Tensor& gate, const Tensor& x);
+/// gain·x/(1e-4 + ‖x‖/√n): of each pixel over its channels; of each query, key and value of a head;
+/// of each filter of a weight, which keeps its memory order.
+Tensor unit_pixels(const Tensor& x);
+Tensor unit_heads(const Tensor& qkv, std::int64_t heads);
+Tensor unit_filters(const Tensor& weight, double gain);
+Tensor mp_silu(const Tensor& x, const Tensor& scale);
+/// of_a·a + of_b·b, images of one shape.
+Tensor blend(const Tensor& a, double of_a, const Tensor& b, double of_b);
 Tensor gradient_norm(const std::vector<GradientPiece>& gradient);
 /// Of `live` the terms and the rests of the EMAs count; the gradient's factor is in `args`.
 void adam_ema(Tensor& parameters, const std::vector<GradientPiece>& gradient, Tensor& first_moment,

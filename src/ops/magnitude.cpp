@@ -1,7 +1,9 @@
 #include "edmund/ops/magnitude.h"
 
+#include "autograd.h"
 #include "edmund/ops/random.h"
 #include "fast.h"
+#include "packed_weights.h"
 
 #include <ATen/ATen.h>
 #include <cmath>
@@ -24,6 +26,7 @@ OperatorTime pass(std::string_view name, const Tensor& x) {
 
 Tensor normalized(const Tensor& x, at::IntArrayRef dims) {
   const Timed timed([&] { return pass("normalize", x); });
+  if (fast(x) && x.dim() == 4 && dims == at::IntArrayRef{1}) return cpu::unit_pixels(x);
   const auto wide = x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   double elements = 1.0;
   for (const auto dim : dims) elements *= static_cast<double>(x.size(dim));
@@ -31,20 +34,40 @@ Tensor normalized(const Tensor& x, at::IntArrayRef dims) {
   return x / norm.to(x.scalar_type());
 }
 
-Tensor normalized_filters(const Tensor& weight) {
+Tensor normalized_filters(const Tensor& weight, double gain) {
+  if (fast(weight)) {
+    if (wants_gradient({&weight})) return cpu::unit_filters(weight, gain);
+    return cpu::kept_filters(weight, gain);
+  }
   std::vector<std::int64_t> dims(static_cast<std::size_t>(weight.dim()) - 1);
   std::iota(dims.begin(), dims.end(), 1);
-  return normalized(weight, dims);
+  const Tensor unit = normalized(weight, dims);
+  return gain == 1.0 ? unit : unit * gain;
 }
 
-Tensor mp_silu(const Tensor& x) {
+Tensor normalized_heads(const Tensor& qkv, std::int64_t heads) {
+  TORCH_CHECK(qkv.dim() == 4 && heads > 0 && qkv.size(1) % (3 * heads) == 0, "normalized_heads: ", qkv.sizes(),
+              " does not split into ", heads, " heads");
+  const Timed timed([&] { return pass("normalize", qkv); });
+  if (fast(qkv)) return cpu::unit_heads(qkv, heads);
+  const std::int64_t d = qkv.size(1) / (3 * heads), pixels = qkv.size(2) * qkv.size(3);
+  return normalized(qkv.reshape({qkv.size(0), heads, d, 3, pixels}), {2}).reshape(qkv.sizes());
+}
+
+Tensor mp_silu(const Tensor& x, const Tensor& scale) {
+  TORCH_CHECK(!scale.defined() ||
+                  (x.dim() == 4 && scale.dim() == 2 && scale.size(0) == x.size(0) && scale.size(1) == x.size(1)),
+              "mp_silu: scale for x ", x.sizes());
   const Timed timed([&] { return pass("mp_silu", x); });
-  return at::silu(x) / kSiluDeviation;
+  if (fast(x) && x.dim() == 4) return cpu::mp_silu(x, scale);
+  return at::silu(scale.defined() ? x * scale.unsqueeze(2).unsqueeze(3) : x) / kSiluDeviation;
 }
 
 Tensor mp_sum(const Tensor& a, const Tensor& b, double t) {
   const Timed timed([&] { return pass("mp_sum", a); });
-  return at::lerp(a, b, t) / std::hypot(1.0 - t, t);
+  const double norm = std::hypot(1.0 - t, t);
+  if (fast(a) && fast(b) && a.dim() == 4 && a.sizes() == b.sizes()) return cpu::blend(a, (1.0 - t) / norm, b, t / norm);
+  return at::lerp(a, b, t) / norm;
 }
 
 Tensor mp_concat(const Tensor& a, const Tensor& b, double t) {

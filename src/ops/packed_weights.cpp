@@ -8,8 +8,10 @@
 
 #include <algorithm>
 #include <array>
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <atomic>
+#include <c10/core/InferenceMode.h>
 
 namespace edmund::ops {
 namespace {
@@ -84,6 +86,17 @@ Tensor packed_weight(const Tensor& weight, Packing packing, Caching caching) {
   if (caching == Caching::kOff || weight.is_inference() || !weight.is_contiguous()) return pack(weight, packing);
   return cache.get(weight, packing, generation(), {&kernel_table(), sample_of(weight)},
                    [&] { return pack(weight, packing); });
+}
+
+Tensor kept_filters(const Tensor& weight, double gain) {
+  static PackedWeightCache<double, Fingerprint> cache;  // by gain
+  const auto make = [&] {
+    const c10::InferenceMode off(false);  // what is packed of it is kept too
+    const at::NoGradGuard no_grad;
+    return unit_filters(weight, gain);
+  };
+  if (weight.is_inference() || !weight.is_contiguous()) return unit_filters(weight, gain);
+  return cache.get(weight, gain, generation(), {&kernel_table(), sample_of(weight)}, make);
 }
 
 }  // namespace cpu

@@ -25,6 +25,9 @@ Tensor packed_weight(const Tensor& weight, Packing packing, Caching caching);
 /// The layouts kWinograd and kWinogradBackward.
 Tensor winograd_packed(const Tensor& weight, bool backward);
 
+/// unit_filters() of a weight that is not trained, kept until it changes.
+Tensor kept_filters(const Tensor& weight, double gain);
+
 /// How often packed_weight() has packed a weight (tests).
 std::size_t packed_weight_count();
 

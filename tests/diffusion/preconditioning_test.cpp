@@ -103,7 +103,8 @@ TEST_CASE("index rounds the network's input to the nearest level, the larger of 
 
 TEST_CASE("flow may point towards data, as in SiT, and be told the time of either end", "[diffusion]") {
   const auto noise = row("{type: flow, noise_input: flow}").coefficients(levels()),
-             data = row("{type: flow, towards: data, noise_input: {type: flow, reversed: true}}").coefficients(levels());
+             data =
+                 row("{type: flow, towards: data, noise_input: {type: flow, reversed: true}}").coefficients(levels());
   CHECK(data.a.equal(-noise.a));
   CHECK(data.b.equal(-noise.b));
   CHECK(data.in.equal(noise.in));

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "edmund/checkpoints/foreign_settings.h"
-#include "edmund/checkpoints/foreign_settings.h"
 #include "edmund/core/tensor.h"
 #include "edmund/io/pickle.h"
 #include "edmund/io/tensor_file.h"

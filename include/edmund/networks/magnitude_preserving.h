@@ -17,6 +17,8 @@ class MPConv : public Layer {
   MPConv(std::int64_t in, std::int64_t out, std::int64_t kernel);
   /// x [B, in, H, W] → [B, out, H, W], or [B, in] → [B, out]; gain [] or undefined: 1.
   Tensor forward(const Tensor& x, const Tensor& gain = {}) const;
+  /// mp_sum(main, forward(x), t) in one pass: main [B, out, H, W], t in [0, 1] (eq. 88).
+  Tensor joined(const Tensor& x, const Tensor& main, double t) const;
   /// Standard normal, then normalized.
   void initialize(WeightSource& source) override;
   /// Forced weight normalization: replaces the weight by its normalized value, so that steps do not
@@ -27,6 +29,9 @@ class MPConv : public Layer {
   const Tensor& weight() const { return weight_; }
 
  private:
+  // The normalized filters over √fan_in, times `factor`.
+  Tensor filters(at::ScalarType dtype, double factor = 1.0) const;
+
   std::int64_t kernel_;
   Tensor weight_;
 };

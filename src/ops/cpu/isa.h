@@ -35,6 +35,18 @@ void max_pool(const float* const* rows, long width, long C, long stride, long pa
 long attention_scratch(long L, long d, bool backward);
 void attention(const Attention& task, const Range& queries, float* scratch);
 void attention_backward(const Attention& task, const float* dout, float* dqkv, float* scratch);
+void row_norm(const RowNorm& task);
+void row_norm_backward(const RowNorm& task, const float* dy, float* dscale, float* dshift);
+void gelu(const float* x, float* y, long size);
+void gelu_backward(const float* x, const float* dy, float* dx, long size);
+void gated(const float* h, const float* x, const float* gate, float* y, long rows, long C);
+void gated_backward(const float* x, const float* gate, const float* dy, float* dx, float* dgate, long rows, long C);
+void blend(const float* a, const float* b, float of_a, float of_b, float* y, long size);
+void unit_rows(const UnitRows& task);
+void unit_rows_backward(const UnitRows& task, const float* dy);
+void unit_silu(const float* x, const float* scale, float* y, long rows, long C);
+void unit_silu_backward(const float* x, const float* scale, const float* dy, float* dx, float* dscale, long rows,
+                        long C);
 double sum_of_squares(const float* x, long size);
 void adam(const AdamChunk& chunk, const AdamTerms& terms);
 

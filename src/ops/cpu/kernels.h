@@ -137,6 +137,24 @@ struct LinearTask {
   long B = 0, I = 0, O = 0;
 };
 
+/// Rows of C numbers, each brought to mean 0 and variance 1, then times 1 + scale, plus shift.
+struct RowNorm {
+  const float* x = nullptr;
+  float* y = nullptr;  // of the backward pass: the gradient of x
+  long rows = 0, C = 0;
+  float eps = 0.0F;
+  const float *scale = nullptr, *shift = nullptr;  // [C], or null both
+  float *mean = nullptr, *rstd = nullptr;          // [rows]: written by forward unless null, read by backward
+};
+/// y = gain·x/(1e-4 + ‖x‖/√C): rows of parts·C numbers, number i of a row belongs to part i mod
+/// parts (1 or 3), each of which has a norm of its own.
+struct UnitRows {
+  const float* x = nullptr;
+  float* y = nullptr;  // of the backward pass: the gradient of x
+  long rows = 0, C = 0, parts = 1;
+  float gain = 1.0F;
+};
+
 struct AdamTerms {
   float one_minus_beta1, one_minus_beta2, eps, decay, inverse_root_correction2, step_size;
   float gradient_scale;
@@ -222,6 +240,25 @@ struct KernelTable {
   void (*attention)(const Attention& task, const Range& queries, float* scratch);
   /// Gradient of qkv, laid out as it, from that of the result, laid out as `out`.
   void (*attention_backward)(const Attention& task, const float* dout, float* dqkv, float* scratch);
+
+  void (*row_norm)(const RowNorm& task);
+  /// dscale += Σ dy·(x - mean)·rstd and dshift += Σ dy over the rows, [C], or null both.
+  void (*row_norm_backward)(const RowNorm& task, const float* dy, float* dscale, float* dshift);
+  /// x·Φ(x), Φ approximated by tanh.
+  void (*gelu)(const float* x, float* y, long size);
+  void (*gelu_backward)(const float* x, const float* dy, float* dx, long size);
+  /// y = h + gate·x, gate [C]; dx = gate·dy, dgate += Σ dy·x.
+  void (*gated)(const float* h, const float* x, const float* gate, float* y, long rows, long C);
+  void (*gated_backward)(const float* x, const float* gate, const float* dy, float* dx, float* dgate, long rows,
+                         long C);
+  /// y = of_a·a + of_b·b; b may be null.
+  void (*blend)(const float* a, const float* b, float of_a, float of_b, float* y, long size);
+  void (*unit_rows)(const UnitRows& task);
+  void (*unit_rows_backward)(const UnitRows& task, const float* dy);
+  /// y = silu(x·scale)/0.596, scale [C] or null; dscale [C] is added to, or null.
+  void (*unit_silu)(const float* x, const float* scale, float* y, long rows, long C);
+  void (*unit_silu_backward)(const float* x, const float* scale, const float* dy, float* dx, float* dscale, long rows,
+                             long C);
 
   double (*sum_of_squares)(const float* x, long size);
   /// One pass over all arrays of a chunk.
