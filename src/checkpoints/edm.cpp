@@ -93,6 +93,9 @@ ForeignModel read_edm(const ForeignFile& source) {
   const std::string file = source.path.string();
   const PickleValue& wrapper = *source.pickle->root().find("ema");
   const PickleValue& model = *model_of(wrapper);
+  const auto* network = std::ranges::find(kNetworks, model.text, &std::pair<std::string_view, std::string_view>::first);
+  require(network != std::end(kNetworks), "{}: a network of class {} is not converted, SongUNet and DhariwalUNet are",
+          file, in_quotes(model.text));
   const auto whole = [&](std::string_view key) { return integer_at(wrapper, key, file); };
   ordered_json config;
   config["name"] = as_utf8(source.path.stem().string());
