@@ -172,15 +172,15 @@ class Reading {
 
   static ordered_json consistency() {
     return {{"preconditioning",
-             {{"type", "consistency"},
+             {{"type", "edm"},
               {"sigma_data", 0.5},
               {"sigma_min", 0.002},
-              {"clip", true},
               {"noise_input", {{"type", "log"}, {"factor", 250}}}}},
             {"sampling",
              {{"schedule", {{"type", "edm"}}},
               {"grid", {{"type", "explicit"}, {"sigmas", {80}}}},
-              {"sampler", {{"type", "ddim"}, {"renoise", true}}}}}};
+              {"sampler", {{"type", "ddim"}, {"renoise", true}}},
+              {"clip", {-1, 1}}}}};
   }
 
   const ForeignFile& source_;

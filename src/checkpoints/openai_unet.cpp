@@ -44,10 +44,10 @@ class Renaming {
     pair(from + ".norm", to + ".norm2");
     const std::int64_t C = state_.size(from + ".qkv.weight", 1),
                        heads = heads_.heads > 0 ? heads_.heads : C / heads_.channels_per_head;
-    require(heads > 0 && C % heads == 0 && state_.size(from + ".qkv.weight", 0) == 3 * C &&
-                state_.size(from + ".qkv.bias", 0) == 3 * C,
-            "{}: the attention {} of {} channels does not split into heads of {}", state_.file(), from, C,
-            heads_.heads > 0 ? C / heads_.heads : heads_.channels_per_head);
+    const bool splits = heads > 0 && C % (heads_.heads > 0 ? heads_.heads : heads_.channels_per_head) == 0;
+    require(splits && state_.size(from + ".qkv.weight", 0) == 3 * C && state_.size(from + ".qkv.bias", 0) == 3 * C,
+            "{}: the attention {} of {} channels does not split into {}", state_.file(), from, C,
+            heads_.heads > 0 ? format("{} heads", heads_.heads) : format("heads of {}", heads_.channels_per_head));
     for (const std::string part : {".weight", ".bias"})
       out.emplace_back(to + ".qkv" + part,
                        plain(reordered(state_.take(from + ".qkv" + part), heads, heads_.qkv_first)));
@@ -185,7 +185,7 @@ NamedTensors OpenaiUNet::weights(std::int64_t height, std::int64_t width, const 
     to.pair("label_emb.0", "map_label0");
     to.pair("label_emb.2", "map_label1");
   } else if (classes_ > 0) {
-    to.out.emplace_back("map_label.weight", state_.take("label_emb.weight").t().contiguous());
+    to.out.emplace_back("map_label.weight", state_.take("label_emb.weight", 2).t().contiguous());
   }
   to.pair("input_blocks.0.0", enc(0, "conv"));
   for (std::int64_t level = 0; level < levels_; ++level) {

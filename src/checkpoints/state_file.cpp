@@ -29,6 +29,7 @@ StateFile::StateFile(const ForeignFile& file) : file_(file.path.string()) {
   const auto add = [this](std::string name, const Tensor& tensor) {
     const bool fresh = tensors_.emplace(name, tensor.is_floating_point() ? tensor.to(at::kFloat) : tensor).second;
     require(fresh, "{}: tensor {} twice", file_, in_quotes(name));
+    require(tensor.numel() > 0, "{}: tensor {} is empty", file_, in_quotes(name));
   };
   if (file.tensors) {
     for (const auto& [name, tensor] : file.tensors->tensors) add(name, tensor);
@@ -64,8 +65,10 @@ std::int64_t StateFile::size(const std::string& name, std::size_t dimension) con
   return tensor.size(static_cast<std::int64_t>(dimension));
 }
 
-Tensor StateFile::take(const std::string& name) {
+Tensor StateFile::take(const std::string& name, std::int64_t dimensions) {
   Tensor out = at(name);
+  require(dimensions == 0 || out.dim() == dimensions, "{}: tensor {} has {} dimensions, expected {}", file_,
+          in_quotes(name), out.dim(), dimensions);
   tensors_.erase(tensors_.find(name));
   return out;
 }

@@ -28,8 +28,8 @@ class StateFile {
   std::vector<std::string> names(std::string_view prefix) const;
   /// Size of a dimension of a tensor that must be there.
   std::int64_t size(const std::string& name, std::size_t dimension) const;
-  /// The tensor; it counts as used then.
-  Tensor take(const std::string& name);
+  /// The tensor, of so many dimensions (0: any); it counts as used then.
+  Tensor take(const std::string& name, std::int64_t dimensions = 0);
   /// Throws Error if a tensor was not taken.
   void finish(std::string_view what) const;
 

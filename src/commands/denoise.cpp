@@ -6,7 +6,7 @@
 // Inputs:  z [B, C, H, W] with sigma [B] or [1], or z.SIGMA for one noise level each; labels [B] of
 //          whole numbers, or [B, classes] of real ones, [B] if that is one (none: no class);
 //          augment [B, A]. Others are told and left alone.
-// Outputs: D, or D.SIGMA, float32 of z's shape.
+// Outputs: D, or D.SIGMA, float32 of z's shape, cut as sampling.clip says.
 
 #include "edmund/app/run.h"
 #include "edmund/commands/command.h"
@@ -130,7 +130,8 @@ ExitCode denoise(const DenoiseFlags& flags) {
   inputs.each([&](const std::string& ending, const Tensor& z, const Tensor& sigma) {
     Condition condition = inputs.condition(z.size(0));
     if (condition.augment.defined()) condition.augment = condition.augment.to(device);
-    const Tensor D = trained.experiment.model.denoise(z.to(device), sigma.to(device, at::kFloat), condition);
+    Tensor D = trained.experiment.model.denoise(z.to(device), sigma.to(device, at::kFloat), condition);
+    if (const auto& clip = trained.experiment.sampling.clip) D = D.clamp(clip->low, clip->high);
     out.emplace_back("D" + ending, D.cpu().contiguous());
   });
   write_file(flags.out, tensor_bytes(out));

@@ -37,10 +37,6 @@ Tensor evaluate(Network& network, const Tensor& input, const Tensor& noise, cons
   return F.narrow(1, 0, input.size(1));
 }
 
-Tensor within(const std::optional<Interval>& range, const Tensor& D) {
-  return range ? D.clamp(range->low, range->high) : D;
-}
-
 void check_batch(const Tensor& z, const Tensor& sigma) {
   TORCH_CHECK(z.dim() == 4 && sigma.dim() == 1 && (sigma.size(0) == z.size(0) || sigma.size(0) == 1), "model: images ",
               z.sizes(), ", sigma ", sigma.sizes(), "; expected [B, C, H, W] and [B]");
@@ -60,7 +56,7 @@ Tensor denoised_at(const DenoisingModel& model, const Tensor& z, double sigma, c
   const Tensor noise = at::full({1}, number(c.noise), z.options().dtype(dtype));
   const Tensor input = ops::network_input(number(c.in), z, dtype_of(model.network()));
   const Tensor F = evaluate(model.network(), input, noise, condition);
-  return within(model.preconditioning().range, number(c.skip) * ops::Sum(z) + number(c.out) * ops::Sum(F));
+  return number(c.skip) * ops::Sum(z) + number(c.out) * ops::Sum(F);
 }
 
 }  // namespace
@@ -81,7 +77,7 @@ Tensor DenoisingModel::denoise(const Tensor& z, const Tensor& sigma, const Condi
   check_batch(z, sigma);
   const auto c = preconditioning_.edm(sigma);
   const Tensor F = evaluate(*network_, (c.in * z).to(dtype_of(*network_)), c.noise, condition);
-  return within(preconditioning_.range, (c.skip * z + c.out * F).to(z.scalar_type()));
+  return (c.skip * z + c.out * F).to(z.scalar_type());
 }
 
 Tensor DenoisingModel::loss(const Tensor& x0, const Tensor& eps, const Tensor& sigma,

@@ -10,10 +10,9 @@
 //   x0       1            0            1/√(1+σ²)               Salimans & Ho 2022
 //   score    0            -1           1 Song et al. 2021, networks of the VE SDE
 //
-//   consistency: a consistency function, D = z at σ = σ_min (Song et al. 2023, appendix C)
-//     c_skip = σ_d²/((σ - σ_min)² + σ_d²), c_out = σ_d(σ - σ_min)/r, c_in = 1/r as of edm
-//     sigma_data 0.5, sigma_min 0.002
-//     clip       false  D is cut to [-1, 1], as the authors sample
+//   edm with sigma_min > 0 is a consistency function, whose D is z at σ = sigma_min and below (Song
+//   et al. 2023, appendix C): D = c_skip·z + c_out·F with c_skip = σ_d²/((σ - σ_min)² + σ_d²) and
+//   c_out = σ_d(σ - σ_min)/r, from which F* follows
 //
 //   noise_input   log     how the network is told σ (noise_input.cpp), a word or a mapping with its
 //                         options
@@ -57,13 +56,26 @@ Preconditioning with_noise_input(Options& options, MixtureFunction mixture) {
 
 Tensor unit_scale(const Tensor& sigma) { return (sigma.square() + 1).rsqrt(); }
 
+// F* = ((1 - c_skip)·x0 - c_skip·σ·ε)/c_out of a consistency function. Just above σ_min it is
+// beyond use, but finite, so that c_skip and c_out follow from it.
+Mixture consistency_mixture(const Tensor& sigma, double data, double least) {
+  const Tensor above = (sigma - least).clamp_min(1e-9 * least);
+  const Tensor in = (sigma.square() + data * data).rsqrt(), share = 1 / (in * (above.square() + data * data));
+  return {above * share / data, -data * sigma * share / above, in};
+}
+
 Preconditioning make_edm(Options& options) {
   const double data = options.real("sigma_data", 0.5, between(1e-6, 1e6),
-                                   "σ_d: standard deviation of the images, which are in [-1, 1]");
-  return with_noise_input(options, [data](const Tensor& sigma) -> Mixture {
+                                   "σ_d: standard deviation of the images, which are in [-1, 1]"),
+               least = options.real("sigma_min", 0.0, between(0, 1e6),
+                                    "level at which D = z, of consistency functions; 0: of none");
+  Preconditioning out = with_noise_input(options, [data, least](const Tensor& sigma) -> Mixture {
+    if (least > 0) return consistency_mixture(sigma, data, least);
     const Tensor in = (sigma.square() + data * data).rsqrt();
     return {sigma * in / data, -data * in, in};
   });
+  out.sigmas.low = std::max(out.sigmas.low, least);
+  return out;
 }
 
 Preconditioning make_eps(Options& options) {
@@ -97,31 +109,6 @@ Preconditioning make_score(Options& options) {
   });
 }
 
-// F* = ((1 - c_skip)·x0 - c_skip·σ·ε)/c_out, without bound at σ_min, where D = z.
-Preconditioning make_consistency(Options& options) {
-  const double data = options.real("sigma_data", 0.5, between(1e-6, 1e6),
-                                   "σ_d: standard deviation of the images, which are in [-1, 1]"),
-               least = options.real("sigma_min", 0.002, at_least(0), "noise level at which D = z");
-  const bool clips = options.flag("clip", false, "D is cut to [-1, 1], as the authors sample");
-  const auto boundary = [data, least](const Tensor& sigma) -> EdmCoefficients {
-    const Tensor wide = sigma.reshape({-1, 1, 1, 1}), above = wide - least;
-    const Tensor in = (wide.square() + data * data).rsqrt();
-    return {.skip = data * data / (above.square() + data * data), .out = data * above * in, .in = in, .noise = {}};
-  };
-  Preconditioning out = with_noise_input(options, [boundary](const Tensor& sigma) -> Mixture {
-    const EdmCoefficients c = boundary(sigma);
-    return {(1 - c.skip) / c.out, -c.skip * sigma / c.out, c.in};
-  });
-  out.direct = [boundary, coefficients = out.coefficients](const Tensor& sigma) {
-    EdmCoefficients c = boundary(sigma);
-    c.noise = coefficients(sigma).noise;
-    return c;
-  };
-  out.sigmas.low = std::max(out.sigmas.low, least);
-  if (clips) out.range = Interval{-1, 1};
-  return out;
-}
-
 constexpr Entry<PreconditioningFactory> kPreconditionings[] = {
     {"edm", "target and input of unit variance", "Karras et al. 2022, table 1", make_edm},
     {"eps", "the noise ε", "Ho et al. 2020", make_eps},
@@ -129,8 +116,6 @@ constexpr Entry<PreconditioningFactory> kPreconditionings[] = {
     {"flow", "velocity ε - x0 of straight paths", "Liu et al. 2023; Lipman et al. 2023", make_flow},
     {"x0", "the clean image", "Salimans & Ho 2022", make_x0},
     {"score", "-ε: the score times σ, on unscaled input", "Song et al. 2021", make_score},
-    {"consistency", "a consistency function, D = z at the lowest level", "Song et al. 2023, appendix C",
-     make_consistency},
 };
 
 }  // namespace
@@ -138,7 +123,6 @@ constexpr Entry<PreconditioningFactory> kPreconditionings[] = {
 void read_noise_input(Options& options) { make_noise_input(options); }
 
 EdmCoefficients Preconditioning::edm(const Tensor& sigma) const {
-  if (direct) return direct(sigma);
   const auto [a, b, in, noise] = coefficients(sigma);
   const Tensor wide = sigma.reshape({-1, 1, 1, 1}), divisor = wide * a - b;
   return {.skip = -b / divisor, .out = wide / divisor, .in = in, .noise = noise};

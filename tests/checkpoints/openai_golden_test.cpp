@@ -3,13 +3,16 @@
 #include "edmund/app/config.h"
 #include "edmund/checkpoints/foreign.h"
 #include "edmund/core/error.h"
+#include "edmund/core/files.h"
 #include "edmund/core/text.h"
+#include "edmund/io/tensor_file.h"
 #include "edmund/networks/network.h"
 #include "edmund/networks/state_dict.h"
 #include "edmund/samplers/posterior.h"
 #include "edmund/samplers/sampler.h"
 #include "support/catch.h"
 #include "support/golden.h"
+#include "support/temporary_folder.h"
 #include "support/wrappers.h"
 
 #include <algorithm>
@@ -231,7 +234,7 @@ TEST_CASE("what weights of OpenAI's networks do not tell is asked for by name", 
   settings = {"image_size=9", "num_heads=2"};
   CHECK_THROWS_WITH(read("guided_diffusion", settings), says("expected multiples of 2"));
   settings = {"image_size=8", "num_heads=5", "noise_schedule=linear", "use_new_attention_order=true"};
-  CHECK_THROWS_WITH(read("guided_diffusion", settings), says("does not split into heads"));
+  CHECK_THROWS_WITH(read("guided_diffusion", settings), says("does not split into 5 heads"));
   CHECK_THROWS_WITH(ForeignSettings(std::vector<std::string>{"num_heads"}), says("expected KEY=VALUE"));
 }
 
@@ -246,4 +249,43 @@ TEST_CASE("improved-diffusion's steps are rescaled, and rectangular images are s
   const double top = experiment.sampling.schedule->levels().back();
   const Tensor noise = experiment.model.preconditioning().edm(at::full({1}, top, at::kDouble)).noise;
   CHECK(noise.item<double>() == 3999 * 0.25);
+}
+
+TEST_CASE("weights of consistency_models become a consistency function of real labels", "[checkpoints]") {
+  const auto from = std::filesystem::path(EDMUND_TEST_FOLDER) / "golden/checkpoints/guided_legacy_uncond.pt";
+  const PickleFile pickle(from);
+  std::vector<std::pair<std::string, Tensor>> weights;
+  const auto& items = pickle.root().items;
+  for (std::size_t i = 0; i + 1 < items.size(); i += 2)
+    weights.emplace_back(items[i]->text, pickle.tensor(*items[i + 1], items[i]->text).contiguous());
+  const auto layer = [&](const std::string& name, at::IntArrayRef shape) {
+    weights.emplace_back(name + ".weight", at::sin(at::arange(shape[0] * shape[1], at::kFloat)).reshape(shape) * 0.1);
+    weights.emplace_back(name + ".bias", at::cos(at::arange(shape[0], at::kFloat)) * 0.1);
+  };
+  layer("label_emb.0", {128, 1}), layer("label_emb.2", {128, 128});
+  const testing::TemporaryFolder folder;
+  const auto path = folder.path() / "weights.safetensors";
+  write_file(path, tensor_bytes(weights, {{"layout", "openai/consistency_models UNetModel"}}));
+
+  const std::vector<std::string> settings{"image_size=8", "num_heads=2"};
+  const ForeignModel model = read_foreign(path, "", ForeignSettings(settings));
+  CHECK(model.kind == "consistency_models");
+  Experiment experiment = construct(parse(Options::read_text(model.config, "settings")), Needs::kModel);
+  load_state(experiment.model.network(), model.weights, "weights");
+  CHECK(experiment.shape.num_classes == 1);
+  CHECK(experiment.sampling.clip.has_value());
+  const at::NoGradGuard no_grad;
+  const Tensor z = at::sin(at::arange(2 * 3 * 8 * 8, at::kFloat)).reshape({2, 3, 8, 8}) * 2,
+               label = at::tensor({0.2F, 0.9F}).unsqueeze(1);
+  const auto D = [&](double sigma, const Tensor& labels) {
+    return experiment.model.denoise(z, at::full({2}, sigma, at::kFloat), {.labels = labels});
+  };
+  // D = z at σ_min; at σ = 3, Song et al. 2023, appendix C, on the network that is told 250·ln σ.
+  CHECK((D(0.002, label) - z).abs().max().item<double>() < 1e-6);
+  const double sigma = 3, above = sigma - 0.002, r = std::sqrt(sigma * sigma + 0.25);
+  const Tensor told = at::full({2}, 250 * std::log(sigma), at::kFloat);
+  const Tensor F = experiment.model.network().forward((z / r).to(at::kFloat), told, {.labels = label});
+  const Tensor expected = 0.25 / (above * above + 0.25) * z + 0.5 * above / r * F;
+  CHECK((D(sigma, label) - expected).abs().max().item<double>() < 1e-5);
+  CHECK((D(sigma, label) - D(sigma, {})).abs().max().item<double>() > 1e-4);
 }

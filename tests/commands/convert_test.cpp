@@ -49,6 +49,36 @@ TEST_CASE("a snapshot of NVlabs/edm becomes a run that samples at once", "[app]"
   CHECK(edmund_run(folder.path(), "grid vp").code == 0);
 }
 
+TEST_CASE("weights that do not tell their settings become a run with what is stated", "[app]") {
+  const TemporaryFolder folder;
+  const fs::path weights = fs::path(EDMUND_TEST_FOLDER) / "golden/checkpoints/guided_new_order_class.pt";
+  const std::string convert = "convert '" + weights.string() + "' run --from guided_diffusion --set image_size=8 ";
+  const Outcome asked = edmund_run(folder.path(), convert);
+  CHECK(asked.code == 2);
+  CHECK(says(asked, "--set num_head_channels=C"));
+  const Outcome converted = edmund_run(folder.path(), convert +
+                                                          "--set num_head_channels=16 --set noise_schedule=linear "
+                                                          "--set use_new_attention_order=true");
+  INFO(converted.output);
+  REQUIRE(converted.code == 0);
+  CHECK(says(converted, "as published: diffusion_steps 1000"));
+
+  const Outcome sampled = edmund_run(folder.path(), "sample run --images 1 --out pictures sampling.grid.steps=3");
+  INFO(sampled.output);
+  CHECK(sampled.code == 0);
+
+  const Tensor z = at::zeros({2, 3, 8, 8});
+  write_text(folder.path() / "in.safetensors",
+             tensor_bytes({{"z.1", z}, {"labels", at::eye(5).narrow(0, 0, 2).contiguous()}, {"noise", z}}));
+  const Outcome denoised = edmund_run(folder.path(), "denoise run --in in.safetensors --out D.safetensors");
+  INFO(denoised.output);
+  CHECK(denoised.code == 0);
+  CHECK(says(denoised, "not used: 'noise'"));
+  write_text(folder.path() / "in.safetensors", tensor_bytes({{"z.1", z}, {"label", z}}));
+  CHECK(
+      says(edmund_run(folder.path(), "denoise run --in in.safetensors --out D.safetensors"), "did you mean 'labels'"));
+}
+
 TEST_CASE("what cannot be converted or denoised is refused in one line", "[app]") {
   const TemporaryFolder folder;
   const fs::path& at = folder.path();

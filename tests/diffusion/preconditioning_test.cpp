@@ -120,20 +120,26 @@ TEST_CASE("vp tells the time at which the VP SDE has that noise level", "[diffus
   CHECK(std::abs(p.sigmas.high - 152.167) < 1e-3);
 }
 
-TEST_CASE("a consistency function is z at its lowest level, and cut if asked", "[diffusion]") {
-  const auto p = row("{type: consistency, sigma_data: 0.5, sigma_min: 0.002, noise_input: {type: log, factor: 250}}");
+TEST_CASE("a consistency function is z at its lowest level", "[diffusion]") {
+  const auto p = row("{type: edm, sigma_data: 0.5, sigma_min: 0.002, noise_input: {type: log, factor: 250}}");
   const Tensor sigma = at::tensor({0.002, 0.5, 80.0}, at::kDouble);
   const auto c = p.edm(sigma);
-  CHECK(c.skip[0].item<double>() == 1.0);
-  CHECK(c.out[0].item<double>() == 0.0);
+  CHECK_THAT(c.skip[0].item<double>(), Catch::Matchers::WithinRel(1.0, 1e-14));
+  CHECK(std::abs(c.out[0].item<double>()) < 1e-11);
   // Song et al. 2023, appendix C
   CHECK_THAT(c.skip[1].item<double>(), Catch::Matchers::WithinRel(0.25 / (0.498 * 0.498 + 0.25), 1e-14));
   CHECK_THAT(c.out[1].item<double>(), Catch::Matchers::WithinRel(0.5 * 0.498 / std::sqrt(0.5), 1e-14));
   CHECK_THAT(c.in[1].item<double>(), Catch::Matchers::WithinRel(1 / std::sqrt(0.5), 1e-14));
   CHECK_THAT(c.noise[2].item<double>(), Catch::Matchers::WithinRel(250 * std::log(80.0), 1e-14));
   CHECK(p.sigmas.low == 0.002);
-  CHECK_FALSE(p.range);
-  CHECK(row("{type: consistency, clip: true}").range->low == -1.0);
+  const auto low = p.edm(at::full({1}, 0.002, at::kFloat));  // as the command denoise asks
+  CHECK(low.skip.item<float>() == 1.0F);
+  CHECK(std::abs(low.out.item<float>()) < 1e-9F);
+  // F* of a level above: D = x0.
+  const double x0 = 0.7, eps = -1.3;
+  const auto f = p.coefficients(sigma);
+  const Tensor F = f.a * x0 + f.b * eps, z = x0 + sigma.reshape({-1, 1, 1, 1}) * eps, D = c.skip * z + c.out * F;
+  CHECK((D - x0).narrow(0, 1, 2).abs().max().item<double>() < 1e-13);
 }
 
 TEST_CASE("index tells a multiple of the position where steps count as others", "[diffusion]") {

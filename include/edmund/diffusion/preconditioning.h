@@ -7,7 +7,6 @@
 
 #include <functional>
 #include <limits>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -36,11 +35,6 @@ struct Preconditioning {
   /// Levels that `round` chooses from: `levels`, with 0 before them where the network's own table
   /// ends there.
   std::vector<double> rounding = {};
-  /// Coefficients of D where those of F* do not exist at all levels (out = 0: D = z whatever the
-  /// network says); empty: they follow from F*.
-  std::function<EdmCoefficients(const Tensor& sigma)> direct = nullptr;
-  /// Bounds that D is cut to; none if empty.
-  std::optional<Interval> range = std::nullopt;
 
   EdmCoefficients edm(const Tensor& sigma) const;
   /// Nearest of `rounding`, ties to the larger (σ itself if all levels are known).
