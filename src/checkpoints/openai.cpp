@@ -140,8 +140,8 @@ class Reading {
     if (project_ != kGuided) return out;
     const bool new_order = published_ && published_->new_order;
     const std::optional<bool> rule = published_ ? std::optional(new_order) : std::nullopt;
-    const auto order = stated(settings_.flag("use_new_attention_order"), rule,
-                              format("use_new_attention_order {}", new_order));
+    const auto order =
+        stated(settings_.flag("use_new_attention_order"), rule, format("use_new_attention_order {}", new_order));
     if (!order) ask("the order of q, k, v and heads", "use_new_attention_order=true or =false");
     out.qkv_first = *order;
     return out;

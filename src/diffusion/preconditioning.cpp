@@ -64,8 +64,8 @@ Preconditioning with_noise_input(Options& options, MixtureFunction mixture) {
 
 Tensor unit_scale(const Tensor& sigma) { return (sigma.square() + 1).rsqrt(); }
 
-// F* = ((1 - c_skip)·x0 - c_skip·σ·ε)/c_out of a consistency function. Just above σ_min it is beyond
-// use, but finite, so that c_skip and c_out follow from it.
+// F* = ((1 - c_skip)·x0 - c_skip·σ·ε)/c_out of a consistency function. Just above σ_min it is
+// beyond use, but finite, so that c_skip and c_out follow from it.
 Mixture consistency_mixture(const Tensor& sigma, double data, double least) {
   const Tensor above = (sigma - least).clamp_min(1e-9 * least);
   const Tensor in = (sigma.square() + data * data).rsqrt(), share = 1 / (in * (above.square() + data * data));
@@ -137,7 +137,6 @@ constexpr Entry<PreconditioningFactory> kPreconditionings[] = {
 void read_noise_input(Options& options) { make_noise_input(options); }
 
 EdmCoefficients Preconditioning::edm(const Tensor& sigma) const {
-  if (direct) return direct(sigma);
   const auto [a, b, in, noise] = coefficients(sigma);
   const Tensor wide = sigma.reshape({-1, 1, 1, 1}), divisor = wide * a - b;
   return {.skip = -b / divisor, .out = wide / divisor, .in = in, .noise = noise};

@@ -87,72 +87,74 @@ TEST_CASE("a folder of diffusers becomes a run that samples, and goes back bit f
     CHECK(outcome.code == (expected.empty() ? 0 : 2));
     CHECK(says(outcome, expected));
   }
-  TEST_CASE("weights that do not tell their settings become a run with what is stated", "[app]") {
-    const TemporaryFolder folder;
-    const fs::path weights = fs::path(EDMUND_TEST_FOLDER) / "golden/checkpoints/guided_new_order_class.pt";
-    const std::string convert = "convert '" + weights.string() + "' run --from guided_diffusion image_size=8 ";
-    const Outcome asked = edmund_run(folder.path(), convert);
-    CHECK(asked.code == 2);
-    CHECK(says(asked, "num_head_channels=C"));
-    const Outcome converted = edmund_run(folder.path(), convert +
-                                                            "num_head_channels=16 noise_schedule=linear "
-                                                            "use_new_attention_order=true");
-    INFO(converted.output);
-    REQUIRE(converted.code == 0);
-    CHECK(says(converted, "as published: diffusion_steps 1000"));
+}
 
-    const Outcome sampled = edmund_run(folder.path(), "sample run --images 1 --out pictures sampling.grid.steps=3");
-    INFO(sampled.output);
-    CHECK(sampled.code == 0);
+TEST_CASE("weights that do not tell their settings become a run with what is stated", "[app]") {
+  const TemporaryFolder folder;
+  const fs::path weights = fs::path(EDMUND_TEST_FOLDER) / "golden/checkpoints/guided_new_order_class.pt";
+  const std::string convert = "convert '" + weights.string() + "' run --from guided_diffusion image_size=8 ";
+  const Outcome asked = edmund_run(folder.path(), convert);
+  CHECK(asked.code == 2);
+  CHECK(says(asked, "num_head_channels=C"));
+  const Outcome converted = edmund_run(folder.path(), convert +
+                                                          "num_head_channels=16 noise_schedule=linear "
+                                                          "use_new_attention_order=true");
+  INFO(converted.output);
+  REQUIRE(converted.code == 0);
+  CHECK(says(converted, "as published: diffusion_steps 1000"));
 
-    const Tensor z = at::zeros({2, 3, 8, 8});
-    write_text(folder.path() / "in.safetensors",
-               tensor_bytes({{"z.1", z}, {"labels", at::eye(5).narrow(0, 0, 2).contiguous()}, {"noise", z}}));
-    const Outcome denoised = edmund_run(folder.path(), "denoise run --in in.safetensors --out D.safetensors");
-    INFO(denoised.output);
-    CHECK(denoised.code == 0);
-    CHECK(says(denoised, "not used: 'noise'"));
-    write_text(folder.path() / "in.safetensors", tensor_bytes({{"z.1", z}, {"label", z}}));
-    CHECK(says(edmund_run(folder.path(), "denoise run --in in.safetensors --out D.safetensors"),
-               "did you mean 'labels'"));
+  const Outcome sampled = edmund_run(folder.path(), "sample run --images 1 --out pictures sampling.grid.steps=3");
+  INFO(sampled.output);
+  CHECK(sampled.code == 0);
+
+  const Tensor z = at::zeros({2, 3, 8, 8});
+  write_text(folder.path() / "in.safetensors",
+             tensor_bytes({{"z.1", z}, {"labels", at::eye(5).narrow(0, 0, 2).contiguous()}, {"noise", z}}));
+  const Outcome denoised = edmund_run(folder.path(), "denoise run --in in.safetensors --out D.safetensors");
+  INFO(denoised.output);
+  CHECK(denoised.code == 0);
+  CHECK(says(denoised, "not used: 'noise'"));
+  write_text(folder.path() / "in.safetensors", tensor_bytes({{"z.1", z}, {"label", z}}));
+  CHECK(
+      says(edmund_run(folder.path(), "denoise run --in in.safetensors --out D.safetensors"), "did you mean 'labels'"));
+}
+
+TEST_CASE("what cannot be converted or denoised is refused in one line", "[app]") {
+  const TemporaryFolder folder;
+  const fs::path& at = folder.path();
+  write_text(at / "text.pkl", "hello");
+  write_text(at / "code.pkl", std::string("\x80\x04") + "cos\nsystem\n\x8c\x04true\x85R.");
+  write_text(at / "number.pkl", "\x80\x04K\x01.");
+  fs::create_directories(at / "run/checkpoints");
+  REQUIRE(edmund_run(at, "convert '" + snapshot().string() + "' vp").code == 0);
+  const Tensor image = at::zeros({1, 3, 16, 16});
+  write_text(at / "empty.safetensors", tensor_bytes({}));
+  write_text(at / "small.safetensors", tensor_bytes({{"z.1", at::zeros({1, 3, 8, 8})}}));
+  write_text(at / "none.safetensors", tensor_bytes({{"z", image}}));
+  write_text(at / "class.safetensors", tensor_bytes({{"z.1", image}, {"labels", at::full({1}, 11, at::kLong)}}));
+  write_text(at / "word.safetensors", tensor_bytes({{"z.big", image}}));
+  const std::pair<std::string, std::string> cases[] = {
+      {"convert missing.pkl out", "missing.pkl: no such file"},
+      {"convert text.pkl out", "text.pkl: neither a pickle"},
+      {"convert code.pkl out", "'os.system'"},
+      {"convert number.pkl out", "no model of a kind"},
+      {"convert number.pkl out --from emd", "did you mean 'edm'"},
+      {"convert number.pkl run", "holds a run already"},
+      {"denoise vp --in empty.safetensors --out D.safetensors", "no tensor z"},
+      {"denoise vp --in small.safetensors --out D.safetensors", "[B, 3, 16, 16]"},
+      {"denoise vp --in none.safetensors --out D.safetensors", "'sigma'"},
+      {"denoise vp --in class.safetensors --out D.safetensors", "labels: expected 0 to 9"},
+      {"denoise vp --in word.safetensors --out D.safetensors", "'z.big'"},
+  };
+  for (const auto& [arguments, expected] : cases) {
+    const Outcome outcome = edmund_run(at, arguments + " --quiet");
+    INFO(arguments << "\n" << outcome.output);
+    CHECK(outcome.code == 2);
+    CHECK(says(outcome, expected));
+    CHECK(std::ranges::count(outcome.output, '\n') == 1);
   }
-
-  TEST_CASE("what cannot be converted or denoised is refused in one line", "[app]") {
-    const TemporaryFolder folder;
-    const fs::path& at = folder.path();
-    write_text(at / "text.pkl", "hello");
-    write_text(at / "code.pkl", std::string("\x80\x04") + "cos\nsystem\n\x8c\x04true\x85R.");
-    write_text(at / "number.pkl", "\x80\x04K\x01.");
-    fs::create_directories(at / "run/checkpoints");
-    REQUIRE(edmund_run(at, "convert '" + snapshot().string() + "' vp").code == 0);
-    const Tensor image = at::zeros({1, 3, 16, 16});
-    write_text(at / "empty.safetensors", tensor_bytes({}));
-    write_text(at / "small.safetensors", tensor_bytes({{"z.1", at::zeros({1, 3, 8, 8})}}));
-    write_text(at / "none.safetensors", tensor_bytes({{"z", image}}));
-    write_text(at / "class.safetensors", tensor_bytes({{"z.1", image}, {"labels", at::full({1}, 11, at::kLong)}}));
-    write_text(at / "word.safetensors", tensor_bytes({{"z.big", image}}));
-    const std::pair<std::string, std::string> cases[] = {
-        {"convert missing.pkl out", "missing.pkl: no such file"},
-        {"convert text.pkl out", "text.pkl: neither a pickle"},
-        {"convert code.pkl out", "'os.system'"},
-        {"convert number.pkl out", "no model of a kind"},
-        {"convert number.pkl out --from emd", "did you mean 'edm'"},
-        {"convert number.pkl run", "holds a run already"},
-        {"denoise vp --in empty.safetensors --out D.safetensors", "no tensor z"},
-        {"denoise vp --in small.safetensors --out D.safetensors", "[B, 3, 16, 16]"},
-        {"denoise vp --in none.safetensors --out D.safetensors", "'sigma'"},
-        {"denoise vp --in class.safetensors --out D.safetensors", "labels: expected 0 to 9"},
-        {"denoise vp --in word.safetensors --out D.safetensors", "'z.big'"},
-    };
-    for (const auto& [arguments, expected] : cases) {
-      const Outcome outcome = edmund_run(at, arguments + " --quiet");
-      INFO(arguments << "\n" << outcome.output);
-      CHECK(outcome.code == 2);
-      CHECK(says(outcome, expected));
-      CHECK(std::ranges::count(outcome.output, '\n') == 1);
-    }
-    CHECK_FALSE(fs::exists(at / "out"));
-    CHECK_FALSE(fs::exists(at / "D.safetensors"));
-  }
+  CHECK_FALSE(fs::exists(at / "out"));
+  CHECK_FALSE(fs::exists(at / "D.safetensors"));
+}
 
 }  // namespace edmund::testing
