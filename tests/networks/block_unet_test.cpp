@@ -46,7 +46,7 @@ TEST_CASE("the way up is the mirror of the way down unless it is listed", "[netw
   }
   CHECK(short_form->description().size() == 5);
   CHECK(short_form->description()[0] == "down 0: 8×8×16, 1 residual blocks; then halved by a convolution");
-  CHECK(BlockUNet::canonical(short_form->config()).up == BlockUNet::canonical(long_form->config()).up);
+  CHECK((BlockUNet::canonical(short_form->config()).up == BlockUNet::canonical(long_form->config()).up));
 }
 
 TEST_CASE("without a list the blocks are those of DDPM on CIFAR-10", "[networks]") {
