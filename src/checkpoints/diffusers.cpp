@@ -66,7 +66,7 @@ Told describe_unet(const DiffusersFolder& folder, const std::string& settings,
     out.image["width"] = unet.sample_size[1];
   }
   out.image["classes"] = unet.classes();
-  out.network = unet.network(out.convention.scale, out.convention.shift, settings);
+  out.network = unet.network(out.convention.scale, out.convention.shift);
   model.about = format("UNet2DModel, {} resolutions", unet.block_out_channels.size());
   return out;
 }

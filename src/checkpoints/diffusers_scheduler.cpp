@@ -6,6 +6,7 @@
 //   EulerDiscreteScheduler             ddim, 50 steps: Euler's steps in σ are DDIM's. Spaced by
 //                                      `linspace` they lie between entries there, on entries here
 //   EulerAncestralDiscreteScheduler    euler_ancestral, 50 steps, the same
+//   DPMSolverMultistepScheduler, UniPCMultistepScheduler    dpm_solver_multistep, unipc, 50 steps
 //   ScoreSdeVeScheduler   predictor and corrector on images in [0, 1] (ScoreSdeVePipeline)
 //   EDMEulerScheduler     Euler on σ^(1/ρ), 18 steps (Karras et al. 2022)
 #include "diffusers_scheduler.h"
@@ -18,6 +19,7 @@
 #include <cstdint>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace edmund {
 namespace {
@@ -130,6 +132,68 @@ DiffusersConvention discrete(JsonSettings& s, std::string_view sampler, std::int
   return out;
 }
 
+// Times of the multistep solvers: but for `trailing` one more than steps are chosen, and the last
+// one is left out.
+ordered_json multistep_grid(JsonSettings& s, const Table& table, std::int64_t steps) {
+  ordered_json out = grid(s, table, steps, "linspace");
+  const bool to_zero = s.choice("final_sigmas_type", "zero", {"zero", "sigma_min"}) == "zero";
+  const std::string spacing = out["spacing"];
+  if (spacing == "trailing" && to_zero) return out;
+  const std::int64_t n = std::min(steps, table.entries - 1), N = table.entries,
+                     offset = out.value("offset", std::int64_t{0});
+  std::vector<std::int64_t> times;
+  for (std::int64_t k = n; k > 0; --k) {
+    const double all = static_cast<double>(N), share = static_cast<double>(k) / static_cast<double>(n);
+    times.push_back(spacing == "leading" ? k * (N / (n + 1)) + 1 + offset
+                    : spacing == "linspace"
+                        ? std::llrint(static_cast<double>(k) * ((all - 1) / static_cast<double>(n))) + 1
+                        : std::llrint(share * all));
+  }
+  if (!to_zero && times.back() > 1) times.push_back(1);
+  return {{"type", "explicit"}, {"times", times}};
+}
+
+DiffusersConvention multistep(JsonSettings& s, ordered_json sampler, std::int64_t steps) {
+  const Table table = read_table(s);
+  DiffusersConvention out{.preconditioning = preconditioning(s, table)};
+  for (const auto key : {"use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_flow_sigmas",
+                         "use_lu_lambdas", "thresholding", "use_dynamic_shifting"})
+    s.only(key, false);
+  s.only("lambda_min_clipped", nullptr);
+  s.skip({"dynamic_thresholding_ratio", "sample_max_value", "flow_shift", "time_shift_type", "variance_type"});
+  sampler["final"] = s.has("final_sigmas_type") && s.text("final_sigmas_type", "") == "sigma_min" ? "none" : "denoise";
+  out.sampling = {{"schedule", table.schedule},
+                  {"grid", multistep_grid(s, table, steps > 0 ? steps : kDdimSteps)},
+                  {"sampler", std::move(sampler)}};
+  return out;
+}
+
+DiffusersConvention dpm_solver(JsonSettings& s, std::int64_t steps) {
+  const std::string algorithm =
+      s.choice("algorithm_type", "dpmsolver++", {"dpmsolver", "dpmsolver++", "sde-dpmsolver", "sde-dpmsolver++"});
+  const bool lower = s.flag("lower_order_final", true), last = s.flag("euler_at_final", false);
+  ordered_json sampler = {{"type", "dpm_solver_multistep"},
+                          {"algorithm", algorithm.ends_with("++") ? "plusplus" : "plain"},
+                          {"order", s.integer("solver_order", 2, 1, 3)},
+                          {"variant", s.choice("solver_type", "midpoint", {"midpoint", "heun"})},
+                          {"eta", algorithm.starts_with("sde-") ? 1.0 : 0.0},
+                          {"lower_order_final", last    ? "last"
+                                                : lower ? "diffusers"
+                                                        : "never"}};
+  return multistep(s, std::move(sampler), steps);
+}
+
+DiffusersConvention unipc(JsonSettings& s, std::int64_t steps) {
+  if (s.has("solver_p")) s.refuse("solver_p");
+  if (!s.integers("disable_corrector", {}, 0, 1'000'000).empty()) s.refuse("disable_corrector");
+  ordered_json sampler = {{"type", "unipc"},
+                          {"b", s.choice("solver_type", "bh2", {"bh1", "bh2"})},
+                          {"order", s.integer("solver_order", 2, 1, 6)},
+                          {"predict", s.flag("predict_x0", true) ? "x0" : "eps"},
+                          {"lower_order_final", s.flag("lower_order_final", true) ? "always" : "never"}};
+  return multistep(s, std::move(sampler), steps);
+}
+
 DiffusersConvention score_sde_ve(JsonSettings& s, std::int64_t steps) {
   // Images in [0, 1] there, in [-1, 1] here: twice the noise.
   const double low = 2 * s.real("sigma_min", 0.01), high = 2 * s.real("sigma_max", 1348), snr = s.real("snr", 0.15),
@@ -157,7 +221,7 @@ DiffusersConvention score_sde_ve(JsonSettings& s, std::int64_t steps) {
   return out;
 }
 
-DiffusersConvention edm(JsonSettings& s, std::string_view sampler, std::int64_t steps) {
+DiffusersConvention edm(JsonSettings& s, std::int64_t steps) {
   const double low = s.real("sigma_min", 0.002), high = s.real("sigma_max", 80);
   s.only("sigma_schedule", "karras");
   s.only("prediction_type", "epsilon");
@@ -172,23 +236,37 @@ DiffusersConvention edm(JsonSettings& s, std::string_view sampler, std::int64_t 
                     {"rho", s.real("rho", 7)},
                     {"sigma_min", low},
                     {"sigma_max", high}}},
-                  {"sampler", {{"type", sampler}}}};
+                  {"sampler", {{"type", "euler"}}}};
   return out;
 }
+
+struct Row {
+  std::string_view name;
+  DiffusersConvention (*read)(JsonSettings& settings, std::int64_t steps);
+};
+constexpr Row kSchedulers[] = {
+    {"DDPMScheduler", ddpm},
+    {"DDIMScheduler", ddim},
+    {"EulerDiscreteScheduler", [](JsonSettings& s, std::int64_t steps) { return discrete(s, "ddim", steps); }},
+    {"EulerAncestralDiscreteScheduler",
+     [](JsonSettings& s, std::int64_t steps) { return discrete(s, "euler_ancestral", steps); }},
+    {"DPMSolverMultistepScheduler", dpm_solver},
+    {"UniPCMultistepScheduler", unipc},
+    {"ScoreSdeVeScheduler", score_sde_ve},
+    {"EDMEulerScheduler", edm},
+};
 
 }  // namespace
 
 DiffusersConvention diffusers_convention(JsonSettings s, std::int64_t steps) {
   s.skip({"_class_name", "_diffusers_version"});
-  const std::string name = s.choice("_class_name", "",
-                                    {"DDPMScheduler", "DDIMScheduler", "EulerDiscreteScheduler",
-                                     "EulerAncestralDiscreteScheduler", "ScoreSdeVeScheduler", "EDMEulerScheduler"});
-  DiffusersConvention out = name == "DDPMScheduler"                     ? ddpm(s, steps)
-                            : name == "DDIMScheduler"                   ? ddim(s, steps)
-                            : name == "EulerDiscreteScheduler"          ? discrete(s, "ddim", steps)
-                            : name == "EulerAncestralDiscreteScheduler" ? discrete(s, "euler_ancestral", steps)
-                            : name == "ScoreSdeVeScheduler"             ? score_sde_ve(s, steps)
-                                                                        : edm(s, "euler", steps);
+  const std::string name = s.text("_class_name", "");
+  std::vector<std::string_view> known;
+  for (const Row& row : kSchedulers) known.push_back(row.name);
+  const auto* found = std::ranges::find(kSchedulers, name, &Row::name);
+  if (found == std::end(kSchedulers))
+    s.refuse("_class_name", format("{} has no counterpart here; converted are {}", in_quotes(name), join(known, ", ")));
+  DiffusersConvention out = found->read(s, steps);
   s.finish();
   return out;
 }

@@ -67,10 +67,11 @@ std::vector<Block> down_blocks(const UNet2D& u) {
   std::vector<Block> out;
   std::int64_t before = u.block_out_channels.front();
   for (std::size_t i = 0; i < u.block_out_channels.size(); ++i) {
-    Block block{.type = block_type(u.down_block_types[i], "down_block_types"),
+    Block block{.type = block_type(u.down_block_types[i], u.file + ": down_block_types"),
                 .channels = u.block_out_channels[i],
                 .resamples = i + 1 < u.block_out_channels.size()};
-    require(!block.type.up, "down_block_types: {} is a block of the way up", in_quotes(u.down_block_types[i]));
+    require(!block.type.up, "{}: down_block_types: {} is a block of the way up", u.file,
+            in_quotes(u.down_block_types[i]));
     if (block.type.attention && !block.type.skip) block.type.residual = u.downsample_type == "resnet";
     block.inputs.assign(static_cast<std::size_t>(u.layers_per_block), block.channels);
     block.inputs.front() = std::exchange(before, block.channels);
@@ -83,10 +84,10 @@ std::vector<Block> up_blocks(const UNet2D& u) {
   const std::vector<std::int64_t> channels(u.block_out_channels.rbegin(), u.block_out_channels.rend());
   std::vector<Block> out;
   for (std::size_t i = 0; i < channels.size(); ++i) {
-    Block block{.type = block_type(u.up_block_types[i], "up_block_types"),
+    Block block{.type = block_type(u.up_block_types[i], u.file + ": up_block_types"),
                 .channels = channels[i],
                 .resamples = i + 1 < channels.size()};
-    require(block.type.up, "up_block_types: {} is a block of the way down", in_quotes(u.up_block_types[i]));
+    require(block.type.up, "{}: up_block_types: {} is a block of the way down", u.file, in_quotes(u.up_block_types[i]));
     if (block.type.attention && !block.type.skip) block.type.residual = u.upsample_type == "resnet";
     const std::int64_t next = channels[std::min(i + 1, channels.size() - 1)];
     for (std::int64_t layer = 0; layer <= u.layers_per_block; ++layer)
@@ -97,9 +98,9 @@ std::vector<Block> up_blocks(const UNet2D& u) {
   return out;
 }
 
-std::int64_t heads(const UNet2D& u, std::int64_t channels, const std::string& file) {
+std::int64_t heads(const UNet2D& u, std::int64_t channels) {
   const std::int64_t width = u.attention_head_dim.value_or(channels);
-  require(channels % width == 0, "{}: attention_head_dim: {} channels do not split into heads of {}", file, channels,
+  require(channels % width == 0, "{}: attention_head_dim: {} channels do not split into heads of {}", u.file, channels,
           width);
   return channels / width;
 }
@@ -119,22 +120,22 @@ std::int64_t groups_in(const Block& block, std::int64_t before, const std::strin
   return *found;
 }
 
-ordered_json block_config(const UNet2D& u, const Block& block, std::int64_t before, const std::string& file) {
+ordered_json block_config(const UNet2D& u, const Block& block, std::int64_t before) {
   const BlockType& type = block.type;
   ordered_json out = {{"channels", block.channels}, {"layers", block.inputs.size()}};
   if (type.attention) {
     out["attention"] = type.skip && type.up ? "last" : "all";
-    out["heads"] = heads(u, block.channels, file);
+    out["heads"] = heads(u, block.channels);
   }
   if (type.skip) {
     out["groups"] = 0;
     if (type.attention) out["groups_attention"] = kSkipAttentionGroups;
-    if (type.attention && type.up) out["groups_in"] = groups_in(block, before, file);
+    if (type.attention && type.up) out["groups_in"] = groups_in(block, before, u.file);
     out["scale"] = kSkipScale;
     out["image"] = true;
     out["filter"] = kFir;
   } else {
-    require(u.norm_num_groups.has_value(), "{}: norm_num_groups: null is for blocks with a skip image only", file);
+    require(u.norm_num_groups.has_value(), "{}: norm_num_groups: null is for blocks with a skip image only", u.file);
   }
   out["resample"] = !block.resamples ? "none" : block.residual() ? "residual" : "conv";
   if (out["resample"] == "conv" && !type.up && u.downsample_padding == 0) out["padding"] = "end";
@@ -204,7 +205,7 @@ std::int64_t UNet2D::classes() const {
   return num_class_embeds.value_or(0);
 }
 
-ordered_json UNet2D::network(double scale, double shift, const std::string& file) const {
+ordered_json UNet2D::network(double scale, double shift) const {
   ordered_json out = {{"type", "block_unet"}};
   const bool fourier = time_embedding_type == "fourier", learned = time_embedding_type == "learned";
   const std::int64_t C = block_out_channels.front();
@@ -228,13 +229,13 @@ ordered_json UNet2D::network(double scale, double shift, const std::string& file
   if (center_input_sample) scale *= 2, shift = 2 * shift - 1;
   if (scale != 1 || shift != 0) out["input_scale"] = scale, out["input_shift"] = shift;
   if (out_channels == 2 * in_channels) out["learned_variance"] = true;
-  for (const Block& block : down_blocks(*this)) out["down"].push_back(block_config(*this, block, 0, file));
+  for (const Block& block : down_blocks(*this)) out["down"].push_back(block_config(*this, block, 0));
   const std::int64_t last = block_out_channels.back();
   if (has_mid_block) {
     out["mid"] = {
         {"layers", 2}, {"attention", add_attention ? "first" : "none"}, {"scale", 1 / mid_block_scale_factor}};
     if (add_attention) {
-      out["mid"]["heads"] = heads(*this, last, file);
+      out["mid"]["heads"] = heads(*this, last);
       out["mid"]["groups_attention"] = attn_norm_num_groups.value_or(
           scale_shift ? 0 : norm_num_groups.value_or(std::min<std::int64_t>(last / 4, 32)));
     }
@@ -243,7 +244,7 @@ ordered_json UNet2D::network(double scale, double shift, const std::string& file
   }
   std::int64_t before = last;
   for (const Block& block : up_blocks(*this))
-    out["up"].push_back(block_config(*this, block, std::exchange(before, block.channels), file));
+    out["up"].push_back(block_config(*this, block, std::exchange(before, block.channels)));
   return out;
 }
 
@@ -276,12 +277,12 @@ TensorRules UNet2D::rules() const {
   return out;
 }
 
-void UNet2D::check_widths(const std::map<std::string, Tensor>& tensors, const std::string& file) const {
+void UNet2D::check_widths(const std::map<std::string, Tensor>& tensors, const std::string& origin) const {
   const auto check = [&](const std::string& name, std::int64_t rows) {
     const auto found = tensors.find(name);
-    require(found != tensors.end(), "{}: tensor {} is missing", file, in_quotes(name));
+    require(found != tensors.end(), "{}: tensor {} is missing", origin, in_quotes(name));
     require(found->second.dim() > 0 && found->second.size(0) == rows,
-            "{}: tensor {}: {} rows expected by the settings beside it", file, in_quotes(name), rows);
+            "{}: tensor {}: {} rows expected by the settings beside it", origin, in_quotes(name), rows);
   };
   check("time_embedding.linear_1.weight", embedding());
   check("conv_out.weight", out_channels);
@@ -290,7 +291,7 @@ void UNet2D::check_widths(const std::map<std::string, Tensor>& tensors, const st
   for (std::size_t i = 0; i < block_out_channels.size(); ++i)
     check(format("down_blocks.{}.resnets.0.conv1.weight", i), block_out_channels[i]);
   require(tensors.at("conv_out.weight").dim() == 4 && tensors.at("conv_out.weight").size(1) == block_out_channels[0],
-          "{}: tensor 'conv_out.weight' does not have {} channels", file, block_out_channels[0]);
+          "{}: tensor 'conv_out.weight' does not have {} channels", origin, block_out_channels[0]);
 }
 
 }  // namespace edmund

@@ -13,6 +13,7 @@ namespace edmund {
 
 /// The settings of huggingface/diffusers' UNet2DModel, under its names, and what follows from them.
 struct UNet2D {
+  std::string file = "config.json";            // where they stand, for messages
   std::vector<std::int64_t> sample_size = {};  // height, width; empty: not told
   std::int64_t in_channels = 3, out_channels = 3;
   bool center_input_sample = false;
@@ -44,12 +45,13 @@ struct UNet2D {
   std::int64_t embedding() const { return time_embedding_dim.value_or(4 * block_out_channels.front()); }
   /// Classes of the labels, 0: none.
   std::int64_t classes() const;
-  /// `network:` of a config; the first convolution sees scale·x + shift of what diffusers' gets.
-  /// Throws Error, which names `file`, for what diffusers itself cannot build.
-  nlohmann::ordered_json network(double scale, double shift, const std::string& file) const;
+  /// `network:` of a config; images there are scale·x + shift of those here. Throws Error for what
+  /// diffusers itself cannot build.
+  nlohmann::ordered_json network(double scale, double shift) const;
   TensorRules rules() const;
-  /// Throws Error unless the tensors are as wide as the settings say, before a network is made.
-  void check_widths(const std::map<std::string, Tensor>& tensors, const std::string& file) const;
+  /// Throws Error, which begins with `origin`, unless the tensors are as wide as the settings say: to
+  /// be called before a network is made.
+  void check_widths(const std::map<std::string, Tensor>& tensors, const std::string& origin) const;
 };
 
 }  // namespace edmund

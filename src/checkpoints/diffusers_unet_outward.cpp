@@ -121,7 +121,7 @@ UNet2D unet2d_of(const Config& network, double scale, double shift) {
   const Config c = BlockUNet::canonical(network);
   require(c.down.size() == c.up.size(), "network: up: as many blocks as down are needed for diffusers' UNet2DModel");
   UNet2D out = guess(c, scale, shift);
-  Options options = Options::read_text(out.network(scale, shift, "network").dump(), "network");
+  Options options = Options::read_text(out.network(scale, shift).dump(), "network");
   const Config again = BlockUNet::canonical(
       read_block_unet(options, {.image = network.image, .num_classes = out.classes(), .augment_labels = 0}));
   options.finish();

@@ -25,7 +25,7 @@ std::vector<std::int64_t> size_of(JsonSettings& s) {
 }  // namespace
 
 UNet2D UNet2D::read(JsonSettings s) {
-  UNet2D u;
+  UNet2D u{.file = s.file()};
   s.skip({"_class_name", "_diffusers_version", "_name_or_path"});
   u.sample_size = size_of(s);
   u.in_channels = s.integer("in_channels", 3, 1, kMostChannels);

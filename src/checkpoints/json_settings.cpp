@@ -33,6 +33,32 @@ std::optional<std::int64_t> whole(const json& value, std::int64_t low, std::int6
   return number < low || number > high ? std::nullopt : std::optional(number);
 }
 
+// Python's json module writes infinities and NaN, which JSON does not know: null in their place.
+std::string without_infinities(std::string_view bytes) {
+  std::string out;
+  out.reserve(bytes.size());
+  bool in_text = false;
+  for (std::size_t i = 0; i < bytes.size();) {
+    const std::string_view rest = bytes.substr(i);
+    if (!in_text) {
+      std::size_t length = 0;
+      for (const std::string_view word : {"-Infinity", "Infinity", "NaN"})
+        if (rest.starts_with(word)) length = word.size();
+      if (length > 0) {
+        out += "null";
+        i += length;
+        continue;
+      }
+    }
+    if (in_text && bytes[i] == '\\' && i + 1 < bytes.size())
+      out += bytes[i++];
+    else if (bytes[i] == '"')
+      in_text = !in_text;
+    out += bytes[i++];
+  }
+  return out;
+}
+
 }  // namespace
 
 JsonSettings::JsonSettings(json object, std::string file) : object_(std::move(object)), file_(std::move(file)) {
@@ -41,7 +67,7 @@ JsonSettings::JsonSettings(json object, std::string file) : object_(std::move(ob
 
 JsonSettings JsonSettings::read(const std::filesystem::path& path) {
   const std::string bytes = read_file(path, kMostBytes);
-  json object = json::parse(bytes, nullptr, /*allow_exceptions=*/false);
+  json object = json::parse(without_infinities(bytes), nullptr, /*allow_exceptions=*/false);
   require(!object.is_discarded(), "{}: is no JSON", path.string());
   return {std::move(object), path.string()};
 }

@@ -114,6 +114,42 @@ TEST_CASE("settings of diffusers that have no counterpart here are refused by na
   }
 }
 
+TEST_CASE("each scheduler that is converted gives a way to sample", "[checkpoints]") {
+  const std::string scheduler = "scheduler_config.json";
+  const std::tuple<std::string, json, std::string> cases[] = {
+      {"DDIMScheduler", {{"clip_sample", false}, {"timestep_spacing", "trailing"}}, "ddim"},
+      {"DDIMScheduler", {{"set_alpha_to_one", false}, {"steps_offset", 1}}, "ddim"},
+      {"EulerDiscreteScheduler", {{"timestep_spacing", "leading"}}, "ddim"},
+      {"EulerAncestralDiscreteScheduler", json::object(), "euler_ancestral"},
+      {"DPMSolverMultistepScheduler",
+       {{"algorithm_type", "sde-dpmsolver++"}, {"solver_order", 2}},
+       "dpm_solver_multistep"},
+      {"DPMSolverMultistepScheduler", {{"final_sigmas_type", "sigma_min"}}, "dpm_solver_multistep"},
+      {"UniPCMultistepScheduler", {{"timestep_spacing", "trailing"}}, "unipc"},
+      {"EDMEulerScheduler", {{"sigma_data", 0.7}}, "euler"},
+  };
+  for (const auto& [name, settings, sampler] : cases) {
+    INFO(name << " " << settings);
+    const Changed folder(kUnet, scheduler, [&, &name_ = name, &settings_ = settings](json& content) {
+      content = {{"_class_name", name_}};
+      content.update(settings_);
+    });
+    const ForeignModel model = read_foreign(folder.path());
+    CHECK(json::parse(model.config).at("sampling").at("sampler").at("type") == sampler);
+    const Experiment experiment = made(model);
+    CHECK(experiment.sampling.grid.t.size() >= 18);
+  }
+  // as Python writes it
+  const Changed infinite(kUnet, scheduler, [](json& content) {
+    content = {{"_class_name", "DPMSolverMultistepScheduler"}, {"lambda_min_clipped", "-Infinity"}};
+  });
+  const fs::path file = infinite.path() / scheduler;
+  std::string bytes = read_file(file);
+  bytes.replace(bytes.find("\"-Infinity\""), 11, "-Infinity");
+  std::ofstream(file) << bytes;
+  CHECK(made(read_foreign(infinite.path())).sampling.grid.t.size() == 50);
+}
+
 TEST_CASE("damaged folders are refused with the file and the reason", "[checkpoints]") {
   const auto changed = [](const std::string& name, const std::string& file, const std::string& bytes) {
     const testing::TemporaryFolder folder;

@@ -46,7 +46,7 @@ TEST_CASE("the way up is the mirror of the way down unless it is listed", "[netw
   }
   CHECK(short_form->description().size() == 5);
   CHECK(short_form->description()[0] == "down 0: 8×8×16, 1 residual blocks; then halved by a convolution");
-  CHECK(BlockUNet::canonical(short_form->config()).up == BlockUNet::canonical(long_form->config()).up);
+  CHECK((BlockUNet::canonical(short_form->config()).up == BlockUNet::canonical(long_form->config()).up));
 }
 
 TEST_CASE("without a list the blocks are those of DDPM on CIFAR-10", "[networks]") {
@@ -83,7 +83,7 @@ TEST_CASE("every way to embed noise and classes, every activation, the image's w
   const std::string image =
       "groups: 0, mid: {layers: 0}, down: [{channels: 8, layers: 1, resample: residual, image: true, "
       "filter: [1, 3, 3, 1]}, {channels: 8, layers: 1}]";
-  for (const std::string options :
+  for (const std::string& options :
        {std::string(kTwo) + ", noise: {type: fourier, scale: 2}", std::string(kTwo) + ", noise: {type: table, rows: 4}",
         std::string(kTwo) + ", noise: {channels: 7, shift: 1}", std::string(kTwo) + ", classes: number",
         std::string(kTwo) + ", classes: identity, embedding: 5",
