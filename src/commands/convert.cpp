@@ -21,6 +21,7 @@
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/core/text.h"
+#include "edmund/networks/network.h"
 #include "edmund/networks/state_dict.h"
 #include "edmund/training/checkpoint.h"
 
