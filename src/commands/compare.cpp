@@ -103,7 +103,7 @@ Action make_compare(CLI::App& arguments) {
     if (flags->explain) {
       // NOLINTNEXTLINE(performance-unnecessary-value-param): as FactsOf takes it
       const auto facts_of = [](Options root) { return comparison_facts(root); };
-      explain_study(flags->target, "{models: [{}], variants: [{}]}", facts_of, flags->json);
+      explain_study(flags->target, "{models: [{adapters: [{}]}], variants: [{}]}", facts_of, flags->json);
       return ExitCode::kDone;
     }
     require_file(*flags, "compare");
