@@ -64,7 +64,7 @@ TEST_CASE("every key of configs, comparisons and ablations says in one line what
   for (const OptionHelp& help : all_config_keys()) all.push_back(help.facts);
   CHECK(all.size() > 200);
   const auto add = [&](const std::vector<OptionFacts>& more) { all.insert(all.end(), more.begin(), more.end()); };
-  add(comparison_facts(Options::read_text("{models: [{}], variants: [{}]}", "comparison")));
+  add(comparison_facts(Options::read_text("{models: [{adapters: [{}]}], variants: [{}]}", "comparison")));
   add(ablation_facts(Options::read_text("{arms: [{}], axes: [{arms: [{}]}], compare: {variants: [{}]}}", "ablation")));
   for (const OptionFacts& facts : all) {
     INFO(facts.path);
