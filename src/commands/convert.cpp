@@ -74,6 +74,9 @@ ForeignModel model_of_config(const fs::path& path, const std::vector<std::string
           path.string(), in_quotes(type));
   const fs::path file = network.required_path("file");
   if (!file.empty() && !network.has("checksum")) network.set("checksum", checksum(read_file(file)), path.string());
+  // what it takes does not hang on the data that it may be measured on
+  if (Options image = options.child("image"); options.has("image") && !image.has("classes"))
+    image.set("classes", "0", path.string());
   // a config states how long its run is; this one is at its end
   if (Options training = options.child("training"); !training.has("images")) training.set("images", "1", path.string());
   return {.kind = "config", .config = options.chosen(), .weights = {}, .about = "the program " + file.string()};

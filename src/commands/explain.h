@@ -45,7 +45,7 @@ std::vector<OptionHelp> all_config_keys();
 void explain_config(const Target& given, bool as_json);
 
 /// Files with one of each list, of which readers say what they would of any.
-inline constexpr std::string_view kComparisonExample = "{models: [{}], variants: [{}]}",
+inline constexpr std::string_view kComparisonExample = "{models: [{adapters: [{}]}], variants: [{}]}",
                                   kAblationExample = "{arms: [{}], axes: [{arms: [{}]}], compare: {variants: [{}]}}";
 using FactsOf = std::vector<OptionFacts>(Options root);
 /// The same of a file that `facts_of` reads; `example` stands in where none is given.

@@ -9,6 +9,7 @@
 #include "edmund/diffusion/time_grid.h"
 #include "edmund/evaluation/metrics.h"
 #include "edmund/generation/presets.h"
+#include "edmund/networks/adapter.h"
 #include "edmund/networks/network.h"
 #include "edmund/samplers/sampler.h"
 #include "edmund/schedules/noise_schedule.h"
@@ -90,6 +91,7 @@ std::vector<Family> families() {
           {"noise-levels", "noise_levels.type", describe(noise_levels_table()), {}, {make_noise_levels}},
           {"loss-weights", "loss_weight.type", describe(loss_weight_table()), {}, {make_loss_weight}},
           {"networks", "network.type", describe(network_table()), {}, {make_any_network}},
+          {"adapters", "adapter.type", describe(adapter_table()), {}, {make_adapter}},
           {"objectives", "objective.type", describe(objective_table()), {}, {make_any_objective}},
           {"emas", "training.ema.type", describe(ema_table()), {}, {make_ema}},
           {"datasets", "data.type", describe(dataset_table()), {}, {read_dataset}},

@@ -17,7 +17,7 @@ Tensor drawn(const fs::path& at, const std::string& arguments) {
       edmund_run(at, "sample " + arguments + " --images 4 --overwrite --out out --raw-out values.safetensors");
   INFO(arguments << "\n" << outcome.output);
   REQUIRE(outcome.code == 0);
-  const Tensor values = read_tensors(at / "out/values.safetensors").tensors.begin()->second;
+  const Tensor values = read_tensors(at / "values.safetensors").tensors.begin()->second;
   fs::remove_all(at / "out");
   return values;
 }

@@ -53,7 +53,7 @@ TEST_CASE("an exported network samples, denoises and has likelihoods, and is not
   REQUIRE(edmund_run(at, "sample run --images 3 --raw-out values.safetensors").code == 0);
   CHECK(fs::exists(at / "run/samples/000002.png"));
   for (const char* command : {"likelihood run --images 2", "inspect run", "grid run",
-                              "bench gaussian.yaml --phase forward --rounds 1 --min-time 0.01 --kernels fast"}) {
+                              "bench run/config.yaml --phase forward --rounds 1 --min-time 0.01 --kernels fast"}) {
     const Outcome outcome = edmund_run(at, command);
     INFO(command << "\n" << outcome.output);
     CHECK(outcome.code == 0);
