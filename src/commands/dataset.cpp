@@ -1,8 +1,8 @@
 // dataset: the files of a data set: packed into one archive, looked at before a training, measured.
 //
-//   edmund dataset build DATA --out FILE.zip [--resolution WxH] [--transform NAME] [data.KEY=value …]
-//       an uncompressed zip archive of PNG with dataset.json, laid out as NVlabs' dataset_tool does,
-//       which it and `data.type: edm-zip` read; goes on where it was stopped
+//   edmund dataset build DATA --out FILE.zip [--resolution WxH] [--transform NAME] [data.KEY=…]
+//       an uncompressed zip archive of PNG with dataset.json, laid out as NVlabs' dataset_tool
+//       lays it out, which `data.type: edm-zip` reads; goes on where it was stopped
 //   edmund dataset check DATA [data.KEY=value …] [--json]
 //       reads all images: damaged ones, sizes, those that stand twice, classes, whether sigma_data
 //       fits; exit code 2 if a training would refuse them

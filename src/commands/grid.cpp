@@ -8,9 +8,9 @@
 //                    set_timesteps() of its schedulers and of its pipelines
 // --form comfyui     what its node ManualSigmas takes: with commas between, 0.0 at the end
 //
-// On straight paths (x = (1 - t)·x0 + t·noise, schedule `flow`) these programs call t = σ/(1 + σ) the
-// noise level: then it is printed; diffusers' flow schedulers add the final zero themselves. What is
-// printed is read back by the grid types `explicit` (sigmas, times, timesteps) and `file`.
+// On straight paths (x = (1 - t)·x0 + t·noise, schedule `flow`) these programs call t = σ/(1 + σ)
+// the noise level: then it is printed; diffusers' flow schedulers add the final zero themselves.
+// What is printed is read back by the grid types `explicit` (sigmas, times, timesteps) and `file`.
 
 #include "edmund/app/config.h"
 #include "edmund/commands/command.h"

@@ -1,6 +1,6 @@
 // edm-zip — images as the dataset_tool of NVlabs/edm writes them (Karras et al. 2022): a zip
-// archive or a folder of PNG (or JPEG, WebP) images, in the order of their names, with their classes
-// in dataset.json:
+// archive or a folder of PNG (or JPEG, WebP) images, in the order of their names, with their
+// classes in dataset.json:
 //
 //   {"labels": [["00000/img00000000.png", 6], ["00000/img00000001.png", 9], …]}
 //   or {"labels": null}
@@ -9,14 +9,14 @@
 //   refused. dataset.json may lie deeper (`zip -r data.zip mydata`): then what lies in its folder
 //   is read, and names count from there. Hidden files and __MACOSX are left out.
 //
-//   Or of .npy arrays [C, H, W], as dataset_tool of NVlabs/edm2 encodes latents (Karras et al. 2024):
-//   real numbers are taken as they are, or as (x - latent_mean)/latent_std·latent_scale; bytes are
-//   pixels. Its files img-mean-std-N.npy hold means and deviations of each latent: `latents: mean`
-//   takes the means (where EDM2 draws a new sample each time).
+//   Or of .npy arrays [C, H, W], as NVlabs/edm2's dataset_tool encodes latents (Karras et al.
+//   2024): real numbers are taken as they are, or as (x - latent_mean)/latent_std·latent_scale;
+//   bytes are pixels. Its files img-mean-std-N.npy hold means and deviations of each latent:
+//   `latents: mean` takes the means (where EDM2 draws a new sample each time).
 //
 //   root         required  the zip archive or folder
 //   background   []        [r, g, b] behind what is transparent; []: such images are refused
-//   sixteen_bit  round     images of 16 bits a channel: round (to 8) | keep (as real numbers) | refuse
+//   sixteen_bit  round     images of 16 bits: round (to 8) | keep (as real numbers) | refuse
 //   latents      values    of .npy files: values | mean
 //   latent_mean  []        by channel (EDM2: [5.81, 3.25, 0.12, -2.15])
 //   latent_std   []        by channel (EDM2: [4.17, 4.62, 3.71, 3.28])

@@ -14,7 +14,8 @@
 
 namespace edmund {
 
-/// PNG, JPEG and WebP images (or arrays) that are decoded when they are asked for. The functions are thread-safe.
+/// PNG, JPEG and WebP images (or arrays) that are decoded when they are asked for. The functions
+/// are thread-safe.
 struct EncodedFiles {
   std::string place;                      // folder or archive
   std::shared_ptr<const NameList> names;  // relative to it, sorted
@@ -62,7 +63,8 @@ ImageSource encoded(EncodedFiles files, const ImageReading& reading);
 
 /// How arrays are taken that hold latents of an autoencoder.
 struct ArrayReading {
-  bool means = false;  // first half of the channels: means, second half: deviations; means are taken
+  // first half of the channels: means, second half: deviations; means are taken
+  bool means = false;
   // (x - mean)/std·scale, by channel or all alike; empty: 0 and 1
   std::vector<double> mean, std;
   double scale = 1.0;

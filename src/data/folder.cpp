@@ -1,12 +1,12 @@
-// folder — PNG, JPEG and WebP images in a folder, at any depth, in the order of their names. Sub-folders
-// of the first level are classes, in the order of their names; images in the folder itself have no
-// class, and the two must not be mixed. Where all sub-folders are called train, test, val …, one of
-// them is meant, and the folder is refused. Links are followed; hidden files and folders, __MACOSX,
-// pipes and devices are left out.
+// folder — PNG, JPEG and WebP images in a folder, at any depth, in the order of their names.
+// Sub-folders of the first level are classes, in the order of their names; images in the folder
+// itself have no class, and the two must not be mixed. Where all sub-folders are called train,
+// test, val …, one of them is meant, and the folder is refused. Links are followed; hidden files
+// and folders, __MACOSX, pipes and devices are left out.
 //
 //   root         required  the folder
 //   background   []        [r, g, b] behind what is transparent; []: such images are refused
-//   sixteen_bit  round     images of 16 bits a channel: round (to 8) | keep (as real numbers) | refuse
+//   sixteen_bit  round     images of 16 bits: round (to 8) | keep (as real numbers) | refuse
 //   split        all       train | test | all; "test" is every fifth image of each class
 
 #include "edmund/core/error.h"

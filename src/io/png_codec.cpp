@@ -41,7 +41,8 @@ void write_bytes(png_structp png, png_bytep from, std::size_t count) {
 bool read_rows(png_structp png, png_infop info, Failure& failure, const Tensor& pixels, png_bytep* rows) {
   if (setjmp(failure.back)) return false;
   png_read_info(png, info);
-  png_set_expand(png);                                // palettes to RGB, few bits to 8, transparent colors to alpha
+  // palettes to RGB, few bits to 8, transparent colors to alpha
+  png_set_expand(png);
   if (pixels.element_size() == 2) png_set_swap(png);  // 16 bits come with the highest first
   png_set_interlace_handling(png);
   png_read_update_info(png, info);

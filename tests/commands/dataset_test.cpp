@@ -82,7 +82,8 @@ TEST_CASE("dataset check compares sigma_data with the images, as train does", "[
   const TemporaryFolder folder;
   write_idx_data(folder.path());
   write_text(folder.path() / "config.yaml", small_config());
-  CHECK(found_in(folder, "check config.yaml")["warnings"].size() <= 1);  // images of the example repeat
+  // images of the example repeat
+  CHECK(found_in(folder, "check config.yaml")["warnings"].size() <= 1);
   const json far = found_in(folder, "check config.yaml preconditioning.sigma_data=0.1");
   CHECK(far["sigma_data"] == 0.1);
   CHECK_THAT(far["warnings"].back().get<std::string>(), ContainsSubstring("preconditioning.sigma_data is 0.1"));

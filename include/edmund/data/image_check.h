@@ -16,8 +16,9 @@ namespace edmund {
 
 /// What reading images found.
 struct Examination {
-  std::int64_t images = 0;                                     // that were read
-  std::map<std::int64_t, std::string> faults;                  // why images cannot be read, by their number
+  std::int64_t images = 0;  // that were read
+  // why images cannot be read, by their number
+  std::map<std::int64_t, std::string> faults;
   std::map<std::array<std::int64_t, 3>, std::int64_t> shapes;  // [C, H, W] → how many have it
   // an image and the first one of the very same values, by their numbers
   std::vector<std::pair<std::int64_t, std::int64_t>> twins;
@@ -38,8 +39,8 @@ void require_whole(const Examination& found);
 std::vector<std::string> remarks(const Examination& found, const DatasetInfo& info,
                                  const std::function<std::string(std::int64_t)>& file);
 
-/// Says that sigma_data of a preconditioning is far (by more than a fifth) from the images' standard
-/// deviation; empty if it is not.
+/// Says that sigma_data of a preconditioning is far (by more than a fifth) from the images'
+/// standard deviation; empty if it is not.
 std::string sigma_data_remark(double assumed, double measured);
 
 }  // namespace edmund

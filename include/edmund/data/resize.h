@@ -8,11 +8,11 @@
 
 namespace edmund {
 
-/// uint8 [C, H', W'] resized by `method`: area (means; for smaller images), bilinear and bicubic
-/// (antialiased, as Pillow's Image.resize, to within one level: see Kernel), lanczos and box (the
-/// same), pad (zero border around the centered image, which must not be larger), crop (the largest
-/// centered box of the asked proportions, then area). Throws Error for another method and for an image too large to be
-/// padded.
+/// uint8 [C, H', W'] resized by `method`: area (means; for smaller images); bilinear, bicubic,
+/// lanczos and box (antialiased, as Pillow's Image.resize, to within one level: see Kernel); pad
+/// (zero border around the centered image, which must not be larger); crop (the largest centered
+/// box of the asked proportions, then area). Throws Error for another method and for an image too
+/// large to be padded.
 Tensor resized(const Tensor& image, std::int64_t height, std::int64_t width, std::string_view method);
 
 /// An interpolation kernel: a box, a triangle, Keys' cubic (1981, eq. 15) with a = -1/2, or sinc(x)

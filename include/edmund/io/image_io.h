@@ -19,7 +19,7 @@ struct ImageReading {
     kKeep     // all images become float32, v/32767.5 - 1 or v/127.5 - 1
   };
   Deep deep = Deep::kRefuse;
-  // RGB behind what is transparent, by level and without gamma: (a·c + (1 - a)·background), rounded;
+  // RGB behind what is transparent, by level, without gamma: (a·c + (1 - a)·background), rounded;
   // none: such images are refused
   std::optional<std::array<std::uint8_t, 3>> background = {};
 };

@@ -14,8 +14,8 @@
 // lines between, in brackets or not ("sigmas=[80.0, 21.5, 6.1, 0.0]").
 //
 //   file   the grid file
-//   unit   sigma    sigma | flow: what the numbers of a file or of `sigmas` are; flow: t = σ/(1 + σ),
-//                   which programs of straight paths call sigma
+//   unit   sigma    sigma | flow: what the numbers of a file or of `sigmas` are; flow: the
+//                   t = σ/(1 + σ) that programs of straight paths call sigma
 //
 // A zero at the end of a list of noise levels, which other programs write, stands for the clean
 // image and is left out.
