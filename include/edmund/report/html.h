@@ -26,7 +26,8 @@ class Page {
   void facts(const std::vector<std::pair<std::string, std::string>>& rows);  // name, value
   /// What a table shows beside its texts.
   struct TableLook {
-    std::vector<std::string> marks;          // of each row, before its first cell: svg_mark(), or nothing
+    // of each row, before its first cell: svg_mark(), or nothing
+    std::vector<std::string> marks;
     std::vector<std::vector<double>> shade;  // of each cell, from 0 to 1; NaN: none
     std::string title = {};                  // tells it from other tables of its section
   };

@@ -15,8 +15,9 @@
 namespace edmund {
 namespace {
 
-constexpr std::int64_t kSmallest = 64, kLargest = 128;  // pixels that an image of a cell is shown wide
-constexpr std::size_t kMostCurves = 24;                 // that one plot can tell apart
+// pixels that an image of a cell is shown wide
+constexpr std::int64_t kSmallest = 64, kLargest = 128;
+constexpr std::size_t kMostCurves = 24;  // that one plot can tell apart
 
 std::string number(double value) { return std::isfinite(value) ? short_number(value) : "–"; }
 
