@@ -28,13 +28,16 @@ section{background:var(--paper);border:1px solid var(--grid);border-radius:10px;
 figure{margin:12px 0;overflow-x:auto}
 .columns figure{margin:0}
 figure svg,figure img{display:block;max-width:100%;height:auto}
+figure img:not([width]){width:min(100%,640px)}
 img{image-rendering:pixelated}
 figcaption,.caption{font-size:.88rem;margin-top:6px;max-width:75ch}
 .columns>*{min-width:0}
 .wide{overflow-x:auto;background:linear-gradient(to left,var(--paper) 40%,transparent) right/48px 100% no-repeat local,
 linear-gradient(to left,var(--grid),transparent) right/16px 100% no-repeat scroll}
 .wide td:first-child,.wide th:first-child{position:sticky;left:0;background:var(--paper);z-index:1}
-.wide tbody td:first-child{white-space:nowrap}
+.wide td{white-space:nowrap}
+.wide .long{white-space:normal;min-width:16em}
+.plain{overflow-x:auto}
 .mark{width:18px;height:10px;margin-right:7px;vertical-align:middle}
 details{margin:8px 0}
 summary{cursor:pointer;overflow-wrap:anywhere}

@@ -26,7 +26,10 @@ std::string shaded(double share) {
 }
 
 std::string cell(std::string_view tag, bool right, std::string_view style, std::string_view content) {
-  return format("<{}{}{}>{}</{}>", tag, right ? R"( class="n")" : "", style, content, tag);
+  // What is long may take several lines; numbers and names stay whole.
+  constexpr std::size_t kLong = 40;
+  const std::string_view kind = right ? R"( class="n")" : content.size() > kLong ? R"( class="long")" : "";
+  return format("<{}{}{}>{}</{}>", tag, kind, style, content, tag);
 }
 
 }  // namespace
@@ -47,7 +50,9 @@ void Page::table(const std::vector<std::string>& head, const std::vector<std::ve
     for (std::size_t i = 0; i < rows[r].size(); ++i) {
       const bool has_shade = r < look.shade.size() && i < look.shade[r].size();
       const std::string mark = i == 0 && r < look.marks.size() ? look.marks[r] : "";
-      body_ += cell("td", is_right(i), has_shade ? shaded(look.shade[r][i]) : "", mark + escaped(rows[r][i]));
+      const std::string text = escaped(rows[r][i]);
+      body_ += mark.empty() ? cell("td", is_right(i), has_shade ? shaded(look.shade[r][i]) : "", text)
+                            : format("<td>{}{}</td>", mark, text);
     }
     body_ += "</tr>\n";
   }

@@ -29,7 +29,7 @@ class Page {
     // of each row, before its first cell: svg_mark(), or nothing
     std::vector<std::string> marks;
     std::vector<std::vector<double>> shade;  // of each cell, from 0 to 1; NaN: none
-    std::string title = {};                  // tells it from other tables of its section
+    std::string title;                       // tells it from other tables of its section
   };
   /// Cells that start like a number are set to the right. What is wider than the page is scrolled,
   /// its first column stays.
