@@ -17,7 +17,8 @@ struct Axis {
   double low = std::numeric_limits<double>::infinity(), high = -std::numeric_limits<double>::infinity();
   double from = 0.0, to = 1.0;  // pixels of low and high
   std::vector<double> ticks;
-  std::vector<std::string> names = {};  // of rows that are counted from the top, in place of numbers
+  // of rows that are counted from the top, in place of numbers
+  std::vector<std::string> names = {};
 
   std::string label(double tick) const;  // as many digits as tell its ticks apart
   bool shows(double value) const {

@@ -84,7 +84,7 @@ void Page::paragraph(std::string_view text) { body_ += format("<p>{}</p>\n", esc
 
 void Page::facts(const std::vector<std::pair<std::string, std::string>>& rows) {
   if (rows.empty()) return;
-  body_ += "<div class=\"wide\" tabindex=\"0\"><table class=\"facts\"><tbody>\n";
+  body_ += "<div class=\"plain\"><table class=\"facts\"><tbody>\n";
   for (const auto& [name, value] : rows)
     body_ += format("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", escaped(name), escaped(value));
   body_ += "</tbody></table></div>\n";

@@ -17,7 +17,7 @@ main{max-width:1180px;margin:0 auto;padding:28px 22px 60px}
 h1{font-size:1.9rem;line-height:1.2;margin:0 0 4px}
 h2{font-size:1.25rem;margin:0 0 8px}
 p{max-width:75ch;margin:8px 0}
-.subtitle,.lead,figcaption{color:var(--muted)}
+.subtitle,.lead,figcaption,.caption{color:var(--muted)}
 .subtitle{margin:0 0 10px}
 .lead{margin:-4px 0 12px}
 nav{font-size:.9rem;margin:14px 0 20px;display:flex;flex-wrap:wrap;gap:4px 16px}
@@ -28,13 +28,16 @@ section{background:var(--paper);border:1px solid var(--grid);border-radius:10px;
 figure{margin:12px 0;overflow-x:auto}
 .columns figure{margin:0}
 figure svg,figure img{display:block;max-width:100%;height:auto}
+figure img:not([width]){width:min(100%,640px)}
 img{image-rendering:pixelated}
-figcaption{font-size:.88rem;margin-top:6px;max-width:75ch}
+figcaption,.caption{font-size:.88rem;margin-top:6px;max-width:75ch}
 .columns>*{min-width:0}
 .wide{overflow-x:auto;background:linear-gradient(to left,var(--paper) 40%,transparent) right/48px 100% no-repeat local,
 linear-gradient(to left,var(--grid),transparent) right/16px 100% no-repeat scroll}
 .wide td:first-child,.wide th:first-child{position:sticky;left:0;background:var(--paper);z-index:1}
-.wide tbody td:first-child{white-space:nowrap}
+.wide td{white-space:nowrap}
+.wide .long{white-space:normal;min-width:16em}
+.plain{overflow-x:auto}
 .mark{width:18px;height:10px;margin-right:7px;vertical-align:middle}
 details{margin:8px 0}
 summary{cursor:pointer;overflow-wrap:anywhere}
@@ -50,8 +53,8 @@ thead th{border-bottom:2px solid var(--muted);white-space:nowrap}
 .facts th{font-weight:500;color:var(--muted);white-space:nowrap}
 .facts td{overflow-wrap:anywhere}
 @media (max-width:600px){main{padding:16px 10px 40px}section{padding:14px 12px}h1{font-size:1.5rem}
-.wide tbody td:first-child,.wide th:first-child{max-width:36vw;white-space:normal;overflow-wrap:break-word;padding-right:8px}
-.facts td{min-width:44vw}}
+.wide tbody td:first-child,.wide th:first-child{min-width:88px;max-width:36vw;white-space:normal;overflow-wrap:break-word;padding-right:8px}
+.facts tr,.facts th,.facts td{display:block;max-width:none;border:0;padding:0}.facts tr{border-bottom:1px solid var(--grid);padding:5px 0}}
 @media print{body{background:#fff}section{break-inside:avoid;border:0;padding:0}nav{display:none}}
 )";
 

@@ -21,11 +21,15 @@ bool numeric(std::string_view cell) {
 /// Translucent, for light and dark pages: the darker the more.
 std::string shaded(double share) {
   if (!std::isfinite(share)) return "";
-  return format(R"x( style="background:rgba(0,114,178,{})")x", std::round(45 * std::clamp(share, 0.0, 1.0)) / 100);
+  return format(R"x( style="background:rgba(0,114,178,{});padding-left:10px")x",
+                std::round(45 * std::clamp(share, 0.0, 1.0)) / 100);
 }
 
 std::string cell(std::string_view tag, bool right, std::string_view style, std::string_view content) {
-  return format("<{}{}{}>{}</{}>", tag, right ? R"( class="n")" : "", style, content, tag);
+  // What is long may take several lines; numbers and names stay whole.
+  constexpr std::size_t kLong = 40;
+  const std::string_view kind = right ? R"( class="n")" : content.size() > kLong ? R"( class="long")" : "";
+  return format("<{}{}{}>{}</{}>", tag, kind, style, content, tag);
 }
 
 }  // namespace
@@ -46,7 +50,9 @@ void Page::table(const std::vector<std::string>& head, const std::vector<std::ve
     for (std::size_t i = 0; i < rows[r].size(); ++i) {
       const bool has_shade = r < look.shade.size() && i < look.shade[r].size();
       const std::string mark = i == 0 && r < look.marks.size() ? look.marks[r] : "";
-      body_ += cell("td", is_right(i), has_shade ? shaded(look.shade[r][i]) : "", mark + escaped(rows[r][i]));
+      const std::string text = escaped(rows[r][i]);
+      body_ += mark.empty() ? cell("td", is_right(i), has_shade ? shaded(look.shade[r][i]) : "", text)
+                            : format("<td>{}{}</td>", mark, text);
     }
     body_ += "</tr>\n";
   }
@@ -57,7 +63,7 @@ void Page::table(const std::vector<std::string>& head, const std::vector<std::ve
 
 void Page::pictures(const std::vector<std::string>& columns, const std::vector<PictureRow>& rows, std::int64_t width,
                     std::string_view caption, std::string_view whole) {
-  body_ += "<figure><div class=\"wide\" tabindex=\"0\"><table class=\"pictures\">\n";
+  body_ += "<div class=\"wide\" tabindex=\"0\"><table class=\"pictures\">\n";
   const bool has_heads = std::any_of(columns.begin(), columns.end(), [](const auto& name) { return !name.empty(); });
   if (has_heads) {
     body_ += "<thead><tr><th></th>";
@@ -75,9 +81,8 @@ void Page::pictures(const std::vector<std::string>& columns, const std::vector<P
     }
     body_ += "</tr>\n";
   }
-  body_ += "</tbody></table></div>";
-  if (!caption.empty()) body_ += format("<figcaption>{}</figcaption>", escaped(caption));
-  body_ += "</figure>\n";
+  body_ += "</tbody></table></div>\n";
+  if (!caption.empty()) body_ += format("<p class=\"caption\">{}</p>\n", escaped(caption));
   if (!whole.empty()) shown_.push_back({.picture = Picture{heading_, std::string(whole)}});
 }
 

@@ -94,7 +94,8 @@ std::vector<std::string> events_of(const fs::path& run) {
     for (std::size_t at = 0; at < file.size();) {  // length, its checksum, message, its checksum
       std::uint64_t length = 0;
       std::memcpy(&length, file.data() + at, sizeof length);
-      const std::string message = file.substr(at + 12 + 9, length - 9);  // the first field is the time
+      // the first field is the time
+      const std::string message = file.substr(at + 12 + 9, length - 9);
       if (message.find("images_per_second") == message.npos) out.push_back(message);
       at += 16 + length;
     }

@@ -21,6 +21,7 @@ TEST_CASE("a page's plots and tables become files in their order", "[report]") {
              .y_label = "loss",
              .series = {{.label = "a, b", .x = {1, 2}, .y = {0.5, 0.25}, .error = {0.1}}}});
   page.figure("<p>neither</p>");
+  page.pictures({""}, {{.mark = "", .name = "heun", .pngs = {"png"}}}, 64, "", "whole");
   const TemporaryFolder folder;
   const auto files = write_figures(page, folder.path() / "figures");
 
@@ -31,6 +32,7 @@ TEST_CASE("a page's plots and tables become files in their order", "[report]") {
         "% needs \\usepackage{booktabs}\n\\begin{tabular}{lr}\n\\toprule\nsampler & $\\sigma$\\_max \\\\\n\\midrule\n"
         "heun \\& co & 80 \\\\\n50 \\% \"off\" & 2 $\\pm$ 1 \\\\\n\\bottomrule\n\\end{tabular}\n");
   CHECK(text("02-loss-sigma.csv") == "series,\"images\",\"loss\",error\n\"a, b\",1,0.5,0.1\n\"a, b\",2,0.25,\n");
+  CHECK(text("03-scores-all-of-them.png") == "whole");
   const std::string svg = text("02-loss-sigma.svg");
   CHECK(svg.find("var(") == std::string::npos);
   CHECK(svg.find("#0072b2") != std::string::npos);

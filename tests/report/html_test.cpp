@@ -3,6 +3,8 @@
 #include "support/catch.h"
 #include "xml.h"
 
+#include <cmath>
+
 using namespace edmund;
 using testing::occurrences;
 using testing::xml_fault;
@@ -84,4 +86,43 @@ TEST_CASE("columns of numbers are set to the right", "[evaluation]") {
   const std::string html = page.html();
   CHECK(html.find("<th>name</th><th class=\"n\">value</th>") != std::string::npos);
   CHECK(html.find("<td>a1</td><td class=\"n\">1.5</td>") != std::string::npos);
+}
+
+TEST_CASE("tables have marks and shades, pictures rows and columns, and what is long is folded", "[report]") {
+  Page page("t");
+  page.section("s");
+  page.table({"variant", "5"}, {{"heun", "1.5"}, {"<euler>", "2"}},
+             {.marks = {svg_mark(0), svg_mark(8)}, .shade = {{NAN, 1.0}, {NAN, 0.0}}, .title = "a & b"});
+  page.begin_fold("All <settings>", svg_mark(1));
+  page.listing("a: <b>\nc: 1\n");
+  page.end_fold();
+  page.pictures({"5 NFE", "9 NFE"}, {{.mark = svg_mark(0), .name = "heun", .pngs = {"png", ""}}}, 130, "caption",
+                "whole");
+  const std::string html = page.html();
+  CHECK(xml_fault(as_xml(html)) == "");
+  CHECK(html.find("rgba(0,114,178,0.45)") != std::string::npos);
+  CHECK(html.find("rgba(0,114,178,0)") != std::string::npos);
+  CHECK(html.find("<p>a &amp; b</p>") != std::string::npos);
+  CHECK(html.find("</svg>All &lt;settings&gt;</summary>") != std::string::npos);
+  CHECK(html.find("a: &lt;b&gt;\nc: 1") != std::string::npos);
+  CHECK(html.find("<img width=\"130\" alt=\"heun, 5 NFE\"") != std::string::npos);
+  CHECK(occurrences(html, "<img") == 1);
+  CHECK(occurrences(html, "<details>") == occurrences(html, "</details>"));
+  REQUIRE(page.shown().size() == 2);
+  CHECK(page.shown()[0].table->heading == "s, a & b");
+  CHECK(page.shown()[1].picture->png == "whole");
+}
+
+TEST_CASE("a mark looks as the curve of its look does", "[report]") {
+  const auto pen = [](const std::string& svg) {
+    const auto at = svg.find("stroke:var(--series");
+    return svg.substr(at, svg.find(')', at) - at);
+  };
+  for (const std::int64_t look : {0, 3, 9}) {
+    Plot plot{.title = "t", .series = {{.label = "a", .x = {1, 2}, .y = {1, 2}, .look = look}}};
+    CHECK(svg(plot).find(pen(svg_mark(look))) != std::string::npos);
+    CHECK((svg_mark(look).find("dasharray") != std::string::npos) == (look >= 7));
+  }
+  CHECK(svg_mark(0, 2).find("dasharray:2 3") != std::string::npos);
+  CHECK(xml_fault(svg_mark(1, -1, true)).empty());
 }

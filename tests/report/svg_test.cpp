@@ -116,6 +116,29 @@ TEST_CASE("values lie inside the frame, larger ones higher and farther right", "
   CHECK(count == 3);
 }
 
+TEST_CASE("named rows lie from the top, their errors along x", "[evaluation]") {
+  const std::string picture = svg({.title = "t",
+                                   .x_label = "distance",
+                                   .series = {{.x = {3}, .y = {0}, .error = {1}, .points = true},
+                                              {.x = {5}, .y = {1}, .error = {1}, .points = true}},
+                                   .guides = {{"real images", 2}},
+                                   .y_names = {"heun & co", "euler"}});
+  CHECK(xml_fault(picture) == "");
+  CHECK(picture.find("heun &amp; co: 3 ± 1") != std::string::npos);
+  CHECK(picture.find("euler: 5 ± 1") != std::string::npos);
+  const auto number_after = [&](const char* what, std::size_t from) {
+    const auto at = picture.find(what, from) + std::string_view(what).size();
+    return std::pair{std::stod(picture.substr(at)), at};
+  };
+  const auto [x_first, first] = number_after("cx=\"", 0);
+  const auto [y_first, first_y] = number_after("cy=\"", first);
+  const auto [x_second, second] = number_after("cx=\"", first_y);
+  const auto [y_second, second_y] = number_after("cy=\"", second);
+  CHECK(y_first < y_second);
+  CHECK(x_first < x_second);
+  CHECK(picture.find("H", picture.find("<path d=\"M")) != std::string::npos);
+}
+
 TEST_CASE("a long line is thinned but keeps its extremes", "[evaluation]") {
   std::vector<double> x(200000), y(200000);
   for (std::size_t i = 0; i < x.size(); ++i) {

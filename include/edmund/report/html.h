@@ -26,9 +26,10 @@ class Page {
   void facts(const std::vector<std::pair<std::string, std::string>>& rows);  // name, value
   /// What a table shows beside its texts.
   struct TableLook {
-    std::vector<std::string> marks;          // of each row, before its first cell: svg_mark(), or nothing
+    // of each row, before its first cell: svg_mark(), or nothing
+    std::vector<std::string> marks;
     std::vector<std::vector<double>> shade;  // of each cell, from 0 to 1; NaN: none
-    std::string title = {};                  // tells it from other tables of its section
+    std::string title;                       // tells it from other tables of its section
   };
   /// Cells that start like a number are set to the right. What is wider than the page is scrolled,
   /// its first column stays.

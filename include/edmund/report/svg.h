@@ -22,7 +22,8 @@ struct Series {
   std::int64_t dash = -1;  // dashes of another look, such as those that a model has; -1: its own
 };
 
-/// A line across the plot, along which values are equal, that they are read against, such as floor or ceiling.
+/// A line across the plot, along which values are equal, that they are read against, such as floor
+/// or ceiling.
 struct Guide {
   std::string label;
   double y = 0.0;

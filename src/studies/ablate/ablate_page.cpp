@@ -32,8 +32,18 @@ void add_summaries(Page& page, const std::vector<ArmSummary>& arms) {
                         : "–"});
   page.table({"arm", "what is set", "seeds", "Fréchet distance", "of sampling alone", "times the baseline"}, rows);
   page.paragraph(
-      "Geometric means over the seeds, ± the standard error by their spread; beside it the interval of the bootstrap, "
-      "which knows only the images that were drawn. Ratios are those of trainings of the same seed.");
+      "Geometric means over the seeds, ± the standard error by their spread; beside it the interval "
+      "of sampling, which knows only the images that were drawn. Ratios are those of trainings of the same seed.");
+}
+
+// How many overrides all arms begin with.
+std::size_t common_count(const std::vector<AblationArm>& arms) {
+  std::size_t count = arms.size() < 2 ? 0 : arms[0].set.size();
+  for (const AblationArm& arm : arms) {
+    const auto differ = std::ranges::mismatch(arms[0].set, arm.set).in1 - arms[0].set.begin();
+    count = std::min(count, static_cast<std::size_t>(differ));
+  }
+  return count;
 }
 
 std::vector<nlohmann::json> lines_of(const fs::path& file) {
@@ -131,7 +141,7 @@ void add_effects(Page& page, const std::vector<MainEffect>& effects, bool seeds)
   page.section("Main effects",
                format("Geometric mean of the Fréchet distance over all trainings with a level, as a multiple of that "
                       "over all. 95 % intervals by {}.",
-                      seeds ? "the spread over seeds" : "the bootstrap alone"));
+                      seeds ? "the spread over seeds" : "the choice of the drawn images alone"));
   std::vector<std::vector<std::string>> lines;
   for (const auto& [axis, level, factor, low, high] : effects)
     lines.push_back({axis, level, format("{} [{}, {}]", short_number(factor), short_number(low), short_number(high))});
@@ -163,11 +173,19 @@ void add_ablation(Page& page, const AblationPlan& plan, const fs::path& out, con
                "Trained from the same seeds on the same images in the same order. Distances are of the first "
                "variant at the largest budget.");
   if (seeds && !summaries.empty()) add_summaries(page, summaries);
+  const std::size_t common = common_count(plan.arms);
+  if (common > 0)
+    page.paragraph("Set in all arms: " +
+                   join(std::vector<std::string_view>(plan.arms[0].set.begin(),
+                                                      plan.arms[0].set.begin() + static_cast<std::ptrdiff_t>(common)),
+                        ", "));
   std::vector<std::vector<std::string>> rows;
   Page::TableLook marks;
   for (const AblationArm& training : plan.arms) {
     const CellScore* score = main_score(table, training.name);
-    rows.push_back({training.name, training.set_text(), score != nullptr ? with_interval(score->measured) : "–",
+    AblationArm own = training;
+    own.set.erase(own.set.begin(), own.set.begin() + static_cast<std::ptrdiff_t>(common));
+    rows.push_back({training.name, own.set_text(), score != nullptr ? with_interval(score->measured) : "–",
                     score != nullptr && score->difference ? with_interval(*score->difference) : "–"});
     const ModelLook& look = look_of(looks, training.name);
     marks.marks.push_back(svg_mark(look.look, look.dash));

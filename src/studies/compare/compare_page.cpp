@@ -15,8 +15,9 @@
 namespace edmund {
 namespace {
 
-constexpr std::int64_t kSmallest = 64, kLargest = 128;  // pixels that an image of a cell is shown wide
-constexpr std::size_t kMostCurves = 24;                 // that one plot can tell apart
+// pixels that an image of a cell is shown wide
+constexpr std::int64_t kSmallest = 64, kLargest = 128;
+constexpr std::size_t kMostCurves = 24;  // that one plot can tell apart
 
 std::string number(double value) { return std::isfinite(value) ? short_number(value) : "–"; }
 
@@ -161,7 +162,8 @@ Page compare_page(Comparison& comparison, const ComparisonTable& table, const st
   const ComparePlan& plan = comparison.plan();
   const std::vector<Curve> curves = curves_of(table, looks);
   const bool several_models = table.models.size() > 1, several_variants = plan.variants.size() > 1;
-  Page page("edmund compare: " + plan.name, format("{} images a cell from seed {}, paired", plan.images, plan.seed));
+  Page page(format("edmund {}: {}", looks.empty() ? "compare" : "ablate", plan.name),
+            format("{} images a cell from seed {}, paired", plan.images, plan.seed));
   page.interactive();
   page.section("What was compared");
   add_facts(page, plan, table);

@@ -171,7 +171,7 @@ void add_plots(Page& page, const ComparisonTable& table, const std::vector<Curve
       first == nullptr ? ""
                        : format("{} images against {} real ones. Bars: the {} % intervals of the table.{}",
                                 first->images, first->real, short_number(100 * table.level),
-                                first->floor ? format(" The line across: {} real images against the other {}.",
+                                first->floor ? format(" The dashed line: {} real images against the other {}.",
                                                       first->floor_images, first->floor_real)
                                              : "");
   if (first != nullptr && has_one_cost(cells))

@@ -18,6 +18,11 @@ std::string short_key(std::string_view key) {
   return std::string(key.ends_with(".type") ? key.substr(0, key.size() - 5) : key);
 }
 
+// At its largest budget. Curves have cells.
+CellResult last_cell(const ComparisonTable& table, const Curve& curve) {
+  return table.cells_of(curve.model, curve.variant).back();
+}
+
 }  // namespace
 
 std::map<std::string, std::string> settings_of(const CellResult& cell) {
@@ -67,13 +72,18 @@ void add_settings(Page& page, const Comparison& comparison, const ComparisonTabl
     }
     page.table(head, rows, look);
   }
+  std::set<std::string> all;
+  for (const Curve& curve : curves) all.insert(last_cell(table, curve).sampling);
   for (const Curve& curve : curves) {
-    const std::vector<CellResult> cells = table.cells_of(curve.model, curve.variant);
-    if (cells.empty()) continue;
-    const std::string at = cells.back().budget > 0 ? format(", budget {}", cells.back().budget) : "";
-    page.begin_fold(format("All settings of {}{}", curve.label, at), curve.mark());
-    page.listing(cells.back().sampling);
+    const CellResult cell = last_cell(table, curve);
+    const std::string at = cell.budget > 0 ? format(", budget {}", cell.budget) : "";
+    const bool is_one = all.size() == 1 && curves.size() > 1;  // of all
+    page.begin_fold(
+        is_one ? format("All settings of the sampling{}", at) : format("All settings of {}{}", curve.label, at),
+        is_one ? "" : curve.mark());
+    page.listing(cell.sampling);
     page.end_fold();
+    if (is_one) return;
   }
 }
 

@@ -11,7 +11,7 @@ namespace edmund {
 /// The settings in which the variants of a comparison differ, as its file has them.
 struct Differences {
   std::vector<std::string> keys;                 // "sampler", "grid.rho"; not the number of steps
-  std::vector<std::vector<std::string>> values;  // of each variant; "as the run" where it says nothing
+  std::vector<std::vector<std::string>> values;  // of each variant; "as the run" where unsaid
 };
 Differences differences_of(const Comparison& comparison);
 

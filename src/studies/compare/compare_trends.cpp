@@ -124,7 +124,8 @@ void add_training_lengths(Page& page, const ComparisonTable& table, const std::v
   for (auto& [run, places] : runs) {
     std::ranges::stable_sort(places, {}, [](const auto& place) { return place.first; });
     if (places.front().first == places.back().first) continue;
-    Series series{.label = format("{}, {}", run.first.substr(run.first.rfind('/') + 1), run.second)};
+    Series series{.label = format("{}, {}", run.first.substr(run.first.rfind('/') + 1), run.second),
+                  .look = places.front().second->look};
     for (const auto& [images, curve] : places) {
       const std::vector<CellResult> cells = table.cells_of(curve->model, curve->variant);
       const CellScore* score = cells.back().score("frechet");

@@ -75,8 +75,9 @@ std::string table(const Matrix& matrix, const std::string& preconditioning) {
     const auto first = cells_of(matrix, sampler, schedules.front());
     const auto& evaluations = first.front()->evaluations;
     const std::string cost = evaluations.empty() ? "-" : fixed(evaluations.back() / first.front()->steps.back(), 2);
-    out += format("<tr><th scope=\"row\">{}</th><td>{}</td><td class=\"n\">{}</td>", escaped(sampler),
-                  stated_order(first.front()->order, first.front()->with), cost);
+    out += format(
+        "<tr><th scope=\"row\">{}</th><td style=\"white-space:normal;min-width:8em\">{}</td><td class=\"n\">{}</td>",
+        escaped(sampler), stated_order(first.front()->order, first.front()->with), cost);
     for (const auto& schedule : schedules) {
       const auto cells = cells_of(matrix, sampler, schedule, preconditioning);
       const auto worst = *std::max_element(cells.begin(), cells.end(),
