@@ -6,6 +6,8 @@
 
 #include <ATen/ATen.h>
 #include <cstring>
+#include <mutex>
+#include <optional>
 #include <utility>
 
 namespace edmund {
@@ -64,7 +66,11 @@ class Adapted final : public Dataset {
             .class_counts = class_counts_};
   }
 
-  DataFingerprint fingerprint() const override { return edmund::fingerprint(source_); }
+  DataFingerprint fingerprint() const override {
+    const std::lock_guard lock(mutex_);
+    if (!fingerprint_) fingerprint_ = edmund::fingerprint(source_);  // reads every file
+    return *fingerprint_;
+  }
 
   Batch read(std::span<const std::int64_t> indices) const override {
     const auto count = static_cast<std::int64_t>(indices.size());
@@ -101,6 +107,8 @@ class Adapted final : public Dataset {
   ImageHeader shape_;
   std::string method_;
   std::vector<std::int64_t> class_counts_;
+  mutable std::mutex mutex_;
+  mutable std::optional<DataFingerprint> fingerprint_;
 };
 
 }  // namespace
