@@ -96,9 +96,10 @@ void ask_for_large_pages() {
   setenv("GLIBC_TUNABLES", tunables.c_str(), 1);
 }
 
-// OpenMP's threads wait for each other by turning in a loop, for as long as 300,000 turns when
-// every thread has a core. Where other work takes one of the cores, the thread that is missing
-// comes back only when its time slice does, and all others turn until then: a twelfth of the speed.
+// OpenMP's threads, those of ATen's own operators, wait for each other by turning in a loop, for as
+// long as 300,000 turns when every thread has a core. Where other work takes one of the cores, the
+// thread that is missing comes back only when its time slice does, and all others turn until then:
+// a twelfth of the speed.
 // A short wait costs nothing when the machine is quiet and leaves the core to who needs it
 // otherwise.
 void wait_politely() {

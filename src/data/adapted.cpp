@@ -7,6 +7,8 @@
 #include <ATen/ATen.h>
 #include <cstring>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <utility>
 
 namespace edmund {
@@ -81,7 +83,11 @@ class Adapted final : public Dataset {
   }
 
   std::string file(std::int64_t i) const override { return source_.file(i); }
-  DataFingerprint fingerprint() const override { return edmund::fingerprint(source_); }
+  DataFingerprint fingerprint() const override {
+    const std::lock_guard lock(mutex_);
+    if (!fingerprint_) fingerprint_ = edmund::fingerprint(source_);  // reads every file
+    return *fingerprint_;
+  }
 
   Batch read(std::span<const std::int64_t> indices) const override {
     const auto count = static_cast<std::int64_t>(indices.size());
@@ -104,6 +110,8 @@ class Adapted final : public Dataset {
   ImageSource source_;
   ImageHeader shape_;
   std::vector<std::int64_t> class_counts_;
+  mutable std::mutex mutex_;
+  mutable std::optional<DataFingerprint> fingerprint_;
 };
 
 }  // namespace

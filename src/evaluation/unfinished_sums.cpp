@@ -16,8 +16,9 @@ constexpr std::string_view kKind = "edmund-sums 1";
 
 std::filesystem::path unfinished_file(const std::filesystem::path& folder, const FeatureExtractor& features,
                                       const Dataset& data, std::int64_t kept, std::uint64_t seed) {
+  if (folder.empty() || features.fingerprint().empty()) return {};
   const DataFingerprint content = data.fingerprint();
-  if (folder.empty() || features.fingerprint().empty() || content.images == 0) return {};
+  if (content.images == 0) return {};
   const DatasetInfo info = data.info();
   return folder /
          format("sums-{}.unfinished", checksum(format("{}, {} {} {} {} {}x{}x{}, {} by {}", features.fingerprint(),
