@@ -3,6 +3,7 @@
     python peers.py memory FAMILY SIZE BATCH THREADS [cl]      peak memory of a training step in this process, in MB of 10^6 bytes
 """
 import copy
+import importlib
 import math
 import os
 import sys
@@ -18,11 +19,8 @@ COMPILE_MODES = {"compile": None, "compile-max": "max-autotune-no-cudagraphs"}
 # ---- Networks: each answers a module and how to call it with (x, c_noise) ------------------------
 def edm(size):
     """NVlabs/edm's DDPM++: the network that edmund's configs/bench describe, weight for weight."""
-    if os.environ["EDM_DIR"] not in sys.path:
-        sys.path.insert(0, os.environ["EDM_DIR"])
-    from training.networks import SongUNet
     s = SIZES[size]
-    network = SongUNet(img_resolution=32, in_channels=3, out_channels=3, model_channels=s["channels"], channel_mult=s["multipliers"],
+    network = imported("EDM_DIR", "training.networks").SongUNet(img_resolution=32, in_channels=3, out_channels=3, model_channels=s["channels"], channel_mult=s["multipliers"],
                        num_blocks=s["blocks"], attn_resolutions=[16], dropout=0.13)
     return network, lambda n, x, c_noise: n(x, c_noise, None)
 
@@ -44,7 +42,41 @@ def lucidrains(size):
     return network, lambda n, x, c_noise: n(x, c_noise)
 
 
-FAMILIES = {"edm": edm, "diffusers": diffusers, "lucidrains": lucidrains}
+def imported(variable, module):
+    """A module of the clone that an environment variable names; other clones' packages of the same names make way."""
+    for name in [name for name in sys.modules if name.split(".")[0] in ("training", "torch_utils", "dnnlib", "models")]:
+        del sys.modules[name]
+    sys.path.insert(0, os.environ[variable])
+    try:
+        return importlib.import_module(module)
+    finally:
+        sys.path.pop(0)
+
+
+def adm(size):
+    """NVlabs/edm's DhariwalUNet as configs/bench/adm.yaml has it."""
+    network = imported("EDM_DIR", "training.networks").DhariwalUNet(
+        img_resolution=32, in_channels=3, out_channels=3, model_channels=64, channel_mult=[1, 2, 2], num_blocks=2, attn_resolutions=[16, 8],
+        dropout=0.1)
+    return network, lambda n, x, c_noise: n(x, c_noise, None)
+
+
+def edm2(size):
+    """NVlabs/edm2's UNet as configs/bench/edm2.yaml has it."""
+    network = imported("EDM2_DIR", "training.networks_edm2").UNet(
+        img_resolution=32, img_channels=3, label_dim=0, model_channels=64, channel_mult=[1, 2, 2], num_blocks=2, attn_resolutions=[16, 8])
+    network.out_gain.data.fill_(1.0)
+    return network, lambda n, x, c_noise: n(x, c_noise, None)
+
+
+def dit(size):
+    """facebookresearch/DiT's S/2 on pixels as configs/bench/dit.yaml has it. Its last layers begin at zero, which no product takes for less work."""
+    network = imported("DIT_DIR", "models").DiT(input_size=32, patch_size=2, in_channels=3, hidden_size=384, depth=12, num_heads=6,
+                                                num_classes=10, learn_sigma=False)
+    return network, lambda n, x, c_noise: n(x, c_noise, torch.zeros(x.shape[0], dtype=torch.long))
+
+
+FAMILIES = {"edm": edm, "diffusers": diffusers, "lucidrains": lucidrains, "adm": adm, "edm2": edm2, "dit": dit}
 
 
 class Denoiser(torch.nn.Module):
