@@ -139,9 +139,10 @@ class Reading {
     }
     out.qkv_first = project_ == kConsistency;
     if (project_ != kGuided) return out;
-    const auto rule = published_ ? std::optional(published_->new_order) : std::nullopt;
-    const auto order = stated(settings_.flag("use_new_attention_order"), rule,
-                              format("use_new_attention_order {}", rule.value_or(false)));
+    const bool new_order = published_ && published_->new_order;
+    const std::optional<bool> rule = published_ ? std::optional(new_order) : std::nullopt;
+    const auto order =
+        stated(settings_.flag("use_new_attention_order"), rule, format("use_new_attention_order {}", new_order));
     if (!order) ask("the order of q, k, v and heads", "--set use_new_attention_order=true or =false");
     out.qkv_first = *order;
     return out;
