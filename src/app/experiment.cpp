@@ -141,6 +141,8 @@ Experiment construct(RunConfig config, Needs needs) {
                                                            .seed = config.seed});
   const bool draws = needs != Needs::kSettings;
   Sampling sampling = make_sampling(sampling_options, preconditioning, draws ? load_guide : GuideLoader());
+  sampling_options.check(!draws || sampling.labels.empty() || std::ssize(sampling.labels) == shape.num_classes,
+                         "labels", "{} numbers for a model of {} classes", sampling.labels.size(), shape.num_classes);
   if (draws) check_guidance(sampling_options, sampling, shape, config.objective.label_dropout);
   root.finish();
   if (draws)

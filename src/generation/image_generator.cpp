@@ -11,9 +11,11 @@
 #include <algorithm>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/full_like.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
 #include <c10/core/InferenceMode.h>
 #include <functional>
 #include <queue>
@@ -93,6 +95,15 @@ class ClassOrder {
   std::priority_queue<Due, std::vector<Due>, std::greater<>> queue_;
 };
 
+// The same numbers for each image, [B, classes], made where the classes lie: recorded work must not
+// copy from the host.
+Tensor rows_of(const std::vector<double>& labels, const Tensor& classes) {
+  std::vector<Tensor> columns;
+  for (const double label : labels)
+    columns.push_back(at::full({classes.size(0), 1}, label, classes.options().dtype(at::kFloat)));
+  return at::cat(columns, 1);
+}
+
 }  // namespace
 
 Tensor class_labels(const ModelShape& shape, ClassRule rule, std::span<const std::int64_t> images) {
@@ -113,14 +124,16 @@ ImageGenerator::ImageGenerator(DenoisingModel model, Sampling sampling, ModelSha
 
 ImageGenerator::~ImageGenerator() = default;
 
-Denoiser ImageGenerator::denoiser(const Tensor& labels, const std::shared_ptr<std::int64_t>& count) const {
+Denoiser ImageGenerator::denoiser(const Tensor& classes, const std::shared_ptr<std::int64_t>& count) const {
+  const bool real = classes.defined() && !sampling_.labels.empty();
+  const Tensor labels = real ? rows_of(sampling_.labels, classes) : classes;
   Denoiser D = counted(conditioned(model_, {.labels = labels}), count);
   if (sampling_.guidance != 1.0 && sampling_.guide) {
     require_guide_fits(*sampling_.guide, shape_);
     const Denoiser weak = counted(conditioned(sampling_.guide->model, {.labels = labels}), count);
     D = limited_to(sampling_.guidance_sigmas, guided(D, weak, sampling_.guidance), D);
   } else if (sampling_.guidance != 1.0 && labels.defined()) {
-    const Tensor none = at::full_like(labels, shape_.num_classes);
+    const Tensor none = real ? at::zeros_like(labels) : at::full_like(labels, shape_.num_classes);
     const Denoiser both = guided(model_, {.labels = labels}, {.labels = none}, sampling_.guidance);
     D = limited_to(sampling_.guidance_sigmas, counted(both, count, 2), D);
   }

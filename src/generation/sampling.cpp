@@ -86,6 +86,8 @@ Sampling make_sampling(Options& options, const Preconditioning& preconditioning,
     sampling.classes = ClassRule::kEven;
     sampling.name += ", classes drawn evenly";
   }
+  sampling.labels = options.reals("labels", {}, {}, "numbers that the network gets in place of the class, one each");
+  for (const double label : sampling.labels) sampling.name += format(", label {}", label);
   sampling.batch_size = options.integer("batch_size", 64, between(1, 1 << 20), "images that are drawn at once");
 
   check_singular(options, sampling, preconditioning);

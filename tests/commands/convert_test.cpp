@@ -103,9 +103,21 @@ TEST_CASE("weights that do not tell their settings become a run with what is sta
   REQUIRE(converted.code == 0);
   CHECK(says(converted, "as published: diffusion_steps 1000"));
 
-  const Outcome sampled = edmund_run(folder.path(), "sample run --images 1 --out pictures sampling.grid.steps=3");
-  INFO(sampled.output);
-  CHECK(sampled.code == 0);
+  // Shares of classes in place of a class, one network's answer to which is that of the class.
+  const auto sampled = [&](const std::string& out, const std::string& more) {
+    const Outcome outcome = edmund_run(folder.path(), "sample run --images 1 --class 2 --raw-out " + out + " --out " +
+                                                          out + "-p sampling.grid.steps=3 " + more);
+    INFO(outcome.output);
+    REQUIRE(outcome.code == 0);
+    return read_tensors(folder.path() / out).tensors.begin()->second;
+  };
+  const Tensor of_class = sampled("a.safetensors", ""),
+               of_shares = sampled("b.safetensors", "'sampling.labels=[0, 0, 1, 0, 0]'"),
+               of_others = sampled("c.safetensors", "'sampling.labels=[1, 0, 0, 0, 0]'");
+  CHECK(of_shares.equal(of_class));
+  CHECK_FALSE(of_others.equal(of_class));
+  CHECK(says(edmund_run(folder.path(), "sample run --images 1 --out d 'sampling.labels=[1]'"),
+             "1 numbers for a model of 5 classes"));
 
   const Tensor z = at::zeros({2, 3, 8, 8});
   write_text(folder.path() / "in.safetensors",

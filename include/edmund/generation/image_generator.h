@@ -81,7 +81,7 @@ class ImageGenerator {
   /// D as the sampler gets it: classes bound, guided, thresholded or clipped. `count` grows by the
   /// network evaluations an image: one, or two where it is guided (D_c and D_u of one batch, or
   /// both networks of autoguidance).
-  Denoiser denoiser(const Tensor& labels, const std::shared_ptr<std::int64_t>& count) const;
+  Denoiser denoiser(const Tensor& classes, const std::shared_ptr<std::int64_t>& count) const;
   /// ε that these images start from, double [N, C, H, W], where the network lies.
   Tensor noise(std::span<const std::int64_t> numbers, std::uint64_t seed) const;
 

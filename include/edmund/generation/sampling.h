@@ -53,6 +53,7 @@ struct Sampling {
   Interval guidance_sigmas;
   std::shared_ptr<const GuideModel> guide;  // none: classifier-free guidance
   ClassRule classes = ClassRule::kData;
+  std::vector<double> labels;  // of all images in place of their classes; empty: none
   std::int64_t batch_size = 64;
   // false: the work depends on the images (adaptive samplers), see ops/graph.h
   bool recordable = true;
@@ -72,6 +73,8 @@ struct Sampling {
 ///   guidance.model   ""   run or checkpoint (its EMA weights) in place of D_u, conditioned as the
 ///                         model is (autoguidance)
 ///   classes          data classes as often as in the training data, or `even`
+///   labels           []   real numbers that the network gets in place of the class, as many as
+///                         the model has classes: shares of classes, or a condition of another kind
 ///   batch_size       64   images at a time
 Sampling make_sampling(Options& options, const Preconditioning& preconditioning, const GuideLoader& load = nullptr);
 
