@@ -49,8 +49,8 @@ struct UNet2D {
   /// diffusers itself cannot build.
   nlohmann::ordered_json network(double scale, double shift) const;
   TensorRules rules() const;
-  /// Throws Error, which begins with `origin`, unless the tensors are as wide as the settings say: to
-  /// be called before a network is made.
+  /// Throws Error, which begins with `origin`, unless the tensors are as wide as the settings say:
+  /// to be called before a network is made.
   void check_widths(const std::map<std::string, Tensor>& tensors, const std::string& origin) const;
 };
 

@@ -22,6 +22,7 @@ std::optional<Problem> block_problem(const Block& block, const std::string& name
   const auto wrong = [&](std::string_view key, const std::string& reason) {
     return Problem{name, format("{}: {}", key, reason)};
   };
+  if (block.channels < 1) return wrong("channels", "at least 1 is needed");
   if (block.layers == 0) return std::nullopt;
   if (!splits(block.channels, block.groups))
     return wrong("groups", format("{} channels do not split into {} equal groups", block.channels, block.groups));

@@ -74,7 +74,8 @@ TEST_CASE("a convolution down has stride 2 and zeros on both sides or at the end
     const Tensor expected =
         at::conv2d(in, weights.at("down.0.down.weight"), weights.at("down.0.down.bias"), 2, padding == "end" ? 0 : 1);
     CHECK(parts.at("down.0").sizes() == expected.sizes());
-    CHECK((parts.at("down.0") - expected).abs().max().item<double>() < 1e-6);
+    // float32 over 72 products
+    CHECK((parts.at("down.0") - expected).abs().max().item<double>() < 1e-5);
   }
 }
 
