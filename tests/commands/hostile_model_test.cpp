@@ -16,7 +16,7 @@ namespace {
 using namespace pickles;
 
 struct Hostile {
-  std::string name;  // what it tries, and the file's ending
+  std::string name;  // what it tries, and the file's ending; a folder's, whose config.json it is
   std::string bytes;
   std::string says;  // in the message
 };
@@ -231,6 +231,34 @@ std::vector<Hostile> wrong_kinds() {
   };
 }
 
+// Folders of huggingface/diffusers.
+std::vector<Hostile> settings() {
+  const auto unet = [](const std::string& more) {
+    return R"({"_class_name": "UNet2DModel", "sample_size": 8, )" + more + "}";
+  };
+  return {
+      {"no_text/", std::string(1000, '\xff'), ""},
+      {"nested/", repeated("[", 200'000), ""},
+      {"nested_names/", repeated("{\"a\":", 200'000), ""},
+      {"number/", "7", ""},
+      {"class/", R"({"_class_name": "os.system", "sample_size": 8})", ""},
+      {"channels/", unet(R"("block_out_channels": [2147483648, 9223372036854775807])"), ""},
+      {"layers/", unet(R"("layers_per_block": 1000000000, "block_out_channels": [32])"), ""},
+      {"blocks/", unet(R"("block_out_channels": [)" + repeated("32,", 100'000) + "32]"), ""},
+      {"size/", R"({"_class_name": "UNet2DModel", "sample_size": -1e300})", ""},
+      {"texts/", unet(R"("block_out_channels": "many", "layers_per_block": {"a": []})"), ""},
+  };
+}
+
+// Beside the tensors of no network, and an index that leads out.
+void write(const Hostile& hostile, const std::filesystem::path& folder) {
+  if (!hostile.name.ends_with('/')) return write_text(folder / hostile.name, hostile.bytes);
+  create_directories(folder / hostile.name);
+  write_text(folder / hostile.name / "config.json", hostile.bytes);
+  write_text(folder / hostile.name / "diffusion_pytorch_model.safetensors.index.json",
+             R"({"weight_map": {"conv_in.weight": "../../../etc/passwd"}})");
+}
+
 void check(const Hostile& hostile, const std::string& command, const TemporaryFolder& folder) {
   const Measured found = measured(folder.path(), command);
   INFO(command << ": code " << found.outcome.code << ", " << found.seconds << " s, " << found.megabytes << " MB\n"
@@ -249,9 +277,9 @@ void check(const Hostile& hostile, const std::string& command, const TemporaryFo
 TEST_CASE("hostile files of models are one clear line, fast and in little memory", "[app]") {
   const TemporaryFolder folder;
   std::size_t count = 0;
-  for (const auto& kind : {code(), circles(), giants(), lies(), wrong_kinds()})
+  for (const auto& kind : {code(), circles(), giants(), lies(), wrong_kinds(), settings()})
     for (const auto& hostile : kind) {
-      write_text(folder.path() / hostile.name, hostile.bytes);
+      write(hostile, folder.path());
       check(hostile,
             "convert " + hostile.name + " out --quiet" +
                 (hostile.bytes.find("x_embedder") != std::string::npos ? " --from dit" : ""),
