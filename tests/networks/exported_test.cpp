@@ -141,7 +141,7 @@ TEST_CASE("what cannot be run is refused in one line that names the file", "[net
       {of_bytes(twisted), "bytes.pt"},
       {refusal("def forward(self, x, t):\n    return x, t\n"), "expected a tensor"},
       {refusal("def forward(self, x, t):\n    return x.mean(3)\n"), "expected real numbers of that shape"},
-      {refusal("def forward(self, x, t):\n    return x.to(torch.int64)\n"), "expected real numbers"},
+      {refusal("def forward(self, x, t):\n    return x.long()\n"), "expected real numbers"},
       {refusal("def forward(self, x, t):\n    return x @ x\n"), "the program fails"},
       {refusal("def forward(self, x):\n    return x\n"), "the program fails"},
       {refusal("def forward(self, x, t):\n    return x\n", kClasses), "the program fails"},
