@@ -66,7 +66,7 @@ TEST_CASE("every ablation in experiments is taken in both sizes, and paper and s
     REQUIRE_NOTHROW(plan = read_ablation(file, overrides, Needs::kModel));
     CHECK_FALSE(plan.arms.empty());
   }
-  CHECK(folders.size() >= 5);
+  CHECK(folders.size() >= 6);
   for (const auto& folder : folders) {
     INFO(folder.string());
     CHECK(fs::exists(folder / "paper.yaml"));

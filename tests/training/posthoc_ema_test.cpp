@@ -95,7 +95,7 @@ class PowerFile {
         snapshots.push_back(ema[i].clone());
       }
     }
-    golden_.check_each("track.beta", betas, rates_);
+    golden_.check_each("track.beta", as_tensor(betas).view({-1, std::ssize(widths)}), rates_);
     // tracked values: of their own scale, since they pass through zero
     golden_.check_max("track.ema", at::stack(rows), rates_);
     golden_.check_each("snapshot.nimg", at_snapshots, 0.0);
