@@ -10,12 +10,20 @@ std::string checksum_of(const std::filesystem::path& checkpoint) {
   return checksum(read_file(checkpoint / "state.json"));
 }
 
+// Lines of the checksums of the checkpoint and the guide's.
+std::string weights_text(const TrainedModel& trained) {
+  std::string text = checksum_of(trained.checkpoint) + "\n";
+  const auto& guide = trained.experiment.sampling.guide;
+  return guide ? text + checksum_of(find_checkpoint(guide->path).folder) + "\n" : text;
+}
+
 }  // namespace
+
+std::string weights_identity(const TrainedModel& trained) { return checksum(weights_text(trained)); }
 
 std::string identity_of(const TrainedModel& trained) {
   const Experiment& experiment = trained.experiment;
-  std::string text = checksum_of(trained.checkpoint) + "\n";
-  if (experiment.sampling.guide) text += checksum_of(find_checkpoint(experiment.sampling.guide->path).folder) + "\n";
+  std::string text = weights_text(trained);
   for (const auto& [key, value] : Options::read_text(experiment.config.options.resolved(), "config").flattened())
     if (key.starts_with("sampling.") || key == "precision" || key == "kernels" || key == "conv")
       text += format("{}={}\n", key, value);
