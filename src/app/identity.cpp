@@ -12,16 +12,24 @@ std::string checksum_of(const std::filesystem::path& checkpoint) {
   return checksum(read_file(checkpoint / "state.json"));
 }
 
-}  // namespace
-
-std::string identity_of(const TrainedModel& trained) {
-  const Experiment& experiment = trained.experiment;
+// Lines of the checksums of the checkpoint, the guide's and the adapters', and of the average taken.
+std::string weights_text(const TrainedModel& trained) {
   std::string text = checksum_of(trained.checkpoint) + "\n";
   if (trained.weights.kind == Weights::Kind::kWidth)
     text += format("{} at {}\n", trained.weights.name(), trained.images);
-  if (experiment.sampling.guide) text += checksum_of(find_checkpoint(experiment.sampling.guide->path).folder) + "\n";
-  Options root = experiment.config.options;
-  text += identity_of(chosen_adapters(root));
+  const auto& guide = trained.experiment.sampling.guide;
+  if (guide) text += checksum_of(find_checkpoint(guide->path).folder) + "\n";
+  Options root = trained.experiment.config.options;
+  return text + identity_of(chosen_adapters(root));
+}
+
+}  // namespace
+
+std::string weights_identity(const TrainedModel& trained) { return checksum(weights_text(trained)); }
+
+std::string identity_of(const TrainedModel& trained) {
+  const Experiment& experiment = trained.experiment;
+  std::string text = weights_text(trained);
   for (const auto& [key, value] : Options::read_text(experiment.config.options.resolved(), "config").flattened())
     if (key.starts_with("sampling.") || key == "precision" || key == "kernels" || key == "conv")
       text += format("{}={}\n", key, value);

@@ -24,7 +24,6 @@ struct Flags {
   bool json = false, overwrite = false, dry_run = false, gif = false;
   std::string raw_out, noise, npz;  // files
   std::string like;                 // a picture
-  bool like_overridden = false;     // by overrides on the command line
 
   std::string invert;               // folder or file
   std::vector<std::int64_t> steps;  // grid sizes

@@ -3,7 +3,6 @@
 #include "edmund/app/identity.h"
 #include "edmund/core/files.h"
 #include "edmund/core/json_text.h"
-#include "edmund/core/log.h"
 #include "edmund/core/text.h"
 
 #include <algorithm>
@@ -12,6 +11,19 @@
 
 namespace edmund::sampling_modes {
 namespace {
+
+// What is said of how to sample, without the size of batches, which changes no picture.
+std::string sampling_text(const Experiment& experiment) {
+  Options options = experiment.config.options;
+  std::string text = options.child("sampling").chosen();
+  const std::string key = "batch_size:";
+  for (std::size_t at = text.find(key); at != std::string::npos; at = text.find(key, at + 1)) {
+    if (at > 0 && text[at - 1] != '\n') continue;  // of a mapping below
+    text.erase(at, std::min(text.find('\n', at), text.size() - 1) + 1 - at);
+    break;
+  }
+  return text;
+}
 
 PngTexts texts_in(const std::string& file) { return texts_of(read_file(file, std::uint64_t{1} << 28), file); }
 
@@ -31,15 +43,14 @@ std::string needed(const PngTexts& texts, std::string_view key, const std::strin
 PngTexts drawing_texts(const Flags& flags, const Task& task, const std::string& mode,
                        const nlohmann::ordered_json& settings) {
   const Experiment& experiment = task.experiment();
-  Options options = experiment.config.options;
   PngTexts out = {{"edmund:version", EDMUND_VERSION},
                   {"edmund:mode", mode},
                   {"edmund:run", experiment.config.name},
                   {"edmund:trained_images", std::to_string(task.trained.images)},
-                  {"edmund:identity", identity_of(task.trained)},
+                  {"edmund:identity", weights_identity(task.trained)},
                   {"edmund:weights", task.trained.weights.name()},
                   {"edmund:sampled_by", experiment.sampling.name},
-                  {"edmund:sampling", options.child("sampling").chosen()},
+                  {"edmund:sampling", sampling_text(experiment)},
                   {"edmund:seed", std::to_string(task.seed)}};
   if (settings.is_object() && settings.contains("noise"))
     out.emplace_back("edmund:noise", json_text(settings["noise"]));
@@ -71,7 +82,6 @@ Flags like(Flags flags) {
   if (find(texts, "class")) flags.label = std::to_string(whole("class"));
   const std::string weights = needed(texts, "weights", file);
   flags.weights = {.ema = weights.starts_with("ema ") ? weights.substr(4) : weights};
-  flags.like_overridden = !flags.target.overrides.empty();
   std::vector<std::string> overrides;
   for (const auto& [key, value] : Options::read_text(needed(texts, "sampling", file), file).flattened())
     overrides.push_back(format("sampling.{}={}", key, value));
@@ -84,11 +94,9 @@ Flags like(Flags flags) {
 
 void require_like(const Flags& flags, const Task& task) {
   if (flags.like.empty()) return;
-  const std::string there = needed(texts_in(flags.like), "identity", flags.like), here = identity_of(task.trained);
-  if (flags.like_overridden && there != here) return log::info("{}: drawn again with other settings", flags.like);
-  require(there == here,
-          "--like: {}: drawn from other weights or with other kernels than {} has (identity {}, here {})", flags.like,
-          task.trained.checkpoint.string(), there, here);
+  const std::string there = needed(texts_in(flags.like), "identity", flags.like), here = weights_identity(task.trained);
+  require(there == here, "--like: {}: drawn from other weights than those of {}", flags.like,
+          task.trained.checkpoint.string());
 }
 
 }  // namespace edmund::sampling_modes

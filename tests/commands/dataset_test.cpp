@@ -1,6 +1,7 @@
 #include "edmund/core/files.h"
 #include "edmund/core/format.h"
 #include "edmund/io/image_io.h"
+#include "edmund/io/npy_array.h"
 #include "support/catch.h"
 #include "support/file_formats.h"
 #include "support/process.h"
@@ -14,11 +15,14 @@ namespace {
 using Catch::Matchers::ContainsSubstring;
 using nlohmann::json;
 
+// What `edmund dataset` prints as JSON, without the warnings around it.
 json found_in(const TemporaryFolder& folder, const std::string& arguments, int code = 0) {
-  const Outcome outcome = edmund_run(folder.path(), "dataset " + arguments + " --json --quiet 2>/dev/null");
+  const Outcome outcome = edmund_run(folder.path(), "dataset " + arguments + " --json --quiet");
   INFO(arguments << "\n" << outcome.output);
   REQUIRE(outcome.code == code);
-  return json::parse(outcome.output);
+  const auto begin = outcome.output.find("{\n"), end = outcome.output.rfind("\n}");
+  REQUIRE(end != std::string::npos);
+  return json::parse(outcome.output.substr(begin, end + 2 - begin));
 }
 
 }  // namespace
@@ -73,7 +77,7 @@ TEST_CASE("dataset check finds what would spoil a training, and says what one wo
 
   const Outcome lines = edmund_run(folder.path(), "dataset check set data.size=8 data.resize=area");
   CHECK(lines.code == 2);
-  CHECK_THAT(lines.output, ContainsSubstring("2 classes, of 3 ('0') to 4 images ('1')"));
+  CHECK_THAT(lines.output, ContainsSubstring("2 classes, of 4 ('1') to 5 images ('0')"));
   CHECK_THAT(lines.output, ContainsSubstring("1 cannot be read:"));
   CHECK_THAT(lines.output, ContainsSubstring("in another class"));
 }
@@ -107,20 +111,11 @@ TEST_CASE("dataset stats are mean and standard deviation by channel", "[app]") {
 
 TEST_CASE("a model of latents trains, draws and keeps its values", "[app]") {
   const TemporaryFolder folder;
-  // latents as they come from an archive of .npy files
-  std::string config = small_config();
-  folder.write("config.yaml", config);
-  write_idx_data(folder.path());
+  write_text(folder.path() / "config.yaml", small_config());
   Files files;
   for (int i = 0; i < 40; ++i) {
-    std::string values("\x93NUMPY\1\0\x76\0{'descr': '<f4', 'fortran_order': False, 'shape': (4, 8, 8), }", 72);
-    values.append(127 - values.size(), ' ');
-    values += '\n';
-    for (int k = 0; k < 256; ++k) {
-      const float value = static_cast<float>((k * 7 + i * 13) % 29) / 14 - 1;
-      values.append(reinterpret_cast<const char*>(&value), 4);
-    }
-    files.emplace_back(format("00000/img000000{}{}.npy", i / 10, i % 10), values);
+    const Tensor values = (at::arange(256) * 7 + i * 13).remainder(29).to(at::kFloat) / 14 - 1;
+    files.emplace_back(format("00000/img000000{}{}.npy", i / 10, i % 10), npy_bytes(values.view({4, 8, 8})));
   }
   folder.write("latents.zip", zip_bytes(folder, files));
   const std::string data = " 'data={type: edm-zip, root: latents.zip}'";

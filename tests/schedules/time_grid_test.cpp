@@ -248,8 +248,9 @@ TEST_CASE("lists of noise levels of other programs are read, their final zero le
     REQUIRE(read.t.size() == sigmas.size());
     for (std::size_t i = 0; i < sigmas.size(); ++i) CHECK_THAT(schedule.sigma(read.t[i]), WithinRel(sigmas[i], 1e-12));
   };
-  for (const std::string text : {"sigmas=[60.0, 6.1, 0.05, 0.0]\n", "60.0, 6.1, 0.05, 0.0", "60\n6.1\n0.05\n",
-                                 "# three levels\n[60 6.1 0.05]", "sigmas: [60, 6.1, 0.05, 0]"}) {
+  for (const std::string text :
+       {"sigmas=[60.0, 6.1, 0.05, 0.0]\n", "60.0, 6.1, 0.05, 0.0", "60\n6.1\n0.05\n", "# three levels\n[60 6.1 0.05]",
+        "sigmas=[60.0, 6.1, 0.05, 0.0]\ntimesteps=[9, 5, 1]\n", "sigmas: [60, 6.1, 0.05, 0]"}) {
     INFO(text);
     check("{type: file, file: '" + folder.write("levels.txt", text) + "'}", *edm);
   }

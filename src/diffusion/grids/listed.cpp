@@ -57,13 +57,14 @@ void from_flow(Options& options, std::string_view key, std::vector<double>& leve
   for (double& t : levels) t = inside ? t / (1 - t) : t;
 }
 
-// Numbers with anything of ",;[]() \t\r\n" between, behind "sigmas=" or not; lines from # on are
-// comments.
+// Numbers with commas, spaces or lines between: those of the first brackets, or all; from # on a
+// line is a comment.
 std::vector<double> numbers_in(std::string text, const std::string& file) {
   for (std::size_t at = text.find('#'); at != std::string::npos; at = text.find('#', at))
     text.erase(at, std::min(text.find('\n', at), text.size()) - at);
-  if (const std::size_t equals = text.find('='); equals != std::string::npos) text.erase(0, equals + 1);
-  constexpr std::string_view kBetween = ",;[]() \t\r\n";
+  if (const std::size_t open = text.find('['); open != std::string::npos)
+    text = text.substr(open + 1, text.find(']', open) - open - 1);
+  constexpr std::string_view kBetween = ",;() \t\r\n";
   std::vector<double> out;
   for (std::size_t at = text.find_first_not_of(kBetween); at != std::string::npos;) {
     const std::size_t end = std::min(text.find_first_of(kBetween, at), text.size());
