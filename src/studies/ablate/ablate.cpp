@@ -225,9 +225,9 @@ fs::path write_comparison(const AblationPlan& plan, const fs::path& file, std::s
       compare.settle(format("variants[{}].sampling.{}", i, key));
   for (const auto& key : compare.keys()) compare.defer(key);
   std::string text = format("name: {}\n{}models:\n", Options::quoted(plan.name), compare.resolved());
-  for (const auto& [name, run, base] : models_of(plan, baseline, {}))  // from where the file lies
-    text += format("  - {name: {}, run: {}, baseline: {}}\n", Options::quoted(name), Options::quoted(run),
-                   Options::quoted(base));
+  for (const auto& model : models_of(plan, baseline, {}))  // from where the file lies
+    text += format("  - {name: {}, run: {}, baseline: {}}\n", Options::quoted(model.name), Options::quoted(model.run),
+                   Options::quoted(model.baseline));
   const fs::path written = out / "comparison.yaml";
   write_file(written, text);
   return written;
