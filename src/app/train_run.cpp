@@ -157,7 +157,8 @@ void initialize(Experiment& experiment) {
   const auto folder = find_checkpoint(init.from).folder;
   const Checkpoint state = load_weights(folder, init.ema);
   NamedTensors weights = init.ema ? state.ema : state.network;
-  for (const auto& own : state_dict(network))  // an adapter's, which the run that it starts from has not
+  // an adapter's, which the run that it starts from has not
+  for (const auto& own : state_dict(network))
     if (own.first.find(".lora_") != std::string::npos || own.first.find(".prefix.") != std::string::npos)
       weights.push_back(own);
   load_state(network, weights, folder.string());

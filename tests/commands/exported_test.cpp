@@ -1,5 +1,5 @@
-// A network that PyTorch exported, as a user meets it: a config, convert, and the commands that need
-// no training.
+// A network that PyTorch exported, as a user meets it: a config, convert, and the commands that
+// need no training.
 #include "edmund/core/files.h"
 #include "edmund/io/tensor_file.h"
 #include "support/catch.h"

@@ -1,7 +1,7 @@
 // Files that are made to harm whoever reads them: code, circles, giant sizes, lying offsets, wrong
 // kinds. Each is one clear line and exit code 2, within a second and 256 MB of memory.
 #include "../checkpoints/pickles.h"
-#include "edmund/io/zip_archive.h"
+#include "edmund/archives/zip_archive.h"
 #include "support/catch.h"
 #include "support/process.h"
 

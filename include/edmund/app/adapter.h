@@ -23,15 +23,16 @@ namespace edmund {
 struct AdapterFile {
   std::string file;  // for messages
   std::vector<LowRank> layers;
-  std::vector<BlockPrefix> prefixes = {};  // edmund's own: base_model.model.BLOCK.prefix.key, .value
+  // edmund's own: base_model.model.BLOCK.prefix.key, .value
+  std::vector<BlockPrefix> prefixes = {};
 };
 AdapterFile read_adapter(const std::filesystem::path& path);
 /// Writes adapter_model.safetensors and adapter_config.json as peft does.
 void write_adapter(const std::filesystem::path& folder, const AdapterFile& adapter);
 /// What a network was adapted with; nothing if it was not.
 AdapterFile adapter_of(const Network& network);
-/// Adds it to a network for good, `strength` times; 0 leaves every bit. Throws Error naming the file
-/// and what does not fit, before anything is changed.
+/// Adds it to a network for good, `strength` times; 0 leaves every bit. Throws Error naming the
+/// file and what does not fit, before anything is changed.
 void apply_adapter(Network& network, const AdapterFile& adapter, double strength);
 
 /// What it adds to weights of any names, LAYER.weight, `strength` times. Errors as of
