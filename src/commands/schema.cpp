@@ -198,6 +198,15 @@ ordered_json schema_of_study(std::string_view title, std::string_view about, con
     }
     (*above)["required"].push_back(key);
   }
+  // unless the file that it is laid over may have them
+  if (out.contains("required")) {
+    ordered_json based, whole;
+    based["required"].push_back("base");
+    whole["required"] = out["required"];
+    out.erase("required");
+    out["anyOf"].push_back(based);
+    out["anyOf"].push_back(whole);
+  }
   return out;
 }
 
