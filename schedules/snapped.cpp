@@ -26,7 +26,9 @@ class Snapped : public WrappedSchedule {
 
 std::unique_ptr<NoiseSchedule> snapped(std::unique_ptr<NoiseSchedule> schedule, std::vector<double> levels) {
   const double low = schedule->sigma(schedule->domain().low), high = schedule->sigma(schedule->domain().high);
-  std::erase_if(levels, [&](double level) { return level < low || level > high; });
+  // an end's level may come back from its time a rounding off
+  constexpr double kRounding = 1e-12;
+  std::erase_if(levels, [&](double level) { return level < low * (1 - kRounding) || level > high * (1 + kRounding); });
   require(!levels.empty(), "schedule: none of the noise levels that the network knows lies in [{}, {}]", low, high);
   return std::make_unique<Snapped>(std::move(schedule), std::move(levels));
 }

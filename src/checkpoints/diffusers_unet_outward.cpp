@@ -122,6 +122,7 @@ UNet2D unet2d_of(const Config& network, double scale, double shift) {
   require(c.down.size() == c.up.size(), "network: up: as many blocks as down are needed for diffusers' UNet2DModel");
   UNet2D out = guess(c, scale, shift);
   Options options = Options::read_text(out.network(scale, shift).dump(), "network");
+  options.text("type", "block_unet");
   const Config again = BlockUNet::canonical(
       read_block_unet(options, {.image = network.image, .num_classes = out.classes(), .augment_labels = 0}));
   options.finish();

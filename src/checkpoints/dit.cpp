@@ -123,10 +123,11 @@ void describe(ordered_json& config, ForeignModel& out, const ForeignFile& source
   out.about += format(", {} classes{}", classes, rows == classes + 1 ? " and one for none" : "");
 }
 
-// Of "0050000.pt", steps, with the size of a batch in args.
+// Of "0050000.pt", steps, with the size of a batch in args; something may stand before the digits.
 std::int64_t images_of(const ForeignFile& file, const States& states) {
   const PickleValue* batch = states.args ? states.args->find("global_batch_size") : nullptr;
-  const auto steps = parse_integer(file.path.stem().string());
+  const std::string stem = file.path.stem().string();
+  const auto steps = parse_integer(stem.substr(stem.find_last_not_of("0123456789") + 1));
   const bool both = batch && batch->kind == Kind::kInteger && batch->integer > 0 && batch->integer < (1 << 24) &&
                     steps && *steps >= 0 && *steps < (std::int64_t{1} << 32);
   return both ? *steps * batch->integer : 0;

@@ -61,7 +61,7 @@ std::string betas_of(const std::vector<double>& alpha_bar, const std::string& fi
   for (const auto& [theirs, ours] :
        {std::pair("linear", "linear"), std::pair("cosine", "cosine"), std::pair("sigmoid", "sigmoid_alpha_bar")}) {
     const std::vector<double> known = alpha_bars(theirs, alpha_bar.size());
-    const auto near = [](double a, double b) { return std::abs(a - b) <= 1e-5 * std::abs(b) + 1e-9; };
+    const auto near = [](double a, double b) { return std::abs(a - b) <= 1e-4 * std::abs(b) + 1e-9; };
     if (std::ranges::equal(alpha_bar, known, near)) return ours;
   }
   fail("{}: its betas are none of linear, cosine and sigmoid, which are converted", file);

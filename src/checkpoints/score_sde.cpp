@@ -364,7 +364,7 @@ void add_convention(ordered_json& config, const Reading& found, const NamedTenso
 std::vector<double> filter_of(const ForeignFile& file, bool fourier) {
   const auto said = file.said.find("network.resample_filter");
   if (said == file.said.end()) return fourier ? std::vector<double>{1, 3, 3, 1} : std::vector<double>{1, 1};
-  Options options = Options::read_text(format("{{taps: {}}}", said->second), "network.resample_filter");
+  Options options = Options::read_text("{taps: " + said->second + "}", "network.resample_filter");
   const auto taps = options.reals("taps", {1, 1}, {}, "of the filter");
   options.finish();
   return taps;

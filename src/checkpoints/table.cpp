@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <map>
 #include <vector>
 
 namespace edmund {
@@ -104,7 +105,11 @@ ForeignModel examine_foreign(const std::filesystem::path& path, std::string_view
     file.pickle = std::make_shared<PickleFile>(path);
   require(!entry || entry->is_one(file), "{}: no model of kind {}", path.string(), kind);
   if (!entry) entry = &found_out(file);
-  file.settings = std::make_shared<ForeignSettings>(file.said);
+  std::map<std::string, std::string> flags;
+  for (const auto& setting : said)
+    if (const std::size_t at = setting.find('='); at != std::string::npos)
+      flags[setting.substr(0, at)] = setting.substr(at + 1);
+  file.settings = std::make_shared<ForeignSettings>(flags);
   ForeignModel out = entry->read(file);
   for (const auto& setting : said)
     if (!file.settings->asked(setting.substr(0, setting.find('=')))) out.overlay.push_back(setting);

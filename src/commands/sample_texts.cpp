@@ -40,8 +40,7 @@ std::string needed(const PngTexts& texts, std::string_view key, const std::strin
 
 }  // namespace
 
-PngTexts drawing_texts(const Task& task, const std::string& mode,
-                       const nlohmann::ordered_json& settings) {
+PngTexts drawing_texts(const Task& task, const std::string& mode, const nlohmann::ordered_json& settings) {
   const Experiment& experiment = task.experiment();
   PngTexts out = {{"edmund:version", EDMUND_VERSION},
                   {"edmund:mode", mode},

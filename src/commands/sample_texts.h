@@ -12,8 +12,7 @@ namespace edmund::sampling_modes {
 /// What each picture of a drawing carries of it, as texts of the PNG: how it was sampled, from
 /// which weights, with which seed. Nothing of where files lie, so that a drawing is the same
 /// anywhere. `mode` is the drawing's ("samples"), `settings` what it depends on beside.
-PngTexts drawing_texts(const Task& task, const std::string& mode,
-                       const nlohmann::ordered_json& settings);
+PngTexts drawing_texts(const Task& task, const std::string& mode, const nlohmann::ordered_json& settings);
 /// The same with a picture's number and class.
 PngTexts picture_texts(PngTexts drawing, std::int64_t number, const Tensor& label);
 

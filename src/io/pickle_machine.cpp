@@ -281,7 +281,7 @@ void PickleMachine::step(unsigned char code) {
     default: break;
   }
   if (step_literal(code) || step_container(code) || step_memo(code) || step_call(code)) return;
-  damaged(format("opcode 0x{:02x}", code));
+  damaged(format("opcode {}", static_cast<int>(code)));
 }
 
 }  // namespace edmund

@@ -44,6 +44,7 @@ constexpr Init kInitZero{.draw = Draw::kKaimingUniform, .weight = 0.0};
 
 class ADM : public Network {
  public:
+  bool takes_augment_labels() const override { return true; }
   explicit ADM(Config config) : config_(std::move(config)), plan_(plan_of(config_)) {
     const auto& c = config_;
     map_noise_ = register_module("map_noise", std::make_shared<PositionalEmbedding>(c.channels));

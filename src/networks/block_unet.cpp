@@ -201,7 +201,8 @@ std::shared_ptr<Network> make_block_unet(Options& options, const NetworkContext&
                                             .embedding = 16,
                                             .noise = {.channels = 8},
                                             .down = {{.channels = 8, .layers = 1}},
-                                            .up = {{.channels = 8, .layers = 2}}});
+                                            .up = {{.channels = 8, .layers = 2}},
+                                            .mid = {.channels = 8, .layers = 1}});
 }
 
 }  // namespace edmund

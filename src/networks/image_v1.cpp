@@ -162,6 +162,7 @@ class FourierFeatures : public Layer {
 
 class ImageV1 : public Network {
  public:
+  bool takes_augment_labels() const override { return true; }
   explicit ImageV1(Config config) : config_(std::move(config)) {
     const auto& c = config_;
     const std::int64_t cond = c.augment_labels + c.num_classes, pixels = c.image.channels * c.patch * c.patch;

@@ -114,8 +114,8 @@ void check_scales_and_merged(Golden& golden, const AdapterFile& adapter, const s
     const LowRank& found = layer_of(adapter, layer);
     const auto rank = static_cast<double>(found.A.size(0));
     golden.check_each_of(name, at::tensor({found.scale, rank}, at::kDouble), golden.use(name).narrow(0, 0, 2), 1e-12);
-    golden.check_max_of("merged." + layer, weights.at(layer + ".weight") + changes.at(layer + ".weight"),
-                        golden.use("merged." + layer), tolerances.merged);
+    golden.check_max_of("merged." + layer + ".weight", weights.at(layer + ".weight") + changes.at(layer + ".weight"),
+                        golden.use("merged." + layer + ".weight"), tolerances.merged);
   }
 }
 

@@ -219,7 +219,7 @@ TEST_CASE("what weights of OpenAI's networks do not tell is asked for by name", 
     return read_foreign(path, kind, settings);
   };
   const auto says = [](const std::string& part) { return Catch::Matchers::ContainsSubstring(part); };
-  CHECK_THROWS_WITH(read("", {}), says("guided_diffusion, improved_diffusion, consistency_models; say by which"));
+  CHECK_THROWS_WITH(read("", {}), says("--from guided_diffusion or --from improved_diffusion"));
   std::vector<std::string> settings;
   const std::pair<std::string, std::string> needed[] = {{"image_size=8", "image_size=PIXELS"},
                                                         {"num_head_channels=16", "num_head_channels=C"},
@@ -264,7 +264,7 @@ TEST_CASE("weights of consistency_models become a consistency function of real l
   for (std::size_t i = 0; i + 1 < items.size(); i += 2)
     weights.emplace_back(items[i]->text, pickle.tensor(*items[i + 1], items[i]->text).contiguous());
   const auto layer = [&](const std::string& name, at::IntArrayRef shape) {
-    weights.emplace_back(name + ".weight", at::sin(at::arange(shape[0] * shape[1], at::kFloat)).reshape(shape) * 0.1);
+    weights.emplace_back(name + ".weight", at::sin(at::arange(shape[0] * shape[1], at::kFloat)).reshape(shape) * 10);
     weights.emplace_back(name + ".bias", at::cos(at::arange(shape[0], at::kFloat)) * 0.1);
   };
   layer("label_emb.0", {128, 1}), layer("label_emb.2", {128, 128});

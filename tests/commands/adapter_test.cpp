@@ -50,7 +50,9 @@ TEST_CASE("an adapter is trained on a frozen run, added with a strength, merged 
   CHECK(whole.equal(own));
   CHECK(drawn(at, "base --adapter lora:0").equal(plain));
   CHECK(gap(drawn(at, "base --adapter lora:0.5 --adapter lora/adapter:0.5"), own) <= 1e-4 * size);
-  REQUIRE(edmund_run(at, "merge base merged --adapter lora/adapter/adapter_model.safetensors").code == 0);
+  const Outcome merging = edmund_run(at, "merge base merged --adapter lora/adapter/adapter_model.safetensors");
+  INFO(merging.output);
+  REQUIRE(merging.code == 0);
   CHECK(drawn(at, "merged").equal(own));
   REQUIRE(edmund_run(at, "merge lora merged-own").code == 0);
   CHECK(drawn(at, "merged-own").equal(own));

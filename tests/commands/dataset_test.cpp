@@ -20,7 +20,7 @@ json found_in(const TemporaryFolder& folder, const std::string& arguments, int c
   const Outcome outcome = edmund_run(folder.path(), "dataset " + arguments + " --json --quiet");
   INFO(arguments << "\n" << outcome.output);
   REQUIRE(outcome.code == code);
-  const auto begin = outcome.output.find("{\n"), end = outcome.output.rfind("\n}");
+  const auto begin = outcome.output.find("{\n"), end = outcome.output.find("\n}", outcome.output.find("{\n"));
   REQUIRE(end != std::string::npos);
   return json::parse(outcome.output.substr(begin, end + 2 - begin));
 }
@@ -129,7 +129,7 @@ TEST_CASE("a model of latents trains, draws and keeps its values", "[app]") {
   const Outcome warned = edmund_run(folder.path(), "sample runs/l --images 4 --out other");
   CHECK_THAT(warned.output, ContainsSubstring("--raw-out keeps all"));
   CHECK(edmund_run(folder.path(), "sample runs/l --images 4 --out third --npz x.npz").code == 2);
-  const Outcome scored = edmund_run(folder.path(), "evaluate runs/l --images 4");
+  const Outcome scored = edmund_run(folder.path(), "evaluate runs/l evaluation.images=4");
   CHECK(scored.code == 2);
   CHECK_THAT(scored.output, ContainsSubstring("real numbers"));
 }

@@ -83,8 +83,8 @@ TEST_CASE("a plugin's options are what its factory reads, whatever needs files o
   };
   using Paths = std::set<std::string>;
   CHECK(paths("samplers", "heun") == Paths{"type", "alpha", "S_churn", "S_min", "S_max", "S_noise", "final"});
-  CHECK(paths("grids", "explicit") == Paths{"type", "times", "sigmas"});
-  CHECK(paths("grids", "file") == Paths{"type", "file"});
+  CHECK(paths("grids", "explicit") == Paths{"type", "times", "timesteps", "sigmas", "unit"});
+  CHECK(paths("grids", "file") == Paths{"type", "file", "unit"});
   // read with other betas than the default too
   CHECK(paths("schedules", "ddpm") ==
         Paths{"type", "betas", "N", "beta_start", "beta_end", "interpolation", "zero_terminal_snr", "scale"});

@@ -68,6 +68,7 @@ TEST_CASE("a picture says how it was drawn, and inspect prints it", "[app]") {
 
 TEST_CASE("the same drawing is the same file, wherever the run lies", "[app]") {
   done("sample runs/small --images 2 --out here");
+  fs::create_directories(trained() / "elsewhere");
   fs::copy(trained() / "runs/small", trained() / "elsewhere/moved", fs::copy_options::recursive);
   done("sample elsewhere/moved --images 2 --out there");
   for (const std::string name : {"000000.png", "000001.png"})

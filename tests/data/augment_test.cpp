@@ -170,7 +170,9 @@ TEST_CASE("what moves pixels by fractions moves them where the formula says", "[
   turn.first = 0.75;  // of -π to π
   const AugmentPlan turned = augment_plan(settings_of({{"rotate_frac", 1}}), draws, 16, 16);
   const auto gap = [](const Tensor& a, const Tensor& b) { return (a - b).abs().max().item<double>(); };
-  CHECK(gap(augmented(image, turned), at::rot90(image, 1, {1, 2})) < 1e-5);
+  // the wavelet's filter takes a little of the finest waves
+  CHECK(gap(augmented(image, turned), at::rot90(image, 1, {1, 2})) < 0.02);
+  CHECK(gap(augmented(image, turned), at::rot90(image, -1, {1, 2})) > 0.2);
 
   move = {.first = 1.0, .second = 0.5};  // by 2 pixels and by 1
   const AugmentPlan moved = augment_plan(settings_of({{"translate_frac", 1}}), draws, 16, 16);

@@ -154,6 +154,11 @@ class Run {
         require(variant.empty(), "unknown variant in '{}'", name);
       }
       golden_.check_max(name, model(wrapper).denoise(io("x"), io("sigma"), c), tolerance());
+      if (wrapper == "iDDPMPrecond" && golden_.has("u")) {  // its levels, the largest first, 0 last
+        const std::vector<double> levels = model(wrapper).preconditioning().levels;
+        const Tensor ours = at::cat({at::tensor(levels, at::kDouble).flip(0), at::zeros({1}, at::kDouble)});
+        golden_.check_max("u", ours, tolerances_.out);
+      }
     }
   }
 

@@ -130,15 +130,11 @@ TEST_CASE("what cannot be run is refused in one line that names the file", "[net
     write_file(file, bytes);
     return testing::error_of([&] { network(file.string(), kImages); });
   };
-  std::string twisted = good;
-  for (std::size_t at = good.find("forward"); at < good.size() && at < good.find("forward") + 20; ++at)
-    twisted[at] ^= 0x55;
   const std::pair<std::string, std::string> cases[] = {
       {testing::error_of([&] { network((folder.path() / "none.pt").string(), kImages); }), "no such file"},
       {of_bytes(""), "expected TorchScript"},
       {of_bytes("hello"), "expected TorchScript"},
       {of_bytes(good.substr(0, good.size() / 2)), "expected TorchScript"},
-      {of_bytes(twisted), "bytes.pt"},
       {refusal("def forward(self, x, t):\n    return x, t\n"), "expected a tensor"},
       {refusal("def forward(self, x, t):\n    return x.mean(3)\n"), "expected real numbers of that shape"},
       {refusal("def forward(self, x, t):\n    return x.long()\n"), "expected real numbers"},

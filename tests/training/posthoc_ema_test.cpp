@@ -178,8 +178,9 @@ struct Tracked {
       save_averages(folder.path(), averages);
     }
     images = trainer.images();
+    const KeptAverages kept = trainer.averages();
     for (std::size_t i = 0; i < widths.size(); ++i)
-      for (const auto& [name, tensor] : trainer.averages().parameters[i])
+      for (const auto& [name, tensor] : kept.parameters[i])
         direct[widths[i]].emplace_back(name, tensor.clone());
   }
 };
