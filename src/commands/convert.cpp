@@ -73,13 +73,17 @@ ForeignModel model_of_config(const fs::path& path, const std::vector<std::string
   require(type == "exported", "{}: a config whose network.type is {} has no weights yet: edmund train makes them",
           path.string(), in_quotes(type));
   const fs::path file = network.required_path("file");
-  if (!file.empty() && !network.has("checksum")) network.set("checksum", checksum(read_file(file)), path.string());
+  std::vector<std::string> more = said;
+  if (!file.empty() && !network.has("checksum"))
+    more.push_back(format("network.checksum='{}'", checksum(read_file(file))));
   // what it takes does not hang on the data that it may be measured on
-  if (Options image = options.child("image"); options.has("image") && !image.has("classes"))
-    image.set("classes", "0", path.string());
+  if (options.has("image") && !options.child("image").has("classes")) more.emplace_back("image.classes=0");
   // a config states how long its run is; this one is at its end
-  if (Options training = options.child("training"); !training.has("images")) training.set("images", "1", path.string());
-  return {.kind = "config", .config = options.chosen(), .weights = {}, .about = "the program " + file.string()};
+  if (!options.child("training").has("images")) more.emplace_back("training.images=1");
+  return {.kind = "config",
+          .config = Options::read_file(path, more).chosen(),
+          .weights = {},
+          .about = "the program " + file.string()};
 }
 
 ExitCode convert_outward(const ConvertFlags& flags) {

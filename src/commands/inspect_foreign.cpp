@@ -1,6 +1,7 @@
 #include "inspect_foreign.h"
 
 #include "edmund/checkpoints/allocation_limit.h"
+#include "edmund/core/error.h"
 #include "edmund/core/text.h"
 #include "edmund/networks/state_dict.h"
 
@@ -45,14 +46,23 @@ ordered_json described(const ForeignModel& model) {
   return out;
 }
 
+// Of mistakes in settings that no person wrote the first says enough.
+Experiment constructed(const ForeignModel& model, const std::string& name) {
+  try {
+    return construct(parse(Options::read_text(model.config, name + " (its settings)", model.overlay)), Needs::kModel);
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    fail("{}", text.substr(0, text.find('\n')));
+  }
+}
+
 }  // namespace
 
 Experiment experiment_of(const ForeignModel& model, const std::filesystem::path& path) {
   const std::string name = path.string();
   const AllocationLimit limit((64 << 20) + 16 * static_cast<std::size_t>(elements_of(model.weights)),
                               name + ": the network that its settings describe is far larger than its weights");
-  Experiment out =
-      construct(parse(Options::read_text(model.config, name + " (its settings)", model.overlay)), Needs::kModel);
+  Experiment out = constructed(model, name);
   for (const NamedTensors* weights : {&model.weights, &model.raw})
     if (!weights->empty()) check_state(out.model.network(), *weights, name);
   return out;

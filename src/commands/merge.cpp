@@ -6,6 +6,7 @@
 // A run that was trained with `adapter` is merged with its own.
 
 #include "adapter_flag.h"
+#include "edmund/app/adapter.h"
 #include "edmund/app/run.h"
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
@@ -50,6 +51,7 @@ ExitCode merge(const Target& target, const std::string& folder) {
           "{}: a prefix is no change of weights, so that it cannot be merged", target.path);
   Options config = plain_config(trained);
   take_image(config, given.resolved(), "merged config");
+  chosen_adapters(config);  // none any more
   const Experiment plain = construct(parse(config), Needs::kSettings);
   Checkpoint checkpoint;
   checkpoint.config = config.chosen();

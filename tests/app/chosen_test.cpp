@@ -211,10 +211,12 @@ TEST_CASE("runs of two clocks sample on any other, and name what was filled in",
       CHECK(outcome.code == 0);
     }
   // the default of karras on edm, whatever the run's own clock reached
-  REQUIRE(edmund_run(folder.path(), "sample vp --images 1 --out a --raw-out a.npz sampling.schedule.type=edm").code == 0);
-  REQUIRE(
-      edmund_run(folder.path(), "sample vp --images 1 --out b --raw-out b.npz sampling.schedule.type=edm sampling.grid.sigma_min=0.002")
-          .code == 0);
+  REQUIRE(edmund_run(folder.path(), "sample vp --images 1 --out a --raw-out a.npz sampling.schedule.type=edm").code ==
+          0);
+  REQUIRE(edmund_run(
+              folder.path(),
+              "sample vp --images 1 --out b --raw-out b.npz sampling.schedule.type=edm sampling.grid.sigma_min=0.002")
+              .code == 0);
   CHECK(bytes("a.npz") == bytes("b.npz"));
   const Outcome inspected = edmund_run(folder.path(), "inspect vp");
   CHECK(inspected.output.find("sampling.grid.sigma_min: 0.0104") != std::string::npos);

@@ -97,7 +97,10 @@ class Run {
                                        {"up.", "up_blocks."},
                                        {"mid", "mid_block"}})
       if (part.starts_with(ours)) part = theirs + part.substr(ours.size());
-    if (golden_.has("mid." + part)) golden_.check_max("mid." + part, result, tolerances_.out);
+    if (!golden_.has("mid." + part)) return;
+    // The waves are our own, the next layer's weight is converted to them: what that layer makes is compared.
+    if (part == "time_proj") return static_cast<void>(golden_.use("mid." + part));
+    golden_.check_max("mid." + part, result, tolerances_.out);
   }
 
   void gradient_norms() {
@@ -134,7 +137,7 @@ class Run {
 
 // The folder with another scheduler: DDIM with the settings of the one that is there, and others.
 void write_with_ddim(const fs::path& from, const testing::TemporaryFolder& to, const nlohmann::json& overrides) {
-  fs::copy(from, to.path() / "model", fs::copy_options::recursive | fs::copy_options::create_symlinks);
+  fs::copy(from, to.path() / "model", fs::copy_options::recursive);
   for (const auto& entry : fs::recursive_directory_iterator(from)) {
     if (entry.path().filename() != "scheduler_config.json") continue;
     nlohmann::json config = nlohmann::json::parse(std::ifstream(entry.path()));

@@ -126,10 +126,13 @@ void check_gradients(Golden& golden, const AdapterFile& adapter, const std::map<
     const LowRank& found = layer_of(adapter, layer);
     const Tensor G = gradients.at(layer + ".weight").flatten(1), A = found.A.to(G.scalar_type()),
                  B = found.B.to(G.scalar_type());
-    golden.check_max("grad." + layer + ".lora_A.weight" + twin,
-                     (found.scale * at::mm(B.flatten(1).t(), G)).view(A.sizes()), tolerance);
-    golden.check_max("grad." + layer + ".lora_B.weight" + twin,
-                     (found.scale * at::mm(G, A.flatten(1).t())).view(B.sizes()), tolerance);
+    const auto check = [&](const std::string& factor, const Tensor& ours) {
+      const std::string reference = "grad." + layer + "." + factor + ".weight" + twin;
+      // of some the file has the float32 gradient only
+      if (twin.empty() || golden.has(reference)) golden.check_max(reference, ours, tolerance);
+    };
+    check("lora_A", (found.scale * at::mm(B.flatten(1).t(), G)).view(A.sizes()));
+    check("lora_B", (found.scale * at::mm(G, A.flatten(1).t())).view(B.sizes()));
   }
 }
 

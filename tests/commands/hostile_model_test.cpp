@@ -108,8 +108,8 @@ std::vector<Hostile> code() {
        "'posix.system'"},
       {"module.pkl", pickle(global("torch.nn.modules.linear", "Linear") + ")\x81}b"),
        "'torch.nn.modules.linear.Linear'"},
-      {"inst.pkl", pickle("(ios\nsystem\n"), "opcode 0x69"},
-      {"obj.pkl", pickle("(" + global("os", "system") + text("true") + "o"), "opcode 0x6f"},
+      {"inst.pkl", pickle("(ios\nsystem\n"), "opcode 105"},
+      {"obj.pkl", pickle("(" + global("os", "system") + text("true") + "o"), "opcode 111"},
       {"extension.pkl", pickle("\x82\x01"), "opcode"},
       {"terminal.pkl", call("os\x1b[2J\x1b]0;owned\x07", "x"), "\\x1b"},
       {"inside.pkl", pickle(loaded("\x80\x02" + global("os", "system") + tuple({text("true")}) + "R.")), "'os.system'"},
@@ -203,7 +203,7 @@ std::vector<Hostile> lies() {
        safetensors(R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}})", "12345678"), "a"},
       {"negative.safetensors", safetensors(R"({"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}})", "12345678"),
        "a"},
-      {"nested.safetensors", safetensors(repeated("[", 100'000)), "header"},
+      {"nested.safetensors", safetensors(repeated("[", 100'000)), "neither a pickle"},
   };
 }
 
@@ -211,7 +211,7 @@ std::vector<Hostile> wrong_kinds() {
   const std::string floats = tensor({2, 2});
   return {
       {"number.pkl", pickle("K\x01"), "no model of a kind"},
-      {"text.pt", archive(pickle(text("x_embedder.proj.weight"))), "no model of a kind"},
+      {"text.pt", archive(pickle(text("x_embedder.proj.weight"))), "no model of kind dit"},
       {"empty.pt", "", "neither a pickle"},
       {"picture.pt", "\x89PNG\r\n\x1a\n", "neither a pickle"},
       {"program.pt",

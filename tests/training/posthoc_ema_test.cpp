@@ -180,8 +180,7 @@ struct Tracked {
     images = trainer.images();
     const KeptAverages kept = trainer.averages();
     for (std::size_t i = 0; i < widths.size(); ++i)
-      for (const auto& [name, tensor] : kept.parameters[i])
-        direct[widths[i]].emplace_back(name, tensor.clone());
+      for (const auto& [name, tensor] : kept.parameters[i]) direct[widths[i]].emplace_back(name, tensor.clone());
   }
 };
 
