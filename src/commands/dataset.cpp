@@ -135,7 +135,7 @@ ExitCode stats(const Flags& flags) {
                         {"shape", {info.channels, info.height, info.width}},
                         {"unit", info.floats ? "values as the model takes them" : "levels as values in [-1, 1]"}};
     out.update(pixels_of(found));
-    std::cout << json_text(out, 2) << '\n';
+    std::cout << json_text(out, 2) << '\n' << std::flush;
     return ExitCode::kDone;
   }
   std::cout << format("{}: {} images of {} channels, {}x{}{}\n", info.name, grouped(info.size), info.channels,

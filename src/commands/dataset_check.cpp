@@ -135,7 +135,7 @@ ExitCode check(const Flags& flags) {
     if (const auto remark = sigma_data_remark(*assumed, found.pixels.std); !remark.empty()) warnings.push_back(remark);
   }
   report["warnings"] = warnings;
-  std::cout << (flags.json ? json_text(report, 2) + "\n" : lines_of(source, found, sizes, classes));
+  std::cout << (flags.json ? json_text(report, 2) + "\n" : lines_of(source, found, sizes, classes)) << std::flush;
   for (const auto& warning : warnings) log::warn("{}", warning);
   require_whole(found);
   of_one_shape(source, wanted);  // says what a training would say

@@ -20,9 +20,15 @@ json found_in(const TemporaryFolder& folder, const std::string& arguments, int c
   const Outcome outcome = edmund_run(folder.path(), "dataset " + arguments + " --json --quiet");
   INFO(arguments << "\n" << outcome.output);
   REQUIRE(outcome.code == code);
-  // once more with the object alone: warnings go to the other stream
-  edmund_run(folder.path(), "dataset " + arguments + " --json --quiet | cat > found.json");
-  return json::parse(read_file(folder.path() / "found.json"));
+  // the object alone: warnings may stand on both sides
+  const std::size_t begin = outcome.output.find("{\n");
+  REQUIRE(begin != std::string::npos);
+  std::size_t end = begin;
+  for (int depth = 0; end < outcome.output.size(); ++end) {
+    depth += outcome.output[end] == '{' ? 1 : outcome.output[end] == '}' ? -1 : 0;
+    if (depth == 0) break;
+  }
+  return json::parse(outcome.output.substr(begin, end + 1 - begin));
 }
 
 }  // namespace
