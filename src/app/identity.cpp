@@ -12,7 +12,8 @@ std::string checksum_of(const std::filesystem::path& checkpoint) {
   return checksum(read_file(checkpoint / "state.json"));
 }
 
-// Lines of the checksums of the checkpoint, the guide's and the adapters', and of the average taken.
+// Lines of the checksums of the checkpoint, the guide's and the adapters', and of the average
+// taken.
 std::string weights_text(const TrainedModel& trained) {
   std::string text = checksum_of(trained.checkpoint) + "\n";
   if (trained.weights.kind == Weights::Kind::kWidth)

@@ -98,7 +98,8 @@ class Run {
                                        {"mid", "mid_block"}})
       if (part.starts_with(ours)) part = theirs + part.substr(ours.size());
     if (!golden_.has("mid." + part)) return;
-    // The waves are our own, the next layer's weight is converted to them: what that layer makes is compared.
+    // The waves are our own, the next layer's weight is converted to them: what that layer makes is
+    // compared.
     if (part == "time_proj") return static_cast<void>(golden_.use("mid." + part));
     golden_.check_max("mid." + part, result, tolerances_.out);
   }
@@ -113,7 +114,8 @@ class Run {
       const auto found = theirs.find(name.substr(9));
       require(found != theirs.end(), "no parameter for '{}'", name);
       const Tensor ours = found->second.to(at::kDouble).norm();
-      // A key's bias moves all scores of a query alike, which softmax does not see: rounding is all there is.
+      // A key's bias moves all scores of a query alike, which softmax does not see: rounding is all
+      // there is.
       if (name.ends_with(".to_k.bias")) {
         const Tensor weight = golden_.use(name.substr(0, name.size() - 4) + "weight"), reference = golden_.use(name);
         golden_.check(name + " is nothing beside its weight's",

@@ -234,7 +234,8 @@ TEST_CASE("what weights of OpenAI's networks do not tell is asked for by name", 
   CHECK(model.config.find("\"cosine\"") != std::string::npos);
   CHECK(model.overlay.empty());
   const auto other = read("consistency_models", {"image_size=8", "num_heads=2", "noise_schedule=cosine"}).overlay;
-  CHECK(other == std::vector<std::string>{"noise_schedule=cosine"});  // no flag of that project: the config refuses it
+  // no flag of that project: the config refuses it
+  CHECK(other == std::vector<std::string>{"noise_schedule=cosine"});
   settings.push_back("num_heads=2");
   CHECK_THROWS_WITH(read("guided_diffusion", settings), says("give one of them"));
   settings = {"image_size=9", "num_heads=2"};

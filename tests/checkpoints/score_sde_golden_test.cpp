@@ -144,7 +144,8 @@ TEST_CASE("checkpoints of score_sde_pytorch give what its own code gives", "[che
     golden.check_max("out", run.output(model.weights, at::kFloat), tolerance);
     golden.check_max("out.fp64", run.output(model.weights, at::kDouble), testing::kDoubleTolerance);
     golden.check_max("out.model_weights", run.output(model.raw, at::kFloat), tolerance);
-    // Of VP it is off by 1.2e-4 where the file allows 2e-5, and not yet known why: the network's output is not.
+    // Of VP it is off by 1.2e-4 where the file allows 2e-5, and not yet known why: the network's
+    // output is not.
     if (setup.is_ve)
       golden.check_max("out.score_fn", run.score(), tolerance);
     else

@@ -63,10 +63,10 @@ std::span<const ForeignEntry> foreign_table();
 bool may_be_foreign(const std::filesystem::path& path);
 
 /// Reads a model of another project; `kind` of foreign_table(), or "" to find it out. `said` are
-/// settings `key.path=value` of the config, which are to be laid over the model's, or `flag=value` of
-/// the authors' program, as some files need; the result lists those that are missing. Nothing in the file is executed. Throws
-/// Error naming what is no model of a known kind, damaged, of several possible kinds, or of
-/// settings that no network here has.
+/// settings `key.path=value` of the config, which are to be laid over the model's, or `flag=value`
+/// of the authors' program, as some files need; the result lists those that are missing. Nothing in
+/// the file is executed. Throws Error naming what is no model of a known kind, damaged, of several
+/// possible kinds, or of settings that no network here has.
 ForeignModel examine_foreign(const std::filesystem::path& path, std::string_view kind = "",
                              std::span<const std::string> said = {});
 /// The same where nothing may be missing: throws Error that names all of it.

@@ -12,8 +12,8 @@
 namespace edmund {
 
 /// What a user states of a model whose file does not tell it, by the name of its authors' flag
-/// (`edmund convert IN OUT num_heads=4`). It remembers what was asked for. All throw Error naming key
-/// and value.
+/// (`edmund convert IN OUT num_heads=4`). It remembers what was asked for. All throw Error naming
+/// key and value.
 class ForeignSettings {
  public:
   ForeignSettings() = default;

@@ -23,7 +23,8 @@ struct LoaderSettings {
 /// A batch of training: image k of the run stands at global position k, whatever the number of
 /// threads or batches ahead.
 struct TrainingBatch {
-  Tensor images;                        // uint8 or float32 [B, C, H, W], see Batch; augmented: float32
+  // uint8 or float32 [B, C, H, W], see Batch; augmented: float32
+  Tensor images;
   Tensor labels;                        // int64 [B]
   std::vector<std::int64_t> positions;  // global positions, [B]
   Tensor augment = {};                  // float32 [B, A]: what the network is told; or undefined

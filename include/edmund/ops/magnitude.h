@@ -8,8 +8,8 @@ namespace edmund::ops {
 /// x / (1e-4 + ‖x‖/√n), norms in float32 at least over the n elements along `dims`. Zeros stay
 /// zeros. Same shape and dtype.
 Tensor normalized(const Tensor& x, at::IntArrayRef dims);
-/// Each filter of a weight [out, in, …] by itself, times `gain`. Without gradients the result is kept
-/// until the weight changes.
+/// Each filter of a weight [out, in, …] by itself, times `gain`. Without gradients the result is
+/// kept until the weight changes.
 Tensor normalized_filters(const Tensor& weight, double gain = 1.0);
 /// Queries, keys and values of each head by themselves: qkv [B, 3C, H, W] as attention() takes it.
 Tensor normalized_heads(const Tensor& qkv, std::int64_t heads);

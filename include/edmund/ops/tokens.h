@@ -16,8 +16,8 @@ Tensor layer_norm_modulate(const Tensor& x, const Tensor& shift, const Tensor& s
 /// x·Φ(x) with Φ approximated by tanh (Hendrycks & Gimpel 2016). Any shape.
 Tensor gelu_tanh(const Tensor& x);
 
-/// h + gate·x, where a branch joins the main path (adaLN-zero, Peebles & Xie 2023, figure 3). h, x [B,
-/// L, C]; gate [B, C]. Throws c10::Error for other shapes.
+/// h + gate·x, where a branch joins the main path (adaLN-zero, Peebles & Xie 2023, figure 3). h, x
+/// [B, L, C]; gate [B, C]. Throws c10::Error for other shapes.
 Tensor gated_sum(const Tensor& h, const Tensor& gate, const Tensor& x);
 
 /// Softmax attention of each token to all: qkv [B, L, 3C], channels ordered as ({q, k, v}, head,

@@ -144,7 +144,8 @@ struct RowNorm {
   long rows = 0, C = 0;
   float eps = 0.0F;
   const float *scale = nullptr, *shift = nullptr;  // [C], or null both
-  float *mean = nullptr, *rstd = nullptr;          // [rows]: written by forward unless null, read by backward
+  // [rows]: written by forward unless null, read by backward
+  float *mean = nullptr, *rstd = nullptr;
 };
 /// y = gain·x/(1e-4 + ‖x‖/√C): rows of parts·C numbers, number i of a row belongs to part i mod
 /// parts (1 or 3), each of which has a norm of its own.

@@ -29,7 +29,8 @@ EDMUND_INLINE float row_sum(long C, const F& f) {
 constexpr float kGelu = 1.5957691216F, kCube = 0.044715F;  // 2·√(2/π)
 constexpr float kSiluDeviation = 0.596F;
 constexpr float kUnitEps = 1e-4F;
-constexpr long kChunk = 64;  // rows summed before they join the others: sums of thousands lose fewer digits
+// rows summed before they join the others: sums of thousands lose fewer digits
+constexpr long kChunk = 64;
 
 // For each of P interleaved parts of a row, number i is of part i mod P: Σ a·b.
 template <int P>
@@ -147,7 +148,8 @@ void row_norm_backward(const RowNorm& t, const float* dy, float* dscale, float* 
   }
 }
 
-// x·Φ(x) ≈ x/(1 + e^(-z)), z = 2·√(2/π)·(x + 0.044715·x³): the sigmoid of twice the tanh's argument.
+// x·Φ(x) ≈ x/(1 + e^(-z)), z = 2·√(2/π)·(x + 0.044715·x³): the sigmoid of twice the tanh's
+// argument.
 void gelu(const float* x, float* y, long size) {
   for (long i = 0; i < size; i += kWidth) {
     const Vec v = load(x + i, size - i);
