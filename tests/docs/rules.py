@@ -8,6 +8,8 @@ LEFT_OUT = [
     ("scripts/test", "runs the tests, of which this is one"),
     ("ctest", "runs the tests, of which this is one"),
     ("EDMUND_TEST_DEVICE=cuda", "needs a GPU"),
+    ("EDMUND_INTERRUPTIONS=", "the long version of a test"),
+    ("EDMUND_MANY=", "the long version of a test"),
     ("build/cuda/", "needs a GPU"),
     ("cd build/cuda", "needs a GPU"),
     ("scripts/lint", "has a step of its own in CI"),
