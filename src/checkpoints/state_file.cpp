@@ -2,13 +2,12 @@
 
 #include "edmund/core/error.h"
 #include "edmund/core/text.h"
+#include "module_tree.h"
 
 namespace edmund {
 namespace {
 
 using Kind = PickleValue::Kind;
-
-constexpr std::size_t kMost = 100'000;  // tensors
 
 }  // namespace
 
@@ -36,13 +35,8 @@ StateFile::StateFile(const ForeignFile& file) : file_(file.path.string()) {
     return;
   }
   const PickleValue* root = mapping_at(file);
-  require(root != nullptr && root->items.size() / 2 <= kMost, "{}: no weights by name", file_);
-  for (std::size_t i = 0; i + 1 < root->items.size(); i += 2) {
-    const std::string_view name = root->items[i]->text;
-    require(root->items[i]->kind == Kind::kText && is_utf8(name) && name.size() < 1000, "{}: a tensor without a name",
-            file_);
-    add(std::string(name), file.pickle->tensor(*root->items[i + 1], name));
-  }
+  require(root != nullptr, "{}: no weights by name", file_);
+  for (const auto& [name, tensor] : state_tensors(*file.pickle, *root, file_)) add(name, tensor);
 }
 
 std::vector<std::string> StateFile::names(std::string_view prefix) const {
