@@ -10,18 +10,19 @@
 namespace edmund {
 namespace {
 
-// Reads images before the first step, so that a damaged one is not met after days.
-void check_whole(const Dataset& data, DataCheck check) {
+// Reads images before the first step, so that a damaged one is not met after days. `role`: before
+// remarks.
+void check_whole(const Dataset& data, DataCheck check, std::string_view role = "") {
   constexpr double kMinute = 60;
   const std::int64_t all = data.info().size;
   const Examination found = check == DataCheck::kFull ? examined(data) : examined(data, kMinute);
   require_whole(found);
   for (const auto& line : remarks(found, data.info(), [&](std::int64_t i) { return data.file(i); }))
-    log::warn("{}", line);
+    log::warn("{}{}", role, line);
   const std::int64_t done = found.images;
   if (done < all)
-    log::info("{}: {} of {} images were checked in a minute; `training.check: full` checks all", data.info().name,
-              grouped(done), grouped(all));
+    log::info("{}{}: {} of {} images were checked in a minute; `training.check: full` checks all", role,
+              data.info().name, grouped(done), grouped(all));
 }
 
 // Whether the images are those that the run was trained on until now.
@@ -46,7 +47,7 @@ DataFingerprint checked_data(const Experiment& experiment, const std::optional<s
   const DataCheck check = experiment.config.check;
   if (check == DataCheck::kHeader || (check == DataCheck::kAuto && known)) return data;
   check_whole(*experiment.data, check);
-  if (experiment.config.validation.images > 0) check_whole(*held_out_data(experiment), check);
+  if (experiment.config.validation.images > 0) check_whole(*held_out_data(experiment), check, "held-out images: ");
   return data;
 }
 

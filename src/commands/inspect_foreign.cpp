@@ -46,13 +46,17 @@ ordered_json described(const ForeignModel& model) {
   return out;
 }
 
-// Of mistakes in settings that no person wrote the first says enough.
-Experiment constructed(const ForeignModel& model, const std::string& name) {
+// Of mistakes in settings that no person wrote the first says enough; `consequence` is one only if
+// there is no other.
+Experiment constructed(const ForeignModel& model, const std::string& name, const std::string& consequence) {
   try {
     return construct(parse(Options::read_text(model.config, name + " (its settings)", model.overlay)), Needs::kModel);
   } catch (const Error& error) {
-    const std::string text = error.what();
-    fail("{}", text.substr(0, text.find('\n')));
+    std::istringstream lines(error.what());
+    std::string first, line;
+    while (std::getline(lines, line))
+      if (first.empty() || first.find(consequence) != std::string::npos) first = line;
+    fail("{}", first);
   }
 }
 
@@ -60,9 +64,9 @@ Experiment constructed(const ForeignModel& model, const std::string& name) {
 
 Experiment experiment_of(const ForeignModel& model, const std::filesystem::path& path) {
   const std::string name = path.string();
-  const AllocationLimit limit((64 << 20) + 16 * static_cast<std::size_t>(elements_of(model.weights)),
-                              name + ": the network that its settings describe is far larger than its weights");
-  Experiment out = constructed(model, name);
+  const std::string too_large = name + ": the network that its settings describe is far larger than its weights";
+  const AllocationLimit limit((64 << 20) + 16 * static_cast<std::size_t>(elements_of(model.weights)), too_large);
+  Experiment out = constructed(model, name, too_large);
   for (const NamedTensors* weights : {&model.weights, &model.raw})
     if (!weights->empty()) check_state(out.model.network(), *weights, name);
   return out;

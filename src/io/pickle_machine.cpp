@@ -11,7 +11,7 @@ namespace {
 // Ten thousand tensors take some 500,000 values.
 constexpr std::size_t kMostValues = 1'000'000;
 constexpr std::uint64_t kMostSteps = 8'000'000;
-constexpr std::size_t kMostOnStack = 1'000'000;
+constexpr std::size_t kMostOnStack = 100'000;
 constexpr std::size_t kMostRemembered = 2'000'000;
 constexpr std::uint64_t kMostKept = 32 << 20;
 

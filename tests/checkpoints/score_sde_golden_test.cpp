@@ -115,7 +115,7 @@ class Run {
       const double s = schedule->scale(times[i]), sigma = schedule->sigma(times[i]), unit = setup_.unit();
       const Tensor z = setup_.ours(x) / s;
       const Tensor D = experiment.model.denoise(z, at::full({1}, sigma, at::kDouble), {});
-      out.push_back(unit / s * (D - z) / (sigma * sigma) * setup.rounding(times[i]));
+      out.push_back(unit / s * (D - z) / (sigma * sigma) * setup_.rounding(times[i]));
     }
     return at::cat(out);
   }

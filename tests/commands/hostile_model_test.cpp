@@ -125,7 +125,7 @@ std::vector<Hostile> circles() {
        "without an end"},
       {"settings_without_end.pkl", edm("}(" + text("channel_mult") + "]\x94h" + little(0, 1) + "au", "}"), "setting"},
       {"files_in_files.pkl", pickle(loaded(pickle(loaded("\x80\x02N.")))), "damaged"},
-      {"tower.pkl", pickle(repeated("]", 900'000) + repeated("a", 899'999)), "no model of a kind"},
+      {"tower.pkl", pickle(repeated("]", 900'000) + repeated("a", 899'999)), "too many values on the stack"},
   };
 }
 
@@ -141,7 +141,7 @@ std::vector<Hostile> giants() {
       {"stack.pkl", pickle(repeated("2", 3)), "opcode"},
       {"memory.pkl", pickle("N" + repeated("\x94", 4'000'000)), "too much to remember"},
       {"copies.pkl",
-       pickle("](" + repeated("N", 500'000) + "e\x94" + "0" +
+       pickle("](" + repeated("N", 90'000) + "e\x94" + "0" +
               repeated(global("torch", "Size") + "h" + little(0, 1) + "\x85R0", 20'000)),
        "before a value"},
       {"names.pkl",

@@ -48,7 +48,7 @@ class Gaussian : public Trainable {
   Gaussian(const ObjectiveContext& context, const LossFunction& loss, const DenoisingModel& model)
       : context_(context), loss_(loss), model_(model) {
     const std::vector<Tensor> weights = network().parameters();
-    require(!weights.empty(),
+    require(std::ranges::any_of(weights, [](const Tensor& weight) { return weight.numel() > 0; }),
             "training: the network has no weights that could be trained; one of type exported keeps those of its file");
     const at::TensorOptions options = weights.front().options().requires_grad(false);
     dtype_ = at::typeMetaToScalarType(options.dtype());
