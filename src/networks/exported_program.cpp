@@ -1,5 +1,6 @@
 #include "exported_program.h"
 
+#include "edmund/core/beside_program.h"
 #include "edmund/core/error.h"
 #include "edmund/core/text.h"
 
@@ -7,10 +8,13 @@
 #include <ATen/cpu/Utils.h>
 #include <caffe2/serialize/inline_container.h>
 #include <cstdlib>
+#include <dlfcn.h>
+#include <sys/mman.h>
 #include <sys/utsname.h>
 #include <torch/csrc/inductor/aoti_package/model_package_loader.h>
 #include <torch/script.h>
 #include <torch/version.h>
+#include <unistd.h>
 #include <unordered_map>
 #include <utility>
 
@@ -21,6 +25,7 @@ struct ExportedProgram::Loaded {
   torch::jit::Module module;
   std::unique_ptr<torch::inductor::AOTIModelPackageLoader> package;
   at::Device device = at::kCPU;  // of a package
+  bool tried = false;            // it has answered before
 };
 
 namespace {
@@ -74,15 +79,68 @@ ExportedProgram::Kind kind_of(const std::string& file) {
     return std::ranges::any_of(names, [&](const std::string& name) { return name.find(part) != std::string::npos; });
   };
   if (has_part("aotinductor/")) return ExportedProgram::Kind::kPackage;
+  // first, as modules of any name have their place in it
+  if (any_ends_with(names, "constants.pkl") && has_part("code/")) return ExportedProgram::Kind::kTorchScript;
   require(!has_part("models/"), "{}: a program of torch.export that is not compiled; {}", file, kWanted);
-  require(any_ends_with(names, "constants.pkl") && has_part("code/"), "{}: an archive without a program{}; {}", file,
-          any_ends_with(names, "data.pkl") ? " (weights of torch.save?)" : "", kWanted);
-  return ExportedProgram::Kind::kTorchScript;
+  fail("{}: an archive without a program{}; {}", file,
+       any_ends_with(names, "data.pkl") ? " (weights of torch.save?)" : "", kWanted);
 }
 
 std::string fact(const Facts& facts, const char* key) {
   const auto found = facts.find(key);
   return found == facts.end() ? "" : found->second;
+}
+
+// What is written to standard error while this lives, in place of its appearance there.
+class CaughtMessages {
+ public:
+  CaughtMessages() : file_(memfd_create("messages", MFD_CLOEXEC)), before_(dup(STDERR_FILENO)) {
+    if (file_ >= 0 && before_ >= 0) dup2(file_, STDERR_FILENO);
+  }
+  ~CaughtMessages() {
+    restore();
+    if (file_ >= 0) close(file_);
+  }
+  CaughtMessages(const CaughtMessages&) = delete;
+  CaughtMessages& operator=(const CaughtMessages&) = delete;
+
+  // Its first line; ends the catch.
+  std::string first_line() {
+    restore();
+    std::string text(512, '\0');
+    text.resize(static_cast<std::size_t>(std::max<ssize_t>(pread(file_, text.data(), text.size(), 0), 0)));
+    return as_utf8(text.substr(0, text.find('\n')));
+  }
+
+ private:
+  void restore() {
+    if (before_ < 0) return;
+    dup2(before_, STDERR_FILENO);
+    close(std::exchange(before_, -1));
+  }
+
+  int file_, before_;
+};
+
+// Of a package that has not answered yet: its own message is the one that tells.
+std::vector<Tensor> first_answer(torch::inductor::AOTIModelPackageLoader& package, const std::vector<Tensor>& inputs,
+                                 const std::string& file) {
+  CaughtMessages messages;
+  try {
+    return package.run(inputs);
+  } catch (const std::exception& error) {
+    const std::string line = messages.first_line();
+    fail("{}: the program fails: {}", file, line.empty() ? telling_line(error) : line);
+  }
+}
+
+// A package's machine code asks for libtorch.so by name. Ours holds what it needs under other names.
+void provide_torch_name() {
+  constexpr const char* kName = "libtorch.so";
+  if (dlopen(kName, RTLD_NOW | RTLD_NOLOAD) != nullptr) return;
+  const std::filesystem::path file = beside_program("libedmund_torch_name.so");
+  require(!file.empty() && dlopen(file.c_str(), RTLD_NOW) != nullptr,
+          "libedmund_torch_name.so, which packages of AOTInductor need, does not lie beside the program");
 }
 
 // A package is machine code: what it was compiled for is told before it is loaded.
@@ -125,6 +183,7 @@ ExportedProgram::ExportedProgram(const std::filesystem::path& file)
     require_this_machine(facts, file_);
     own.device = at::Device(facts.contains("AOTI_DEVICE_KEY") ? facts.at("AOTI_DEVICE_KEY") : std::string("cpu"));
     require(own.device.is_cpu() || at::hasCUDA(), "{}: compiled for {}, which is not there", file_, own.device.str());
+    provide_torch_name();
     own.package = std::make_unique<torch::inductor::AOTIModelPackageLoader>(file_);
   });
 }
@@ -142,7 +201,9 @@ void ExportedProgram::to(at::Device device) {
 Tensor ExportedProgram::run(const std::vector<Tensor>& inputs) {
   return told(format("{}: the program fails", file_), [&] {
     if (loaded_->package) {
-      const std::vector<Tensor> out = loaded_->package->run(inputs);
+      const std::vector<Tensor> out =
+          loaded_->tried ? loaded_->package->run(inputs) : first_answer(*loaded_->package, inputs, file_);
+      loaded_->tried = true;
       require(out.size() == 1, "{}: answers {} tensors, expected one", file_, out.size());
       return out.front();
     }

@@ -1,5 +1,6 @@
 #include "library.h"
 
+#include "edmund/core/beside_program.h"
 #include "edmund/core/error.h"
 
 #include <cstdlib>
@@ -20,12 +21,8 @@ constexpr std::string_view kOwn = "edmund " EDMUND_VERSION ", LibTorch " TORCH_V
 constexpr const char* kBuild = "build it with scripts/build cuda (needs nvcc and LibTorch with CUDA)";
 
 std::string library_file() {
-  std::error_code error;
   if (const char* given = std::getenv("EDMUND_CUDA_LIBRARY")) return given;
-  const fs::path folder = fs::read_symlink("/proc/self/exe", error).parent_path();
-  for (const fs::path& file : {folder / kFile, folder / ".." / EDMUND_LIBDIR / kFile})
-    if (fs::exists(file, error)) return file.string();
-  return "";
+  return beside_program(kFile).string();
 }
 
 Library opened() {
