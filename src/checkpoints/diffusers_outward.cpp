@@ -124,47 +124,54 @@ struct Written {
   std::string folder, class_name, pipeline;
   ordered_json config;
   TensorRules rules;
+  ordered_json scheduler;
 };
 
 bool is_known(const Network& network) {
   return dynamic_cast<const BlockUNet*>(&network) != nullptr || dynamic_cast<const DiT*>(&network) != nullptr;
 }
 
-Written written(const Network& network, const DiffusersConvention& convention, const ordered_json& scheduler) {
-  if (const auto* blocks = dynamic_cast<const BlockUNet*>(&network)) {
+Written written(const SavedModel& model) {
+  require(is_known(model.network), "network: type {} has no counterpart in diffusers; block_unet and dit have",
+          in_quotes(Values(model.values).text("network.type")));
+  const ordered_json scheduler = diffusers_scheduler(model.values);
+  if (const auto* blocks = dynamic_cast<const BlockUNet*>(&model.network)) {
+    // as it will be read back
+    const DiffusersConvention convention = diffusers_convention({scheduler, "scheduler_config.json"});
     const UNet2D unet = unet2d_of(blocks->config(), convention.scale, convention.shift);
     return {.folder = "unet",
             .class_name = "UNet2DModel",
             .pipeline = scheduler.at("_class_name") == "DDIMScheduler" ? "DDIMPipeline" : "DDPMPipeline",
             .config = unet.json(),
-            .rules = unet.rules()};
+            .rules = unet.rules(),
+            .scheduler = scheduler};
   }
-  const DiT2D there = dit2d_of(dynamic_cast<const DiT&>(network).config());
+  const DiT2D there = dit2d_of(dynamic_cast<const DiT&>(model.network).config());
   return {.folder = "transformer",
           .class_name = "DiTTransformer2DModel",
           .pipeline = "DiTPipeline",
           .config = there.json(),
-          .rules = there.rules()};
+          .rules = there.rules(),
+          .scheduler = scheduler};
 }
 
 }  // namespace
 
 std::map<std::string, std::string> diffusers_files(const SavedModel& model) {
-  require(is_known(model.network), "network: type {} has no counterpart in diffusers; block_unet and dit have",
-          in_quotes(Values(model.values).text("network.type")));
-  const ordered_json scheduler = diffusers_scheduler(model.values);
-  // As it will be read back.
-  const DiffusersConvention convention = diffusers_convention({scheduler, "scheduler_config.json"});
-  const Written there = written(model.network, convention, scheduler);
+  const Written there = written(model);
   const auto tensors = tensors_there(there.rules, model.weights);
   ordered_json index = header(there.pipeline);
-  index["scheduler"] = {"diffusers", scheduler.at("_class_name")};
+  index["scheduler"] = {"diffusers", there.scheduler.at("_class_name")};
   index[there.folder] = {"diffusers", there.class_name};
   return {{"model_index.json", index.dump(2) + "\n"},
-          {"scheduler/scheduler_config.json", scheduler.dump(2) + "\n"},
+          {"scheduler/scheduler_config.json", there.scheduler.dump(2) + "\n"},
           {there.folder + "/config.json", there.config.dump(2) + "\n"},
           {there.folder + "/diffusion_pytorch_model.safetensors",
            tensor_bytes({tensors.begin(), tensors.end()}, {{"format", "pt"}})}};
+}
+
+std::vector<LowRank> diffusers_layers(const SavedModel& model, const std::vector<LowRank>& changes) {
+  return layers_there(written(model).rules, changes);
 }
 
 }  // namespace edmund

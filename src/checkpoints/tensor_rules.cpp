@@ -3,6 +3,7 @@
 #include "edmund/core/error.h"
 #include "edmund/core/text.h"
 
+#include <algorithm>
 #include <ATen/ATen.h>
 #include <set>
 
@@ -80,6 +81,25 @@ std::map<std::string, Tensor> tensors_there(const TensorRules& rules, const Name
     require(found != given.end(), "the network has no tensor {}", in_quotes(rule.ours));
     const auto parts = there(rule, found->second);
     for (std::size_t i = 0; i < rule.theirs.size(); ++i) out[rule.theirs[i]] = parts[i].contiguous();
+  }
+  return out;
+}
+
+std::vector<LowRank> layers_there(const TensorRules& rules, const std::vector<LowRank>& ours) {
+  constexpr std::string_view kWeight = ".weight";
+  std::vector<LowRank> out;
+  for (const LowRank& layer : ours) {
+    const auto rule = std::ranges::find(rules, layer.layer + std::string(kWeight), &TensorRule::ours);
+    require(rule != rules.end() && rule->form != Form::kConstant, "layer {} has no counterpart there",
+            in_quotes(layer.layer));
+    const auto parts = there(*rule, layer.B);  // what splits a weight splits the factor with its rows
+    for (std::size_t i = 0; i < rule->theirs.size(); ++i) {
+      LowRank part = layer;
+      part.layer = rule->theirs[i].substr(0, rule->theirs[i].size() - kWeight.size());
+      part.B = parts[i];
+      if (parts[i].dim() < layer.B.dim()) part.A = layer.A.flatten(1);
+      out.push_back(std::move(part));
+    }
   }
   return out;
 }

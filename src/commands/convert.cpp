@@ -38,6 +38,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view kPeft = "peft";  // an adapter alone
+
 struct ConvertFlags {
   std::string in, out, from, to;
   std::vector<std::string> said;
@@ -96,8 +98,15 @@ ExitCode convert_outward(const ConvertFlags& flags) {
   Network& network = trained.experiment.model.network();
   network.to(at::kCPU);
   const Options all = Options::read_text(trained.experiment.config.options.resolved(), flags.in + " (resolved)");
-  const auto files =
-      outward_files(flags.to, {.network = network, .weights = state_dict(network), .values = all.flattened()});
+  const SavedModel model{.network = network, .weights = state_dict(network), .values = all.flattened()};
+  if (flags.to == kPeft) {
+    const AdapterFile adapter = read_adapter(flags.in);
+    require(adapter.prefixes.empty(), "{}: a prefix has no counterpart in peft", adapter.file);
+    write_adapter(out, {.file = adapter.file, .layers = diffusers_layers(model, adapter.layers)});
+    log::info("{}: its adapter, by the names that diffusers has for its layers, in {}", flags.in, flags.out);
+    return ExitCode::kDone;
+  }
+  const auto files = outward_files(flags.to, model);
   for (const auto& [path, bytes] : files) write_file(out / path, bytes);
   log::info("{}: {} files of kind {} in {}", flags.in, files.size(), flags.to, flags.out);
   return ExitCode::kDone;
@@ -146,7 +155,8 @@ Action make_convert(CLI::App& arguments) {
   arguments.add_option("--from", flags->from, "kind of the file: " + join(kinds, ", ") + "; found out if not given");
   kinds.clear();
   for (const auto& entry : outward_table()) kinds.push_back(entry.name);
-  arguments.add_option("--to", flags->to, "IN is a run, OUT a folder of this kind: " + join(kinds, ", "));
+  kinds.push_back(kPeft);
+  arguments.add_option("--to", flags->to, "IN is a run, OUT a folder of this kind: " + join(kinds, ", ") + " (its adapter alone)");
   arguments.add_flag("--raw", flags->raw, "with --to: the raw weights in place of their average");
   add_adapters(arguments, flags->adapters);
   return [=] { return convert(*flags); };
