@@ -131,9 +131,7 @@ class SystemFiles final : public FileSystem {
     return rename_with(a, b, kExchange);
   }
 
-  std::error_code remove(const fs::path& path) override {
-    return error_of(::remove(path.c_str()) != 0);
-  }
+  std::error_code remove(const fs::path& path) override { return error_of(::remove(path.c_str()) != 0); }
 };
 
 FileSystem& system_files() {

@@ -118,13 +118,13 @@ EventFile::EventFile(const std::filesystem::path& folder, std::int64_t bytes) {
   make_folder(folder);
   const std::vector<std::filesystem::path> before = kept > 0 ? ours(folder) : std::vector<std::filesystem::path>();
   if (!before.empty() && std::filesystem::file_size(before.back()) >= kept) {
-    state_ = std::make_unique<State>(AppendedFile(before.back(), kept));
+    state_ = std::make_unique<State>(State{AppendedFile(before.back(), kept)});
     return;
   }
   static std::atomic<int> counter = 0;
   const auto seconds = static_cast<std::int64_t>(seconds_now());
-  state_ = std::make_unique<State>(
-      AppendedFile(folder / format("events.out.tfevents.{}.edmund.{}.{}", seconds, ::getpid(), counter++), 0));
+  const auto file = folder / format("events.out.tfevents.{}.edmund.{}.{}", seconds, ::getpid(), counter++);
+  state_ = std::make_unique<State>(State{AppendedFile(file, 0)});
   state_->append(event(0, 3, "brain.Event:2"));
 }
 

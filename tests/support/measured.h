@@ -47,5 +47,4 @@ inline Measured measured(const std::filesystem::path& folder, const std::string&
   return out;
 }
 
-
 }  // namespace edmund::testing

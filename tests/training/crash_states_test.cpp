@@ -66,7 +66,7 @@ std::size_t left_over(FileSystem& system) {
 
 /// A training's saves and deletions, and what they are to leave.
 struct Step {
-  std::size_t end = 0;           // changes of the file system when it is done
+  std::size_t end = 0;                 // changes of the file system when it is done
   std::int64_t before = 0, after = 0;  // versions
 };
 
@@ -219,7 +219,9 @@ class Faulty : public MemoryFileSystem {
 /// Writes a file again and again, and looks at what a crash could leave of it.
 Outcome replaced_file(MemoryFileSystem& system) {
   const fs::path file = kRun / "scores.json";
-  const auto text = [](std::int64_t version) { return std::string(static_cast<std::size_t>(20 + 7 * version), 'a' + version); };
+  const auto text = [](std::int64_t version) {
+    return std::string(static_cast<std::size_t>(20 + 7 * version), 'a' + version);
+  };
   std::vector<std::size_t> ends = {0};
   {
     const FileSystemScope scope(system);
@@ -334,7 +336,7 @@ TEST_CASE("whichever change fails, for whatever reason, a save leaves one of the
   };
   for (const std::errc code : {std::errc::no_space_on_device, std::errc::io_error, std::errc::read_only_file_system,
                                std::errc::permission_denied, std::errc::too_many_files_open, std::errc::file_too_large})
-    for (const std::int64_t images : {200, 100})  // a new one; the same replaced
+    for (const std::int64_t images : {200, 100})                                  // a new one; the same replaced
       for (const std::size_t count : {std::size_t{1}, std::size_t{1'000'000}}) {  // for a moment; from then on
         std::size_t failures = 0;
         for (std::size_t first = 0;; ++first) {

@@ -12,7 +12,8 @@ namespace edmund {
 
 /// Whether the text has the form of checksum().
 inline bool looks_like_checksum(std::string_view text) {
-  return text.size() == 16 && std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  return text.size() == 16 &&
+         std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 /// The object (of nlohmann's library, in the order of its members) with the member `checksum` at its
