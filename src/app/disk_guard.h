@@ -31,7 +31,7 @@ class DiskGuard {
  private:
   double patience_;
   std::function<double()> clock_;
-  std::set<std::string> failing_;          // what was warned of
+  std::set<std::string> failing_;             // what was warned of
   double first_failure_ = -1.0, last_ = 0.0;  // of checkpoints in a row; -1: none
 };
 

@@ -63,15 +63,16 @@ void examine_run(const fs::path& run, std::vector<Finding>& out) {
     out.push_back({what, (owner.holds ? "being " : "was being ") + owner.text,
                    owner.holds ? "" : "its process is gone: the same command goes on"});
   std::int64_t unfinished = 0;
-  for (const std::string& name : file_system().names(run / "checkpoints")) unfinished += name.starts_with(".tmp-") ? 1 : 0;
+  for (const std::string& name : file_system().names(run / "checkpoints"))
+    unfinished += name.starts_with(".tmp-") ? 1 : 0;
   std::int64_t parts = 0;
   for (const fs::path& folder : {run, run / "images", run / "averages"}) parts += std::ssize(left_over(folder));
   if (!owner.holds && unfinished + parts > 0)
     out.push_back({what, format("left over: {} unfinished checkpoints, {} unfinished files", unfinished, parts),
                    "the next training of this run clears them"});
   if (const auto work = file_system().names(run / ".unfinished"); !work.empty())
-    out.push_back({what, format("{} unfinished commands kept what they had", work.size()),
-                   "the same commands go on from there"});
+    out.push_back(
+        {what, format("{} unfinished commands kept what they had", work.size()), "the same commands go on from there"});
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// selftest: whether edmund keeps its promises on this machine, in half a minute: small trainings in a
-// folder of their own, interrupted and not.
+// selftest: whether edmund keeps its promises on this machine, in half a minute: small trainings in
+// a folder of their own, interrupted and not.
 //
 //   edmund selftest [--json]
 //
@@ -80,8 +80,8 @@ Action make_selftest(CLI::App& arguments) {
                      {"broken", found.broken},
                      {"seconds", found.seconds}});
       if (!*json)
-        std::cout << (found.broken.empty() ? "  ok    " : "  FAIL  ") << found.promise << " (" << found.seconds
-                  << " s)" << (found.broken.empty() ? "" : "\n          " + found.broken) << std::endl;
+        std::cout << (found.broken.empty() ? "  ok    " : "  FAIL  ") << found.promise << " (" << found.seconds << " s)"
+                  << (found.broken.empty() ? "" : "\n          " + found.broken) << std::endl;
     }
     if (*json) std::cout << json_text(out, 2) << '\n';
     return all ? ExitCode::kDone : ExitCode::kFailure;

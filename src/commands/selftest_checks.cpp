@@ -60,7 +60,8 @@ preconditioning: {type: edm, sigma_data: 0.7}
 training: {images: 192, batch_size: 16, checkpoint_every: 64, samples_every: 0, ema_tracks: [0.1]}
 sampling: {sampler: heun, grid: {type: karras, steps: 4}}
 evaluation: {images: 16, features: {type: pca, dims: 4}}
-)", images.string()));
+)",
+                          images.string()));
   return file.string();
 }
 
@@ -73,8 +74,8 @@ fs::path whole_run(const fs::path& folder) {
 
 std::string random_numbers(const fs::path&) {
   // Known answers of the authors' Random123 (kat_vectors, philox4x32-10).
-  const bool zeros = philox({0, 0, 0, 0}, {0, 0}) ==
-                     std::array<std::uint32_t, 4>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8};
+  const bool zeros =
+      philox({0, 0, 0, 0}, {0, 0}) == std::array<std::uint32_t, 4>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8};
   const std::uint32_t ones = 0xffffffff;
   const bool all = philox({ones, ones, ones, ones}, {ones, ones}) ==
                    std::array<std::uint32_t, 4>{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd};
@@ -122,7 +123,8 @@ std::vector<Tensor> pictures(const fs::path& folder, const char* name, std::vect
   run(arguments);
   std::vector<Tensor> found;
   for (const auto& entry : fs::directory_iterator(out))
-    if (entry.path().extension() == ".png" && entry.path().stem().string().find_first_not_of("0123456789") == std::string::npos)
+    if (entry.path().extension() == ".png" &&
+        entry.path().stem().string().find_first_not_of("0123456789") == std::string::npos)
       found.push_back(read_image(entry.path()));
   require(found.size() == 6, "{}: {} pictures, expected 6", out, found.size());
   return found;

@@ -65,9 +65,14 @@ TEST_CASE("a checkpoint that failed is due each minute until the patience ends",
 TEST_CASE("the last checkpoint waits for the disk, but for nobody who wants to leave", "[app]") {
   log::set_level(log::Level::kOff);
   Guarded disk;
-  DiskGuard hurried(150.0, [&] { return disk.now += 7.0; });  // a clock that runs by being looked at
+  // a clock that runs by being looked at
+  DiskGuard hurried(150.0, [&] { return disk.now += 7.0; });
   int left = 3;
-  CHECK(hurried.save([&] { if (--left > 0) throw DiskError("full"); }, DiskGuard::Tries::kAll));
+  CHECK(hurried.save(
+      [&] {
+        if (--left > 0) throw DiskError("full");
+      },
+      DiskGuard::Tries::kAll));
   CHECK(left == 0);
   disk.full = true;
   CHECK_FALSE(hurried.save(disk.write(), DiskGuard::Tries::kAll));

@@ -1,6 +1,6 @@
-// Trainings whose disk is full, gone for a while or taken away: none is lost, and what they go on to
-// is the uninterrupted run. Needs `unshare -m` (a small disk of its own); cases say where it is not
-// allowed.
+// Trainings whose disk is full, gone for a while or taken away: none is lost, and what they go on
+// to is the uninterrupted run. Needs `unshare -m` (a small disk of its own); cases say where it is
+// not allowed.
 #include "edmund/core/format.h"
 #include "support/catch.h"
 #include "support/process.h"
@@ -55,7 +55,8 @@ ls -a small/run/checkpoints 2>/dev/null | grep tmp && echo left over
 mount -o remount,size=50m small
 "$E" train config.yaml training.save_patience=0 --run small/run; echo "then $?"
 cp -r small/run {}
-)", kilobytes, out));
+)",
+                                                  kilobytes, out));
   INFO(kilobytes << " KB\n" << outcome.output);
   const auto says = [&](const std::string& text) { return outcome.output.find(text) != std::string::npos; };
   // 2: not even the config could be written

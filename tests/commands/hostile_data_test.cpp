@@ -1,6 +1,6 @@
-// Data sets and tensors that are made to harm whoever reads them: small files that promise gigabytes,
-// texts that do something to a terminal, more tensors than anybody has. Each ends within a second
-// and 256 MB of memory.
+// Data sets and tensors that are made to harm whoever reads them: small files that promise
+// gigabytes, texts that do something to a terminal, more tensors than anybody has. Each ends within
+// a second and 256 MB of memory.
 #include "edmund/io/npz.h"
 #include "edmund/io/tensor_file.h"
 #include "support/catch.h"
@@ -25,7 +25,6 @@ void check_refused(const TemporaryFolder& folder, const std::string& command, co
   CHECK(found.megabytes < 256.0);
 }
 
-
 }  // namespace
 
 TEST_CASE("small files that promise gigabytes are refused fast and in little memory", "[commands]") {
@@ -43,8 +42,9 @@ TEST_CASE("small files that promise gigabytes are refused fast and in little mem
   config("idx", "{type: idx, images: bomb.idx.gz}");
   check_refused(folder, "inspect idx.yaml", "more than 128 times its size");
 
-  write_text(folder.path() / "set.zip",
-             zip_bytes(folder, {{"dataset.json", "{\"labels\": [" + std::string(100 << 20, '[')}, {"a.png", "x"}}, true));
+  write_text(
+      folder.path() / "set.zip",
+      zip_bytes(folder, {{"dataset.json", "{\"labels\": [" + std::string(100 << 20, '[')}, {"a.png", "x"}}, true));
   config("zip", "{type: edm-zip, root: set.zip}");
   check_refused(folder, "inspect zip.yaml", "'dataset.json' would be more than 128 times its compressed size");
 
@@ -55,8 +55,9 @@ TEST_CASE("small files that promise gigabytes are refused fast and in little mem
   check_refused(folder, "inspect lists.yaml", "dataset.json: 12000");
 
   const std::string covariance = npz_bytes({{"sigma", at::zeros({3000, 3000}, at::kDouble)}}, {});
-  write_text(folder.path() / "statistics.npz",
-             zip_bytes(folder, {{"sigma.npy", covariance}, {"mu.npy", npz_bytes({{"mu", at::zeros({3000})}}, {})}}, true));
+  write_text(
+      folder.path() / "statistics.npz",
+      zip_bytes(folder, {{"sigma.npy", covariance}, {"mu.npy", npz_bytes({{"mu", at::zeros({3000})}}, {})}}, true));
   config("npz", "{type: npz, file: statistics.npz, images: sigma}");
   check_refused(folder, "inspect npz.yaml", "'sigma.npy' would be more than 128 times its compressed size");
 }
@@ -72,8 +73,7 @@ TEST_CASE("200,000 tensors are listed fast, and names of files do nothing to a t
   write_text(folder.path() / "many.safetensors", bytes + header);
   for (const char* command : {"inspect many.safetensors", "convert many.safetensors out --quiet"}) {
     const Measured many = measured(folder.path(), command);
-    INFO(command << ": " << many.seconds << " s, " << many.megabytes << " MB, "
-                 << many.outcome.output.substr(0, 300));
+    INFO(command << ": " << many.seconds << " s, " << many.megabytes << " MB, " << many.outcome.output.substr(0, 300));
     CHECK(many.seconds < 6.0);
     CHECK(many.megabytes < 1024.0);
   }

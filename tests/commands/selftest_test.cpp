@@ -1,7 +1,8 @@
 // selftest and doctor: they say that all is well where it is, and what is wrong where something is.
+#include "selftest.h"
+
 #include "edmund/core/file_system.h"
 #include "edmund/core/stopwatch.h"
-#include "selftest.h"
 #include "support/catch.h"
 #include "support/process.h"
 
@@ -101,8 +102,8 @@ TEST_CASE("doctor tells of space, limits, owners and what was left over", "[comm
     CHECK((*finding(after, "runs/small"))["state"].get<std::string>().starts_with("was being trained by process "));
     CHECK(after.dump().find("unfinished checkpoints") != std::string::npos);
   }
-  const json limited = json::parse(
-      edmund_run(folder.path(), "", format("ulimit -f 1000; {} doctor --json", EDMUND_BINARY)).output);
+  const json limited =
+      json::parse(edmund_run(folder.path(), "", format("ulimit -f 1000; {} doctor --json", EDMUND_BINARY)).output);
   CHECK((*finding(limited, "bytes of a file"))["advice"] != "");
 }
 

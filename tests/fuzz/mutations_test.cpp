@@ -17,7 +17,9 @@ using Random = std::mt19937_64;
 
 // A few changes: bits, bytes, numbers that are large, parts that are cut, copied, repeated.
 std::string mutated(std::string bytes, const std::string& other, Random& random) {
-  const auto below = [&](std::size_t limit) { return static_cast<std::size_t>(random() % std::max<std::size_t>(limit, 1)); };
+  const auto below = [&](std::size_t limit) {
+    return static_cast<std::size_t>(random() % std::max<std::size_t>(limit, 1));
+  };
   for (std::size_t count = 1 + below(4); count > 0; --count) {
     const std::size_t at = below(bytes.size());
     switch (random() % 8) {
@@ -31,9 +33,11 @@ std::string mutated(std::string bytes, const std::string& other, Random& random)
       case 3: bytes.insert(at, bytes.substr(below(bytes.size()), below(40))); break;
       case 4: bytes.erase(at, below(12)); break;
       case 5: {  // a number as it might stand in a header
-        constexpr std::uint64_t kNumbers[] = {0, 1, 0x7f, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0xffffffff, ~0ull >> 1, ~0ull};
+        constexpr std::uint64_t kNumbers[] = {0,      1,          0x7f,       0xff,       0x7fff,
+                                              0xffff, 0x7fffffff, 0xffffffff, ~0ull >> 1, ~0ull};
         const std::uint64_t number = kNumbers[below(std::size(kNumbers))];
-        for (std::size_t i = 0; i < 8 && at + i < bytes.size(); ++i) bytes[at + i] = static_cast<char>(number >> (8 * i));
+        for (std::size_t i = 0; i < 8 && at + i < bytes.size(); ++i)
+          bytes[at + i] = static_cast<char>(number >> (8 * i));
         break;
       }
       case 6: bytes = bytes.substr(0, at) + other.substr(below(other.size())); break;

@@ -41,7 +41,9 @@ fs::path file_of(std::string_view bytes, const fs::path& file) {
 Tensor small_image() { return at::arange(3 * 6 * 5, at::kByte).view({3, 6, 5}); }
 
 std::vector<std::pair<std::string, Tensor>> small_tensors() {
-  return {{"weight", at::arange(6, at::kFloat).view({2, 3})}, {"steps", at::arange(2, at::kLong)}, {"none", at::zeros({0})}};
+  return {{"weight", at::arange(6, at::kFloat).view({2, 3})},
+          {"steps", at::arange(2, at::kLong)},
+          {"none", at::zeros({0})}};
 }
 
 void read_safetensors(std::string_view bytes, const fs::path&) { parse_tensors(bytes, "fuzz"); }
@@ -53,7 +55,9 @@ std::vector<std::string> safetensors_seeds(const fs::path&) {
 void read_sealed(std::string_view bytes, const fs::path& folder) {
   static_cast<void>(sealed_tensors(file_of(bytes, folder / "kept.safetensors"), "it is made again"));
 }
-std::vector<std::string> sealed_seeds(const fs::path&) { return {sealed_tensor_bytes(small_tensors(), {{"nfe", "5"}})}; }
+std::vector<std::string> sealed_seeds(const fs::path&) {
+  return {sealed_tensor_bytes(small_tensors(), {{"nfe", "5"}})};
+}
 
 void read_json(std::string_view bytes, const fs::path&) {
   const auto value = parsed_json<nlohmann::ordered_json>(bytes);
@@ -61,8 +65,9 @@ void read_json(std::string_view bytes, const fs::path&) {
   static_cast<void>(is_whole(value));
 }
 std::vector<std::string> json_seeds(const fs::path&) {
-  return {json_text(sealed(nlohmann::ordered_json{{"name", "heun"}, {"value", 0.25}, {"list", {1, -2, nullptr, true}}})),
-          R"([{"a": "\u00e9\n"}, 1e300, []])"};
+  return {
+      json_text(sealed(nlohmann::ordered_json{{"name", "heun"}, {"value", 0.25}, {"list", {1, -2, nullptr, true}}})),
+      R"([{"a": "\u00e9\n"}, 1e300, []])"};
 }
 
 void read_state(std::string_view bytes, const fs::path& folder) {
@@ -71,8 +76,14 @@ void read_state(std::string_view bytes, const fs::path& folder) {
 }
 std::vector<std::string> state_seeds(const fs::path& folder) {
   const fs::path where = checkpoint_folder(folder, 16);
-  save_checkpoint(where, {.config = "name: fuzz\n", .images = 16, .steps = 1, .counters = {{"seconds", 0.5}},
-                          .data = {}, .network = small_tensors(), .ema = small_tensors(), .optimizer = {}});
+  save_checkpoint(where, {.config = "name: fuzz\n",
+                          .images = 16,
+                          .steps = 1,
+                          .counters = {{"seconds", 0.5}},
+                          .data = {},
+                          .network = small_tensors(),
+                          .ema = small_tensors(),
+                          .optimizer = {}});
   return {read_file(where / "state.json")};
 }
 
@@ -148,8 +159,10 @@ std::vector<std::string> label_seeds(const fs::path&) {
 
 void read_picture(std::string_view bytes, const fs::path&) {
   constexpr std::int64_t kPixels = 1 << 16;
-  image_header(bytes, "fuzz", kPixels, {.deep = ImageReading::Deep::kRound, .background = std::array<std::uint8_t, 3>{}});
-  static_cast<void>(decode_image(bytes, "fuzz", {.deep = ImageReading::Deep::kKeep, .background = std::array<std::uint8_t, 3>{}}));
+  image_header(bytes, "fuzz", kPixels,
+               {.deep = ImageReading::Deep::kRound, .background = std::array<std::uint8_t, 3>{}});
+  static_cast<void>(
+      decode_image(bytes, "fuzz", {.deep = ImageReading::Deep::kKeep, .background = std::array<std::uint8_t, 3>{}}));
 }
 std::vector<std::string> picture_seeds(const fs::path&) {
   return {png_bytes(small_image()), png_bytes(small_image().narrow(0, 0, 1)), jpeg_bytes(small_image()),

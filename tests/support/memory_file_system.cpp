@@ -28,10 +28,11 @@ std::vector<std::string> torn(const std::string& before, const std::string& afte
 
 // What may or may not be on the disk after so many changes.
 struct MemoryFileSystem::Pending {
-  std::vector<Change> changes;                                         // in their order
-  std::vector<bool> is_certain;                                        // of each
-  std::vector<std::pair<std::size_t, std::vector<std::string>>> torn;  // change of content and its forms
-  std::vector<std::size_t> loose;                                      // changes of names
+  std::vector<Change> changes;   // in their order
+  std::vector<bool> is_certain;  // of each
+  // change of content and its forms
+  std::vector<std::pair<std::size_t, std::vector<std::string>>> torn;
+  std::vector<std::size_t> loose;  // changes of names
 };
 
 MemoryFileSystem::MemoryFileSystem() : nodes_(1) {

@@ -1,68 +1,23 @@
 // What a crash can leave of the checkpoints of a run, enumerated: every position in a sequence of
 // saves, replacements and deletions, with all that was not synced kept, dropped, torn or reordered.
 
+#include "crashes.h"
 #include "edmund/core/file_system.h"
 #include "edmund/core/files.h"
-#include "edmund/core/log.h"
 #include "edmund/training/checkpoint.h"
-#include "helpers.h"
 #include "support/catch.h"
 #include "support/memory_file_system.h"
 
-#include <ATen/ops/full.h>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
 using namespace edmund;
 using namespace edmund::testing;
+using namespace edmund::testing::crashes;
 namespace fs = std::filesystem;
 
 namespace {
-
-const fs::path kRun = "/data/runs/digits";
-
-/// Damaged checkpoints are passed over with a warning each: thousands of them.
-class Quiet {
- public:
-  Quiet() { log::set_level(log::Level::kOff); }
-  ~Quiet() { log::set_level(log::Level::kInfo); }
-  Quiet(const Quiet&) = delete;
-  Quiet& operator=(const Quiet&) = delete;
-};
-
-Checkpoint example(std::int64_t images, std::int64_t version) {
-  const Tensor value = at::full({3}, static_cast<float>(version));
-  return {.config = "name: digits\n",
-          .images = images,
-          .steps = version,
-          .counters = {},
-          .data = {},
-          .network = {{"weight", value}},
-          .ema = {{"weight", value}},
-          .optimizer = {{"first_moment.weight", value}}};
-}
-
-/// Version of the checkpoint that a training would go on from; 0 if there is none, -1 where it would
-/// refuse or take what never was.
-std::int64_t found_in(FileSystem& system) {
-  const FileSystemScope scope(system);
-  try {
-    const auto newest = newest_checkpoint(kRun);
-    if (!newest) return 0;
-    const Checkpoint found = load_checkpoint(*newest);
-    return same_state(found, example(found.images, found.steps)) ? found.steps : -1;
-  } catch (const Error&) {
-    return -1;
-  }
-}
-
-std::size_t left_over(FileSystem& system) {
-  std::size_t count = 0;
-  for (const std::string& name : system.names(kRun / "checkpoints")) count += name.starts_with(".tmp-") ? 1 : 0;
-  return count;
-}
 
 /// A training's saves and deletions, and what they are to leave.
 struct Step {
@@ -285,87 +240,4 @@ TEST_CASE("a file that is written again is the old or the new one after a crash"
     INFO("fault " << static_cast<int>(fault));
     CHECK(replaced_file(faulty).wrong > 0);
   }
-}
-
-namespace {
-
-/// Answers `reason` to the changes from `first` on, `count` of them.
-class Failing : public MemoryFileSystem {
- public:
-  std::size_t first = 0, count = 0, asked = 0;
-  std::error_code reason;
-
-  std::error_code create(const fs::path& path, std::string_view bytes) override {
-    return failed() ? reason : MemoryFileSystem::create(path, bytes);
-  }
-  std::error_code sync_file(const fs::path& path) override {
-    return failed() ? reason : MemoryFileSystem::sync_file(path);
-  }
-  std::error_code sync_folder(const fs::path& path) override {
-    return failed() ? reason : MemoryFileSystem::sync_folder(path);
-  }
-  std::error_code make_folder(const fs::path& path) override {
-    return failed() ? reason : MemoryFileSystem::make_folder(path);
-  }
-  std::error_code rename_new(const fs::path& from, const fs::path& to) override {
-    return failed() ? reason : MemoryFileSystem::rename_new(from, to);
-  }
-  std::error_code exchange(const fs::path& a, const fs::path& b) override {
-    return failed() ? reason : MemoryFileSystem::exchange(a, b);
-  }
-  std::error_code remove(const fs::path& path) override {
-    // To be asked for what is not there is no change.
-    const bool is_there = status(path).kind != FileStatus::Kind::kMissing;
-    return is_there && failed() ? reason : MemoryFileSystem::remove(path);
-  }
-
- private:
-  bool failed() {
-    const std::size_t now = asked++;
-    return now >= first && now - first < count;
-  }
-};
-
-}  // namespace
-
-TEST_CASE("whichever change fails, for whatever reason, a save leaves one of the two checkpoints", "[training]") {
-  const Quiet quiet;
-  const auto save = [](std::int64_t images, std::int64_t version) {
-    save_checkpoint(checkpoint_folder(kRun, images), example(images, version));
-    prune_checkpoints(kRun, 1);
-  };
-  for (const std::errc code : {std::errc::no_space_on_device, std::errc::io_error, std::errc::read_only_file_system,
-                               std::errc::permission_denied, std::errc::too_many_files_open, std::errc::file_too_large})
-    for (const std::int64_t images : {200, 100})                                  // a new one; the same replaced
-      for (const std::size_t count : {std::size_t{1}, std::size_t{1'000'000}}) {  // for a moment; from then on
-        std::size_t failures = 0;
-        for (std::size_t first = 0;; ++first) {
-          Failing system;
-          const FileSystemScope scope(system);
-          save(100, 1);
-          system.asked = 0, system.first = first, system.count = count, system.reason = std::make_error_code(code);
-          bool saved = false, done = false;
-          try {
-            save_checkpoint(checkpoint_folder(kRun, images), example(images, 2));
-            saved = true;
-            if (count == 1) CHECK(left_over(system) == 0);
-            prune_checkpoints(kRun, 1);
-            done = true;
-          } catch (const DiskError& error) {
-            ++failures;
-            CHECK(contains(error.what(), std::make_error_code(code).message()));
-            if (count == 1 && !saved) CHECK(left_over(system) == 0);
-          }
-          const std::int64_t found = found_in(system);
-          INFO("change " << first << ", " << images << " images");
-          CHECK((found == 2 || (!saved && found == 1)));
-          system.count = 0;
-          save(300, 3);  // the disk takes it again
-          CHECK(found_in(system) == 3);
-          CHECK(left_over(system) == 0);
-          CHECK(system.names(kRun / "checkpoints").size() == 1);
-          if (done) break;
-        }
-        CHECK(failures >= 12);
-      }
 }

@@ -7,8 +7,8 @@
 
 namespace edmund {
 
-/// A log that grows at its end, by whole records. What the disk does not take waits in memory, 64 MB
-/// of it, and goes first when it takes something again; a file that was deleted begins anew.
+/// A log that grows at its end, by whole records. What the disk does not take waits in memory, 64
+/// MB of it, and goes first when it takes something again; a file that was deleted begins anew.
 class AppendedFile {
  public:
   /// The file's first `bytes` stay, at most all; it is made if need be. Throws DiskError.

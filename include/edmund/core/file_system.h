@@ -30,8 +30,8 @@ struct FileStatus {
 
 /// The operations on files that what is kept goes through. A change is on the disk for certain only
 /// when its file (what it holds) or its folder (which names it has) is synced. Operations that
-/// change something answer the system's reason where they fail, and then have changed nothing; tests
-/// put another file system in the place of the system's own.
+/// change something answer the system's reason where they fail, and then have changed nothing;
+/// tests put another file system in the place of the system's own.
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
@@ -45,8 +45,8 @@ class FileSystem {
 
   /// A new file of these bytes; file_exists where there is something.
   virtual std::error_code create(const std::filesystem::path& path, std::string_view bytes) = 0;
-  /// Puts the bytes in place of all that a file, made if need be, holds from `offset` on, which must
-  /// not lie beyond its end.
+  /// Puts the bytes in place of all that a file, made if need be, holds from `offset` on, which
+  /// must not lie beyond its end.
   virtual std::error_code extend(const std::filesystem::path& path, std::uint64_t offset, std::string_view bytes) = 0;
   virtual std::error_code sync_file(const std::filesystem::path& path) = 0;
   virtual std::error_code sync_folder(const std::filesystem::path& path) = 0;
@@ -81,8 +81,8 @@ class FileSystemScope {
 /// Throws DiskError "PATH: WHAT: reason" if there is one.
 void require_done(const std::error_code& error, std::string_view what, const std::filesystem::path& path);
 
-/// Puts a finished folder of files in place of the folder `to`, by an exchange of names, so that one
-/// of the two is there at every moment. Where the file system has none, the old folder is named
+/// Puts a finished folder of files in place of the folder `to`, by an exchange of names, so that
+/// one of the two is there at every moment. Where the file system has none, the old folder is named
 /// `former` before the new one has its name. Returns where the old one is now.
 std::filesystem::path replace_folder(const std::filesystem::path& from, const std::filesystem::path& to,
                                      const std::filesystem::path& former);

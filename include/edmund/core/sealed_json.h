@@ -16,8 +16,8 @@ inline bool looks_like_checksum(std::string_view text) {
          std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
-/// The object (of nlohmann's library, in the order of its members) with the member `checksum` at its
-/// end, of everything else.
+/// The object (of nlohmann's library, in the order of its members) with the member `checksum` at
+/// its end, of everything else.
 template <typename Json>
 Json sealed(Json object) {
   object.erase("checksum");
@@ -26,8 +26,8 @@ Json sealed(Json object) {
   return object;
 }
 
-/// Whether the value is an object as it was sealed. One that never was, of an older version, counts as
-/// whole, unless it ends with what may be a seal of another name.
+/// Whether the value is an object as it was sealed. One that never was, of an older version, counts
+/// as whole, unless it ends with what may be a seal of another name.
 template <typename Json>
 bool is_whole(const Json& value) {
   if (!value.is_object() || value.empty()) return false;
