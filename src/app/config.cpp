@@ -66,7 +66,10 @@ Intervals read_intervals(Options& training, const TrainingSettings& settings) {
           .sample_rows = training.integer("sample_rows", 4, between(1, 64), "rows and columns of a sheet of samples"),
           .averages = training.integer("ema_tracks_every", std::max<std::int64_t>(settings.images / 32, 1), at_least(1),
                                        "images between two moments at which the averages of ema_tracks are kept; by "
-                                       "default a 32nd of the run")};
+                                       "default a 32nd of the run"),
+          .save_patience = training.real("save_patience", 3600.0, at_least(0),
+                                         "seconds that a run goes on while the disk takes no checkpoint, trying again "
+                                         "every minute; then it ends with exit code 74")};
 }
 
 ValidationSettings read_validation(Options& training, bool has_held_out) {

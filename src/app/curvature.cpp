@@ -4,6 +4,9 @@
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
 #include "edmund/core/json_text.h"
+#include "edmund/core/log.h"
+#include "edmund/core/parsed_json.h"
+#include "edmund/core/sealed_json.h"
 #include "edmund/generation/given_noise.h"
 #include "edmund/samplers/velocity.h"
 
@@ -134,7 +137,16 @@ void write_curvature(const RunFolder& run, const ImageGenerator& generator, std:
   for (const StepErrors& grid : errors)
     out["grids"].push_back({{"name", grid.name}, {"sigma", grid.sigma}, {"error", grid.error}});
   make_folder(run.images());
-  write_file(curvature_file(run), json_text(out, 1) + "\n");
+  write_file(curvature_file(run), json_text(sealed(std::move(out)), 1) + "\n");
+}
+
+nlohmann::ordered_json read_curvature(const RunFolder& run) {
+  const std::filesystem::path file = curvature_file(run);
+  if (!std::filesystem::exists(file)) return {};
+  auto found = parsed_json<nlohmann::ordered_json>(read_file(file));
+  if (is_whole(found)) return found;
+  log::warn("{}: damaged; `edmund evaluate` makes it again", file);
+  return {};
 }
 
 }  // namespace edmund

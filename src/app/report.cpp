@@ -1,5 +1,6 @@
 #include "edmund/app/run.h"
 #include "edmund/app/score_curves.h"
+#include "edmund/app/score_rows.h"
 #include "edmund/core/files.h"
 #include "edmund/core/parsed_json.h"
 #include "edmund/core/text.h"
@@ -96,9 +97,7 @@ void add_score_curves(Page& page, const json& all) {
 
 void add_scores(Page& page, const RunFolder& run) {
   if (!fs::exists(run.scores())) return;
-  json all = parsed_json<json>(read_file(run.scores()));
-  if (!all.is_array()) return;
-  std::erase_if(all.get_ref<json::array_t&>(), [](const json& row) { return !row.is_object(); });
+  const json all(whole_rows(run.scores()));
   if (all.empty()) return;
   page.section(
       "Scores",
@@ -142,7 +141,7 @@ void add_scores(Page& page, const RunFolder& run) {
 
 void add_ema(Page& page, const RunFolder& run) {
   if (!fs::exists(run.scores())) return;
-  if (const json all = json::parse(read_file(run.scores()), nullptr, false); all.is_array()) add_ema_curve(page, all);
+  add_ema_curve(page, json(whole_rows(run.scores())));
 }
 
 void add_samples(Page& page, const RunFolder& run) {

@@ -1,7 +1,6 @@
 #include "report_plots.h"
 
 #include "edmund/app/curvature.h"
-#include "edmund/core/files.h"
 #include "edmund/core/parsed_json.h"
 #include "edmund/core/text.h"
 #include "edmund/report/html.h"
@@ -134,10 +133,8 @@ void add_schedule(Page& page, const Experiment& experiment) {
 }
 
 void add_curvature(Page& page, const RunFolder& run) {
-  const std::filesystem::path file = curvature_file(run);
-  if (!std::filesystem::exists(file)) return;
-  const json found = parsed_json<json>(read_file(file));
-  if (!found.is_object() || !found.contains("grids")) return;
+  const json found(read_curvature(run));
+  if (!found.contains("grids")) return;
   page.section("Curvature",
                "Where steps are too long: how far the ODE's solution bends away from each step of a grid.");
   Plot plot{.title = "Local error of one Euler step from the solution",

@@ -1,6 +1,6 @@
 #include "edmund/app/score_curves.h"
 
-#include "edmund/core/files.h"
+#include "edmund/app/score_rows.h"
 #include "edmund/io/event_file.h"
 
 #include <algorithm>
@@ -50,14 +50,14 @@ std::vector<ScoreCurve> score_curves(const json& rows) {
 
 void write_score_events(const RunFolder& run) {
   if (!std::filesystem::exists(run.scores())) return;
-  const json rows = json::parse(read_file(run.scores()), nullptr, false);
-  if (!rows.is_array()) return;
+  const json rows(whole_rows(run.scores()));
   const std::filesystem::path folder = run.path / "events" / "scores";
   delete_event_files(folder);
   EventFile events(folder);
   for (const ScoreCurve& curve : score_curves(rows))
     for (const auto& [images, value, half] : curve.points)
       events.scalar(curve.metric + "/" + curve.sampling, value, images);
+  events.flush();
 }
 
 }  // namespace edmund

@@ -4,6 +4,7 @@
 #include "edmund/core/json_text.h"
 #include "edmund/core/log.h"
 #include "edmund/core/parsed_json.h"
+#include "edmund/core/sealed_json.h"
 #include "edmund/training/checkpoint.h"
 
 #include <algorithm>
@@ -38,6 +39,35 @@ std::string short_key(std::string_view path) {
 ordered_json number(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(); }
 ordered_json number(std::optional<double> value) { return value ? number(*value) : ordered_json(); }
 ordered_json count(std::int64_t value) { return value > 0 ? ordered_json(value) : ordered_json(); }
+
+struct Rows {
+  std::vector<ordered_json> whole;
+  bool is_damaged = false;
+};
+
+void warn_once(const std::string& message) {
+  if (log::is_new(message)) log::warn("{}", message);
+}
+
+Rows read_rows(const std::filesystem::path& file) {
+  if (!std::filesystem::exists(file)) return {};
+  const ordered_json all = parsed_json<ordered_json>(read_file(file));
+  Rows out{.whole = {}, .is_damaged = !all.is_array()};
+  if (out.is_damaged) {
+    warn_once(format("{}: damaged; no score in it can be read", file));
+    return out;
+  }
+  for (const ordered_json& row : all) {
+    if (is_whole(row)) {
+      out.whole.push_back(row);
+      continue;
+    }
+    out.is_damaged = true;
+    warn_once(
+        format("{}: the row {} is damaged; the same evaluation makes it again", file, json_text(member(row, "name"))));
+  }
+  return out;
+}
 
 }  // namespace
 
@@ -107,18 +137,25 @@ ordered_json json_of(const Score& score) {
 }
 
 std::optional<ordered_json> kept_row(const std::string& evaluation, const std::filesystem::path& file) {
-  if (!std::filesystem::exists(file)) return std::nullopt;
-  const ordered_json all = ordered_json::parse(read_file(file), nullptr, false);
-  if (!all.is_array()) return std::nullopt;
-  for (const ordered_json& row : all)
-    if (row.value("evaluation", "") == evaluation) return row;
+  for (ordered_json& row : whole_rows(file))
+    if (member(row, "evaluation") == evaluation) {
+      row.erase("checksum");  // of the file, not of the result
+      return std::move(row);
+    }
   return std::nullopt;
 }
 
+std::vector<ordered_json> whole_rows(const std::filesystem::path& file) { return read_rows(file).whole; }
+
 void keep_row(ordered_json& row, const std::filesystem::path& file) {
-  ordered_json all = std::filesystem::exists(file) ? parsed_json<ordered_json>(read_file(file)) : ordered_json::array();
-  require(all.is_array(), "{}: damaged; delete it to start anew", file.string());
-  auto& rows = all.get_ref<ordered_json::array_t&>();
+  Rows found = read_rows(file);
+  std::vector<ordered_json>& rows = found.whole;
+  if (found.is_damaged) {
+    std::filesystem::path aside = file;
+    aside.replace_extension(".damaged.json");
+    log::warn("{}: kept as {}; what is whole goes on", file, aside.filename());
+    write_file(aside, read_file(file));
+  }
   const std::string asked = row["name"];
   std::string name = asked;
   const auto same = [&](const ordered_json& old) { return member(old, "evaluation") == row["evaluation"]; };
@@ -137,7 +174,8 @@ void keep_row(ordered_json& row, const std::filesystem::path& file) {
     *old = row;
   else
     rows.push_back(row);
-  write_file(file, json_text(all, 2) + "\n");
+  for (ordered_json& each : rows) each = sealed(std::move(each));
+  write_file(file, json_text(ordered_json(rows), 2) + "\n");
 }
 
 }  // namespace edmund

@@ -1,8 +1,11 @@
+#include "disk_guard.h"
 #include "edmund/app/adapter.h"
 #include "edmund/app/curvature.h"
 #include "edmund/app/run.h"
 #include "edmund/core/consecutive.h"
+#include "edmund/core/file_system.h"
 #include "edmund/core/files.h"
+#include "edmund/core/left_over.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
 #include "edmund/core/stop.h"
@@ -42,7 +45,7 @@ double counter(const std::map<std::string, double>& counters, const char* name) 
 }
 
 // Everything that a run writes, kept together. What it has gathered is part of a checkpoint, so
-// that logs are those of an uninterrupted run.
+// that logs are those of an uninterrupted run. A disk that does not take it ends no training.
 class Recorder {
  public:
   // `counters`: of the checkpoint that the trainer goes on from, if it does.
@@ -56,7 +59,8 @@ class Recorder {
         validator_(experiment, run, trainer),
         config_(experiment.config.options.chosen()),
         resolved_(experiment.config.options.resolved()),
-        data_(std::move(data)) {
+        data_(std::move(data)),
+        guard_(experiment.config.intervals.save_patience, [watch = Stopwatch()] { return watch.seconds(); }) {
     metrics_.restore(counters);
   }
 
@@ -68,6 +72,7 @@ class Recorder {
     events_.scalar("training/images_per_second", images_per_second, trainer_.images());
     add_bins(events_, "training", metrics_.bins(), trainer_.images());
     metrics_.write(images_per_second, seconds, trainer_.skipped());
+    guard_.attempt("logging", [&] { events_.flush(), metrics_.flush(); });
   }
 
   void samples() {
@@ -84,7 +89,7 @@ class Recorder {
     const Generated drawn = generator().draw(images, labels, experiment_.config.seed, {.whole = true});
     const Tensor grid = image_grid(drawn.images, columns, zoom(), 2);
     const std::string number = checkpoint_folder(run_.path, trainer_.images()).filename().string();
-    write_png(run_.images() / ("samples-" + number + ".png"), grid);
+    guard_.attempt("a picture", [&] { write_png(run_.images() / ("samples-" + number + ".png"), grid); });
     events_.image("samples", png_bytes(grid), grid.size(2), grid.size(1), grid.size(0), trainer_.images());
   }
 
@@ -92,11 +97,38 @@ class Recorder {
     constexpr std::int64_t kRows = 4, kColumns = 9;
     ImageGenerator drawing = generator();
     const Tensor strip = edmund::trajectory(drawing, kRows, kColumns, experiment_.config.seed);
-    write_png(run_.images() / "trajectory.png", image_grid(strip, kColumns, zoom(), 2));
-    write_curvature(run_, drawing, kRows, experiment_.config.seed);
+    guard_.attempt("a picture", [&] {
+      write_png(run_.images() / "trajectory.png", image_grid(strip, kColumns, zoom(), 2));
+      write_curvature(run_, drawing, kRows, experiment_.config.seed);
+    });
   }
 
-  void checkpoint(double seconds) {
+  // Whether the disk took it; if not, it is due again() a minute later.
+  bool checkpoint(double seconds, DiskGuard::Tries tries = DiskGuard::Tries::kOne) {
+    // before what knows how long they are
+    guard_.attempt("logging", [&] { events_.sync(), metrics_.sync(); });
+    return kept(guard_.save([&] { save(seconds); }, tries));
+  }
+  bool again() const { return guard_.due(); }
+  // Whether the disk has taken no checkpoint for too long.
+  bool given_up() const { return guard_.exhausted(); }
+
+  /// Before the checkpoint of the same moment, from which a run would go on without it.
+  bool keep_averages() {
+    return experiment_.config.training.ema_tracks.empty() ||
+           guard_.attempt("averages", [&] { save_averages(run_.path, trainer_.averages()); });
+  }
+
+  void validate() {
+    guard_.attempt("validation", [&] { validator_.measure(events_); });
+  }
+  /// Whether held-out images have told that training is to end.
+  bool enough() const { return validator_.exhausted(); }
+
+  MetricsLog& metrics() { return metrics_; }
+
+ private:
+  void save(double seconds) {
     Checkpoint state = trainer_.checkpoint(config_);
     state.resolved = resolved_;
     state.counters["seconds"] = seconds;
@@ -105,25 +137,20 @@ class Recorder {
     metrics_.save(state.counters);
     const auto folder = checkpoint_folder(run_.path, trainer_.images());
     save_checkpoint(folder, state);
+    trainer_.note_checkpoint(folder);
+  }
+
+  // What comes after a checkpoint.
+  bool kept(bool saved) {
+    if (!saved) return false;
     if (const AdapterFile adapter = adapter_of(*trainer_.ema_network());
         !adapter.layers.empty() || !adapter.prefixes.empty())
-      write_adapter(run_.path / "adapter", adapter);
-    trainer_.note_checkpoint(folder);
-    prune_checkpoints(run_.path, experiment_.config.intervals.keep, validator_.best());
+      guard_.attempt("the adapter's file", [&] { write_adapter(run_.path / "adapter", adapter); });
+    guard_.attempt("deleting old checkpoints",
+                   [&] { prune_checkpoints(run_.path, experiment_.config.intervals.keep, validator_.best()); });
+    return true;
   }
 
-  /// Before the checkpoint of the same moment, from which a run would go on without it.
-  void keep_averages() {
-    if (!experiment_.config.training.ema_tracks.empty()) save_averages(run_.path, trainer_.averages());
-  }
-
-  void validate() { validator_.measure(events_); }
-  /// Whether held-out images have told that training is to end.
-  bool enough() const { return validator_.exhausted(); }
-
-  MetricsLog& metrics() { return metrics_; }
-
- private:
   // A new one each time: what it records would hold memory while training goes on.
   ImageGenerator generator() {
     return {experiment_.model.on(trainer_.ema_network()), experiment_.sampling, experiment_.shape};
@@ -138,6 +165,7 @@ class Recorder {
   Validator validator_;
   std::string config_, resolved_;
   DataFingerprint data_;
+  DiskGuard guard_;
 };
 
 void warn_of_sigma_data(const Experiment& experiment) {
@@ -179,6 +207,8 @@ std::map<std::string, double> restored(Trainer& trainer, const std::filesystem::
 
 ExitCode train_run(Experiment& experiment, const RunFolder& run) {
   make_folder(run.images());
+  sweep_checkpoints(run.path);
+  for (const auto& folder : {run.path, run.images(), run.path / "averages"}) delete_left_over(folder);
   log::to_file(run.path / "log.txt");
   log::info("kernels: {}", ops::kernels_text());
   const auto newest = newest_checkpoint(run.path);
@@ -237,21 +267,23 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
       logged_images = now;
     }
     if (due(before, now, experiment.config.intervals.samples) && now < total) recorder.samples();
-    if (due(before, now, experiment.config.intervals.averages)) {
-      recorder.keep_averages();
-      averaged = now;
-    }
-    if (due(before, now, every) && now < total) {
-      recorder.validate();
-      recorder.checkpoint(seconds());
-      saved = now;
-    }
+    if (due(before, now, experiment.config.intervals.averages) && recorder.keep_averages()) averaged = now;
+    const bool regular = due(before, now, every) && now < total;
+    if (regular) recorder.validate();
+    if ((regular || recorder.again()) && recorder.checkpoint(seconds())) saved = now;
+    if (recorder.given_up()) break;
   }
   progress.finish();
   const bool done = trainer.images() >= total || recorder.enough();
   if (done) recorder.validate();
   if (done && averaged != trainer.images()) recorder.keep_averages();
-  if (saved != trainer.images()) recorder.checkpoint(seconds());
+  if (saved != trainer.images() && (recorder.given_up() || !recorder.checkpoint(seconds(), DiskGuard::Tries::kAll))) {
+    log::warn(
+        "no checkpoint could be written at {} images; the last one is of {} (free the disk; the same command "
+        "goes on from there)",
+        trainer.images(), std::max<std::int64_t>(saved, 0));
+    return kDiskFailed;
+  }
   if (!done) {
     log::info("stopped at {} of {} images; the same command goes on from there", trainer.images(), total);
     return ExitCode::kInterrupted;

@@ -33,9 +33,9 @@ void Validator::measure(EventFile& events) {
   const std::int64_t position = trainer_.images();
   if (!held_out_ || log_.has(position)) return;
   const LossBins loss = validation_loss(*objective_, *held_out_, images_, batch_);
-  log_.add(position, loss);
   events.scalar("validation/loss", loss.mean(), position);
   add_bins(events, "validation", loss, position);
+  log_.add(position, loss);
   const auto lowest = log_.best(1);
   log::info("validation: loss {} of {} images of {}{}", std::round(loss.mean() * 1e4) / 1e4, images_.size(),
             held_out_->info().name, !lowest.empty() && lowest.front() == position ? ", the lowest so far" : "");

@@ -1,17 +1,22 @@
-// doctor: whether this machine has what edmund needs, and what will make it slow.
+// doctor: whether this machine has what edmund needs, what will make it slow, and what stands in
+// the way of a folder of runs: space, limits, owners, what processes left that are gone.
 //
-//   edmund doctor [--json]
+//   edmund doctor [FOLDER] [--json]
 
+#include "doctor_files.h"
 #include "edmund/commands/command.h"
 #include "edmund/core/json_text.h"
 #include "edmund/data/dataset.h"
 #include "edmund/ops/device.h"
 
+#include <algorithm>
 #include <ATen/ops/ones.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <atomic>
+#include <filesystem>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -21,10 +26,6 @@
 
 namespace edmund {
 namespace {
-
-struct Finding {
-  std::string what, state, advice;  // advice empty: all is well
-};
 
 // at::parallel_for compiles to a plain loop where OpenMP is off, without any warning.
 std::size_t threads_in_use() {
@@ -48,7 +49,7 @@ Finding data_set(std::string_view type) {
   }
 }
 
-std::vector<Finding> examine() {
+std::vector<Finding> examine(const std::filesystem::path& folder) {
   std::vector<Finding> out;
   out.push_back({"LibTorch", TORCH_VERSION, ""});
   const auto threads = static_cast<std::size_t>(at::get_num_threads());
@@ -68,6 +69,7 @@ std::vector<Finding> examine() {
                  ""});
   out.push_back(data_set("digits"));
   out.push_back(data_set("fashion-mnist"));
+  std::ranges::copy(examine_files(folder), std::back_inserter(out));
   return out;
 }
 
@@ -75,10 +77,12 @@ std::vector<Finding> examine() {
 
 Action make_doctor(CLI::App& arguments) {
   const auto json = std::make_shared<bool>(false);
+  const auto folder = std::make_shared<std::string>("runs");
+  arguments.add_option("folder", *folder, "a folder of runs, or a run (default: runs)");
   arguments.add_flag("--json", *json, "as JSON");
   return [=] {
     nlohmann::ordered_json out = nlohmann::ordered_json::array();
-    for (const auto& finding : examine()) {
+    for (const auto& finding : examine(*folder)) {
       out.push_back({{"what", finding.what}, {"state", finding.state}, {"advice", finding.advice}});
       if (!*json)
         std::cout << (finding.advice.empty() ? "  ok    " : "  look  ") << finding.what << ": " << finding.state

@@ -202,7 +202,7 @@ ordered_json evaluated(const EvaluateFlags& flags) {
   write_score_events(trained.run);
   fs::remove_all(place);
   // runs that an older version trained have none
-  if (!fs::exists(curvature_file(trained.run))) write_curvature(trained.run, generator, 4, experiment.config.seed);
+  if (read_curvature(trained.run).is_null()) write_curvature(trained.run, generator, 4, experiment.config.seed);
   write_report(trained.run, parameter_count(experiment.model.network()));
   log::info("report: {}", fs::absolute(trained.run.report()).string());
   return row;

@@ -10,6 +10,7 @@
 #include "edmund/commands/command.h"
 #include "edmund/core/files.h"
 #include "edmund/core/json_text.h"
+#include "edmund/core/printable.h"
 #include "edmund/core/text.h"
 #include "edmund/data/dataset.h"
 #include "edmund/io/image_format.h"
@@ -47,7 +48,9 @@ std::string shape_text(const Tensor& tensor) {
 ordered_json tensors_in(const fs::path& path) {
   const TensorFile file = read_tensors(path);
   ordered_json out = {{"file", path.string()}, {"metadata", file.metadata}};
-  for (const auto& [name, tensor] : file.tensors) out["tensors"][name] = shape_text(tensor);
+  ordered_json& shapes = out["tensors"] = ordered_json::object();
+  for (const auto& [name, tensor] : file.tensors)  // each name once: nothing is looked for
+    shapes.get_ref<ordered_json::object_t&>().emplace_back(name, shape_text(tensor));
   return out;
 }
 
@@ -145,38 +148,41 @@ ordered_json facts_of(const Experiment& experiment) {
 // Facts that are lists, each printed in its own way.
 constexpr std::string_view kLists[] = {"levels", "tensors", "conventions", "filled_in", "blocks", "not_told", "texts"};
 
-void print(const ordered_json& facts) {
+// Names and texts come from files: nothing in them acts on a terminal.
+std::string text_of(const ordered_json& facts) {
+  std::ostringstream out;
   for (const auto& [key, value] : facts.items())
     if (std::ranges::find(kLists, key) == std::end(kLists))
-      std::cout << key << ": " << (value.is_string() ? value.get<std::string>() : json_text(value)) << '\n';
+      out << key << ": " << (value.is_string() ? value.get<std::string>() : json_text(value)) << '\n';
   if (facts.contains("blocks"))
-    for (const auto& line : facts["blocks"]) std::cout << "  " << line.get<std::string>() << '\n';
+    for (const auto& line : facts["blocks"]) out << "  " << line.get<std::string>() << '\n';
   if (facts.contains("not_told")) {
-    std::cout << "not told by the file, to be said as key=value:\n";
+    out << "not told by the file, to be said as key=value:\n";
     for (const auto& [key, about] : facts["not_told"].items())
-      std::cout << "  " << key << ": " << about.get<std::string>() << '\n';
+      out << "  " << key << ": " << about.get<std::string>() << '\n';
   }
   if (facts.contains("tensors"))
     for (const auto& [name, shape] : facts["tensors"].items())
-      std::cout << "  " << name << "  " << shape.get<std::string>() << '\n';
+      out << "  " << name << "  " << shape.get<std::string>() << '\n';
   if (facts.contains("texts"))
     for (const auto& [key, text] : facts["texts"].items())
-      std::cout << "  " << key << ":" << indented(text.get<std::string>()) << '\n';
+      out << "  " << key << ":" << indented(text.get<std::string>()) << '\n';
   if (facts.contains("conventions"))
-    for (const auto& line : facts["conventions"]) std::cout << "  " << line.get<std::string>() << '\n';
+    for (const auto& line : facts["conventions"]) out << "  " << line.get<std::string>() << '\n';
   if (facts.contains("filled_in")) {
-    std::cout << "filled in, as nobody chose them:\n";
+    out << "filled in, as nobody chose them:\n";
     for (const auto& [key, value] : facts["filled_in"].items())
-      std::cout << "  " << key << ": " << value.get<std::string>() << '\n';
+      out << "  " << key << ": " << value.get<std::string>() << '\n';
   }
-  if (!facts.contains("levels")) return;
-  std::cout << std::setprecision(5);
-  for (const auto& [key, unused] : facts["levels"][0].items()) std::cout << std::setw(12) << key;
-  std::cout << '\n';
+  if (!facts.contains("levels")) return printable(out.str());
+  out << std::setprecision(5);
+  for (const auto& [key, unused] : facts["levels"][0].items()) out << std::setw(12) << key;
+  out << '\n';
   for (const auto& row : facts["levels"]) {
-    for (const auto& [key, value] : row.items()) std::cout << std::setw(12) << value.get<double>();
-    std::cout << '\n';
+    for (const auto& [key, value] : row.items()) out << std::setw(12) << value.get<double>();
+    out << '\n';
   }
+  return printable(out.str());
 }
 
 ordered_json examine(const Target& target, const std::string& kind) {
@@ -206,10 +212,7 @@ Action make_inspect(CLI::App& arguments) {
   arguments.add_flag("--json", *json, "as JSON");
   return [=] {
     const ordered_json facts = examine(*target, *kind);
-    if (*json)
-      std::cout << json_text(facts, 2) << '\n';
-    else
-      print(facts);
+    std::cout << (*json ? json_text(facts, 2) + "\n" : text_of(facts));
     return ExitCode::kDone;
   };
 }

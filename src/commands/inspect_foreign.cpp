@@ -21,7 +21,7 @@ ordered_json tensors_of(const ForeignModel& model) {
     for (const auto& [name, tensor] : *tensors) {
       std::ostringstream text;
       text << tensor.dtype().name() << " " << tensor.sizes();
-      out[name] = text.str();
+      out.get_ref<ordered_json::object_t&>().emplace_back(name, text.str());
     }
   return out;
 }

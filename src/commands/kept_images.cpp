@@ -6,7 +6,7 @@
 #include "edmund/core/stop.h"
 #include "edmund/core/text.h"
 #include "edmund/evaluation/images_in_files.h"
-#include "edmund/io/tensor_file.h"
+#include "edmund/io/sealed_tensors.h"
 
 #include <algorithm>
 #include <ATen/ops/cat.h>
@@ -28,13 +28,12 @@ struct Cost {
 /// Of the batch in the file, which is drawn and put there if it does not exist.
 Cost drawn_to(ImageGenerator& generator, const std::vector<std::int64_t>& numbers, const Tensor& labels,
               std::uint64_t seed, const fs::path& file) {
-  if (fs::exists(file)) {
-    const TensorFile kept = read_tensors(file);
-    return {parse_integer(kept.metadata.at("nfe")).value_or(0), parse_real(kept.metadata.at("seconds")).value_or(0.0)};
-  }
+  if (const auto kept = sealed_tensors(file, "it is drawn again"))
+    return {parse_integer(kept->metadata.at("nfe")).value_or(0),
+            parse_real(kept->metadata.at("seconds")).value_or(0.0)};
   const Generated drawn = generator.draw(numbers, labels, seed);
-  write_file(file, tensor_bytes({{"images", drawn.images}},
-                                {{"nfe", std::to_string(drawn.evaluations)}, {"seconds", number_text(drawn.seconds)}}));
+  write_file(file, sealed_tensor_bytes({{"images", drawn.images}}, {{"nfe", std::to_string(drawn.evaluations)},
+                                                                    {"seconds", number_text(drawn.seconds)}}));
   return {drawn.evaluations, drawn.seconds};
 }
 

@@ -1,5 +1,6 @@
 #include "edmund/commands/command.h"
 #include "edmund/core/error.h"
+#include "edmund/core/printable.h"
 #include "edmund/core/standard_streams.h"
 #include "edmund/ops/caching_allocator.h"
 
@@ -24,10 +25,10 @@ edmund::ExitCode run(int argc, char** argv) {
   try {
     return edmund::run_command({argv + 1, argv + argc});
   } catch (const edmund::Error& error) {
-    std::cerr << "error: " << error.what() << '\n';
+    std::cerr << "error: " << edmund::printable(error.what()) << '\n';
     return ExitCode::kBadInput;
   } catch (const std::exception& error) {
-    std::cerr << "edmund failed: " << error.what() << '\n';
+    std::cerr << "edmund failed: " << edmund::printable(error.what()) << '\n';
     return ExitCode::kFailure;
   }
 }
@@ -38,6 +39,7 @@ int main(int argc, char** argv) {
   edmund::open_standard_streams();
   // a reader that is gone is a failed write, and no end of hours of work
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // and so is a file that a limit keeps from growing
   keep_heap();
 #ifndef __SANITIZE_ADDRESS__  // which is to see what reads a dead tensor
   edmund::ops::install_caching_allocator();

@@ -7,6 +7,7 @@
 #include "edmund/core/parsed_json.h"
 #include "edmund/core/progress.h"
 #include "edmund/core/text.h"
+#include "edmund/io/image_format.h"
 #include "edmund/io/image_io.h"
 #include "sample_texts.h"
 
@@ -69,14 +70,17 @@ void write_picture(const fs::path& file, const std::string& bytes) {
   fail("{}: cannot write: {}", file.string(), error ? error.message() : "is the disk full?");
 }
 
-// Whether a PNG is there to its end.
+// Whether a PNG is there, with the checksums of all its parts.
 bool is_whole(const fs::path& file) {
-  static constexpr std::string_view kEnd("IEND\xAE\x42\x60\x82", 8);
-  std::ifstream stream(file, std::ios::binary);
-  char end[kEnd.size()];
-  stream.seekg(-static_cast<std::streamoff>(kEnd.size()), std::ios::end);
-  stream.read(end, sizeof end);
-  return stream.good() && std::string_view(end, sizeof end) == kEnd;
+  std::error_code error;
+  if (!fs::exists(file, error)) return false;
+  try {
+    check_complete(read_file(file, kEncodedLimit), file.string());
+  } catch (const Error& damage) {
+    log::warn("{}; it is drawn again", damage.what());
+    return false;
+  }
+  return true;
 }
 
 // A manifest as it lies there; null if there is none that can be read.

@@ -6,6 +6,7 @@
 #include "edmund/io/gif.h"
 #include "edmund/io/image_io.h"
 #include "edmund/io/npy_array.h"
+#include "edmund/io/sealed_tensors.h"
 #include "edmund/io/tensor_file.h"
 
 #include <algorithm>
@@ -62,12 +63,11 @@ fs::path RawValues::part(std::int64_t first, std::int64_t count) const {
 }
 
 bool RawValues::has(std::int64_t first, std::int64_t count) const {
-  std::error_code error;
-  return file_.empty() || fs::exists(part(first, count), error);
+  return file_.empty() || sealed_tensors(part(first, count), "it is drawn again").has_value();
 }
 
 void RawValues::write(std::int64_t first, const Tensor& values) const {
-  if (wanted()) write_file(part(first, values.size(0)), tensor_bytes({{"values", values.to(at::kFloat)}}));
+  if (wanted()) write_file(part(first, values.size(0)), sealed_tensor_bytes({{"values", values.to(at::kFloat)}}));
 }
 
 void RawValues::finish(std::int64_t count, std::int64_t size, const ImageShape& shape) const {

@@ -4,7 +4,8 @@ namespace edmund {
 
 CommandFactory make_train, make_sample, make_evaluate, make_likelihood, make_list, make_inspect, make_config,
     make_doctor, make_bench, make_matrix, make_optimize_grid, make_stats, make_compare, make_ablate, make_print_grid,
-    make_completion, make_man, make_convert, make_denoise, make_merge, make_ema_curve, make_dataset_command;
+    make_completion, make_man, make_convert, make_denoise, make_merge, make_ema_curve, make_dataset_command,
+    make_selftest;
 
 namespace {
 constexpr Command kCommands[] = {
@@ -33,7 +34,8 @@ constexpr Command kCommands[] = {
     {"completion", "completion of commands, flags, names and keys for bash, zsh or fish", make_completion},
     {"man", "the manual page, as roff", make_man},
     {"bench", "how fast a config's network, training, sampling run here", make_bench},
-    {"doctor", "whether this machine has what edmund needs", make_doctor},
+    {"doctor", "whether this machine has what edmund needs, and what runs left behind", make_doctor},
+    {"selftest", "whether edmund keeps its promises here: exact numbers, exact resuming, safe files", make_selftest},
 };
 }  // namespace
 

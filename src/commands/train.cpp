@@ -8,6 +8,7 @@
 
 #include "edmund/app/run.h"
 #include "edmund/commands/command.h"
+#include "edmund/core/file_system.h"
 #include "edmund/core/folder_lock.h"
 #include "edmund/core/log.h"
 #include "edmund/core/text.h"
@@ -56,8 +57,13 @@ Action make_train(CLI::App& arguments) {
       return ExitCode::kDone;
     }
     const ExitCode code = train_run(experiment, run);
-    write_report(run, parameter_count(experiment.model.network()));
-    log::info("report: {}", fs::absolute(run.report()).string());
+    try {
+      write_report(run, parameter_count(experiment.model.network()));
+      log::info("report: {}", fs::absolute(run.report()).string());
+      // what was trained is kept; the same command writes it again
+    } catch (const DiskError& failure) {
+      log::warn("{}; the report is not written", failure.what());
+    }
     return code;
   };
 }

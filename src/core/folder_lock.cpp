@@ -4,6 +4,7 @@
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/core/text.h"
+#include "host.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -27,11 +28,6 @@ struct Owner {
     return format("process {}\nhost {}\nsince {}\nstart {}\ndoing {}\n", process, host, since, start, doing);
   }
 };
-
-std::string host_name() {
-  char name[256] = {};
-  return ::gethostname(name, sizeof name - 1) == 0 ? name : "unknown";
-}
 
 /// When a process of this host started, in clock ticks since it was booted: tells it from a later
 /// one of the same number. Empty if there is none.
@@ -118,6 +114,16 @@ FolderLock::FolderLock(const fs::path& folder, std::string_view doing) : file_(f
     descriptor_ = file.release();
     return;
   }
+}
+
+FolderOwner folder_owner(const fs::path& folder) {
+  const fs::path path = folder / ".lock";
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!file.is_open()) return {};
+  const std::optional<Owner> owner = owner_in(file.number());
+  if (!owner) return {};
+  return {.text = format("{} by process {} on {} (since {})", owner->doing, owner->process, owner->host, owner->since),
+          .holds = may_live(*owner)};
 }
 
 FolderLock::~FolderLock() {

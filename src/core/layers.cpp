@@ -110,7 +110,8 @@ Value read_layers(const fs::path& path, std::vector<fs::path>& chain, Tree& tree
     for (auto at = first; at != chain.end(); ++at) circle += at->string() + " -> ";
     fail("{}: base files form a circle: {}{}", chain.front(), circle, path);
   }
-  require(tree.sources.size() < kMostFiles, "{}: more than {} base files", chain.front(), kMostFiles);
+  require(tree.sources.size() < kMostFiles, "{}: more than {} base files", chain.empty() ? path : chain.front(),
+          kMostFiles);
   const int source = add_source(tree, {.name = path.string(), .folder = path.parent_path().string()});
   chain.push_back(path);
   Value top = parse_top(read_file(path, kMostBytes), source, tree);

@@ -2,6 +2,7 @@
 
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
+#include "edmund/core/printable.h"
 #include "live_line.h"
 
 #include <cstdio>
@@ -71,7 +72,7 @@ void write(Level level, std::string_view message) {
   State& now = state();
   const std::lock_guard lock(now.mutex);
   if (level != Level::kOff && level >= now.level)
-    put(format("{}{}{}\n{}", now.live.empty() ? "" : kErase, prefix(level), message, now.live));
+    put(format("{}{}{}\n{}", now.live.empty() ? "" : kErase, prefix(level), printable(message), now.live));
   if (now.file) now.file->log(file_level(level), "{}", spdlog::string_view_t(message.data(), message.size()));
 }
 

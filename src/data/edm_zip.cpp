@@ -51,13 +51,15 @@ using Json = nlohmann::json;
 
 constexpr std::string_view kLabelFile = "dataset.json";
 constexpr std::uint64_t kEntryLimit = 1ull << 28;
+// of dataset.json, and for each image
+constexpr std::uint64_t kLabelBytes = 1 << 20, kLabelBytesEach = 512;
 
 // What lies in an archive or folder, before anything is decoded.
 struct Contents {
   FoundFiles files;
   NameList arrays;
-  std::function<std::string(std::string_view name)> text;  // of dataset.json
-  std::function<EncodedFiles(NameList)> images;            // of these names
+  std::function<std::string(std::string_view name, std::uint64_t limit)> text;  // of dataset.json
+  std::function<EncodedFiles(NameList)> images;                                 // of these names
 };
 
 Contents read_archive(const std::filesystem::path& path) {
@@ -75,7 +77,12 @@ Contents read_archive(const std::filesystem::path& path) {
   const auto entry_of = [archive](std::string_view name) -> const ZipArchive::Entry& {
     return *std::ranges::lower_bound(archive->entries(), name, {}, &ZipArchive::Entry::name);
   };
-  contents.text = [=](std::string_view name) { return archive->read(entry_of(name), kEntryLimit); };
+  contents.text = [=](std::string_view name, std::uint64_t limit) {
+    const auto& entry = entry_of(name);
+    require(entry.size <= limit, "{}/{}: {} bytes, more than the {} that labels of the images there can take",
+            path.string(), entry.name, entry.size, limit);
+    return archive->read(entry, limit);
+  };
   contents.images = [=](NameList names) {
     const auto shared = std::make_shared<const NameList>(std::move(names));
     return EncodedFiles{
@@ -99,7 +106,7 @@ Contents read_folder(const std::filesystem::path& root) {
   files.others = std::move(others);
   return {.files = std::move(files),
           .arrays = std::move(arrays),
-          .text = [root](std::string_view name) { return read_file(root / name, kEntryLimit); },
+          .text = [root](std::string_view name, std::uint64_t limit) { return read_file(root / name, limit); },
           .images = [root](NameList names) { return images_in(root, std::move(names)); }};
 }
 
@@ -145,6 +152,7 @@ void warn_of_folders(const NameList& images, std::string_view root) {
 
 Json parsed(const std::string& text, std::string_view place) {
   require(!nested_too_deep(text), "{}: not valid JSON: nested too deep", place);
+  require(text.find('\0') == std::string::npos, "{}: not valid JSON at byte {}", place, text.find('\0') + 1);
   try {
     return Json::parse(text);
   } catch (const Json::parse_error& error) {
@@ -219,7 +227,10 @@ ImageSource make_edm_zip(Options& options) {
   if (file.empty()) warn_of_folders(contents.files.images, root.string());
   NameList names = images_below(std::move(contents.files.images), base, root.string());
   std::vector<std::int64_t> labels;
-  if (!file.empty()) labels = read_labels(contents.text(file), names, base, place);
+  // A value of nlohmann's library is up to 16 times as large as its text.
+  const std::uint64_t most =
+      std::min(kEntryLimit, kLabelBytes + kLabelBytesEach * static_cast<std::uint64_t>(names.size()));
+  if (!file.empty()) labels = read_labels(contents.text(file, most), names, base, place);
   require(num_classes == 0 || !labels.empty(), "{}: no labels, but `num_classes` is given", place);
   EncodedFiles files = contents.images(std::move(names));
   ImageSource source = of_arrays ? arrays(std::move(files), array_options) : encoded(std::move(files), reading);

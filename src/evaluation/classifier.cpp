@@ -7,6 +7,7 @@
 #include "edmund/core/stop.h"
 #include "edmund/core/text.h"
 #include "edmund/io/image_io.h"
+#include "edmund/io/sealed_tensors.h"
 #include "edmund/io/tensor_file.h"
 #include "edmund/ops/pixels.h"
 #include "feature_factories.h"
@@ -94,7 +95,7 @@ Classifier Classifier::cached(const Dataset& labeled, const ClassifierSettings& 
                                             tensor_checksum(data.images), tensor_checksum(data.labels)));
     file = folder / format("classifier-{}.safetensors", key);
     unfinished = folder / format("classifier-{}.unfinished", key);
-    if (std::filesystem::exists(file)) return read(file);
+    if (sealed_tensors(file, "the classifier is trained again")) return read(file);
   }
   auto state = std::make_shared<State>();
   state->shape = {info.channels, info.height, info.width, info.num_classes};
@@ -111,11 +112,11 @@ Classifier Classifier::cached(const Dataset& labeled, const ClassifierSettings& 
 
 void Classifier::write(const std::filesystem::path& path) const {
   const auto& [shape, settings, name, weights] = *state_;
-  write_file(path, tensor_bytes(weights, {{"format", std::string(kFormat)},
-                                          {"shape", format("{} {} {} {}", shape.channels, shape.height, shape.width,
-                                                           shape.num_classes)},
-                                          {"network", format("{} {}", settings.channels, settings.features)},
-                                          {"data", name}}));
+  write_file(path, sealed_tensor_bytes(weights, {{"format", std::string(kFormat)},
+                                                 {"shape", format("{} {} {} {}", shape.channels, shape.height,
+                                                                  shape.width, shape.num_classes)},
+                                                 {"network", format("{} {}", settings.channels, settings.features)},
+                                                 {"data", name}}));
 }
 
 Classifier Classifier::read(const std::filesystem::path& path) {

@@ -19,7 +19,8 @@ std::optional<TensorFile> kept_tensors(const std::filesystem::path& file, std::s
                                        std::string_view instead) {
   if (!std::filesystem::is_regular_file(file)) return std::nullopt;
   constexpr std::size_t kChecksum = 16;
-  const std::string bytes = read_file(file);
+  constexpr std::uint64_t kLimit = std::uint64_t{1} << 36;  // bytes
+  const std::string bytes = read_file(file, kLimit);
   const std::size_t begin = kind.size() + 1 + kChecksum + 1;
   const std::string_view body = std::string_view(bytes).substr(std::min(begin, bytes.size()));
   if (!bytes.starts_with(format("{} {}\n", kind, checksum(body)))) {

@@ -1,5 +1,6 @@
 #include "edmund/io/event_file.h"
 
+#include "edmund/core/appended_file.h"
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
 
@@ -7,9 +8,7 @@
 #include <array>
 #include <atomic>
 #include <bit>
-#include <cerrno>
 #include <chrono>
-#include <fcntl.h>
 #include <string>
 #include <system_error>
 #include <unistd.h>
@@ -102,13 +101,7 @@ std::uint32_t crc32c(std::string_view bytes) {
 }
 
 struct EventFile::State {
-  std::filesystem::path path;
-  int file = -1;
-  std::int64_t bytes = 0;
-
-  ~State() {
-    if (file >= 0) ::close(file);
-  }
+  AppendedFile file;
 
   void append(std::string_view message) {
     std::string record;
@@ -116,38 +109,28 @@ struct EventFile::State {
     append_fixed(record, masked_crc32c(record));
     record += message;
     append_fixed(record, masked_crc32c(message));
-    std::string_view rest = record;
-    while (!rest.empty()) {
-      const ssize_t count = ::write(file, rest.data(), rest.size());
-      if (count < 0 && errno == EINTR) continue;
-      require(count >= 0, "{}: cannot write: {}", path.string(), std::generic_category().message(errno));
-      rest.remove_prefix(static_cast<std::size_t>(count));
-    }
-    bytes += std::ssize(record);
+    file.append(record);
   }
 };
 
-EventFile::EventFile(const std::filesystem::path& folder, std::int64_t bytes) : state_(std::make_unique<State>()) {
+EventFile::EventFile(const std::filesystem::path& folder, std::int64_t bytes) {
+  const auto kept = static_cast<std::uint64_t>(std::max<std::int64_t>(bytes, 0));
   make_folder(folder);
-  const auto reason = [] { return std::generic_category().message(errno); };
-  const std::vector<std::filesystem::path> before = bytes > 0 ? ours(folder) : std::vector<std::filesystem::path>();
-  if (!before.empty() && std::filesystem::file_size(before.back()) >= static_cast<std::uintmax_t>(bytes)) {
-    state_->path = before.back();
-    state_->file = ::open(state_->path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-    require(state_->file >= 0 && ::ftruncate(state_->file, bytes) == 0, "{}: cannot open: {}", state_->path.string(),
-            reason());
-    state_->bytes = bytes;
+  const std::vector<std::filesystem::path> before = kept > 0 ? ours(folder) : std::vector<std::filesystem::path>();
+  if (!before.empty() && std::filesystem::file_size(before.back()) >= kept) {
+    state_ = std::make_unique<State>(State{AppendedFile(before.back(), kept)});
     return;
   }
   static std::atomic<int> counter = 0;
   const auto seconds = static_cast<std::int64_t>(seconds_now());
-  state_->path = folder / format("events.out.tfevents.{}.edmund.{}.{}", seconds, ::getpid(), counter++);
-  state_->file = ::open(state_->path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  require(state_->file >= 0, "{}: cannot open: {}", state_->path.string(), reason());
+  const auto file = folder / format("events.out.tfevents.{}.edmund.{}.{}", seconds, ::getpid(), counter++);
+  state_ = std::make_unique<State>(State{AppendedFile(file, 0)});
   state_->append(event(0, 3, "brain.Event:2"));
 }
 
-std::int64_t EventFile::bytes() const { return state_->bytes; }
+std::int64_t EventFile::bytes() const { return static_cast<std::int64_t>(state_->file.bytes()); }
+void EventFile::flush() { state_->file.flush(); }
+void EventFile::sync() { state_->file.sync(); }
 
 void delete_event_files(const std::filesystem::path& folder) {
   for (const auto& file : ours(folder)) {
@@ -159,7 +142,7 @@ void delete_event_files(const std::filesystem::path& folder) {
 
 EventFile::~EventFile() = default;
 
-const std::filesystem::path& EventFile::path() const { return state_->path; }
+const std::filesystem::path& EventFile::path() const { return state_->file.path(); }
 
 void EventFile::scalar(std::string_view tag, double value, std::int64_t step) {
   std::string entry;  // Value: 1 tag, 2 simple value

@@ -4,6 +4,7 @@
 #include "edmund/io/idx_file.h"
 
 #include "edmund/core/error.h"
+#include "edmund/core/gzip_reader.h"
 #include "scratch_file.h"
 
 #include <algorithm>
@@ -11,40 +12,23 @@
 #include <memory>
 #include <string>
 #include <system_error>
-#include <zlib.h>
 
 namespace edmund {
 namespace {
 
 constexpr std::int64_t kByteLimit = std::int64_t{1} << 38;
 
-using File = std::unique_ptr<gzFile_s, decltype(&gzclose)>;
-
-File opened(const std::filesystem::path& path) {
-  std::error_code code;
-  require(std::filesystem::exists(path, code), "{}: the file does not exist", path.string());
-  require(std::filesystem::is_regular_file(path, code), "{}: not a file", path.string());
-  File file(gzopen(path.c_str(), "rb"), gzclose);
-  require(file != nullptr, "{}: the file cannot be opened", path.string());
-  gzbuffer(file.get(), 1 << 17);
-  return file;
-}
-
 // The next `size` bytes, or fewer at the end of the file. Memory grows with what is there, not with
 // what is promised.
-std::string next_bytes(gzFile file, std::int64_t size, const std::filesystem::path& path) {
+std::string next_bytes(GzipReader& file, std::int64_t size) {
   constexpr std::int64_t kChunk = 1 << 22;
   std::string out;
   while (static_cast<std::int64_t>(out.size()) < size) {
-    const auto wanted = std::min(kChunk, size - static_cast<std::int64_t>(out.size()));
+    const auto wanted = static_cast<std::size_t>(std::min(kChunk, size - static_cast<std::int64_t>(out.size())));
     const auto had = out.size();
-    out.resize(had + static_cast<std::size_t>(wanted));
-    const int got = gzread(file, out.data() + had, static_cast<unsigned>(wanted));
-    int code = Z_OK;
-    const char* reason = gzerror(file, &code);
-    require(got >= 0 && code == Z_OK, "{}: compressed data is {}", path.string(),
-            code == Z_BUF_ERROR ? "cut short" : format("damaged ({})", reason));
-    out.resize(had + static_cast<std::size_t>(got));
+    out.resize(had + wanted);
+    const std::size_t got = file.read(out.data() + had, wanted);
+    out.resize(had + got);
     if (got < wanted) break;
   }
   return out;
@@ -59,20 +43,22 @@ std::int64_t big32(std::string_view bytes, std::size_t at) {
 // An IDX file, open behind its header.
 struct Idx {
   std::filesystem::path path;
-  File file{nullptr, gzclose};
+  std::unique_ptr<GzipReader> file;
   std::vector<std::int64_t> sizes;
   std::int64_t total = 1;  // bytes of data
 };
 
 Idx open_idx(const std::filesystem::path& path, std::int64_t dimensions, std::string_view what) {
-  Idx idx{.path = path, .file = opened(path), .sizes = {}};
-  const std::string magic = next_bytes(idx.file.get(), 4, path);
+  std::error_code code;
+  require(std::filesystem::exists(path, code), "{}: the file does not exist", path.string());
+  Idx idx{.path = path, .file = std::make_unique<GzipReader>(path), .sizes = {}};
+  const std::string magic = next_bytes(*idx.file, 4);
   const std::int64_t expected = 0x0800 + dimensions;
   require(magic.size() == 4, "{}: {} bytes; not an IDX file", path.string(), magic.size());
   require(big32(magic, 0) == expected,
           "{}: magic number {}, but an IDX file of {} has {} (unsigned bytes, {} dimension{})", path.string(),
           big32(magic, 0), what, expected, dimensions, dimensions == 1 ? "" : "s");
-  const std::string header = next_bytes(idx.file.get(), 4 * dimensions, path);
+  const std::string header = next_bytes(*idx.file, 4 * dimensions);
   require(static_cast<std::int64_t>(header.size()) == 4 * dimensions, "{}: the file ends within its header",
           path.string());
   for (std::int64_t i = 0; i < dimensions; ++i) {
@@ -94,8 +80,8 @@ void check_length(const Idx& idx, std::int64_t found, bool more) {
 }
 
 std::string all_data(const Idx& idx) {
-  std::string data = next_bytes(idx.file.get(), idx.total, idx.path);
-  check_length(idx, static_cast<std::int64_t>(data.size()), !next_bytes(idx.file.get(), 1, idx.path).empty());
+  std::string data = next_bytes(*idx.file, idx.total);
+  check_length(idx, static_cast<std::int64_t>(data.size()), !next_bytes(*idx.file, 1).empty());
   return data;
 }
 
@@ -115,11 +101,11 @@ PixelFile unpacked_pixels(const Idx& idx) {
   const auto file = std::make_shared<ScratchFile>();
   std::int64_t found = 0;
   for (std::string block; found < idx.total; found += std::ssize(block)) {
-    block = next_bytes(idx.file.get(), std::min(kBlock, idx.total - found), idx.path);
+    block = next_bytes(*idx.file, std::min(kBlock, idx.total - found));
     if (block.empty()) break;
     file->append(block);
   }
-  check_length(idx, found, !next_bytes(idx.file.get(), 1, idx.path).empty());
+  check_length(idx, found, !next_bytes(*idx.file, 1).empty());
   return {.shape = idx.sizes,
           .bytes = [file](std::uint64_t offset, std::uint64_t count) { return file->read(offset, count); }};
 }
@@ -137,7 +123,7 @@ Tensor read_idx_images(const std::filesystem::path& path) {
 PixelFile read_idx_pixels(const std::filesystem::path& path, std::uint64_t in_memory) {
   const Idx idx = open_idx(path, 3, "images");
   if (static_cast<std::uint64_t>(idx.total) > in_memory)
-    return gzdirect(idx.file.get()) == 1 ? pixels_in_place(idx) : unpacked_pixels(idx);
+    return idx.file->is_compressed() ? unpacked_pixels(idx) : pixels_in_place(idx);
   const auto data = std::make_shared<const std::string>(all_data(idx));
   return {.shape = idx.sizes,
           .bytes = [data](std::uint64_t offset, std::uint64_t count) { return data->substr(offset, count); }};

@@ -40,7 +40,7 @@ Tensor array_from(const NpyHeader& header, std::string_view data, std::string_vi
   if (header.fortran_order) std::ranges::reverse(shape);
   const Tensor out = at::empty(shape, type_of(header, place));
   require(data.size() == out.nbytes(), "{}: {} bytes, its shape needs {}", place, data.size(), out.nbytes());
-  std::memcpy(out.mutable_data_ptr(), data.data(), data.size());
+  if (!data.empty()) std::memcpy(out.mutable_data_ptr(), data.data(), data.size());
   if (!header.fortran_order) return out;
   std::vector<std::int64_t> order(shape.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(order.size() - 1 - i);

@@ -2,6 +2,7 @@
 
 #include "checkpoint_files.h"
 #include "edmund/core/error.h"
+#include "edmund/core/file_system.h"
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/io/tensor_file.h"
@@ -9,8 +10,6 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <system_error>
-#include <unistd.h>
 
 namespace edmund {
 namespace fs = std::filesystem;
@@ -68,22 +67,22 @@ Checkpoint header(const json& state) {
           .optimizer = {}};
 }
 
-void rename_or_fail(const fs::path& from, const fs::path& to) {
-  std::error_code error;
-  fs::rename(from, to, error);
-  require(!error, "{}: cannot rename: {}", from.string(), error.message());
-}
+/// Deletes a folder that is no checkpoint (any more): the disk may be full of it.
+class Cleared {
+ public:
+  explicit Cleared(fs::path folder) : folder_(std::move(folder)) {}
+  ~Cleared() {
+    try {
+      remove_tree(folder_);
+    } catch (const DiskError&) {  // what is left is swept later on
+    }
+  }
+  Cleared(const Cleared&) = delete;
+  Cleared& operator=(const Cleared&) = delete;
 
-void remove_or_fail(const fs::path& folder) {
-  std::error_code error;
-  fs::remove_all(folder, error);
-  require(!error, "{}: cannot delete: {}", folder.string(), error.message());
-}
-
-/// Name of a folder that is not, or no longer, a checkpoint.
-fs::path aside(const fs::path& folder, const char* purpose) {
-  return folder.parent_path() / format(".tmp-{}-{}-{}", folder.filename().string(), purpose, ::getpid());
-}
+ private:
+  fs::path folder_;
+};
 
 }  // namespace
 
@@ -107,27 +106,27 @@ void save_checkpoint(const fs::path& where, const Checkpoint& checkpoint) {
   const DataFingerprint& data = checkpoint.data;
   if (data.images > 0) state["data"] = {{"images", data.images}, {"content", data.content}, {"labels", data.labels}};
 
-  const fs::path unfinished = aside(folder, "new");
-  remove_or_fail(unfinished);
+  FileSystem& system = file_system();
+  const fs::path unfinished = files::aside(folder, "new");
+  remove_tree(unfinished);
+  const Cleared if_unfinished(unfinished);
   make_folder(unfinished);
+  // synced when it is published
+  const auto write = [&](const char* name, const std::string& bytes) {
+    require_done(system.create(unfinished / name, bytes), "cannot write", folder / name);
+  };
   const NamedTensors* content[] = {&checkpoint.network, &checkpoint.ema, &checkpoint.optimizer};
   for (std::size_t i = 0; i < std::size(files::kParts); ++i) {
     const std::string bytes = tensor_bytes(*content[i]);
-    write_file(unfinished / files::kParts[i], bytes);
+    write(files::kParts[i], bytes);
     state["files"][files::kParts[i]] = {{"bytes", bytes.size()}, {"xxhash64", edmund::checksum(bytes)}};
   }
   state["checksum"] = files::own_checksum(state);
-  write_file(unfinished / "state.json", files::text(state, 2) + "\n");
-
-  std::error_code error;
-  const bool replaces = fs::exists(fs::symlink_status(folder, error));
-  const fs::path former = aside(folder, "former");
-  if (replaces) {
-    remove_or_fail(former);
-    rename_or_fail(folder, former);
-  }
-  publish_folder(unfinished, folder);
-  if (replaces) remove_or_fail(former);
+  write("state.json", files::text(state, 2) + "\n");
+  if (system.status(folder).kind == FileStatus::Kind::kMissing)
+    publish_folder(unfinished, folder);
+  else
+    const Cleared former(replace_folder(unfinished, folder, files::aside(folder, "former")));
 }
 
 Checkpoint load_checkpoint(const fs::path& where) {
@@ -169,13 +168,20 @@ std::optional<fs::path> newest_checkpoint(const fs::path& run) {
        (run / "checkpoints").string(), folders.size(), damages.front(), damages.size() > 1 ? " …" : "");
 }
 
-void prune_checkpoints(const fs::path& run, std::int64_t keep, std::span<const std::int64_t> also) {
+void sweep_checkpoints(const fs::path& run) {
+  FileSystem& system = file_system();
   const fs::path folder = run / "checkpoints";
-  std::vector<fs::path> left_over;
-  std::error_code error;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
-    if (at->path().filename().string().starts_with(".tmp-")) left_over.push_back(at->path());
-  for (const auto& path : left_over) remove_or_fail(path);
+  for (const std::string& name : system.names(folder)) {
+    const fs::path place = files::place_of_former(folder / name);
+    if (!place.empty() && system.status(place).kind == FileStatus::Kind::kMissing)
+      require_done(system.rename_new(folder / name, place), "cannot put back the checkpoint", place);
+    else if (name.starts_with(files::kAside))
+      remove_tree(folder / name);
+  }
+}
+
+void prune_checkpoints(const fs::path& run, std::int64_t keep, std::span<const std::int64_t> also) {
+  sweep_checkpoints(run);
   if (keep <= 0) return;
 
   // Damaged ones (as far as sizes tell) do not count: what is kept must be of use.
@@ -183,12 +189,12 @@ void prune_checkpoints(const fs::path& run, std::int64_t keep, std::span<const s
   const auto is_kept = [&](const fs::path& path) {
     return std::any_of(also.begin(), also.end(), [&](auto images) { return checkpoint_folder(run, images) == path; });
   };
-  for (const auto& path : files::listed(folder)) {
+  for (const auto& path : files::listed(run / "checkpoints")) {
     if (whole == keep) {
       if (is_kept(path)) continue;
-      const fs::path doomed = aside(path, "pruned");
-      rename_or_fail(path, doomed);
-      remove_or_fail(doomed);
+      const fs::path doomed = files::aside(path, "pruned");
+      require_done(file_system().rename_new(path, doomed), "cannot delete", path);
+      remove_tree(doomed);
       continue;
     }
     json state;

@@ -1,12 +1,16 @@
 #include "checkpoint_files.h"
 
+#include "edmund/core/file_system.h"
 #include "edmund/core/files.h"
 #include "edmund/core/format.h"
 #include "edmund/core/json_text.h"
 #include "edmund/core/parsed_json.h"
 
 #include <algorithm>
-#include <system_error>
+#include <string_view>
+#include <tuple>
+#include <unistd.h>
+#include <utility>
 
 namespace edmund::checkpoint_files {
 namespace fs = std::filesystem;
@@ -48,12 +52,13 @@ std::string damage_of(const json& state) {
 }
 
 /// What is wrong with a file before it is opened; empty if nothing.
-std::string damage_of(const fs::path& file) {
-  std::error_code error;
-  const auto status = fs::status(file, error);
-  if (!fs::exists(status)) return "missing";
-  if (!fs::is_regular_file(status)) return "not a regular file";
-  return "";
+std::string damage_of(const FileStatus& status) {
+  if (status.kind == FileStatus::Kind::kMissing) return "missing";
+  return status.kind == FileStatus::Kind::kFile ? "" : "not a regular file";
+}
+
+bool is_number(std::string_view name) {
+  return name.size() >= 12 && name.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
 }  // namespace
@@ -66,11 +71,12 @@ std::string own_checksum(json state) {
 }
 
 std::string read_state(const fs::path& folder, json& state) {
-  std::error_code error;
-  if (!fs::is_directory(folder, error)) return format("{}: no such folder", folder.string());
+  if (file_system().status(folder).kind != FileStatus::Kind::kFolder)
+    return format("{}: no such folder", folder.string());
   const fs::path file = folder / "state.json";
-  std::string damage = damage_of(file);
-  if (damage.empty() && fs::file_size(file, error) > kStateLimit) damage = "absurdly large";
+  const FileStatus status = file_system().status(file);
+  std::string damage = damage_of(status);
+  if (damage.empty() && status.bytes > kStateLimit) damage = "absurdly large";
   if (damage.empty()) {
     state = parsed_json<json>(read_file(file, kStateLimit));
     damage = damage_of(state);
@@ -81,13 +87,11 @@ std::string read_state(const fs::path& folder, json& state) {
 std::string check_size(const fs::path& folder, const json& state, const char* part) {
   const fs::path file = folder / part;
   const auto expected = state["files"][part]["bytes"].get<std::uint64_t>();
-  std::string damage = damage_of(file);
-  std::error_code error;
-  if (damage.empty()) {
-    const auto found = fs::file_size(file, error);
-    if (found != expected)
-      damage = format("{} bytes, expected {} ({})", found, expected, found < expected ? "truncated" : "changed");
-  }
+  const FileStatus found = file_system().status(file);
+  std::string damage = damage_of(found);
+  if (damage.empty() && found.bytes != expected)
+    damage =
+        format("{} bytes, expected {} ({})", found.bytes, expected, found.bytes < expected ? "truncated" : "changed");
   return damage.empty() ? damage : format("{}: {}", file.string(), damage);
 }
 
@@ -99,18 +103,33 @@ std::string read_part(const fs::path& folder, const json& state, const char* par
   return format("{}: checksum does not match: the file was changed or damaged", (folder / part).string());
 }
 
+fs::path aside(const fs::path& folder, const char* purpose) {
+  return folder.parent_path() / format("{}{}-{}-{}", kAside, folder.filename().string(), purpose, ::getpid());
+}
+
+fs::path place_of_former(const fs::path& path) {
+  const std::string name = path.filename().string();
+  const std::size_t begin = std::string_view(kAside).size(), end = name.find("-former-");
+  if (!name.starts_with(kAside) || end == name.npos) return {};
+  const std::string number = name.substr(begin, end - begin);
+  return is_number(number) ? path.parent_path() / number : fs::path();
+}
+
 std::vector<fs::path> listed(const fs::path& folder) {
-  std::vector<fs::path> found;
-  std::error_code error;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
-    const std::string name = at->path().filename().string();
-    if (name.size() >= 12 && name.find_first_not_of("0123456789") == std::string::npos) found.push_back(at->path());
+  FileSystem& system = file_system();
+  std::vector<std::pair<std::string, fs::path>> found;
+  for (const std::string& name : system.names(folder)) {
+    if (is_number(name)) found.emplace_back(name, folder / name);
+    const fs::path place = place_of_former(folder / name);
+    if (!place.empty() && system.status(place).kind == FileStatus::Kind::kMissing)
+      found.emplace_back(place.filename().string(), folder / name);
   }
-  std::sort(found.begin(), found.end(), [](const fs::path& a, const fs::path& b) {
-    const std::string x = a.filename().string(), y = b.filename().string();
-    return x.size() != y.size() ? x.size() > y.size() : x > y;
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
+    return std::tuple(a.first.size(), a.first) > std::tuple(b.first.size(), b.first);
   });
-  return found;
+  std::vector<fs::path> out;
+  for (auto& [name, path] : found) out.push_back(std::move(path));
+  return out;
 }
 
 }  // namespace edmund::checkpoint_files

@@ -29,7 +29,16 @@ std::string check_size(const std::filesystem::path& folder, const nlohmann::json
 std::string read_part(const std::filesystem::path& folder, const nlohmann::json& state, const char* part,
                       std::string& bytes);
 
-/// Checkpoints in a folder by their number of images, newest first.
+/// What the names of folders begin with that are not, or no longer, a checkpoint.
+constexpr const char* kAside = ".tmp-";
+/// Such a name beside a checkpoint: ".tmp-000000000128-new-PID".
+std::filesystem::path aside(const std::filesystem::path& folder, const char* purpose);
+/// Where a checkpoint belongs that bears the name aside(folder, "former") while it is replaced;
+/// empty for other names.
+std::filesystem::path place_of_former(const std::filesystem::path& path);
+
+/// Checkpoints in a folder by their number of images, newest first. One that lost its name before
+/// that which replaces it got it, as its process died, is among them.
 std::vector<std::filesystem::path> listed(const std::filesystem::path& folder);
 
 }  // namespace edmund::checkpoint_files

@@ -1,7 +1,7 @@
 #include "edmund/training/metrics_log.h"
 
-#include "edmund/core/error.h"
 #include "edmund/core/files.h"
+#include "edmund/core/format.h"
 #include "edmund/core/json_text.h"
 #include "log_lines.h"
 
@@ -13,10 +13,11 @@
 namespace edmund {
 namespace {
 
-void open_until(std::ofstream& stream, const std::filesystem::path& file, std::int64_t images) {
-  if (std::filesystem::exists(file)) write_file(file, lines_until(file, images));
-  stream.open(file, std::ios::app);
-  require(stream.good(), "{}: cannot be opened for writing", file.string());
+AppendedFile cut_to(const std::filesystem::path& file, std::int64_t images) {
+  const bool exists = std::filesystem::exists(file);
+  const std::string kept = exists ? lines_until(file, images) : "";
+  if (exists && kept.size() != std::filesystem::file_size(file)) write_file(file, kept);
+  return {file, kept.size()};
 }
 
 std::string bin_key(const char* what, std::size_t bin) { return format("log.{}.{}", what, bin); }
@@ -24,10 +25,7 @@ std::string bin_key(const char* what, std::size_t bin) { return format("log.{}.{
 }  // namespace
 
 MetricsLog::MetricsLog(const std::filesystem::path& file, const LossClock& clock, std::int64_t images)
-    : name_(file.string()), bins_(clock) {
-  open_until(file_, file, images);
-  open_until(timing_, file.parent_path() / "timing.jsonl", images);
-}
+    : file_(cut_to(file, images)), timing_(cut_to(file.parent_path() / "timing.jsonl", images)), bins_(clock) {}
 
 void MetricsLog::add(const StepReport& report) {
   last_ = report;
@@ -48,13 +46,15 @@ void MetricsLog::write(double images_per_second, double seconds, std::int64_t sk
   const nlohmann::ordered_json timing = {
       {"images", last_.images}, {"images_per_second", images_per_second}, {"seconds", seconds}};
   if (auto bins = json_of(bins_); !bins.empty()) line["bins"] = std::move(bins);
-  timing_ << json_text(timing) << '\n' << std::flush;
-  file_ << json_text(line) << '\n' << std::flush;
-  require(file_.good() && timing_.good(), "{}: cannot be written; is the disk full?", name_);
+  timing_.append(json_text(timing) + '\n');
+  file_.append(json_text(line) + '\n');
   loss_ = gradient_norm_ = 0.0;
   steps_ = 0;
   bins_.clear();
 }
+
+void MetricsLog::flush() { file_.flush(), timing_.flush(); }
+void MetricsLog::sync() { file_.sync(), timing_.sync(); }
 
 // Counters are finite. A sum that is not is left out: the mean of either is null in a line.
 void MetricsLog::save(std::map<std::string, double>& counters) const {

@@ -174,6 +174,23 @@ TEST_CASE("truncated and damaged gzip files are refused", "[core]") {
   CHECK(contains(error_of([&] { read_gzip(folder.path()); }), "it is a folder"));
 }
 
+TEST_CASE("a gzip file of several streams is one file, and nothing else may follow them", "[core]") {
+  const TemporaryFolder folder;
+  const std::string packed = write_gzip(folder / "one.gz", "first"), second = write_gzip(folder / "two.gz", "second");
+  CHECK(read_gzip(folder.write("both.gz", packed + second)) == "firstsecond");
+  const std::string empty = write_gzip(folder / "empty.gz", "");
+  CHECK(read_gzip(folder.write("three.gz", empty + packed + empty)) == "first");
+  for (const std::string& more : {std::string("x"), std::string(1, '\0'), std::string(1000, 'y'), std::string("\x1f")})
+    CHECK(contains(error_of([&] { read_gzip(folder.write("more.gz", packed + more)); }), "other bytes follow"));
+  CHECK(contains(error_of([&] { read_gzip(folder.write("half.gz", packed + second.substr(0, 12))); }), "cut short"));
+}
+
+TEST_CASE("what is far larger than its compressed file is refused on the way", "[core]") {
+  const TemporaryFolder folder;
+  write_gzip(folder / "bomb.gz", std::string(70 << 20, '\0'));
+  CHECK(contains(error_of([&] { read_gzip(folder / "bomb.gz"); }), "more than 128 times its size"));
+}
+
 TEST_CASE("a gzip bomb stops at the limit", "[core]") {
   const TemporaryFolder folder;
   const std::string packed = write_gzip(folder / "bomb.gz", std::string(64 << 20, '\0'));

@@ -29,3 +29,9 @@ TEST_CASE("a member that is not there is null", "[core]") {
   CHECK(member(value, "b").is_null());
   CHECK(member(json(3), "a").is_null());
 }
+
+TEST_CASE("bytes behind the end of a JSON text are refused, a NUL before them too", "[core]") {
+  CHECK(parsed_json<json>("{} \n").is_object());
+  for (const std::string& more : {std::string("x"), std::string(1, '\0'), std::string("\0{", 2), std::string("{}")})
+    CHECK(parsed_json<json>("{}" + more).is_discarded());
+}

@@ -71,7 +71,22 @@ TEST_CASE("a zip entry that promises too much is refused before it is read", "[d
   const TemporaryFolder folder;
   const std::string zip = zip_bytes(folder, {{"bomb.png", kPng}}, true);
   check_refused(folder, with_record(zip, 24, std::string("\0\0\0\x7f", 4)),
-                "bomb.png: 2130706432 bytes uncompressed; at most");
+                "entry 'bomb.png' would be more than 128 times its compressed size");
+  check_refused(folder, zip_bytes(folder, {{"large.png", kPng}, {"dataset.json", std::string(96 << 20, ' ')}}, true),
+                "entry 'dataset.json' would be more than 128 times its compressed size");
+}
+
+TEST_CASE("labels that are far longer than those of the images there are refused before they are read", "[data]") {
+  const TemporaryFolder folder;
+  const std::string labels = R"({"labels": [["a.png", 0]], "x": [)" + std::string(3 << 20, ' ') + "]}";
+  const Files files = {{"a.png", kPng}, {"dataset.json", labels}};
+  for (const bool deflated : {true, false})
+    check_refused(folder, zip_bytes(folder, files, deflated), "dataset.json: 3145");
+  for (const auto& [name, bytes] : files) folder.write("unpacked/" + name, bytes);
+  CHECK(contains(error_of([&] { dataset_of("{type: edm-zip, root: " + (folder / "unpacked") + "}"); }),
+                 "dataset.json: 3145"));
+  const std::string behind = R"({"labels": [["a.png", 0]]})" + std::string("\0x", 2);
+  check_refused(folder, zip_bytes(folder, {{"a.png", kPng}, {"dataset.json", behind}}), "not valid JSON at byte 27");
 }
 
 TEST_CASE("zip entries whose size or data are not what the directory says are found", "[data]") {

@@ -49,6 +49,9 @@ TEST_CASE("bad IDX files are refused", "[data]") {
   std::string damaged = packed;
   damaged[packed.size() - 7] = static_cast<char>(damaged[packed.size() - 7] ^ 1);  // the checksum
   refused(damaged, "damaged (");
+  refused(packed + "x", "other bytes follow the compressed data");
+  refused(packed + packed, "more data than the 6400 bytes");  // two streams are one file
+  refused(gzipped(idx_bytes({100'000, 32, 32}, std::string(102'400'000, '\0'))), "more than 128 times its size");
 }
 
 TEST_CASE("IDX labels that do not fit the images are refused", "[data]") {

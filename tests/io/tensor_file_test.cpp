@@ -1,8 +1,10 @@
 #include "edmund/io/tensor_file.h"
 
 #include "edmund/core/error.h"
+#include "edmund/core/stopwatch.h"
 #include "support/catch.h"
 
+#include <algorithm>
 #include <ATen/ATen.h>
 #include <limits>
 #include <string>
@@ -138,4 +140,21 @@ TEST_CASE("Offsets, shapes and types that do not fit the data are refused", "[op
 TEST_CASE("Reading a file that is missing or a folder is an Error", "[ops]") {
   CHECK_THROWS_AS(read_tensors("/nowhere/at/all.safetensors"), Error);
   CHECK_THROWS_AS(read_tensors("/"), Error);
+}
+
+TEST_CASE("A file of many empty tensors takes time in proportion", "[ops]") {
+  const auto seconds = [](int count) {
+    std::string header = "{";
+    for (int i = 0; i < count; ++i)
+      header += (i > 0 ? "," : "") + ("\"layer." + std::to_string(i)) +
+                R"(.weight":{"dtype":"F32","shape":[0],"data_offsets":[0,0]})";
+    const std::string bytes = file_of(header + "}", 0);
+    const Stopwatch watch;
+    CHECK(parse_tensors(bytes, "many").tensors.size() == static_cast<std::size_t>(count));
+    return watch.seconds();
+  };
+  const double few = seconds(25'000), many = seconds(200'000);
+  INFO(few << " s, " << many << " s");
+  // 8 times as many: a quadratic loop takes 64 times as long
+  CHECK(many < 32 * std::max(few, 0.02));
 }

@@ -238,6 +238,34 @@ TEST_CASE("a grid file gives its noise levels on every schedule that spans them"
   }
 }
 
+TEST_CASE("a damaged grid file is refused by name, or gives the noise levels that it had", "[schedules]") {
+  const testing::TemporaryFolder folder;
+  const auto file = folder / "grid.yaml";
+  write_grid_file(file, std::vector<double>{60, 21.125, 0.05}, "found");
+  const auto edm = schedule_of("{type: edm}");
+  const auto read = [&] { return grid("{type: file, file: '" + file + "'}", *edm).t; };
+  const std::vector<double> whole = read();
+  std::ifstream in(file);
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  std::size_t refused = 0;
+  const auto check = [&](const std::string& damaged) {
+    std::ofstream(file, std::ios::trunc) << damaged;
+    try {
+      CHECK(read() == whole);  // where it is the comment or the checksum that is gone
+    } catch (const Error& error) {
+      ++refused;
+      CHECK(std::string(error.what()).find("grid.yaml") != std::string::npos);
+    }
+  };
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    std::string changed = text;
+    changed[at] = static_cast<char>(changed[at] ^ 1);
+    check(changed);
+    check(text.substr(0, at));
+  }
+  CHECK(refused > text.size());
+}
+
 TEST_CASE("lists of noise levels of other programs are read, their final zero left out", "[schedules]") {
   const testing::TemporaryFolder folder;
   const auto edm = schedule_of("{type: edm}");

@@ -42,7 +42,8 @@ struct Intervals {
   std::int64_t log = 0, checkpoint = 0, samples = 0;
   std::int64_t keep = 2;  // checkpoints
   std::int64_t sample_rows = 4;
-  std::int64_t averages = 0;  // of training.ema_tracks
+  std::int64_t averages = 0;      // of training.ema_tracks
+  double save_patience = 3600.0;  // seconds without a checkpoint that the disk took
 };
 
 /// How much of the data is read before the first step (`training.check`).

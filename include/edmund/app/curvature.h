@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
 #include <vector>
@@ -42,6 +43,8 @@ std::vector<StepErrors> step_errors(const Denoiser& D, const Tensor& noise, std:
 /// between the same noise levels, on images 0 … images - 1. Takes about 100 evaluations an image.
 /// Writes the run's JSON, `grids` being the errors, the model's own first.
 void write_curvature(const RunFolder& run, const ImageGenerator& generator, std::int64_t images, std::uint64_t seed);
+/// What lies there; null if nothing does, and with a warning if it is damaged.
+nlohmann::ordered_json read_curvature(const RunFolder& run);
 /// Where it lies, beside the trajectory's picture.
 std::filesystem::path curvature_file(const RunFolder& run);
 

@@ -35,12 +35,16 @@ std::vector<std::string> differences(const TrainedModel& trained, Weights weight
 /// sizes of the sets that each compares; null is what is not known.
 nlohmann::ordered_json json_of(const Score& score);
 
-/// The row of this `evaluation` in scores.json; none if there is none, or no such file.
+/// The rows of scores.json, each with its checksum if it has one. Damaged ones are left out, with a
+/// warning; none where there is no such file.
+std::vector<nlohmann::ordered_json> whole_rows(const std::filesystem::path& file);
+
+/// The row of this `evaluation` among them, without its checksum.
 std::optional<nlohmann::ordered_json> kept_row(const std::string& evaluation, const std::filesystem::path& file);
 
 /// Puts the row into the list of scores.json: in the place of one of the same `evaluation`, else
 /// behind the others. Where another evaluation has its name, a number is added to it, with a
-/// warning. Throws Error if the file is damaged.
+/// warning. Every row gets a checksum. A file with damage is kept beside it as scores.damaged.json.
 void keep_row(nlohmann::ordered_json& row, const std::filesystem::path& file);
 
 }  // namespace edmund

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <string_view>
 
 namespace edmund {
@@ -23,5 +24,12 @@ class FolderLock {
   std::filesystem::path file_;
   int descriptor_ = -1;
 };
+
+/// What a folder's lock says, without taking it.
+struct FolderOwner {
+  std::string text;    // "trained by process N on HOST (since …)"; empty: nobody
+  bool holds = false;  // whether that process may still be the owner: of another host nobody knows
+};
+FolderOwner folder_owner(const std::filesystem::path& folder);
 
 }  // namespace edmund

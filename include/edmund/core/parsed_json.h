@@ -9,11 +9,12 @@ namespace edmund {
 bool nested_too_deep(std::string_view json);
 
 /// The JSON value (of nlohmann's library) of a text that anybody may have written; is_discarded()
-/// where the text is no JSON or nested too deep.
+/// where the text is no JSON or nested too deep. (The library takes a NUL for the end.)
 template <typename Json>
 Json parsed_json(std::string_view text) {
-  return nested_too_deep(text) ? Json(Json::value_t::discarded)
-                               : Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
+  return nested_too_deep(text) || text.find('\0') != text.npos
+             ? Json(Json::value_t::discarded)
+             : Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
 }
 
 /// The member of an object, null where there is none or `value` is no object: the library's own

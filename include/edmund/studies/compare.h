@@ -127,9 +127,12 @@ class Comparison {
   std::filesystem::path block_file(const CompareCell& cell, std::int64_t first) const;
   std::int64_t images_in(const CompareCell& cell) const;
   void draw(const CompareCell& cell);
+  void mend(const CompareCell& cell);
   Tensor values_of(const CompareCell& cell) const;
   Loaded& loaded(std::size_t model);
   CellResult scored(const CompareCell& cell);
+  /// Its scores, if they lie there undamaged; kept() throws Error if not.
+  std::optional<CellResult> whole(const CompareCell& cell) const;
   CellResult kept(const CompareCell& cell) const;
   void name(CellResult& result, const CompareCell& cell) const;
   std::vector<CellScore> scores_of(const CompareCell& cell);

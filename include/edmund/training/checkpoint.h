@@ -35,6 +35,7 @@ std::filesystem::path checkpoint_folder(const std::filesystem::path& run, std::i
 /// Writes the folder: network, ema and optimizer as .safetensors, and state.json (config text,
 /// counters, size and xxHash64 of each file, of itself too). Written aside under a name that starts
 /// with a dot, synced, renamed: it is there whole or not at all. One of the same name is replaced.
+/// Throws DiskError if the disk does not take it; then what it took is given back.
 void save_checkpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint);
 
 /// Reads and verifies. Throws Error naming the file, what is wrong (missing, truncated, checksum,
@@ -50,6 +51,9 @@ Checkpoint load_weights(const std::filesystem::path& folder, bool ema = true);
 /// Empty if there is none at all. Throws Error if there are some and all are damaged: going on as
 /// if nothing had been trained would replace them.
 std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& run);
+/// Clears what processes left that died while they wrote or deleted checkpoints; one that was about
+/// to be replaced gets its name back. Only for who owns the run.
+void sweep_checkpoints(const std::filesystem::path& run);
 /// Deletes all but the newest `keep` (0: keeps all) and those at the positions `also`, and
 /// left-over unfinished ones.
 void prune_checkpoints(const std::filesystem::path& run, std::int64_t keep, std::span<const std::int64_t> also = {});

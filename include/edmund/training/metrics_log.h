@@ -1,11 +1,11 @@
 #pragma once
 
+#include "edmund/core/appended_file.h"
 #include "edmund/training/loss_bins.h"
 #include "edmund/training/trainer.h"
 
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <string>
 
@@ -26,16 +26,19 @@ class MetricsLog {
   double mean_gradient_norm() const { return gradient_norm_ / static_cast<double>(steps_ > 0 ? steps_ : 1); }
   double learning_rate() const { return last_.learning_rate; }  // of the last step
   const LossBins& bins() const { return bins_; }
-  /// Writes one line to each file and starts anew. `seconds`: training time of the run so far.
+  /// Writes one line to each file and starts anew. `seconds`: training time of the run so far. What
+  /// the disk does not take waits for flush().
   void write(double images_per_second, double seconds, std::int64_t skipped);
+  /// Writes what waits, and for sync() to the disk itself. Throws DiskError.
+  void flush();
+  void sync();
 
   /// The sums of the steps since the last line, for a checkpoint's counters, and back.
   void save(std::map<std::string, double>& counters) const;
   void restore(const std::map<std::string, double>& counters);
 
  private:
-  std::ofstream file_, timing_;
-  std::string name_;
+  AppendedFile file_, timing_;
   StepReport last_;
   double loss_ = 0.0, gradient_norm_ = 0.0;
   std::int64_t steps_ = 0;

@@ -78,8 +78,21 @@ std::vector<double> numbers_in(std::string text, const std::string& file) {
   return out;
 }
 
+// The last line of a file of ours; who changes its numbers deletes it.
+constexpr std::string_view kSeal = "# xxhash64 of the lines above: ";
+
+// A file that says that optimize-grid wrote it, and is not as it did.
+void check_seal(std::string_view text, const std::string& file) {
+  const std::size_t at = text.rfind(kSeal);
+  if (at == std::string_view::npos) return;
+  require(text.substr(at) == std::string(kSeal) + checksum(text.substr(0, at)) + "\n",
+          "{}: damaged, or changed by hand: its checksum does not match; write it again, or delete its last line",
+          file);
+}
+
 std::vector<double> read_grid_file(const std::string& file) {
   const std::string text = read_file(file, std::uint64_t{1} << 24);
+  check_seal(text, file);
   if (text.find(':') == std::string::npos) {
     std::vector<double> sigmas = numbers_in(text, file);
     drop_zero(sigmas);
@@ -176,7 +189,8 @@ void write_grid_file(const std::filesystem::path& file, std::span<const double> 
   for (const char c : about) text += c == '\n' ? std::string("\n# ") : std::string(1, c);
   text += "\nsigmas: [";
   for (std::size_t i = 0; i < sigmas.size(); ++i) text += (i == 0 ? "" : ", ") + number_text(sigmas[i]);
-  write_file(file, text + "]\n");
+  text += "]\n";
+  write_file(file, text + std::string(kSeal) + checksum(text) + "\n");
 }
 
 }  // namespace edmund

@@ -3,6 +3,7 @@
 #include "edmund/core/files.h"
 #include "edmund/core/text.h"
 #include "edmund/generation/image_generator.h"
+#include "edmund/io/sealed_tensors.h"
 #include "edmund/io/tensor_file.h"
 
 #include <algorithm>
@@ -22,6 +23,13 @@ bool Comparison::drawn(const CompareCell& cell) const {
   return fs::exists(block_file(cell, (total - 1) / plan_.block * plan_.block));
 }
 
+// Draws a scored cell again of whose blocks one is damaged; that they were deleted is no damage.
+void Comparison::mend(const CompareCell& cell) {
+  for (std::int64_t begin = 0; begin < images_in(cell); begin += plan_.block)
+    if (const fs::path file = block_file(cell, begin); fs::exists(file) && !sealed_tensors(file, "it is drawn again"))
+      return draw(cell);
+}
+
 std::int64_t Comparison::images_in(const CompareCell& cell) const {
   return cell.kind == CellKind::kSolution ? plan_.distance_images : plan_.images;
 }
@@ -33,16 +41,16 @@ void Comparison::draw(const CompareCell& cell) {
   const std::int64_t total = images_in(cell);
   for (std::int64_t begin = 0; begin < total; begin += plan_.block) {
     const fs::path file = block_file(cell, begin);
-    if (fs::exists(file)) continue;
+    if (sealed_tensors(file, "it is drawn again")) continue;
     const auto numbers = consecutive(begin, std::min(plan_.block, total - begin));
     const Generated drawn = generator.draw(
         numbers, class_labels(experiment.shape, generator.sampling().classes, numbers), plan_.seed, {.values = true});
     const std::int64_t exact = std::clamp<std::int64_t>(plan_.distance_images - begin, 0, drawn.values.size(0));
-    write_file(file,
-               tensor_bytes({{"images", drawn.images}, {"values", drawn.values.narrow(0, 0, exact).to(at::kFloat)}},
-                            {{"nfe", std::to_string(drawn.evaluations)},
-                             {"draws", std::to_string(drawn.draws)},
-                             {"seconds", number_text(drawn.seconds)}}));
+    write_file(file, sealed_tensor_bytes(
+                         {{"images", drawn.images}, {"values", drawn.values.narrow(0, 0, exact).to(at::kFloat)}},
+                         {{"nfe", std::to_string(drawn.evaluations)},
+                          {"draws", std::to_string(drawn.draws)},
+                          {"seconds", number_text(drawn.seconds)}}));
   }
 }
 

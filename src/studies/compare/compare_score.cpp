@@ -2,6 +2,9 @@
 #include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
 #include "edmund/core/json_text.h"
+#include "edmund/core/log.h"
+#include "edmund/core/parsed_json.h"
+#include "edmund/core/sealed_json.h"
 #include "edmund/core/stop.h"
 #include "edmund/core/text.h"
 #include "edmund/evaluation/classifier.h"
@@ -16,6 +19,8 @@
 #include <ATen/Functions.h>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 
 namespace edmund {
 namespace {
@@ -131,11 +136,23 @@ void Comparison::name(CellResult& result, const CompareCell& cell) const {
   result.steps = cell.steps;
 }
 
-CellResult Comparison::kept(const CompareCell& cell) const {
+std::optional<CellResult> Comparison::whole(const CompareCell& cell) const {
   const fs::path file = scores_file(cell);
-  CellResult out = read_cell(read_file(file), file.string());
+  if (!fs::exists(file)) return std::nullopt;
+  const std::string text = read_file(file);
+  if (!is_whole(parsed_json<nlohmann::ordered_json>(text))) {
+    log::warn("{}: damaged; the cell is scored again", file);
+    return std::nullopt;
+  }
+  CellResult out = read_cell(text, file.string());
   name(out, cell);
   return out;
+}
+
+CellResult Comparison::kept(const CompareCell& cell) const {
+  std::optional<CellResult> out = whole(cell);
+  require(out.has_value(), "{}: damaged; start the comparison again: what is whole is kept", scores_file(cell));
+  return *std::move(out);
 }
 
 // Scores of the cell's images as another model's features see them.
@@ -183,10 +200,12 @@ void Comparison::run(std::int64_t shard, std::int64_t shards, const std::functio
   std::int64_t index = 0;
   for (const CompareCell& cell : cells_) {
     if (cell.kind == CellKind::kSolution || index++ % shards != shard) continue;
-    if (const fs::path file = scores_file(cell); !fs::exists(file)) {
+    if (whole(cell)) {
+      mend(cell);
+    } else {
       draw(cell);
       StopRequest::check();
-      write_file(file, json_text(json_of(scored(cell)), 1) + "\n");
+      write_file(scores_file(cell), json_text(sealed(json_of(scored(cell))), 1) + "\n");
     }
     done(kept(cell));
   }
