@@ -3,11 +3,14 @@
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
 #include "edmund/core/json_text.h"
+#include "edmund/core/parsed_json.h"
+#include "edmund/core/sync_file.h"
 #include "log_lines.h"
 
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <utility>
 
 namespace edmund {
@@ -24,9 +27,14 @@ std::string bin_key(const char* what, std::size_t bin) { return format("log.{}.{
 }  // namespace
 
 MetricsLog::MetricsLog(const std::filesystem::path& file, const LossClock& clock, std::int64_t images)
-    : name_(file.string()), bins_(clock) {
-  open_until(file_, file, images);
-  open_until(timing_, file.parent_path() / "timing.jsonl", images);
+    : file_name_(file), timing_name_(file.parent_path() / "timing.jsonl"), bins_(clock) {
+  open_until(file_, file_name_, images);
+  open_until(timing_, timing_name_, images);
+  std::istringstream lines(read_file(timing_name_));
+  for (std::string line; std::getline(lines, line);) {
+    const auto parsed = parsed_json<nlohmann::json>(line);
+    if (const auto& seconds = member(parsed, "seconds"); seconds.is_number()) seconds_before_ = seconds.get<double>();
+  }
 }
 
 void MetricsLog::add(const StepReport& report) {
@@ -50,10 +58,21 @@ void MetricsLog::write(double images_per_second, double seconds, std::int64_t sk
   if (auto bins = json_of(bins_); !bins.empty()) line["bins"] = std::move(bins);
   timing_ << json_text(timing) << '\n' << std::flush;
   file_ << json_text(line) << '\n' << std::flush;
-  require(file_.good() && timing_.good(), "{}: cannot be written; is the disk full?", name_);
+  require_written();
   loss_ = gradient_norm_ = 0.0;
   steps_ = 0;
   bins_.clear();
+}
+
+void MetricsLog::settle(std::int64_t images, double seconds) {
+  timing_ << json_text(nlohmann::ordered_json{{"images", images}, {"seconds", seconds}}) << '\n' << std::flush;
+  require_written();
+  sync_file(file_name_);
+  sync_file(timing_name_);
+}
+
+void MetricsLog::require_written() const {
+  require(file_.good() && timing_.good(), "{}: cannot be written; is the disk full?", file_name_.string());
 }
 
 // Counters are finite. A sum that is not is left out: the mean of either is null in a line.

@@ -73,7 +73,7 @@ std::map<std::string, std::string> results(const fs::path& folder) {
     const std::string name = fs::relative(entry.path(), folder).string(), ending = entry.path().extension().string();
     const bool checkpoint = name.find("checkpoints/") != name.npos;
     if (ending == ".png" || ending == ".npz" || ending == ".npy" || name == "metrics.jsonl" ||
-        (checkpoint && ending == ".safetensors"))
+        (checkpoint && (ending == ".safetensors" || name.ends_with("state.json"))))
       out[name] = bytes(entry.path());
     if (name == "results.csv" || name.starts_with("events/")) out[name] = "";
     if (name.starts_with("events/")) out["size of the events"] += std::to_string(entry.file_size()) + " ";

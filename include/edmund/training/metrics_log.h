@@ -28,14 +28,21 @@ class MetricsLog {
   const LossBins& bins() const { return bins_; }
   /// Writes one line to each file and starts anew. `seconds`: training time of the run so far.
   void write(double images_per_second, double seconds, std::int64_t skipped);
+  /// Before a checkpoint of `images`: notes the time, and waits until the disk has all lines.
+  void settle(std::int64_t images, double seconds);
+  /// Training time until the position that was gone on from, as far as timing.jsonl tells.
+  double seconds_before() const { return seconds_before_; }
 
   /// The sums of the steps since the last line, for a checkpoint's counters, and back.
   void save(std::map<std::string, double>& counters) const;
   void restore(const std::map<std::string, double>& counters);
 
  private:
+  void require_written() const;
+
   std::ofstream file_, timing_;
-  std::string name_;
+  std::filesystem::path file_name_, timing_name_;
+  double seconds_before_ = 0.0;
   StepReport last_;
   double loss_ = 0.0, gradient_norm_ = 0.0;
   std::int64_t steps_ = 0;
