@@ -5,7 +5,9 @@
 #include "edmund/evaluation/metrics.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 namespace edmund {
@@ -87,6 +89,29 @@ ValidationSettings read_validation(Options& training, bool has_held_out) {
   return out;
 }
 
+// "5400", "90m", "2h", "1d12h" in seconds; nothing for anything else.
+std::optional<double> seconds_of(std::string_view text) {
+  double sum = 0.0;
+  while (!text.empty()) {
+    const auto end = std::min(text.find_first_of("smhd"), text.size());
+    const auto number = parse_real(text.substr(0, end));
+    if (!number || !(*number >= 0.0) || !std::isfinite(*number)) return std::nullopt;
+    const char unit = end < text.size() ? text[end] : 's';
+    sum += *number * (unit == 'd' ? 86400.0 : unit == 'h' ? 3600.0 : unit == 'm' ? 60.0 : 1.0);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return sum;
+}
+
+double read_walltime(Options& training) {
+  const std::string text = training.text(
+      "max_walltime", "", "time (5400, 90m, 2h) after which a training saves and exits with 75; empty: none");
+  const auto seconds = seconds_of(text);
+  training.check(seconds.has_value(), "max_walltime",
+                 "expected seconds, or numbers with s, m, h or d behind them (90m, 1h30m), found {}", in_quotes(text));
+  return seconds.value_or(0.0);
+}
+
 StartingWeights read_init(Options& training) {
   return {.from = training.path("init", "run or checkpoint whose weights a new run starts from").string(),
           .ema = training.choice("init_weights", "ema", {"ema", "raw"}, "which of its weights") == "ema"};
@@ -147,6 +172,7 @@ RunConfig parse(Options options) {
   config.check = check == "full" ? DataCheck::kFull : check == "header" ? DataCheck::kHeader : DataCheck::kAuto;
   config.accepts_other_data = training.choice("data_changed", "refuse", {"refuse", "accept"},
                                               "whether a run goes on with other images than before") == "accept";
+  config.max_walltime = read_walltime(training);
   training.defer("ema");
   Options evaluation = root.child("evaluation", "how drawn images are scored");
   config.validation = read_validation(training, evaluation.has("held_out"));

@@ -1,3 +1,4 @@
+#include "branches.h"
 #include "edmund/app/run.h"
 #include "edmund/app/score_curves.h"
 #include "edmund/app/score_rows.h"
@@ -5,6 +6,7 @@
 #include "edmund/core/parsed_json.h"
 #include "edmund/core/text.h"
 #include "edmund/report/html.h"
+#include "report_json.h"
 #include "report_plots.h"
 
 #include <algorithm>
@@ -54,15 +56,6 @@ std::string sizes_of(const json& score, const std::string& of) {
                   : " (" + std::to_string(images) + ")";
 }
 
-std::vector<json> read_lines(const fs::path& file) {
-  std::vector<json> out;
-  if (!fs::exists(file)) return out;
-  std::istringstream lines(read_file(file));
-  for (std::string line; std::getline(lines, line);)
-    if (json value = parsed_json<json>(line); value.is_object()) out.push_back(std::move(value));
-  return out;
-}
-
 // Adds the speeds of timing.jsonl to the lines of the same positions.
 void add_timing(std::vector<json>& lines, const std::vector<json>& timing) {
   std::size_t at = 0;
@@ -95,9 +88,7 @@ void add_score_curves(Page& page, const json& all) {
   page.end_columns();
 }
 
-void add_scores(Page& page, const RunFolder& run) {
-  if (!fs::exists(run.scores())) return;
-  const json all(whole_rows(run.scores()));
+void add_scores(Page& page, const json& all) {
   if (all.empty()) return;
   page.section(
       "Scores",
@@ -112,7 +103,7 @@ void add_scores(Page& page, const RunFolder& run) {
       rows.push_back({result.value("name", ""), score.value("name", ""), interval_of(score), rounded(score, "bias"),
                       rounded(score, "floor") + sizes_of(score, "floor_"),
                       rounded(score, "ceiling") + sizes_of(score, "ceiling_"), percent(score, "closed"),
-                      agrees ? rounded(100 * result["class_agreement"].get<double>()) + " ± " +
+                      agrees ? rounded(100 * result.value("class_agreement", 0.0)) + " ± " +
                                    rounded(100 * result.value("class_agreement_error", 0.0)) + " %"
                              : "–",
                       std::to_string(result.value("evaluations_per_image", 0)),
@@ -137,11 +128,6 @@ void add_scores(Page& page, const RunFolder& run) {
       said[from] = true;
     }
   add_score_curves(page, all);
-}
-
-void add_ema(Page& page, const RunFolder& run) {
-  if (!fs::exists(run.scores())) return;
-  add_ema_curve(page, json(whole_rows(run.scores())));
 }
 
 void add_samples(Page& page, const RunFolder& run) {
@@ -200,6 +186,11 @@ void write_report(const RunFolder& run, std::int64_t parameters) {
                         experiment.shape.image.height, experiment.shape.image.width, experiment.shape.num_classes)},
       {"parameters", human_count(static_cast<double>(parameters))},
       {"seed", std::to_string(experiment.config.seed)}};
+  for (const Branch& branch : branches_of(run)) {
+    std::string what = branch.images > 0 ? format("after {} images", grouped(branch.images)) : "begun anew";
+    for (const auto& [key, values] : branch.changes) what += format(", {}: {} → {}", key, values.first, values.second);
+    facts.push_back({"other settings", what});
+  }
   if (!lines.empty()) {
     facts.push_back({"trained on", human_count(lines.back()["images"].get<double>()) + " images"});
     facts.push_back({"training time", human_time(lines.back().value("seconds", 0.0))});
@@ -209,8 +200,9 @@ void write_report(const RunFolder& run, std::int64_t parameters) {
   facts.push_back({"edmund", EDMUND_VERSION});
   page.interactive();
   page.facts(facts);
-  add_scores(page, run);
-  add_ema(page, run);
+  const json scores = read_scores(run);
+  add_scores(page, scores);
+  add_ema_curve(page, scores);
   add_samples(page, run);
   add_training(page, experiment, lines, read_lines(run.path / "validation.jsonl"));
   add_schedule(page, experiment);

@@ -35,9 +35,11 @@ Series density(const NoiseLevels& levels) {
 
 Series loss_at_levels(const json& line) {
   Series out{.label = human_count(line["images"].get<double>()) + " images"};
-  for (const auto& bin : line.value("bins", json::array())) {
-    out.x.push_back(bin["sigma"]);
-    out.y.push_back(bin["loss"]);
+  for (const auto& bin : member(line, "bins")) {
+    const json &sigma = member(bin, "sigma"), &loss = member(bin, "loss");
+    if (!sigma.is_number() || !loss.is_number()) continue;
+    out.x.push_back(sigma);
+    out.y.push_back(loss);
   }
   return out;
 }
@@ -49,20 +51,17 @@ void add_training(Page& page, const Experiment& experiment, const std::vector<js
   if (lines.empty()) return;
   page.section("Training");
   Series loss{.label = "loss"}, rate{.label = "images per second"};
+  const auto add = [](Series& series, const json& line, const char* key) {
+    if (!member(line, key).is_number()) return;
+    series.x.push_back(line["images"]);
+    series.y.push_back(line[key]);
+  };
   for (const auto& line : lines) {
-    if (!line["loss"].is_number()) continue;
-    loss.x.push_back(line["images"]);
-    loss.y.push_back(line["loss"]);
-    if (!line.contains("images_per_second")) continue;
-    rate.x.push_back(line["images"]);
-    rate.y.push_back(line["images_per_second"]);
+    add(loss, line, "loss");
+    add(rate, line, "images_per_second");
   }
   Series held_out{.label = "held-out images, averaged weights"};
-  for (const auto& line : validation) {
-    if (!line.contains("loss") || !line["loss"].is_number()) continue;
-    held_out.x.push_back(line["images"]);
-    held_out.y.push_back(line["loss"]);
-  }
+  for (const auto& line : validation) add(held_out, line, "loss");
   std::vector<Series> losses = {std::move(loss)};
   if (!held_out.x.empty()) losses.push_back(std::move(held_out));
   const Series drawn = density(experiment.levels);
@@ -145,9 +144,11 @@ void add_curvature(Page& page, const RunFolder& run) {
             .width = 1100,
             .height = 460};
   for (const auto& grid : found["grids"]) {
-    Series series{.label = grid.value("name", "")};
+    if (!member(grid, "name").is_string()) continue;
+    Series series{.label = grid["name"]};
     const json &sigma = member(grid, "sigma"), &error = member(grid, "error");
     for (std::size_t i = 0; i < std::min(sigma.size(), error.size()); ++i) {
+      if (!sigma[i].is_number() || !error[i].is_number()) continue;
       series.x.push_back(sigma[i]);
       series.y.push_back(error[i]);
     }

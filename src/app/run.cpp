@@ -15,7 +15,6 @@
 #include <cmath>
 #include <iterator>
 #include <map>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -58,12 +57,6 @@ std::string without_defaults(const std::string& config, const std::string& name)
   chosen.reserve(values.size());
   for (const auto& [key, value] : values) chosen.push_back(format("{}={}", key, value));
   return Options::read_text("", name, chosen).chosen();
-}
-
-// Where the data lies is free, what its files are called is not.
-std::string file_name(std::string value) {
-  std::erase(value, '"');
-  return fs::path(value).filename().string();
 }
 
 }  // namespace
@@ -152,43 +145,6 @@ TrainedModel load_model(const fs::path& path, std::span<const std::string> overr
               adapter.layers.size() + adapter.prefixes.size());
   }
   return {.run = run, .checkpoint = folder, .images = images, .weights = weights, .experiment = std::move(experiment)};
-}
-
-void require_same_training(const Experiment& experiment, const RunFolder& run) {
-  const auto newest = newest_checkpoint(run.path);
-  if (!newest) return;
-  const Checkpoint header = read_header(*newest);
-  const std::string& stored = header.resolved.empty() ? header.config : header.resolved;
-  const auto before = Options::read_text(stored, "checkpoint").flattened();
-  const Options& options = experiment.config.options;
-  const auto now = Options::read_text(options.resolved(), "config").flattened();
-  // keys with their default, which is what was done before there was such a key
-  std::set<std::string> usual;
-  for (const OptionFacts& fact : options.facts())
-    if (!fact.is_chosen || fact.value == fact.fallback) usual.insert(fact.path);
-  static constexpr std::string_view kFree[] = {
-      "name", "kernels", "conv", "device", "precision", "graphs", "sampling.", "evaluation.", "data.root", "data.file",
-      // what it changes, the fingerprint tells
-      "data.damaged", "image.class_counts", "training.check", "training.data_changed", "training.images",
-      "training.loader_threads", "training.validation.", "training.keep_checkpoints", "training.save_patience",
-      "training.log_every", "training.checkpoint_every", "training.ema_tracks_every", "training.samples_every",
-      "training.sample_rows"};
-  const auto free = [](std::string_view key) {
-    return std::any_of(std::begin(kFree), std::end(kFree), [&](auto prefix) { return key.starts_with(prefix); });
-  };
-  std::string differing;
-  for (const auto& [key, value] : now) {
-    const auto found = before.find(key);
-    const bool is_file = key == "data.images" || key == "data.labels";
-    const bool is_same = found == before.end() ? usual.contains(key)
-                         : is_file             ? file_name(found->second) == file_name(value)
-                                               : found->second == value;
-    if (!free(key) && !is_same)
-      differing += format("{}{} ({} there, {} here)", differing.empty() ? "" : ", ", key,
-                          found == before.end() ? "none" : found->second, value);
-  }
-  require(differing.empty(), "{}: holds another training: {}; choose another folder with --run", run.path.string(),
-          differing);
 }
 
 }  // namespace edmund

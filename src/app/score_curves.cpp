@@ -1,7 +1,7 @@
 #include "edmund/app/score_curves.h"
 
-#include "edmund/app/score_rows.h"
 #include "edmund/io/event_file.h"
+#include "report_json.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -49,8 +49,8 @@ std::vector<ScoreCurve> score_curves(const json& rows) {
 }
 
 void write_score_events(const RunFolder& run) {
-  if (!std::filesystem::exists(run.scores())) return;
-  const json rows(whole_rows(run.scores()));
+  const json rows = read_scores(run);
+  if (rows.empty()) return;
   const std::filesystem::path folder = run.path / "events" / "scores";
   delete_event_files(folder);
   EventFile events(folder);

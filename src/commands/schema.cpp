@@ -82,6 +82,8 @@ ordered_json described(const OptionHelp& help) {
     out["type"].push_back("null");
   else
     out["type"] = {out["type"], "null"};
+  // a mapping, or a number in its place
+  if (help.facts.path == "training.loss_scale") out["type"].push_back("number");
   if (!help.facts.about.empty()) out["description"] = help.facts.about;
   if (!help.varies && !help.facts.fallback.empty()) out["default"] = value_of(help.facts.fallback);
   return out;

@@ -1,18 +1,23 @@
 #include "edmund/core/stop.h"
 
+#include "edmund/core/save_request.h"
+
 #include <atomic>
 
 namespace edmund {
 namespace {
 
 // A signal handler can reach nothing but static storage.
-std::atomic<bool> stop_requested = false;
+std::atomic<bool> stop_requested = false, save_requested = false;
 std::atomic<int> living = 0;
 static_assert(std::atomic<bool>::is_always_lock_free, "signal handlers need it");
 
-// Batch systems send SIGUSR1 and SIGHUP more than once; only who presses Ctrl-C or kills again
-// means it.
+// Batch systems send SIGHUP more than once; only who presses Ctrl-C or kills again means it.
 extern "C" void on_stop_signal(int signal) {
+  if (signal == SIGUSR1) {
+    save_requested = true;
+    return;
+  }
   if (!stop_requested.exchange(true) || (signal != SIGINT && signal != SIGTERM)) return;
   std::signal(signal, SIG_DFL);
   std::raise(signal);  // delivered when the handler returns: the process ends by this signal
@@ -22,7 +27,7 @@ extern "C" void on_stop_signal(int signal) {
 
 StopRequest::StopRequest() : outermost_(living.fetch_add(1) == 0) {
   if (!outermost_) return;
-  stop_requested = false;
+  stop_requested = save_requested = false;
   struct sigaction action = {};
   action.sa_handler = on_stop_signal;
   action.sa_flags = SA_RESTART;  // file operations under way go on
@@ -44,6 +49,8 @@ StopRequest::~StopRequest() {
   if (!outermost_) return;
   for (std::size_t i = 0; i < std::size(kSignals); ++i) sigaction(kSignals[i], &former_[i], nullptr);
 }
+
+bool take_save_request() { return save_requested.exchange(false); }
 
 bool StopRequest::requested() { return stop_requested; }
 

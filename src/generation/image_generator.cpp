@@ -1,6 +1,8 @@
 #include "edmund/generation/image_generator.h"
 
 #include "edmund/core/error.h"
+#include "edmund/core/log.h"
+#include "edmund/core/out_of_memory.h"
 #include "edmund/core/stop.h"
 #include "edmund/core/stopwatch.h"
 #include "edmund/generation/guidance.h"
@@ -169,6 +171,22 @@ Generated ImageGenerator::draw(std::int64_t count, const Tensor& labels, const N
   });
 }
 
+ImageGenerator::Batch ImageGenerator::in_parts(const DrawBatch& draw, std::int64_t first, const Tensor& labels,
+                                               std::int64_t count, std::int64_t part) {
+  if (part >= count) return draw(first, labels, count);
+  Batch out;
+  std::vector<Tensor> values;
+  for (std::int64_t at = 0; at < count; at += part) {
+    const std::int64_t size = std::min(part, count - at);
+    const Batch batch = draw(first + at, labels.defined() ? labels.narrow(0, at, size) : Tensor(), size);
+    values.push_back(batch.values);
+    out.evaluations = std::max(out.evaluations, batch.evaluations);
+    out.draws = std::max(out.draws, batch.draws);
+  }
+  out.values = at::cat(values);
+  return out;
+}
+
 Generated ImageGenerator::in_batches(std::int64_t count, const Tensor& labels, const DrawSettings& settings,
                                      const DrawBatch& draw) const {
   require(count > 0, "no images were asked for");
@@ -177,13 +195,27 @@ Generated ImageGenerator::in_batches(std::int64_t count, const Tensor& labels, c
   const std::int64_t most = settings.batch_size > 0 ? settings.batch_size : sampling_.batch_size;
   Generated out{.labels = labels};
   std::vector<Tensor> images, values;
+  std::int64_t room = most;  // images at once that memory has room for
+  const auto fitting = [&](std::int64_t first, const Tensor& classes, std::int64_t size) {
+    for (;;) {
+      try {
+        return in_parts(draw, first, classes, size, room);
+      } catch (const std::exception& error) {
+        if (std::min(room, size) == 1 || !is_out_of_memory(error)) throw;
+      }
+      const std::int64_t before = std::min(room, size);
+      room = (before + 1) / 2;
+      log::warn("out of memory for {} images at once: drawn with {} at once from here on, the same but for rounding",
+                before, room);
+    }
+  };
   for (std::int64_t first = 0; first < count; first += most) {
     const std::int64_t size = std::min(count - first, most);
     if (!settings.skip || !settings.skip(first, size)) {
       if (!settings.whole) StopRequest::check();
       const Stopwatch watch_of_batch;
       const Tensor classes = labels.defined() ? labels.narrow(0, first, size) : Tensor();
-      const Batch batch = draw(first, classes, size);
+      const Batch batch = fitting(first, classes, size);
       const Generated part{.images = picture_of(batch.values),
                            .labels = classes,
                            .values = settings.values ? batch.values.cpu() : Tensor(),
@@ -234,13 +266,18 @@ ImageGenerator::Batch ImageGenerator::recorded(std::span<const std::int64_t> num
   Recording* const own = kept.get();
   own->numbers.copy_(at::tensor(at::ArrayRef<std::int64_t>(numbers.data(), numbers.size())));
   if (labels.defined()) own->labels.copy_(labels);
-  own->graph->run([this, own] {
-    PhiloxNoise noise(own->seed, own->numbers, at::kDouble);
-    const Batch batch = drawn(noise, own->labels, {});
-    own->values.copy_(batch.values);
-    own->evaluations = batch.evaluations;
-    own->draws = noise.draws();
-  });
+  try {
+    own->graph->run([this, own] {
+      PhiloxNoise noise(own->seed, own->numbers, at::kDouble);
+      const Batch batch = drawn(noise, own->labels, {});
+      own->values.copy_(batch.values);
+      own->evaluations = batch.evaluations;
+      own->draws = noise.draws();
+    });
+  } catch (const std::exception&) {
+    kept.reset();  // what it holds, a smaller batch may need
+    throw;
+  }
   return {.values = own->values.clone(), .evaluations = own->evaluations, .draws = own->draws};
 }
 

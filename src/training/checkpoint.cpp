@@ -20,13 +20,18 @@ namespace {
 /// The path without a slash at its end.
 fs::path trimmed(const fs::path& folder) { return folder.has_filename() ? folder : folder.parent_path(); }
 
-/// The way out for a person whose checkpoint is damaged.
+/// The way out for a person whose checkpoint is damaged: a healthy one if there is any.
 std::string remedy(const fs::path& folder) {
   const auto number = [](const fs::path& path) {
     return std::pair(path.filename().string().size(), path.filename().string());
   };
-  for (const auto& other : files::listed(folder.parent_path()))
-    if (number(other) < number(folder)) return format("go back to {}", other.string());
+  fs::path older;
+  for (const auto& other : files::listed(folder.parent_path())) {
+    if (number(other) >= number(folder)) continue;
+    if (files::fault(other) == "") return format("go back to {}", other.string());
+    if (older.empty()) older = other;
+  }
+  if (!older.empty()) return format("go back to {}", older.string());
   return "no older checkpoint lies beside it: take a copy, or train anew";
 }
 
@@ -42,7 +47,16 @@ NamedTensors tensors(const fs::path& folder, const json& state, const char* part
   const std::string damage = files::read_part(folder, state, part, bytes);
   require(damage.empty(), "{}; {}", damage, remedy(folder));
   const TensorFile file = parse_tensors(bytes, (folder / part).string());
-  return {file.tensors.begin(), file.tensors.end()};
+  NamedTensors out(file.tensors.begin(), file.tensors.end());
+  const std::string bad = nonfinite_tensor(out);
+  require(bad.empty(), "{}: {} holds values that are not finite: its training had diverged; {}",
+          (folder / part).string(), bad, remedy(folder));
+  return out;
+}
+
+void warn_of_fault(const fs::path& folder, const Checkpoint& checkpoint) {
+  if (!checkpoint.fault.empty())
+    log::warn("{}: not healthy when it was saved: {}; {}", folder.string(), checkpoint.fault, remedy(folder));
 }
 
 /// Of checkpoints that have one: it came later than they.
@@ -62,6 +76,7 @@ Checkpoint header(const json& state) {
           .steps = state["steps"],
           .counters = state["counters"],
           .data = fingerprint(state),
+          .fault = files::fault(state),
           .network = {},
           .ema = {},
           .optimizer = {}};
@@ -106,6 +121,11 @@ void save_checkpoint(const fs::path& where, const Checkpoint& checkpoint) {
   const DataFingerprint& data = checkpoint.data;
   if (data.images > 0) state["data"] = {{"images", data.images}, {"content", data.content}, {"labels", data.labels}};
 
+  std::string fault = checkpoint.fault;
+  if (const std::string bad = nonfinite_tensor(checkpoint); fault.empty() && !bad.empty())
+    fault = format("{} holds values that are not finite", bad);
+  state["health"] = {{"healthy", fault.empty()}, {"fault", fault}};
+
   FileSystem& system = file_system();
   const fs::path unfinished = files::aside(folder, "new");
   remove_tree(unfinished);
@@ -133,6 +153,7 @@ Checkpoint load_checkpoint(const fs::path& where) {
   const fs::path folder = trimmed(where);
   const json state = whole_state(folder);
   Checkpoint checkpoint = header(state);
+  warn_of_fault(folder, checkpoint);
   checkpoint.network = tensors(folder, state, files::kNetwork);
   checkpoint.ema = tensors(folder, state, files::kEma);
   checkpoint.optimizer = tensors(folder, state, files::kOptimizer);
@@ -145,6 +166,7 @@ Checkpoint load_weights(const fs::path& where, bool ema) {
   const fs::path folder = trimmed(where);
   const json state = whole_state(folder);
   Checkpoint checkpoint = header(state);
+  warn_of_fault(folder, checkpoint);
   (ema ? checkpoint.ema : checkpoint.network) = tensors(folder, state, ema ? files::kEma : files::kNetwork);
   return checkpoint;
 }
@@ -186,22 +208,22 @@ void prune_checkpoints(const fs::path& run, std::int64_t keep, std::span<const s
 
   // Damaged ones (as far as sizes tell) do not count: what is kept must be of use.
   std::int64_t whole = 0;
+  bool has_healthy = false;
   const auto is_kept = [&](const fs::path& path) {
     return std::any_of(also.begin(), also.end(), [&](auto images) { return checkpoint_folder(run, images) == path; });
   };
   for (const auto& path : files::listed(run / "checkpoints")) {
-    if (whole == keep) {
-      if (is_kept(path)) continue;
-      const fs::path doomed = files::aside(path, "pruned");
-      require_done(file_system().rename_new(path, doomed), "cannot delete", path);
-      remove_tree(doomed);
+    const auto fault = whole < keep || !has_healthy ? files::fault(path) : std::nullopt;
+    const bool is_first_healthy = fault == "" && !has_healthy;
+    has_healthy = has_healthy || is_first_healthy;
+    if (whole < keep) {
+      whole += fault ? 1 : 0;
       continue;
     }
-    json state;
-    std::string damage = files::read_state(path, state);
-    for (const char* part : files::kParts)
-      if (damage.empty()) damage = files::check_size(path, state, part);
-    if (damage.empty()) ++whole;
+    if (is_first_healthy || is_kept(path)) continue;
+    const fs::path doomed = files::aside(path, "pruned");
+    require_done(file_system().rename_new(path, doomed), "cannot delete", path);
+    remove_tree(doomed);
   }
 }
 

@@ -103,6 +103,19 @@ std::string read_part(const fs::path& folder, const json& state, const char* par
   return format("{}: checksum does not match: the file was changed or damaged", (folder / part).string());
 }
 
+std::string fault(const json& state) {
+  const json health = state.value("health", json());
+  return health.is_object() && health.contains("fault") && health["fault"].is_string() ? health["fault"] : json("");
+}
+
+std::optional<std::string> fault(const fs::path& folder) {
+  json state;
+  std::string damage = read_state(folder, state);
+  for (const char* part : kParts)
+    if (damage.empty()) damage = check_size(folder, state, part);
+  return damage.empty() ? std::optional(fault(state)) : std::nullopt;
+}
+
 fs::path aside(const fs::path& folder, const char* purpose) {
   return folder.parent_path() / format("{}{}-{}-{}", kAside, folder.filename().string(), purpose, ::getpid());
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,11 @@ std::string check_size(const std::filesystem::path& folder, const nlohmann::json
 /// Reads a file and compares it with state.json.
 std::string read_part(const std::filesystem::path& folder, const nlohmann::json& state, const char* part,
                       std::string& bytes);
+
+/// Why a checkpoint is not healthy; empty: it is, or it is of a version that did not tell.
+std::string fault(const nlohmann::json& state);
+/// The same of a folder; nothing if its files have not the sizes that they must have.
+std::optional<std::string> fault(const std::filesystem::path& folder);
 
 /// What the names of folders begin with that are not, or no longer, a checkpoint.
 constexpr const char* kAside = ".tmp-";

@@ -3,11 +3,13 @@
 #include "edmund/core/files.h"
 #include "edmund/core/format.h"
 #include "edmund/core/json_text.h"
+#include "edmund/core/parsed_json.h"
 #include "log_lines.h"
 
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <utility>
 
 namespace edmund {
@@ -25,7 +27,13 @@ std::string bin_key(const char* what, std::size_t bin) { return format("log.{}.{
 }  // namespace
 
 MetricsLog::MetricsLog(const std::filesystem::path& file, const LossClock& clock, std::int64_t images)
-    : file_(cut_to(file, images)), timing_(cut_to(file.parent_path() / "timing.jsonl", images)), bins_(clock) {}
+    : file_(cut_to(file, images)), timing_(cut_to(file.parent_path() / "timing.jsonl", images)), bins_(clock) {
+  std::istringstream lines(read_file(timing_.path()));
+  for (std::string line; std::getline(lines, line);) {
+    const auto parsed = parsed_json<nlohmann::json>(line);
+    if (const auto& seconds = member(parsed, "seconds"); seconds.is_number()) seconds_before_ = seconds.get<double>();
+  }
+}
 
 void MetricsLog::add(const StepReport& report) {
   last_ = report;
@@ -54,7 +62,12 @@ void MetricsLog::write(double images_per_second, double seconds, std::int64_t sk
 }
 
 void MetricsLog::flush() { file_.flush(), timing_.flush(); }
-void MetricsLog::sync() { file_.sync(), timing_.sync(); }
+
+void MetricsLog::settle(std::int64_t images, double seconds) {
+  timing_.append(json_text(nlohmann::ordered_json{{"images", images}, {"seconds", seconds}}) + '\n');
+  file_.sync();
+  timing_.sync();
+}
 
 // Counters are finite. A sum that is not is left out: the mean of either is null in a line.
 void MetricsLog::save(std::map<std::string, double>& counters) const {

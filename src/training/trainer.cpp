@@ -3,11 +3,12 @@
 //   draws   ← f(seed, position)                 on the host (Trainable::prepare)
 //   g       ← ∇ 1/B Σ loss of each image        in parts of micro_batch (Trainable::loss)
 //   g       ← 0, ±1e5 where it is not finite    nonfinite: zero
-//   m, v, p ← Adam(g, clipped to clip_norm)     unless ‖g‖ is not finite
+//   m, v, p ← Adam(g, clipped to clip_norm)     unless ‖g‖, or its square, is not finite
 //   ema     ← β·ema + (1-β)·p                   in the same pass over memory
 #include "edmund/training/trainer.h"
 
-#include "edmund/core/error.h"
+#include "edmund/core/log.h"
+#include "edmund/core/out_of_memory.h"
 #include "edmund/networks/network.h"
 #include "edmund/networks/state_dict.h"
 #include "edmund/ops/threads.h"
@@ -16,11 +17,20 @@
 #include <algorithm>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/zeros_like.h>
+#include <ATen/TensorOperators.h>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 namespace edmund {
+namespace {
+
+// Squares of what is longer are no longer finite in float32, nor would the second moment be.
+constexpr double kLongest = 1.8e19;
+
+}  // namespace
 
 StepReport Trainer::step(const TrainingBatch& batch) {
   State& own = *state_;
@@ -30,12 +40,20 @@ StepReport Trainer::step(const TrainingBatch& batch) {
   const auto B = static_cast<std::int64_t>(batch.positions.size());
   StepReport report;
   const ops::AdamStep adam = own.next_step(report, B);
-  const TrainingInputs inputs = own.model->prepare(batch);
-  const auto moved = [&] { return each(inputs, [&](const Tensor& x) { return x.to(own.options.device()); }); };
-  const Tensor results =
-      own.records(inputs) ? own.take_recorded_step(inputs, adam) : own.take_step(moved(), adam, /*terms=*/{});
+  own.last = own.model->prepare(batch);
+  own.refresh_scale();
+  const auto moved = [&] { return each(own.last, [&](const Tensor& x) { return x.to(own.options.device()); }); };
+  Tensor results;
+  if (own.records(own.last)) results = own.take_recorded_step(own.last, adam);
+  if (!results.defined()) results = own.take_step(moved(), adam, /*terms=*/{});
   own.finish(results, B, report);
   return report;
+}
+
+void Trainer::State::refresh_scale() {
+  if (!scaler) return;
+  if (!scale.defined()) scale = at::full({}, 1.0, options);
+  scale.fill_(scaler->scale());
 }
 
 Tensor Trainer::State::take_step(const TrainingInputs& inputs, const ops::AdamStep& adam, const Tensor& terms) {
@@ -43,23 +61,48 @@ Tensor Trainer::State::take_step(const TrainingInputs& inputs, const ops::AdamSt
   std::vector<ops::GradientPiece> gradient = taken_gradient();
   const Tensor norm = cleaned_norm(gradient);
   if (keep) kept = memory.joined(gradient);
-  ops::adam_ema(values, gradient, first, second, averages, adam,
-                {.terms = terms,
-                 .norm = norm,
-                 .clip_norm = settings.clip_norm,
-                 .skip_nonfinite = settings.nonfinite == NonFinite::kSkip,
-                 .ema_rests = rests});
+  ops::adam_ema(
+      values, gradient, first, second, averages, adam,
+      {.terms = terms, .norm = norm, .clip_norm = settings.clip_norm, .skip_nonfinite = true, .ema_rests = rests});
   model->stepped();
   return at::cat({losses, norm.view(1)});
 }
 
-Tensor Trainer::State::differentiate(const TrainingInputs& inputs) const {
-  const std::int64_t B = inputs.positions.size(0), part = settings.micro_batch > 0 ? settings.micro_batch : B;
+std::int64_t Trainer::State::part_of(std::int64_t B) const {
+  const std::int64_t part = settings.micro_batch > 0 ? std::min(settings.micro_batch, B) : B;
+  return fits > 0 ? std::min(fits, part) : part;
+}
+
+void Trainer::State::halve(std::int64_t part) {
+  fits = (part + 1) / 2;
+  for (auto& [name, tensor] : trained) tensor.mutable_grad() = Tensor();
+  log::warn(
+      "out of memory for {} images at once after {} images: the step is taken again, and all after it, with {} "
+      "at once; sums are those of training.micro_batch: {}, whose last digits are others",
+      part, images, fits, fits);
+}
+
+Tensor Trainer::State::differentiate(const TrainingInputs& inputs) {
+  for (;;) {
+    const std::int64_t part = part_of(inputs.positions.size(0));
+    try {
+      return differentiate_in_parts(inputs, part);
+    } catch (const std::exception& error) {
+      if (recording || part == 1 || !is_out_of_memory(error)) throw;
+    }
+    halve(part);  // when what the exception held is free
+  }
+}
+
+Tensor Trainer::State::differentiate_in_parts(const TrainingInputs& inputs, std::int64_t part) const {
+  const std::int64_t B = inputs.positions.size(0);
   std::vector<Tensor> losses, clock;
   for (std::int64_t at = 0; at < B; at += part) {
     const std::int64_t n = std::min(part, B - at);
     const Losses loss = model->loss(each(inputs, [&](const Tensor& x) { return x.narrow(0, at, n); }));
-    loss.sum.mul(settings.loss_scale / static_cast<double>(B * loss.elements)).backward();
+    const double fixed = scaler ? 1.0 : settings.loss_scale;
+    const Tensor mean = loss.sum.mul(fixed / static_cast<double>(B * loss.elements));
+    (scaler ? mean.mul(scale) : mean).backward();
     losses.push_back(loss.images);
     clock.push_back(loss.clock);
   }
@@ -85,7 +128,12 @@ Tensor Trainer::State::cleaned_norm(std::vector<ops::GradientPiece>& gradient) c
     if (!clean)
       for (auto& piece : gradient) piece.values.nan_to_num_(0.0, 1e5, -1e5);
   }
-  return ops::gradient_norm(gradient);
+  const at::NoGradGuard no_grad;
+  Tensor norm = ops::gradient_norm(gradient);
+  if (scaler) norm = norm.div(scale);
+  const bool is_cut = settings.clip_norm > 0.0 && settings.clip_norm < kLongest;
+  if (is_cut || options.dtype() != at::kFloat) return norm;
+  return norm.masked_fill(norm > kLongest, std::numeric_limits<double>::infinity());
 }
 
 ops::AdamStep Trainer::State::next_step(StepReport& report, std::int64_t batch) const {
@@ -102,6 +150,7 @@ ops::AdamStep Trainer::State::next_step(StepReport& report, std::int64_t batch) 
           .weight_decay = settings.weight_decay,
           .step = steps + 1,
           .zero_nonfinite = false,
+          .gradient_scale = scaler ? 1.0 / scaler->scale() : 1.0,
           .ema_beta = std::move(betas)};
 }
 
@@ -112,29 +161,19 @@ void Trainer::State::finish(const Tensor& results, std::int64_t batch, StepRepor
   report.clock.assign(at + batch, at + 2 * batch);
   report.gradient_norm = at[2 * batch];
   for (const double loss : report.losses) report.loss += loss / static_cast<double>(batch);
+  if (keep && scaler) kept.div_(scaler->scale());
   if (keep && settings.clip_norm > 0.0 && report.gradient_norm > settings.clip_norm)
     kept.mul_(settings.clip_norm / report.gradient_norm);
-  report.skipped = settings.nonfinite == NonFinite::kSkip && !std::isfinite(report.gradient_norm);
+  report.skipped = !std::isfinite(report.gradient_norm);
   images += batch;
   report.images = images;
   if (report.skipped) {
-    count_skipped(report, batch);
+    ++skipped;
+    skipped_images += batch;
   } else {
     ++steps;
-    streak = {};
   }
-}
-
-void Trainer::State::count_skipped(const StepReport& report, std::int64_t batch) {
-  ++skipped;
-  skipped_images += batch;
-  streak.add(report.clock, images - batch);
-  require(streak.steps < settings.max_skipped,
-          "training: no finite gradient in {} steps in a row (images {} to {}, {} {} to {}); {}, with a lower "
-          "learning_rate or "
-          "with clip_norm",
-          streak.steps, streak.first_image, images - 1, model->clock().name, streak.low, streak.high,
-          last_checkpoint.empty() ? "train anew" : "go back to " + last_checkpoint);
+  judge(report, batch);
 }
 
 }  // namespace edmund

@@ -43,6 +43,8 @@ Checkpoint Trainer::checkpoint(const std::string& config) const {
   out.steps = own.steps;
   out.counters = {{"skipped_steps", static_cast<double>(own.skipped)},
                   {"skipped_images", static_cast<double>(own.skipped_images)}};
+  own.save_health(out.counters);
+  out.fault = fault();
   add(out.network, weights(false), "");
   add(out.ema, weights(true), "");
   add(out.optimizer, own.memory.views(own.first), kFirst);
@@ -89,7 +91,8 @@ void Trainer::restore(const Checkpoint& checkpoint) {
   own.steps = checkpoint.steps;
   own.skipped = counter("skipped_steps");
   own.skipped_images = counter("skipped_images");
-  own.streak = {};
+  own.inherited_fault = checkpoint.fault;
+  own.restore_health(checkpoint.counters);
 }
 
 }  // namespace edmund

@@ -1,6 +1,7 @@
 // A training step as recorded work: all that take_step() does is one CUDA graph. What differs from
 // step to step is copied to where the graph reads it; whether a step is skipped, and how much of
 // the gradient is cut, the GPU decides itself.
+#include "edmund/core/out_of_memory.h"
 #include "edmund/networks/network.h"
 #include "edmund/ops/device.h"
 #include "trainer_state.h"
@@ -31,9 +32,9 @@ void copy_into(const TrainingInputs& target, const TrainingInputs& source) {
 
 bool Trainer::State::records(const TrainingInputs& inputs) const {
   const std::int64_t B = inputs.positions.size(0);
-  const bool whole = settings.micro_batch <= 0 || settings.micro_batch >= B;
-  const bool fits = !recorded || recorded->inputs.images.sizes() == inputs.images.sizes();
-  return ops::records(options.device()) && options.dtype() == at::kFloat && whole && fits && !keep;
+  const bool whole = part_of(B) == B;
+  const bool is_alike = !recorded || recorded->inputs.images.sizes() == inputs.images.sizes();
+  return ops::records(options.device()) && options.dtype() == at::kFloat && whole && is_alike && !keep;
 }
 
 Tensor Trainer::State::take_recorded_step(const TrainingInputs& inputs, const ops::AdamStep& adam) {
@@ -47,10 +48,24 @@ Tensor Trainer::State::take_recorded_step(const TrainingInputs& inputs, const op
   }
   copy_into(recorded->inputs, inputs);
   recorded->terms.copy_(terms);
-  recorded->graph->run([this, adam] {
-    const Tensor results = take_step(recorded->inputs, adam, recorded->terms);
-    recorded->results.copy_(results);
-  });
+  ops::AdamStep fixed = adam;
+  fixed.gradient_scale = 1.0;  // the terms have it
+  recording = true;
+  try {
+    recorded->graph->run([this, fixed] {
+      const Tensor results = take_step(recorded->inputs, fixed, recorded->terms);
+      recorded->results.copy_(results);
+    });
+    recording = false;
+  } catch (const std::exception& error) {
+    recording = false;
+    if (inputs.positions.size(0) == 1 || !is_out_of_memory(error)) throw;
+    recorded.reset();
+  }
+  if (!recorded) {
+    halve(inputs.positions.size(0));
+    return {};
+  }
   ops::weights_changed();  // a replay tells no one
   return recorded->results;
 }

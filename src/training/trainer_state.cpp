@@ -100,6 +100,11 @@ std::int64_t Trainer::images() const { return state_->images; }
 std::int64_t Trainer::steps() const { return state_->steps; }
 std::int64_t Trainer::skipped() const { return state_->skipped; }
 
+std::int64_t Trainer::micro_batch() const {
+  const std::int64_t asked = state_->settings.micro_batch, fits = state_->fits;
+  return asked > 0 && fits > 0 ? std::min(asked, fits) : std::max(asked, fits);
+}
+
 void Trainer::keep_gradients(bool keep) { state_->keep = keep; }
 
 NamedTensors Trainer::last_gradients() const {
@@ -131,7 +136,5 @@ const std::shared_ptr<Network>& Trainer::ema_network() const {
   state_->copy_buffers();
   return state_->averaged;
 }
-
-void Trainer::note_checkpoint(const std::filesystem::path& folder) { state_->last_checkpoint = folder.string(); }
 
 }  // namespace edmund

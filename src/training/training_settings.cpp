@@ -1,14 +1,50 @@
+#include "edmund/core/text.h"
 #include "edmund/training/objective.h"
 #include "edmund/training/trainer.h"
 
 #include <algorithm>
 #include <cmath>
+#include <string>
+#include <string_view>
 
 namespace edmund {
 namespace {
 
 // with the EMA as many as a GPU's one pass over memory takes
 constexpr std::size_t kMostTracks = 7;
+
+// Whether a number stands at the key, wherever the mapping lies in its document.
+bool is_number(const Options& options, std::string_view key) {
+  const auto values = options.flattened();
+  return std::ranges::any_of(values, [&](const auto& entry) {
+    const std::string& path = entry.first;
+    return (path == key || path.ends_with(format(".{}", key))) && parse_real(entry.second);
+  });
+}
+
+// A number, which is the short form of {type: fixed, factor: NUMBER}, or a mapping.
+void read_loss_scale(Options& options, TrainingSettings& settings) {
+  constexpr std::string_view kKey = "loss_scale";
+  constexpr std::string_view kAbout = "factor on the loss before gradients are taken; a number: of type fixed";
+  if (is_number(options, kKey)) {
+    settings.loss_scale = options.real(kKey, settings.loss_scale, above(0.0), kAbout);
+    return;
+  }
+  Options scale = options.child(kKey, kAbout);
+  const bool dynamic = scale.choice("type", "fixed", {"dynamic", "fixed"},
+                                    "one factor, which stays in the gradients (Karras et al.), or one that follows "
+                                    "them and is taken off again") == "dynamic";
+  const double factor = scale.real("factor", settings.loss_scale, above(0.0), "of type fixed");
+  DynamicScale out;
+  out.initial = scale.real("initial", out.initial, at_least(1.0), "factor at the start, of type dynamic");
+  out.growth = scale.real("growth", out.growth, at_least(1.0), "factor on it after `interval` finite gradients");
+  out.back_off = scale.real("back_off", out.back_off, inside(0.0, 1.0),
+                            "factor on it where a gradient is not finite; the step is skipped");
+  out.interval = scale.integer("interval", out.interval, at_least(1.0), "steps with finite gradients until it grows");
+  out.lowest = scale.real("lowest", out.lowest, above(0.0), "beyond which it does not back off");
+  settings.loss_scale = factor;
+  if (dynamic) settings.dynamic_scale = out;
+}
 
 }  // namespace
 
@@ -36,14 +72,19 @@ TrainingSettings training_settings(Options& options) {
                                        "share of a weight that a step at rate 1 takes off (AdamW)");
   settings.clip_norm =
       options.real("clip_norm", settings.clip_norm, at_least(0.0), "gradients are scaled down to this norm; 0: never");
-  settings.loss_scale =
-      options.real("loss_scale", settings.loss_scale, above(0.0), "factor on the loss, taken off the gradients");
+  read_loss_scale(options, settings);
   settings.nonfinite = options.choice("nonfinite", "skip", {"skip", "zero"},
                                       "gradients that are not finite: skip the step, or count them as 0") == "zero"
                            ? NonFinite::kZero
                            : NonFinite::kSkip;
   settings.max_skipped = options.integer("max_skipped", settings.max_skipped, at_least(1.0),
-                                         "steps skipped in a row before the run stops");
+                                         "steps in a row that go wrong before the run stops");
+  settings.max_rise =
+      options.real("max_rise", settings.max_rise, at_least(0.0),
+                   "times its lowest that the loss, a mean over steps, may rise to before a step counts "
+                   "as gone wrong; 0: any");
+  options.check(!settings.dynamic_scale || settings.nonfinite == NonFinite::kSkip, "nonfinite",
+                "expected skip beside a loss_scale of type dynamic, which backs off then");
   settings.ema_tracks = options.reals("ema_tracks", {}, inside(0.0, 1.0 / std::sqrt(12.0)),
                                       "relative widths of averages that are kept along, for `edmund ema`");
   std::vector<double> widths = settings.ema_tracks;

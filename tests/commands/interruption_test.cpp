@@ -73,7 +73,7 @@ std::map<std::string, std::string> results(const fs::path& folder) {
     const std::string name = fs::relative(entry.path(), folder).string(), ending = entry.path().extension().string();
     const bool checkpoint = name.find("checkpoints/") != name.npos;
     if (ending == ".png" || ending == ".npz" || ending == ".npy" || name == "metrics.jsonl" ||
-        (checkpoint && ending == ".safetensors"))
+        (checkpoint && (ending == ".safetensors" || name.ends_with("state.json"))))
       out[name] = bytes(entry.path());
     if (name == "results.csv") out[name] = "";
     // their names tell time and process

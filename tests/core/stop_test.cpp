@@ -1,5 +1,6 @@
 #include "edmund/core/stop.h"
 
+#include "edmund/core/save_request.h"
 #include "support/catch.h"
 
 #include <csignal>
@@ -44,16 +45,14 @@ TEST_CASE("the first signal is a request and the second one ends the process", "
   }
 }
 
-TEST_CASE("any of the four signals asks to stop, and only SIGINT and SIGTERM insist", "[core]") {
-  for (const int signal : {SIGHUP, SIGUSR1}) {
-    const int status = end_of_child([&] {
-      const StopRequest stop;
-      std::raise(signal);
-      if (!StopRequest::requested()) ::_exit(1);
-      std::raise(signal);
-    });
-    CHECK((WIFEXITED(status) && WEXITSTATUS(status) == 7));
-  }
+TEST_CASE("SIGHUP asks to stop and does not insist", "[core]") {
+  const int status = end_of_child([&] {
+    const StopRequest stop;
+    std::raise(SIGHUP);
+    if (!StopRequest::requested()) ::_exit(1);
+    std::raise(SIGHUP);
+  });
+  CHECK((WIFEXITED(status) && WEXITSTATUS(status) == 7));
   const int under_nohup = end_of_child([] {
     std::signal(SIGHUP, SIG_IGN);
     const StopRequest stop;
@@ -61,6 +60,21 @@ TEST_CASE("any of the four signals asks to stop, and only SIGINT and SIGTERM ins
     if (StopRequest::requested()) ::_exit(1);
   });
   CHECK((WIFEXITED(under_nohup) && WEXITSTATUS(under_nohup) == 7));
+}
+
+TEST_CASE("SIGUSR1 asks to save, once each, and never to stop", "[core]") {
+  const int status = end_of_child([] {
+    const StopRequest stop;
+    if (take_save_request()) ::_exit(1);
+    std::raise(SIGUSR1);
+    std::raise(SIGUSR1);
+    if (StopRequest::requested() || !take_save_request() || take_save_request()) ::_exit(2);
+    std::raise(SIGUSR1);
+    if (!take_save_request()) ::_exit(3);
+    std::raise(SIGINT);
+    if (!StopRequest::requested()) ::_exit(4);
+  });
+  CHECK((WIFEXITED(status) && WEXITSTATUS(status) == 7));
 }
 
 TEST_CASE("a signal that was held back while the process started is a request", "[core]") {

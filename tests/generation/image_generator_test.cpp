@@ -9,6 +9,10 @@
 #include "support/gpu.h"
 
 #include <ATen/ATen.h>
+#include <cstdint>
+#include <new>
+#include <utility>
+#include <vector>
 
 namespace edmund::testing {
 namespace {
@@ -32,6 +36,34 @@ TEST_CASE("64 images in one batch are the 64 images one by one", "[app]") {
   CHECK(difference.max().item<int>() <= 1);
   CHECK(difference.sum().item<double>() / difference.numel() < 1e-3);  // and seldom does
   CHECK(together.evaluations == 7);
+}
+
+TEST_CASE("a batch that memory has no room for is the same in the parts that fit, and comes as one", "[app]") {
+  ImageGenerator generator = generator_of(small());
+  const auto numbers = consecutive(0, 20);
+  const Tensor labels = class_labels(generator.shape(), ClassRule::kData, numbers);
+  std::int64_t room = 3;
+  std::vector<std::int64_t> sizes, batches;
+  DrawSettings tight{.values = true, .batch_size = 8};
+  tight.around = [&](Denoiser D) {
+    return [&, D = std::move(D)](const Tensor& z, double sigma) {
+      if (z.size(0) > room) throw std::bad_alloc();
+      if (sizes.empty() || sizes.back() != z.size(0)) sizes.push_back(z.size(0));
+      return D(z, sigma);
+    };
+  };
+  const Generated found = generator.draw(numbers, labels, 5, tight),
+                  expected = generator.draw(numbers, labels, 5, {.values = true, .batch_size = 2});
+  CHECK(sizes == std::vector<std::int64_t>{2});
+  CHECK(found.images.equal(expected.images));
+  CHECK(found.values.equal(expected.values));
+  CHECK(found.evaluations == expected.evaluations);
+
+  tight.finished = [&](std::int64_t, const Generated& batch) { batches.push_back(batch.images.size(0)); };
+  generator.draw(numbers, labels, 5, tight);
+  CHECK(batches == std::vector<std::int64_t>{8, 8, 4});
+  room = 0;
+  CHECK_THROWS_AS(generator.draw(numbers, labels, 5, tight), std::bad_alloc);
 }
 
 TEST_CASE("another seed, class or number gives another picture", "[app]") {

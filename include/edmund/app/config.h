@@ -81,6 +81,7 @@ struct RunConfig {
   Intervals intervals;
   DataCheck check = DataCheck::kAuto;
   bool accepts_other_data = false;  // `training.data_changed: accept`
+  double max_walltime = 0.0;        // seconds after which a training saves and stops; 0: never
   ValidationSettings validation;
   StartingWeights init;
   LoaderSettings loader;

@@ -13,7 +13,7 @@
 namespace edmund {
 
 /// A run folder: config.yaml, resolved.yaml, metrics.jsonl, timing.jsonl, log.txt, checkpoints/,
-/// images/, scores.json, report.html.
+/// images/, branches.json, branches/, diverged/, scores.json, report.html.
 struct RunFolder {
   std::filesystem::path path;
 
@@ -86,14 +86,27 @@ TrainedModel load_model(const std::filesystem::path& run_or_checkpoint, std::spa
                         Needs needs, Weights weights = Weights::kEma);
 
 /// Throws Error if the folder holds checkpoints of another training, naming the keys that differ:
-/// of all values in use, whoever chose them. How long it is, what it reports and how it samples may
-/// differ.
+/// of all values in use, whoever chose them, but for what a branch has changed. How long it is,
+/// what it reports and how it samples may differ.
 void require_same_training(const Experiment& experiment, const RunFolder& run);
+/// Makes the checkpoint `from` of the run its newest one, and the experiment's settings those that
+/// it goes on with; nothing: it begins anew. What the run has past that position is moved to
+/// RUN/branches/N, and the change is written to branches.json. Throws Error, before anything is
+/// changed, where the checkpoint is damaged or cannot go on with these settings: of the network and
+/// the data it keeps all.
+void start_branch(Experiment& experiment, const RunFolder& run, const std::optional<std::filesystem::path>& from);
 
 /// Trains in the run folder until the config's image count, from the newest checkpoint if there is
 /// one, else from weights initialized by the config's seed. Returns kInterrupted after a saved
-/// stop.
+/// stop. Throws Error where it diverges, naming the last healthy checkpoint and the command that
+/// goes on from it; the batch that it began with lies in RUN/diverged then.
 ExitCode train_run(Experiment& experiment, const RunFolder& run);
+
+/// A batch of RUN/diverged at the weights of a checkpoint (nothing: those that the run began with)
+/// as a table: position, image, label, place on the clock and loss of each image, and the norm of
+/// the gradient, with `overrides` on the run's config. Throws Error where they do not fit.
+std::string replayed_batch(const RunFolder& run, const std::optional<std::filesystem::path>& checkpoint,
+                           std::span<const std::string> overrides, const std::filesystem::path& file);
 
 /// Writes report.html from what lies in the run folder, for a network of so many parameters.
 void write_report(const RunFolder& run, std::int64_t parameters);

@@ -13,10 +13,11 @@ class Interrupted : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Turns SIGINT, SIGTERM, SIGHUP and SIGUSR1 into a request to save and leave while it lives, for
-/// commands that run long. A SIGINT or SIGTERM after the first request ends the process at once. A
-/// SIGHUP that was ignored (nohup) stays ignored. Signals that are held back (blocked) in this
-/// thread are let in. They may be nested; the outermost puts the former handlers back.
+/// Turns SIGINT, SIGTERM and SIGHUP into a request to save and leave while it lives, for commands
+/// that run long, SIGUSR1 into one to save and go on (save_request.h). A SIGINT or SIGTERM after
+/// the first ends the process at once. A SIGHUP that was ignored (nohup) stays ignored; signals
+/// that are held back (blocked) in this thread are let in. Nested, the outermost puts former
+/// handlers back.
 class StopRequest {
  public:
   StopRequest();

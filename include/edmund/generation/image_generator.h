@@ -71,7 +71,8 @@ class ImageGenerator {
   /// ops::records() and the sampler allows it, the whole sampling loop is recorded at the second
   /// batch of a size and replayed from then on, between calls too. Throws Error without images, or
   /// if the guide draws other images than the model; Interrupted before a batch if the process was
-  /// asked to stop (StopRequest).
+  /// asked to stop (StopRequest). Where memory runs out, the batch is drawn again in parts of half
+  /// as many images: the same images, but for rounding.
   Generated draw(std::span<const std::int64_t> numbers, const Tensor& labels, std::uint64_t seed,
                  const DrawSettings& settings = {});
   /// The same with draws from elsewhere, not recorded.
@@ -97,6 +98,9 @@ class ImageGenerator {
     std::int64_t evaluations = 0, draws = 0;
   };
   using DrawBatch = std::function<Batch(std::int64_t first, const Tensor& labels, std::int64_t count)>;
+  // `count` images from `first` on, `part` at once.
+  static Batch in_parts(const DrawBatch& draw, std::int64_t first, const Tensor& labels, std::int64_t count,
+                        std::int64_t part);
   Generated in_batches(std::int64_t count, const Tensor& labels, const DrawSettings& settings,
                        const DrawBatch& draw) const;
   Batch drawn(NoiseSource& noise, const Tensor& labels, const DrawSettings& settings) const;

@@ -23,6 +23,8 @@ struct Checkpoint {
   std::map<std::string, double> counters;  // skipped steps, seconds …; all finite
   // of the images that were trained on, where that is known
   DataFingerprint data;
+  // why a training is not to go on from it ("the last 3 steps went wrong"); empty: it is healthy
+  std::string fault = {};
   NamedTensors network, ema;  // state dict: parameters and buffers
   // first_moment.NAME, second_moment.NAME, ema_rest.NAME (what rounding left of the EMA), and what
   // is trained beside the network
@@ -33,15 +35,17 @@ struct Checkpoint {
 std::filesystem::path checkpoint_folder(const std::filesystem::path& run, std::int64_t images);
 
 /// Writes the folder: network, ema and optimizer as .safetensors, and state.json (config text,
-/// counters, size and xxHash64 of each file, of itself too). Written aside under a name that starts
-/// with a dot, synced, renamed: it is there whole or not at all. One of the same name is replaced.
-/// Throws DiskError if the disk does not take it; then what it took is given back.
+/// counters, health, size and xxHash64 of each file, of itself too). Written aside under a name
+/// that starts with a dot, synced, renamed: it is there whole or not at all. One of the same name
+/// is replaced. It is healthy if it has no `fault` and all of its tensors are finite. Throws
+/// DiskError if the disk does not take it; then what it took is given back.
 void save_checkpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint);
 
 /// Reads and verifies. Throws Error naming the file, what is wrong (missing, truncated, checksum,
-/// version) and an older checkpoint to go back to.
+/// version, values that are not finite) and an older checkpoint to go back to, a healthy one if
+/// there is any. Warns of one that is not healthy.
 Checkpoint load_checkpoint(const std::filesystem::path& folder);
-/// Only config, images, steps and counters; no tensor is read.
+/// Only config, images, steps, counters and health; no tensor is read.
 Checkpoint read_header(const std::filesystem::path& folder);
 /// Only config, images, counters and the weights that sampling needs, under `ema` or `network`; the
 /// other files are not read.
@@ -51,11 +55,17 @@ Checkpoint load_weights(const std::filesystem::path& folder, bool ema = true);
 /// Empty if there is none at all. Throws Error if there are some and all are damaged: going on as
 /// if nothing had been trained would replace them.
 std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& run);
+/// Newest healthy checkpoint below `run`/checkpoints whose files have their sizes; empty if there
+/// is none.
+std::optional<std::filesystem::path> newest_healthy_checkpoint(const std::filesystem::path& run);
+/// Name of the first tensor that holds a value which is not finite; empty if there is none.
+std::string nonfinite_tensor(const NamedTensors& tensors);
+std::string nonfinite_tensor(const Checkpoint& checkpoint);
 /// Clears what processes left that died while they wrote or deleted checkpoints; one that was about
 /// to be replaced gets its name back. Only for who owns the run.
 void sweep_checkpoints(const std::filesystem::path& run);
-/// Deletes all but the newest `keep` (0: keeps all) and those at the positions `also`, and
-/// left-over unfinished ones.
+/// Deletes all but the newest `keep` (0: keeps all), the newest healthy one and those at the
+/// positions `also`, and left-over unfinished ones.
 void prune_checkpoints(const std::filesystem::path& run, std::int64_t keep, std::span<const std::int64_t> also = {});
 
 }  // namespace edmund

@@ -29,9 +29,13 @@ class MetricsLog {
   /// Writes one line to each file and starts anew. `seconds`: training time of the run so far. What
   /// the disk does not take waits for flush().
   void write(double images_per_second, double seconds, std::int64_t skipped);
-  /// Writes what waits, and for sync() to the disk itself. Throws DiskError.
+  /// Writes what waits for the disk. Throws DiskError.
   void flush();
-  void sync();
+  /// Before a checkpoint of `images`: notes the time, and waits until the disk has all lines. Throws
+  /// DiskError.
+  void settle(std::int64_t images, double seconds);
+  /// Training time until the position that was gone on from, as far as timing.jsonl tells.
+  double seconds_before() const { return seconds_before_; }
 
   /// The sums of the steps since the last line, for a checkpoint's counters, and back.
   void save(std::map<std::string, double>& counters) const;
@@ -39,6 +43,7 @@ class MetricsLog {
 
  private:
   AppendedFile file_, timing_;
+  double seconds_before_ = 0.0;
   StepReport last_;
   double loss_ = 0.0, gradient_norm_ = 0.0;
   std::int64_t steps_ = 0;

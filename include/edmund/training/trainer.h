@@ -3,15 +3,18 @@
 #include "edmund/core/options.h"
 #include "edmund/core/tensor.h"
 #include "edmund/training/checkpoint.h"
+#include "edmund/training/divergence.h"
 #include "edmund/training/ema.h"
 #include "edmund/training/kept_averages.h"
 #include "edmund/training/learning_rate.h"
+#include "edmund/training/loss_scaler.h"
+#include "edmund/training/loss_trend.h"
 #include "edmund/training/trainable.h"
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,9 +32,12 @@ struct TrainingSettings {
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
   double weight_decay = 0.0;  // above 0: AdamW
   double clip_norm = 0.0;     // of the whole gradient; 0: none
-  double loss_scale = 1.0;    // multiplies the loss before back-propagation
+  // multiplies the loss before back-propagation, and stays in the gradient (Karras et al. 2022)
+  double loss_scale = 1.0;
+  std::optional<DynamicScale> dynamic_scale = {};  // in its place
   NonFinite nonfinite = NonFinite::kSkip;
-  std::int64_t max_skipped = 10;  // consecutive skipped steps before the run stops
+  std::int64_t max_skipped = 10;  // steps that go wrong in a row before the run stops
+  double max_rise = 1000.0;       // beyond this LossTrend::rise() a step goes wrong; 0: never
   // relative widths of power-function averages that are kept beside the EMA
   std::vector<double> ema_tracks = {};
 };
@@ -61,14 +67,19 @@ class Trainer {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  /// Throws Error after max_skipped steps in a row without a finite gradient, naming images, their
-  /// places on the clock and the checkpoint to go back to.
+  /// Throws Diverged after max_skipped steps in a row that went wrong: without a finite gradient,
+  /// without a finite loss, or with a loss that has risen beyond max_rise; it names images and
+  /// their places on the clock. A gradient whose squares Adam's moments cannot hold is not finite.
+  /// Where memory runs out, the step is taken again in parts of half as many images, and all after
+  /// it: the same sums but for their rounding, which a log line says.
   StepReport step(const TrainingBatch& batch);
 
   LossClock clock() const;       // of what it trains
   std::int64_t images() const;   // position in the sequence of training images
   std::int64_t steps() const;    // optimizer steps, skipped ones not included
   std::int64_t skipped() const;  // skipped steps of the whole run
+  // images at once: settings' micro_batch, less where memory ran out; 0: all
+  std::int64_t micro_batch() const;
 
   /// Keeps the gradients of each step as the optimizer saw them, for tests and logs.
   void keep_gradients(bool keep);
@@ -87,11 +98,21 @@ class Trainer {
   /// All of them as they are kept beside checkpoints: of the network's parameters.
   KeptAverages averages() const;
 
+  /// Why this moment is no healthy one to go on from, for a checkpoint's `fault`: the last steps
+  /// went wrong, the loss is beyond LossTrend::kBound, or the loss of the last batch rose beyond it
+  /// by its step, which is measured. Empty: it is. Tensors are not looked at.
+  std::string fault() const;
+  /// The losses so far.
+  const LossTrend& trend() const;
+  /// The first batch of those that have gone wrong without one between them; null if the last step
+  /// went well.
+  const ExaminedBatch* troubled() const;
+  /// Loss and gradient of prepared inputs at the weights of this moment, which stay as they are.
+  ExaminedBatch examine(const TrainingInputs& inputs);
+
   Checkpoint checkpoint(const std::string& config) const;
   /// Goes on from a checkpoint. Throws Error if names, shapes or dtypes do not fit the model.
   void restore(const Checkpoint& checkpoint);
-  /// Tells which checkpoint a person is sent back to when the run has to stop.
-  void note_checkpoint(const std::filesystem::path& folder);
 
  private:
   struct State;

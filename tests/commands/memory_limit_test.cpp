@@ -1,0 +1,62 @@
+// Training and sampling under a limit of the system on memory (setrlimit, RLIMIT_AS).
+#include "edmund/core/format.h"
+#include "support/catch.h"
+#include "support/errors.h"
+#include "support/process.h"
+
+#include <cstdint>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+namespace edmund::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string bytes(const fs::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+Outcome limited(const fs::path& folder, const std::string& arguments, std::int64_t megabytes) {
+  return edmund_run(folder, arguments, format("ulimit -v {}; {}", megabytes * 1024, EDMUND_BINARY));
+}
+
+// The number behind the last `words`, 0 if there is none.
+std::int64_t number_behind(const std::string& text, const std::string& words) {
+  const auto at = text.rfind(words);
+  return at == text.npos ? 0 : std::stoll(text.substr(at + words.size()));
+}
+
+}  // namespace
+
+TEST_CASE("under a limit on memory a training takes the steps of the micro-batch that fits", "[commands][slow]") {
+  const TemporaryFolder folder;
+  write_idx_data(folder.path());
+  write_text(folder.path() / "config.yaml", small_config());
+  const std::string train =
+      "train config.yaml network.channels=32 training.batch_size=4096 training.images=8192 "
+      "training.samples_every=0 training.checkpoint_every=8192 --run ";
+  std::int64_t fits = 0, limit = 6000;
+  for (; fits == 0; limit = limit * 4 / 5) {  // until it is less than a batch takes
+    REQUIRE(limit > 400);
+    fs::remove_all(folder.path() / "limited");
+    const Outcome found = limited(folder.path(), train + "limited", limit);
+    INFO(limit << " MB\n" << found.output);
+    fits = number_behind(found.output, "and all after it, with ");
+    if (!contains(found.output, "out of memory for 4096 images at once after 0 images")) fits = 0;
+    if (contains(found.output, "out of memory")) REQUIRE(found.code == 0);
+  }
+  const Outcome expected = edmund_run(folder.path(), train + format("free training.micro_batch={}", fits));
+  INFO(expected.output);
+  REQUIRE(expected.code == 0);
+  for (const char* file : {"network", "ema", "optimizer"}) {
+    const std::string name = format("checkpoints/000000008192/{}.safetensors", file);
+    CHECK(bytes(folder.path() / "limited" / name) == bytes(folder.path() / "free" / name));
+  }
+  CHECK(bytes(folder.path() / "limited/metrics.jsonl") == bytes(folder.path() / "free/metrics.jsonl"));
+  WARN("a limit of " << limit * 5 / 4 << " MB: " << fits << " of 4096 images at once");
+}
+
+}  // namespace edmund::testing
