@@ -18,8 +18,8 @@ struct ScoreSdeNetwork {
 };
 
 /// Walks their list all_modules.N of `state`, in the order of evaluation. `resolution`: of the
-/// images, in pixels; `filter`: taps that blocks resample with. `file` is for messages: throws Error
-/// at the first module that is none of those that are converted.
+/// images, in pixels; `filter`: taps that blocks resample with. `file` is for messages: throws
+/// Error at the first module that is none of those that are converted.
 ScoreSdeNetwork read_score_sde_network(const NamedTensors& state, std::int64_t resolution,
                                        const std::vector<double>& filter, const std::string& file);
 

@@ -92,7 +92,8 @@ std::vector<LowRank> layers_there(const TensorRules& rules, const std::vector<Lo
     const auto rule = std::ranges::find(rules, layer.layer + std::string(kWeight), &TensorRule::ours);
     require(rule != rules.end() && rule->form != Form::kConstant, "layer {} has no counterpart there",
             in_quotes(layer.layer));
-    const auto parts = there(*rule, layer.B);  // what splits a weight splits the factor with its rows
+    // what splits a weight splits the factor with its rows
+    const auto parts = there(*rule, layer.B);
     for (std::size_t i = 0; i < rule->theirs.size(); ++i) {
       LowRank part = layer;
       part.layer = rule->theirs[i].substr(0, rule->theirs[i].size() - kWeight.size());

@@ -38,8 +38,8 @@ NamedTensors tensors_here(const TensorRules& rules, const std::map<std::string, 
 /// Theirs of ours, bit for bit what tensors_here() would read back; of any dtype.
 std::map<std::string, Tensor> tensors_there(const TensorRules& rules, const NamedTensors& ours);
 
-/// Low-rank changes of layers as changes of the layers that they are there. Throws Error for a layer
-/// that no rule knows.
+/// Low-rank changes of layers as changes of the layers that they are there. Throws Error for a
+/// layer that no rule knows.
 std::vector<LowRank> layers_there(const TensorRules& rules, const std::vector<LowRank>& ours);
 
 }  // namespace edmund

@@ -4,6 +4,7 @@
 //   edmund convert IN OUT [key.path=value…] [--from KIND]
 //       [--adapter FILE:STRENGTH …]     of diffusers' folders: adapters in their names, merged
 //   edmund convert RUN|CHECKPOINT OUT --to KIND [--raw]     the other way: files of that project
+//       --to peft: the run's adapter alone, by the names that diffusers has for its layers
 //   edmund convert CONFIG.yaml OUT
 //       a config whose network is exported (TorchScript, .pt2) and so brings its own weights
 //

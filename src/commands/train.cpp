@@ -132,7 +132,8 @@ ExitCode train(TrainFlags flags) {
   try {
     write_report(run, parameter_count(experiment.model.network()));
     log::info("report: {}", fs::absolute(run.report()).string());
-  } catch (const DiskError& failure) {  // what was trained is kept; the same command writes it again
+  // what was trained is kept; the same command writes it again
+  } catch (const DiskError& failure) {
     log::warn("{}; the report is not written", failure.what());
   }
   return code;

@@ -134,7 +134,8 @@ std::vector<Tensor> first_answer(torch::inductor::AOTIModelPackageLoader& packag
   }
 }
 
-// A package's machine code asks for libtorch.so by name. Ours holds what it needs under other names.
+// A package's machine code asks for libtorch.so by name. Ours holds what it needs under other
+// names.
 void provide_torch_name() {
   constexpr const char* kName = "libtorch.so";
   if (dlopen(kName, RTLD_NOW | RTLD_NOLOAD) != nullptr) return;

@@ -31,8 +31,8 @@ class MetricsLog {
   void write(double images_per_second, double seconds, std::int64_t skipped);
   /// Writes what waits for the disk. Throws DiskError.
   void flush();
-  /// Before a checkpoint of `images`: notes the time, and waits until the disk has all lines. Throws
-  /// DiskError.
+  /// Before a checkpoint of `images`: notes the time, and waits until the disk has all lines.
+  /// Throws DiskError.
   void settle(std::int64_t images, double seconds);
   /// Training time until the position that was gone on from, as far as timing.jsonl tells.
   double seconds_before() const { return seconds_before_; }
