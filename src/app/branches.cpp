@@ -51,9 +51,9 @@ SettingChanges changed_settings(const std::string& stored, const Experiment& exp
       "name", "kernels", "conv", "device", "precision", "graphs", "sampling.", "evaluation.", "data.root", "data.file",
       // what it changes, the fingerprint tells
       "data.damaged", "image.class_counts", "training.check", "training.data_changed", "training.images",
-      "training.loader_threads", "training.validation.", "training.keep_checkpoints", "training.save_patience", "training.log_every",
-      "training.checkpoint_every", "training.ema_tracks_every", "training.samples_every", "training.sample_rows",
-      "training.max_walltime", "training.max_skipped", "training.max_rise"};
+      "training.loader_threads", "training.validation.", "training.keep_checkpoints", "training.save_patience",
+      "training.log_every", "training.checkpoint_every", "training.ema_tracks_every", "training.samples_every",
+      "training.sample_rows", "training.max_walltime", "training.max_skipped", "training.max_rise"};
   const auto free = [](std::string_view key) {
     return std::any_of(std::begin(kFree), std::end(kFree), [&](auto prefix) { return key.starts_with(prefix); });
   };

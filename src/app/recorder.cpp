@@ -86,9 +86,8 @@ bool Recorder::checkpoint(double seconds, DiskGuard::Tries tries) {
   if (const AdapterFile adapter = adapter_of(*trainer_.ema_network());
       !adapter.layers.empty() || !adapter.prefixes.empty())
     guard_.attempt("the adapter's file", [&] { write_adapter(run_.path / "adapter", adapter); });
-  guard_.attempt("deleting old checkpoints", [&] {
-    prune_checkpoints(run_.path, experiment_.config.intervals.keep, validator_.best());
-  });
+  guard_.attempt("deleting old checkpoints",
+                 [&] { prune_checkpoints(run_.path, experiment_.config.intervals.keep, validator_.best()); });
   return true;
 }
 

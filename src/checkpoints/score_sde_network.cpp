@@ -80,7 +80,8 @@ class Reading {
   }
 
   ScoreSdeNetwork result() && {
-    return {.weights = std::move(out_), .config = std::move(network_), .channels = image_channels_, .fourier = fourier_};
+    return {
+        .weights = std::move(out_), .config = std::move(network_), .channels = image_channels_, .fourier = fourier_};
   }
 
  private:

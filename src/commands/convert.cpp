@@ -157,7 +157,8 @@ Action make_convert(CLI::App& arguments) {
   kinds.clear();
   for (const auto& entry : outward_table()) kinds.push_back(entry.name);
   kinds.push_back(kPeft);
-  arguments.add_option("--to", flags->to, "IN is a run, OUT a folder of this kind: " + join(kinds, ", ") + " (its adapter alone)");
+  arguments.add_option("--to", flags->to,
+                       "IN is a run, OUT a folder of this kind: " + join(kinds, ", ") + " (its adapter alone)");
   arguments.add_flag("--raw", flags->raw, "with --to: the raw weights in place of their average");
   add_adapters(arguments, flags->adapters);
   return [=] { return convert(*flags); };

@@ -2,8 +2,8 @@
 //
 //   edmund sample RUN|CHECKPOINT [sampling.sampler.type=ddim …] [--out DIR]
 //       [--images N | --numbers 0-63,100] [--class NAME|K] [--raw | --ema W] [--json]
-//       [--adapter FILE:STRENGTH …] [--overwrite] [--dry-run] [--raw-out FILE] [--npz FILE] [--noise FILE]
-//       [--gif]
+//       [--adapter FILE:STRENGTH …] [--overwrite] [--dry-run] [--raw-out FILE] [--npz FILE]
+//       [--noise FILE] [--gif]
 //     --invert IMAGES [--steps 16,32,64] [--keep-clip]
 //         image → latent → image by the ODE, and the error of the round trip
 //     --interpolate A,B[,n]

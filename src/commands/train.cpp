@@ -132,7 +132,7 @@ ExitCode train(TrainFlags flags) {
   try {
     write_report(run, parameter_count(experiment.model.network()));
     log::info("report: {}", fs::absolute(run.report()).string());
-  // what was trained is kept; the same command writes it again
+    // what was trained is kept; the same command writes it again
   } catch (const DiskError& failure) {
     log::warn("{}; the report is not written", failure.what());
   }
