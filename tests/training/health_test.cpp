@@ -127,8 +127,8 @@ TEST_CASE("a streak goes on where a training was stopped within it", "[training]
   CHECK(contains(checkpoint.fault, "2 steps"));
   second.restore(checkpoint);
   CHECK(contains(second.fault(), "2 steps"));
-  CHECK(end_of(first, 160) == std::pair(Diverged::Cause::kGradient, std::int64_t{48}));
-  CHECK(end_of(second, 160) == std::pair(Diverged::Cause::kGradient, std::int64_t{48}));
+  CHECK((end_of(first, 160) == std::pair(Diverged::Cause::kGradient, std::int64_t{48})));
+  CHECK((end_of(second, 160) == std::pair(Diverged::Cause::kGradient, std::int64_t{48})));
 }
 
 TEST_CASE("a training of absurd settings stops, whatever they are, and its moments stay finite", "[training]") {
@@ -180,7 +180,7 @@ TEST_CASE("a rise that is allowed stops nothing", "[training]") {
   settings.learning_rate = {.base = 3.0, .ramp_images = 0};
   settings.max_rise = 0.0;
   Trainer trainer = tiny_trainer(settings);
-  CHECK(end_of(trainer, 8 * 30) == std::pair(Diverged::Cause::kWeights, std::int64_t{8 * 30}));
+  CHECK((end_of(trainer, 8 * 30) == std::pair(Diverged::Cause::kWeights, std::int64_t{8 * 30})));
   REQUIRE(trainer.trend().rise() > 1.5);
   settings.max_rise = 1.5;
   Trainer strict = tiny_trainer(settings);
