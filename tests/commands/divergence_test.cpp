@@ -85,7 +85,7 @@ TEST_CASE("a training that diverges stops at the healthy state and goes on by th
        .told = "no finite gradient in 10 steps",
        .begun = true},
       {.name = "a poisoned image",
-       .overrides = "training.max_skipped=1",
+       .overrides = "training.max_skipped=1 training.checkpoint_every=16",
        .told = "no finite gradient in 1 steps",
        .poisoned = true},
   }));
@@ -94,7 +94,7 @@ TEST_CASE("a training that diverges stops at the healthy state and goes on by th
   write_idx_data(folder.path());
   std::string config = small_config();
   if (given.poisoned) {
-    write_poisoned_data(folder, 5);
+    write_poisoned_data(folder, 40);
     config.replace(config.find("data: "), config.find('\n', config.find("data: ")) - config.find("data: "),
                    "data: {type: edm-zip, root: data.zip}");
   }
@@ -136,7 +136,7 @@ TEST_CASE("a training that diverges stops at the healthy state and goes on by th
     const TensorFile batch = read_tensors(folder.path() / file.substr(0, file.find(';')));
     for (const char* name : {"images", "labels", "sigma", "positions", "loss", "image"})
       CHECK(batch.tensors.contains(name));
-    if (given.poisoned) CHECK(contains(file, "no finite loss: image 5 of the data (position "));
+    if (given.poisoned) CHECK(contains(file, "no finite loss: image 40 of the data (position "));
     const Outcome replayed =
         edmund_run(folder.path(), arguments_of(behind(stopped.output, "the weights before it make of this batch: ")));
     INFO(replayed.output);
@@ -146,6 +146,7 @@ TEST_CASE("a training that diverges stops at the healthy state and goes on by th
   }
 
   // the way on
+  const std::int64_t from = found ? read_header(*found).images : 0;
   const Outcome on = edmund_run(folder.path(), arguments_of(behind(stopped.output, "go on with other settings by: ")));
   INFO(on.output);
   REQUIRE(on.code == 0);
@@ -155,7 +156,7 @@ TEST_CASE("a training that diverges stops at the healthy state and goes on by th
   CHECK(last.steps >= 25);
   const json branches = json::parse(std::ifstream(run / "branches.json"));
   CHECK(branches.size() == (given.begun ? 2 : 1));
-  CHECK(branches.back()["from_images"] == (found ? read_header(*found).images : 0));
+  CHECK(branches.back()["from_images"] == from);
   CHECK(edmund_run(folder.path(), "sample runs/small --images 2").code == 0);
   // and the run is as any other
   const Outcome again = edmund_run(folder.path(), "train runs/small training.images=672");
@@ -228,11 +229,11 @@ TEST_CASE("a branch keeps what was trained past it, and is known to whoever goes
       edmund_run(folder.path(), "train training.learning_rate=1e-4 --from runs/small/checkpoints/000000000064");
   INFO(other.output);
   REQUIRE(other.code == 0);
-  CHECK(contains(other.output, "training.learning_rate (0.001 there, 0.0001 here)"));
+  CHECK(contains(other.output, "training.learning_rate (0.001 there, 1e-04 here)"));
   const json branches = json::parse(std::ifstream(run / "branches.json"));
   CHECK(branches[1] == json{{"from_images", 64},
                             {"aside", "branches/2"},
-                            {"changed", {{"training.learning_rate", {{"before", "0.001"}, {"after", "0.0001"}}}}}});
+                            {"changed", {{"training.learning_rate", {{"before", "0.001"}, {"after", "1e-04"}}}}}});
   const json page = json(std::string(std::istreambuf_iterator<char>(std::ifstream(run / "report.html").rdbuf()), {}));
   CHECK(contains(page.get<std::string>(), "other settings"));
   // as if the branch had just begun: the checkpoint has the settings before it
@@ -243,7 +244,7 @@ TEST_CASE("a branch keeps what was trained past it, and is known to whoever goes
   CHECK(contains(on.output, "going on from runs/small/checkpoints/000000000064"));
   const Outcome refused = edmund_run(folder.path(), "train runs/small training.learning_rate=1e-3");
   CHECK(refused.code == 2);
-  CHECK(contains(refused.output, "holds another training: training.learning_rate (0.0001 there, 0.001 here)"));
+  CHECK(contains(refused.output, "holds another training: training.learning_rate (1e-04 there, 0.001 here)"));
 
   const auto said = [&](const std::string& arguments) {
     const Outcome outcome = edmund_run(folder.path(), "train " + arguments);
