@@ -18,9 +18,12 @@ namespace edmund {
 namespace fs = std::filesystem;
 namespace {
 
+// Without the sign of what is no number.
+std::string shown(double value) { return std::isnan(value) ? "nan" : number_text(value); }
+
 std::string told(const ExaminedBatch& batch) {
   std::ostringstream out;
-  const auto cell = [&](const std::string& text) { out << std::setw(12) << text; };
+  const auto cell = [&](const std::string& text) { out << " " << std::setw(11) << text; };
   const bool has_labels = batch.inputs.labels.defined() && batch.inputs.labels.dim() == 1;
   for (const std::string& name :
        {std::string("position"), std::string("image"), std::string("label"), batch.clock_name, std::string("loss")})
@@ -32,12 +35,12 @@ std::string told(const ExaminedBatch& batch) {
     cell(i < batch.images.size() ? std::to_string(batch.images[i]) : "-");
     cell(has_labels ? std::to_string(batch.inputs.labels[at].item<std::int64_t>()) : "-");
     cell(short_number(batch.clock[i]));
-    cell(number_text(batch.losses[i]));
+    cell(shown(batch.losses[i]));
     out << '\n';
   }
   const auto bad = std::ranges::count_if(batch.losses, [](double loss) { return !std::isfinite(loss); });
   out << format("{} of {} images have no finite loss; norm of the gradient {}\n", bad, batch.losses.size(),
-                number_text(batch.gradient_norm));
+                shown(batch.gradient_norm));
   return out.str();
 }
 

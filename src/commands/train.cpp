@@ -59,7 +59,7 @@ Moment moment_of(TrainFlags& flags) {
   }
   require(flags.run.empty(), "--run does not go with --from, which names a run that is there");
   if (flags.from == kStart) {
-    require(fs::exists(RunFolder{target.path}.config()),
+    require(!target.path.empty() && fs::exists(RunFolder{target.path}.config()),
             "--from start: expected the folder of a run, as in `edmund train RUN --from start`, found {}",
             in_quotes(target.path));
     return {.run = {target.path}, .checkpoint = std::nullopt};

@@ -48,7 +48,8 @@ void Trainer::State::judge(const StepReport& report, std::int64_t batch) {
   streak.add(report.clock, images - batch);
   if (streak.steps < settings.max_skipped) return;
   throw Diverged(cause, format("training: {} (images {} to {}, {} {} to {})", spelled(cause, streak, trend.rise()),
-                               streak.first_image, images - 1, model->clock().name, streak.low, streak.high));
+                               streak.first_image, images - 1, model->clock().name, short_number(streak.low),
+                               short_number(streak.high)));
 }
 
 void Trainer::State::save_health(std::map<std::string, double>& counters) const {

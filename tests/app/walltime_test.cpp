@@ -80,15 +80,15 @@ TEST_CASE("SIGUSR1 saves, and the training goes on", "[app]") {
   const TemporaryFolder folder;
   write_idx_data(folder.path());
   write_text(folder.path() / "config.yaml", small_config());
-  const Outcome saved =
-      edmund_run(folder.path(),
-                 "train config.yaml training.images=1e6 training.checkpoint_every=1e6 training.log_every=64 "
-                 "training.samples_every=0 & pid=$!; "
-                 "while ! grep -q images runs/small/metrics.jsonl 2>/dev/null; do sleep 0.05; done; kill -USR1 $pid; "
-                 "while ! ls runs/small/checkpoints/*/state.json >/dev/null 2>&1; do sleep 0.05; done; "
-                 "lines=$(grep -c images runs/small/metrics.jsonl); while [ $(grep -c images runs/small/metrics.jsonl) "
-                 "-le $((lines + 2)) ]; do "
-                 "sleep 0.05; done; echo goes on; kill -TERM $pid; wait $pid; echo code $?");
+  const Outcome saved = edmund_run(
+      folder.path(),
+      "train config.yaml training.images=1e6 training.checkpoint_every=1e6 training.log_every=64 "
+      "training.samples_every=0 & pid=$!; "
+      "while ! grep -q images runs/small/metrics.jsonl 2>/dev/null; do sleep 0.05; done; kill -USR1 $pid; "
+      "while ! ls runs/small/checkpoints/*/state.json >/dev/null 2>&1; do sleep 0.05; done; "
+      "lines=$(grep -c images runs/small/metrics.jsonl); while [ $(grep -c images runs/small/metrics.jsonl) "
+      "-le $((lines + 2)) ]; do "
+      "sleep 0.05; done; echo goes on; kill -TERM $pid; wait $pid; echo code $?; grep 'saved at' runs/small/log.txt");
   INFO(saved.output);
   CHECK(saved.output.find("saved at ") != std::string::npos);
   CHECK(saved.output.find("goes on\n") != std::string::npos);

@@ -14,6 +14,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace edmund::testing {
@@ -58,14 +59,18 @@ std::size_t error_lines(const std::string& output) {
 
 struct Divergence {
   std::string name, overrides, told;
-  bool poisoned = false;  // the data have an image whose loss is not finite
-  bool begun = false;     // a healthy training first, which is gone on with by these
+  bool poisoned = false;    // the data have an image whose loss is not finite
+  bool begun = false;       // a healthy training first, which is gone on with by these
+  bool of_weights = false;  // a checkpoint was due before a step went wrong: there is no batch
 };
 
 TEST_CASE("a training that diverges stops at the healthy state and goes on by the printed command", "[commands]") {
   const auto given = GENERATE(values<Divergence>({
       {.name = "rate 1e5", .overrides = "training.learning_rate=1e5", .told = "training: "},
-      {.name = "rate 1e38", .overrides = "training.learning_rate=1e38", .told = "no finite gradient in 10 steps"},
+      {.name = "rate 1e38",
+       .overrides = "training.learning_rate=1e38",
+       .told = "holds values that are not finite after 32 images",
+       .of_weights = true},
       {.name = "scale 1e38", .overrides = "training.loss_scale=1e38", .told = "no finite gradient in 10 steps"},
       {.name = "rate 1e5 after 96 images",
        .overrides = "training.learning_rate=1e5",
@@ -80,7 +85,7 @@ TEST_CASE("a training that diverges stops at the healthy state and goes on by th
        .told = "no finite gradient in 10 steps",
        .begun = true},
       {.name = "a poisoned image",
-       .overrides = "training.max_skipped=1",
+       .overrides = "training.max_skipped=1 training.checkpoint_every=16",
        .told = "no finite gradient in 1 steps",
        .poisoned = true},
   }));
@@ -89,7 +94,7 @@ TEST_CASE("a training that diverges stops at the healthy state and goes on by th
   write_idx_data(folder.path());
   std::string config = small_config();
   if (given.poisoned) {
-    write_poisoned_data(folder, 5);
+    write_poisoned_data(folder, 40);
     config.replace(config.find("data: "), config.find('\n', config.find("data: ")) - config.find("data: "),
                    "data: {type: edm-zip, root: data.zip}");
   }
@@ -107,8 +112,7 @@ TEST_CASE("a training that diverges stops at the healthy state and goes on by th
   REQUIRE(stopped.code == 2);
   CHECK(error_lines(stopped.output) == 1);
   CHECK(contains(stopped.output, given.told));
-  CHECK(contains(stopped.output, "images "));
-  CHECK(contains(stopped.output, "sigma "));
+  CHECK((given.of_weights || contains(stopped.output, "sigma ")));
 
   // the healthy state is there, and is named
   const auto found = newest_healthy_checkpoint(run);
@@ -120,35 +124,39 @@ TEST_CASE("a training that diverges stops at the healthy state and goes on by th
   } else {
     CHECK(contains(stopped.output, "there is no healthy checkpoint yet"));
   }
-  for (const auto& entry : fs::directory_iterator(run / "checkpoints")) {
+  std::error_code none;  // where the first checkpoint was refused
+  for (const auto& entry : fs::directory_iterator(run / "checkpoints", none)) {
     INFO(entry.path());
     CHECK(nonfinite_tensor(load_checkpoint(entry.path())).empty());  // nothing else is ever saved
   }
 
   // the batch
-  const std::string file = behind(stopped.output, "the batch that it began with: ");
-  const TensorFile batch = read_tensors(folder.path() / file.substr(0, file.find(';')));
-  for (const char* name : {"images", "labels", "sigma", "positions", "loss", "image"})
-    CHECK(batch.tensors.contains(name));
-  if (given.poisoned) CHECK(contains(file, "no finite loss: image 5 of the data (position "));
-  const Outcome replayed =
-      edmund_run(folder.path(), arguments_of(behind(stopped.output, "the weights before it make of this batch: ")));
-  INFO(replayed.output);
-  CHECK(replayed.code == 0);
-  CHECK(contains(replayed.output,
-                 given.poisoned ? "1 of 16 images have no finite loss" : "0 of 16 images have no finite loss"));
+  if (!given.of_weights) {
+    const std::string file = behind(stopped.output, "the batch that it began with: ");
+    const TensorFile batch = read_tensors(folder.path() / file.substr(0, file.find(';')));
+    for (const char* name : {"images", "labels", "sigma", "positions", "loss", "image"})
+      CHECK(batch.tensors.contains(name));
+    if (given.poisoned) CHECK(contains(file, "no finite loss: image 40 of the data (position "));
+    const Outcome replayed =
+        edmund_run(folder.path(), arguments_of(behind(stopped.output, "the weights before it make of this batch: ")));
+    INFO(replayed.output);
+    CHECK(replayed.code == 0);
+    CHECK(contains(replayed.output,
+                   given.poisoned ? "1 of 16 images have no finite loss" : "0 of 16 images have no finite loss"));
+  }
 
   // the way on
+  const std::int64_t from = found ? read_header(*found).images : 0;
   const Outcome on = edmund_run(folder.path(), arguments_of(behind(stopped.output, "go on with other settings by: ")));
   INFO(on.output);
   REQUIRE(on.code == 0);
   const Checkpoint last = load_checkpoint(checkpoint_folder(run, 640));
   CHECK(nonfinite_tensor(last).empty());
   CHECK(last.fault.empty());
-  CHECK(last.steps >= 30);
+  CHECK(last.steps >= 25);
   const json branches = json::parse(std::ifstream(run / "branches.json"));
   CHECK(branches.size() == (given.begun ? 2 : 1));
-  CHECK(branches.back()["from_images"] == (found ? read_header(*found).images : 0));
+  CHECK(branches.back()["from_images"] == from);
   CHECK(edmund_run(folder.path(), "sample runs/small --images 2").code == 0);
   // and the run is as any other
   const Outcome again = edmund_run(folder.path(), "train runs/small training.images=672");
@@ -167,7 +175,7 @@ TEST_CASE("weights that are not finite are refused by every command, in one line
   std::string poisoned;  // a weight of the classes
   for (NamedTensors* tensors : {&checkpoint.network, &checkpoint.ema})
     for (auto& [name, tensor] : *tensors)
-      if (name.find("label") != name.npos) {
+      if (name == poisoned || (poisoned.empty() && name.find("label") != name.npos)) {
         tensor.view(-1)[0] = std::numeric_limits<float>::quiet_NaN();
         poisoned = name;
       }
@@ -221,11 +229,11 @@ TEST_CASE("a branch keeps what was trained past it, and is known to whoever goes
       edmund_run(folder.path(), "train training.learning_rate=1e-4 --from runs/small/checkpoints/000000000064");
   INFO(other.output);
   REQUIRE(other.code == 0);
-  CHECK(contains(other.output, "training.learning_rate (0.001 there, 0.0001 here)"));
+  CHECK(contains(other.output, "training.learning_rate (0.001 there, 1e-04 here)"));
   const json branches = json::parse(std::ifstream(run / "branches.json"));
   CHECK(branches[1] == json{{"from_images", 64},
                             {"aside", "branches/2"},
-                            {"changed", {{"training.learning_rate", {{"before", "0.001"}, {"after", "0.0001"}}}}}});
+                            {"changed", {{"training.learning_rate", {{"before", "0.001"}, {"after", "1e-04"}}}}}});
   const json page = json(std::string(std::istreambuf_iterator<char>(std::ifstream(run / "report.html").rdbuf()), {}));
   CHECK(contains(page.get<std::string>(), "other settings"));
   // as if the branch had just begun: the checkpoint has the settings before it
@@ -236,7 +244,7 @@ TEST_CASE("a branch keeps what was trained past it, and is known to whoever goes
   CHECK(contains(on.output, "going on from runs/small/checkpoints/000000000064"));
   const Outcome refused = edmund_run(folder.path(), "train runs/small training.learning_rate=1e-3");
   CHECK(refused.code == 2);
-  CHECK(contains(refused.output, "holds another training: training.learning_rate (0.0001 there, 0.001 here)"));
+  CHECK(contains(refused.output, "holds another training: training.learning_rate (1e-04 there, 0.001 here)"));
 
   const auto said = [&](const std::string& arguments) {
     const Outcome outcome = edmund_run(folder.path(), "train " + arguments);

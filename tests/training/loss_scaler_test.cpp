@@ -78,7 +78,7 @@ TEST_CASE("a scale that is too high backs off for as long as it takes, and the t
   second.restore(checkpoint);
   train_until(second, 8 * 80);
   train_until(whole, 8 * 80);
-  CHECK(whole.steps() > 10);
+  CHECK(whole.steps() >= 10);
   CHECK(whole.skipped() > 5);
   CHECK(same_state(second.checkpoint(""), whole.checkpoint("")));
 }
