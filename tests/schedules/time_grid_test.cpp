@@ -250,12 +250,15 @@ TEST_CASE("a damaged grid file is refused by name, or gives the noise levels tha
   std::size_t refused = 0;
   const auto check = [&](const std::string& damaged) {
     std::ofstream(file, std::ios::trunc) << damaged;
+    std::vector<double> found;
     try {
-      CHECK(read() == whole);  // where it is the comment or the checksum that is gone
+      found = read();
     } catch (const Error& error) {
       ++refused;
       CHECK(std::string(error.what()).find("grid.yaml") != std::string::npos);
+      return;
     }
+    CHECK(found == whole);  // where it is the comment or the checksum that is gone
   };
   for (std::size_t at = 0; at < text.size(); ++at) {
     std::string changed = text;
