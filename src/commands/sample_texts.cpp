@@ -12,9 +12,10 @@
 namespace edmund::sampling_modes {
 namespace {
 
-// What is said of how to sample, without the size of batches, which changes no picture.
+// How was sampled, with all that was filled in, so that equal pictures are equal files whatever was
+// chosen of it by name. Without the size of batches, which changes no picture.
 std::string sampling_text(const Experiment& experiment) {
-  Options options = experiment.config.options;
+  Options options = Options::read_text(experiment.config.options.resolved(), "config (resolved)");
   std::string text = options.child("sampling").chosen();
   const std::string key = "batch_size:";
   for (std::size_t at = text.find(key); at != std::string::npos; at = text.find(key, at + 1)) {
