@@ -24,8 +24,8 @@ struct Case {
 
 // B, C, H, W: one image and several, sums of one share and of many, with and without whole tiles
 // and vectors; more tiles than a share has, more channels than are summed by blocks of tiles.
-constexpr std::int64_t kShapes[][4] = {{1, 16, 8, 8},   {3, 20, 7, 9},   {8, 32, 16, 16},
-                                       {2, 24, 40, 40}, {5, 72, 12, 12}, {16, 12, 32, 32}};
+constexpr std::int64_t kShapes[][4] = {{1, 16, 8, 8},   {3, 20, 7, 9},    {8, 32, 16, 16},
+                                       {2, 24, 40, 40}, {5, 144, 12, 12}, {16, 12, 32, 32}};
 
 void add_convolutions(std::vector<Case>& cases, std::int64_t B, std::int64_t C, std::int64_t H, std::int64_t W) {
   for (const std::int64_t R : {1, 3, 5})
@@ -116,7 +116,7 @@ std::vector<Tensor> combined() {
 template <typename Work>
 int differing(const Work& work) {
   std::vector<Tensor> one;
-  for (const int threads : {1, 2, 3, 4}) {
+  for (const int threads : {1, 2, 3, 4, 7}) {
     at::set_num_threads(threads);
     const ops::LibraryThreads library(2);
     const std::vector<Tensor> found = work();

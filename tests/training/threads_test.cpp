@@ -62,7 +62,6 @@ void check_every_network(const std::string& kernels) {
 
 TEST_CASE("every network learns the same bits on any number of threads", "[training]") {
   const auto precision = GENERATE(ops::Precision::kFp32, ops::Precision::kBf16);
-  if (precision == ops::Precision::kBf16 && !ops::cpu::has_bf16()) return;  // it is float32 here
   const UseKernels fast(ops::Kernels::kFast);
   ops::set_precision(precision);
   check_every_network(ops::kernels_text());
