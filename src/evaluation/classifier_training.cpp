@@ -7,7 +7,6 @@
 #include "edmund/core/text.h"
 #include "edmund/io/image_io.h"
 #include "edmund/ops/pixels.h"
-#include "edmund/ops/threads.h"
 #include "kept_tensors.h"
 
 #include <algorithm>
@@ -123,7 +122,6 @@ class Training {
 
 ClassifierWeights trained_classifier(const Batch& data, const ClassifierShape& shape,
                                      const ClassifierSettings& settings, const std::filesystem::path& unfinished) {
-  const ops::LibraryThreads library(ops::kLibraryThreads);  // the same weights on every machine
   Training training(shape, settings);
   training.go_on(unfinished);
   const std::int64_t size = data.images.size(0), batch = std::min(settings.batch_size, size);

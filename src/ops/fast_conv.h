@@ -1,6 +1,5 @@
 #pragma once
 
-#include "conv2d_function.h"
 #include "cpu/kernels.h"
 #include "fast.h"
 #include "packed_weights.h"
@@ -33,26 +32,6 @@ struct FoldedEpilogue {
     return out;
   }
 };
-
-/// LibTorch's convolution of x, channels-last, in the dtype of the weight, and its gradients of x
-/// and weight times `scale`, float32: for training, the same bits on any number of threads.
-Tensor library_conv2d(const Tensor& x, const Tensor& weight, at::IntArrayRef padding);
-ConvGradients library_conv2d_backward(const Tensor& x, const Tensor& weight, const Tensor& dy, double scale,
-                                      at::IntArrayRef padding, const InputGrads& grads);
-
-/// Rows [N, C], contiguous, as an image [1, C, N, 1] in the order of the kernels: the same memory.
-Tensor as_image(const Tensor& rows);
-
-/// x [B, C, H, W], channels-last, times a weight packed as kMatrix (K outputs) or kMatrixBackward.
-Tensor matrix(const Tensor& x, const Tensor& packed, std::int64_t K, const FoldedEpilogue& epilogue);
-void matrix_into(const Tensor& y, const Tensor& x, const Tensor& packed, const FoldedEpilogue& epilogue);
-
-/// Gradient of that weight, [K, C, 1, 1], times `scale`; dy [B, K, H, W] channels-last.
-Tensor matrix_weight_gradient(const Tensor& x, const Tensor& dy, float scale);
-
-/// Σ dy·scale over the pixels of each image, [B, K], rows perhaps apart; dy·scale itself to
-/// `scaled` unless null.
-Tensor pixel_sums(const Tensor& dy, float scale, float* scaled);
 
 /// The tile of the Winograd algorithm for a filter of R × S, if there is one.
 std::optional<WinogradTile> winograd_tile(std::int64_t R, std::int64_t S);

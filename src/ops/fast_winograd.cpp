@@ -1,13 +1,12 @@
 // Convolutions by the Winograd algorithm on the CPU: which tiles, channels and points are worked on
 // together, so that each step's output is still in cache for the next.
 #include "cpu/cache_budget.h"
-#include "edmund/ops/threads.h"
 #include "fast_conv.h"
 #include "parallel.h"
-#include "share_sums.h"
 
 #include <algorithm>
 #include <ATen/ops/empty.h>
+#include <ATen/Parallel.h>
 
 namespace edmund::ops::cpu {
 namespace {
@@ -42,7 +41,7 @@ struct Task {
   const float* x;
   float* y;
   Epilogue epilogue;
-  std::int64_t threads = ops::threads(), panels = (K + table.panel - 1) / table.panel;
+  std::int64_t threads = at::get_num_threads(), panels = (K + table.panel - 1) / table.panel;
 };
 
 // Many tiles: a block of them is transformed, multiplied and transformed back by one thread, in its
@@ -149,19 +148,18 @@ struct GradientTask {
   }
 };
 
-// Few channels: each share of the tiles sums a dU of its own over blocks of them, all in one cache.
+// Few channels: each thread sums a dU of its own over blocks of tiles, all in its cache.
 void gradient_by_blocks(const GradientTask& task) {
   const auto& [table, tiles, count, C, K, x, dy, scale, dw, c_row, k_row] = task;
-  const std::int64_t row = whole(K, table.panel), usual = shares_of(count, kGradientShareTiles, kGradientShares),
-                     shares = std::min(count, std::max<std::int64_t>(2, usual));
+  const std::int64_t threads = std::min<std::int64_t>(at::get_num_threads(), count), row = whole(K, table.panel);
   const std::int64_t plane = plane_of(C * row), own = kSquare3 * plane;
   const std::int64_t most = std::max<std::int64_t>(24, kGradientTiles / (kSquare3 * (C + K)));
   const std::int64_t v_plane = plane_of(most * c_row), y_plane = plane_of(most * k_row);
-  const Tensor sums = at::empty({shares * own}, at::kFloat);
+  const Tensor sums = at::empty({threads * own}, at::kFloat);
   float* const first_sum = sums.data_ptr<float>();
-  parallel_for(0, shares, 1, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, threads, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t first = count * i / shares, last = count * (i + 1) / shares;
+      const std::int64_t first = count * i / threads, last = count * (i + 1) / threads;
       const std::int64_t rounds = (last - first + most - 1) / most;
       float *v = scratch(Scratch::kTiles, kSquare3 * (v_plane + y_plane)), *y = v + kSquare3 * v_plane;
       for (std::int64_t round = 0; round < rounds; ++round) {
@@ -175,8 +173,11 @@ void gradient_by_blocks(const GradientTask& task) {
     }
   });
   parallel_for(0, C, std::max<std::int64_t>(1, 512 / K), [&](std::int64_t c0, std::int64_t c1) {
-    for (std::int64_t p = 0; p < kSquare3; ++p)
-      add_shares(first_sum + p * plane + c0 * row, shares, (c1 - c0) * row, own);
+    for (std::int64_t i = 1; i < threads; ++i)
+      for (std::int64_t p = 0; p < kSquare3; ++p) {
+        float* sum = first_sum + p * plane;
+        for (std::int64_t n = c0 * row; n < c1 * row; ++n) sum[n] += sum[i * own + n];
+      }
     table.winograd_filter_gradient({first_sum + c0 * row, plane, row}, {c0, c1}, {0, K}, C, scale, dw);
   });
 }
@@ -188,7 +189,7 @@ void gradient_by_parts(const GradientTask& task) {
   const auto& [table, tiles, count, C, K, x, dy, scale, dw, c_row, k_row] = task;
   constexpr std::int64_t kPartK = 64;  // output channels of a part
   // Large parts read the tiles less often; there should be four for each thread.
-  const std::int64_t part_c = C * K >= 4 * 128 * kPartK * ops::threads() ? 128 : 48;
+  const std::int64_t part_c = C * K >= 4 * 128 * kPartK * at::get_num_threads() ? 128 : 48;
   const std::int64_t chunks = std::max<std::int64_t>(1, kSquare3 * (c_row + k_row) * count / kGradientChunk);
   const std::int64_t chunk = (count + chunks - 1) / chunks;
   const std::int64_t v_plane = plane_of(chunk * c_row), y_plane = plane_of(chunk * k_row);

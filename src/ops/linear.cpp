@@ -1,20 +1,18 @@
 #include "autograd.h"
 #include "cpu/kernels.h"
 #include "edmund/core/format.h"
-#include "fast_conv.h"
+#include "fast.h"
 #include "parallel.h"
-#include "share_sums.h"
 
 #include <algorithm>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
-#include <ATen/ops/zeros.h>
 
 namespace edmund::ops {
 namespace {
 
-constexpr std::int64_t kFewRows = 32;            // beyond them packed weights are the faster way
+constexpr std::int64_t kFewRows = 32;            // beyond them a matrix product is the faster way
 constexpr std::int64_t kWeightsOfTask = 65'536;  // fewer are not worth a thread's start
 
 Tensor few_rows(const Tensor& x, const Tensor& weight, const Tensor& bias) {
@@ -42,22 +40,8 @@ OperatorTime described(std::string_view name, const Tensor& x, const Tensor& wei
           .bytes = static_cast<double>(x.element_size()) * (B * (in + out) + in * out)};
 }
 
-bool few(const Tensor& x) { return x.size(0) <= kFewRows; }
-
-// Rows as pixels of a 1×1 convolution: x [N, …] times a packed weight, [N, width].
-Tensor many_rows(const Tensor& x, const Tensor& packed, std::int64_t width, const Tensor& bias) {
-  Tensor y = at::empty({x.size(0), width}, at::kFloat);
-  cpu::matrix_into(cpu::as_image(y), cpu::as_image(x.contiguous()), packed,
-                   {.add = bias.defined() ? bias.unsqueeze(0) : Tensor()});
-  return y;
-}
-
-Tensor many_rows(const Tensor& x, const Tensor& weight, const Tensor& bias, cpu::Caching caching) {
-  return many_rows(x, cpu::packed_weight(weight, cpu::Packing::kMatrix, caching), weight.size(0), bias);
-}
-
-// Both with gradients. Those of few rows are products of rows of x and of the weight as they lie,
-// where I is a multiple of the panel.
+// few_rows() with gradients, whose products are made of rows of x and of the weight as they lie; I
+// is a multiple of the panel.
 class Function : public torch::autograd::Function<Function> {
  public:
   using Maybe = std::optional<Tensor>;
@@ -67,8 +51,7 @@ class Function : public torch::autograd::Function<Function> {
     const Tensor x = input->contiguous(), weight = weights->contiguous();
     ctx->save_for_backward({x, weight});
     ctx->saved_data["grads"] = wanted_gradients({&input, &weights, &bias});
-    if (few(x)) return few_rows(x, weight, bias.value_or(Tensor()));
-    return many_rows(x, weight, bias.value_or(Tensor()), cpu::Caching::kOff);
+    return few_rows(x, weight, bias.value_or(Tensor()));
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx,
@@ -78,19 +61,6 @@ class Function : public torch::autograd::Function<Function> {
     const Tensor &x = saved[0], &weight = saved[1], dy = gradients[0].contiguous();
     const InputGrads grads(ctx->saved_data["grads"].toInt());
     const Timed timed([&] { return described("linear backward", x, weight, 2.0); });
-    if (few(x) && x.size(1) % cpu::kernel_table().panel == 0) return few_backward(x, weight, dy, grads);
-    const Tensor image = cpu::as_image(x), of_image = cpu::as_image(dy);
-    Tensor dx, dw, db;
-    if (grads(0))
-      dx = many_rows(dy, cpu::packed_weight(weight, cpu::Packing::kMatrixBackward, cpu::Caching::kOff), x.size(1), {});
-    if (grads(1)) dw = cpu::matrix_weight_gradient(image, of_image, 1.0F).view(weight.sizes());
-    if (grads(2)) db = cpu::pixel_sums(of_image, 1.0F, nullptr)[0];
-    return {dx, dw, db};
-  }
-
- private:
-  static torch::autograd::variable_list few_backward(const Tensor& x, const Tensor& weight, const Tensor& dy,
-                                                     const InputGrads& grads) {
     const std::int64_t B = x.size(0), I = x.size(1), O = weight.size(0);
     const auto& table = cpu::kernel_table();
     const float *of_dy = dy.const_data_ptr<float>(), *of_x = x.const_data_ptr<float>();
@@ -110,8 +80,10 @@ class Function : public torch::autograd::Function<Function> {
       });
     }
     if (grads(2)) {
-      db = at::zeros({O}, at::kFloat);
-      add_rows(db.data_ptr<float>(), of_dy, B, O, O);
+      db = at::empty({O}, at::kFloat);
+      float* to = db.data_ptr<float>();
+      std::copy_n(of_dy, O, to);
+      for (std::int64_t i = O; i < B * O; ++i) to[i % O] += of_dy[i];
     }
     return {dx, dw, db};
   }
@@ -123,11 +95,11 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   TORCH_CHECK(x.dim() == 2 && x.size(1) == weight.size(1), "linear: x ", x.sizes(), " does not fit weight ",
               weight.sizes());
   const Timed timed([&] { return described("linear", x, weight, 1.0); });
-  if (fast(x) && weight.scalar_type() == at::kFloat && x.size(1) > 0 && weight.size(0) > 0 &&
+  if (fast(x) && x.size(0) <= kFewRows && weight.scalar_type() == at::kFloat && x.size(1) > 0 &&
       (!bias.defined() || bias.is_contiguous())) {
-    if (wants_gradient({&x, &weight, &bias}))
+    if (!wants_gradient({&x, &weight, &bias})) return few_rows(x, weight, bias);
+    if (x.size(1) % cpu::kernel_table().panel == 0)
       return Function::apply(if_defined(x), if_defined(weight), if_defined(bias));
-    return few(x) ? few_rows(x, weight, bias) : many_rows(x, weight, bias, cpu::Caching::kOn);
   }
   return bias.defined() ? at::linear(x, weight, bias) : at::linear(x, weight);
 }

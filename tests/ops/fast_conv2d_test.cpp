@@ -103,8 +103,7 @@ TEST_CASE("Without AMX only large 1x1 convolutions are faster in bfloat16", "[op
 
 TEST_CASE("Fast linear layers equal the reference", "[ops][fast]") {
   const auto [B, I, O] =
-      GENERATE(std::array{1, 1, 1}, std::array{3, 17, 7}, std::array{8, 128, 66}, std::array{5, 512, 9},
-               std::array{33, 17, 7}, std::array{600, 64, 130}, std::array{1100, 20, 33});
+      GENERATE(std::array{1, 1, 1}, std::array{3, 17, 7}, std::array{8, 128, 66}, std::array{5, 512, 9});
   const Tensor x = random({B, I}, 1), w = random({O, I}, 2), b = random({O}, 3);
   compare([](const std::vector<Tensor>& in) { return ops::linear(in[0], in[1], in[2]); }, {x, w, b}, 2e-6);
   compare([](const std::vector<Tensor>& in) { return ops::linear(in[0], in[1], {}); }, {x, w}, 2e-6);
