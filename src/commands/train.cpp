@@ -133,7 +133,7 @@ ExitCode train(TrainFlags flags) {
     write_report(run, parameter_count(experiment.model.network()));
     log::info("report: {}", fs::absolute(run.report()).string());
     // what was trained is kept; the same command writes it again
-  } catch (const DiskError& failure) {
+  } catch (const Error& failure) {
     log::warn("{}; the report is not written", failure.what());
   }
   return code;

@@ -104,7 +104,7 @@ const std::vector<BadInput>& bad_inputs() {
       // Command line
       {"unknown command", "", "trian config.yaml", {"trian", "did you mean 'train'"}},
       {"unknown flag", "", "train config.yaml --rnu x", {"--rnu", "did you mean '--run'"}},
-      {"missing argument", "", "train", {"target"}},
+      {"missing argument", "", "train", {"expected CONFIG.yaml or RUN"}},
       {"flag without value", "", "train config.yaml --run", {"--run"}},
       {"no steps to optimize", "", "optimize-grid empty", {"--steps"}},
       {"optimizing from nowhere", "", "optimize-grid nowhere --steps 8", {"nowhere"}},

@@ -93,7 +93,7 @@ TEST_CASE("every flag that takes integers refuses other ways to write them, in o
     const auto arguments = arguments_of(command);
     for (const CLI::Option* asked : arguments->get_options()) {
       const std::string form = asked->get_type_name();
-      if (form.find("INT") == std::string::npos) continue;
+      if (!form.starts_with("INT")) continue;
       ++flags;
       std::vector<std::string> before{std::string(command.name)};
       for (const CLI::Option* option : arguments->get_options()) {
