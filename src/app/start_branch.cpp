@@ -67,7 +67,7 @@ void require_can_change(const SettingChanges& changes) {
 
 fs::path free_folder(const RunFolder& run) {
   for (int number = 1;; ++number)
-    if (const fs::path folder = run.path / "branches" / std::to_string(number); !fs::exists(folder)) return folder;
+    if (fs::path folder = run.path / "branches" / std::to_string(number); !fs::exists(folder)) return folder;
 }
 
 }  // namespace

@@ -51,7 +51,7 @@ std::string config_in(const fs::path& folder) {
   std::string bytes("\0\0\x08\x03\0\0\0\x40\0\0\0\x08\0\0\0\x08", 16);
   for (int i = 0; i < 64; ++i)
     for (int pixel = 0; pixel < 64; ++pixel)
-      bytes += static_cast<char>((pixel / 8 < 4) == (i % 2 == 0) ? 220 - i % 20 : 20 + i % 20);
+      bytes += static_cast<char>((pixel / 8 < 4) == (i % 2 == 0) ? 220 - i : 20 + i);
   write_file(images, bytes);
   write_file(file, format(R"(name: selftest
 data: {type: idx, images: '{}'}

@@ -39,7 +39,8 @@ TEST_CASE("under a limit on memory a training takes the steps of the micro-batch
       "train config.yaml network.channels=32 training.batch_size=2048 training.images=2048 "
       "training.samples_every=0 training.checkpoint_every=2048 --run ";
   std::int64_t fits = 0, limit = 3000;
-  for (; fits == 0; limit = limit * 19 / 20) {  // until it is less than a batch takes, and enough for the rest
+  // until it is less than a batch takes, and enough for the rest
+  for (; fits == 0; limit = limit * 19 / 20) {
     REQUIRE(limit > 400);
     fs::remove_all(folder.path() / "limited");
     const Outcome found = limited(folder.path(), train + "limited", limit);
