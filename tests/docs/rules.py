@@ -11,7 +11,6 @@ LEFT_OUT = [
     ("EDMUND_INTERRUPTIONS=", "the long version of a test"),
     ("EDMUND_MANY=", "the long version of a test"),
     ("EDMUND_MUTATIONS=", "the long version of a test"),
-    ("EDMUND_FUZZ_SEEDS=", "needs clang and a build of its own"),
     ("cmake --preset fuzz", "needs clang and a build of its own"),
     ("cmake --build --preset fuzz", "needs clang and a build of its own"),
     ("build/cuda/", "needs a GPU"),
