@@ -56,7 +56,7 @@ std::string config_in(const fs::path& folder) {
   write_file(file, format(R"(name: selftest
 data: {type: idx, images: '{}'}
 network: {type: unet, channels: 8, multipliers: [1, 2], blocks: 1, attention: [4], dropout: 0.1}
-preconditioning: {type: edm, sigma_data: 0.7}
+preconditioning: {type: edm, sigma_data: 0.56}
 training: {images: 192, batch_size: 16, checkpoint_every: 64, samples_every: 0, ema_tracks: [0.1]}
 sampling: {sampler: heun, grid: {type: karras, steps: 4}}
 evaluation: {images: 16, features: {type: pca, dims: 4}}
