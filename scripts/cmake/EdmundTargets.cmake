@@ -28,6 +28,12 @@ function(edmund_use_torch name)
   target_precompile_headers(edmund_${name} REUSE_FROM edmund_torch_pch)
 endfunction()
 
+# A library edmund_NAME that holds nothing, in the place of one of LibTorch's that is not there.
+function(edmund_empty_library name)
+  file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/stubs/empty.c CONTENT "typedef int edmund_empty;\n")
+  add_library(edmund_${name} SHARED ${PROJECT_BINARY_DIR}/stubs/empty.c)
+endfunction()
+
 # edmund_test(NAME [TORCH] SOURCES … USES …): a Catch2 program; ctest runs its cases under the label
 # unit.
 function(edmund_test name)

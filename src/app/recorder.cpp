@@ -8,6 +8,7 @@
 #include "edmund/generation/trajectory.h"
 #include "edmund/io/image_io.h"
 #include "edmund/networks/network.h"
+#include "edmund/training/counters.h"
 
 #include <algorithm>
 #include <utility>
@@ -18,11 +19,6 @@ namespace {
 // counter: length of the event file at a checkpoint
 constexpr const char* kEventBytes = "event_bytes";
 
-std::int64_t event_bytes(const std::map<std::string, double>& counters) {
-  const auto found = counters.find(kEventBytes);
-  return found == counters.end() ? 0 : static_cast<std::int64_t>(found->second);
-}
-
 }  // namespace
 
 Recorder::Recorder(Experiment& experiment, const RunFolder& run, Trainer& trainer,
@@ -30,7 +26,7 @@ Recorder::Recorder(Experiment& experiment, const RunFolder& run, Trainer& traine
     : experiment_(experiment),
       run_(run),
       trainer_(trainer),
-      events_(run.path / "events", event_bytes(counters)),
+      events_(run.path / "events", static_cast<std::int64_t>(counter(counters, kEventBytes))),
       metrics_(run.metrics(), trainer.clock(), trainer.images()),
       validator_(experiment, run, trainer),
       config_(experiment.config.options.chosen()),

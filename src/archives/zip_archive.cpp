@@ -1,6 +1,7 @@
 #include "edmund/archives/zip_archive.h"
 
 #include "edmund/core/error.h"
+#include "edmund/core/inflation.h"
 #include "edmund/core/text.h"
 
 #include <algorithm>
@@ -47,11 +48,10 @@ void check_entry(const zip_stat_t& stat, const std::filesystem::path& path) {
   if (name.ends_with('/')) return;
   require((stat.valid & ZIP_STAT_ENCRYPTION_METHOD) == 0 || stat.encryption_method == ZIP_EM_NONE,
           "{}: entry {} is encrypted; pack the archive without a password", path.string(), in_quotes(name));
-  constexpr std::uint64_t kFree = 64 << 20, kMostRatio = 128;
-  require(stat.size <= kFree || ((stat.valid & ZIP_STAT_COMP_SIZE) != 0 && stat.size / kMostRatio <= stat.comp_size),
+  require(!inflates_too_far(stat.size, (stat.valid & ZIP_STAT_COMP_SIZE) != 0 ? stat.comp_size : 0),
           "{}: entry {} would be more than {} times its compressed size, which no data is; if it is meant, pack the "
           "archive without compression",
-          path.string(), in_quotes(name), kMostRatio);
+          path.string(), in_quotes(name), kMostInflation);
   require((stat.valid & ZIP_STAT_COMP_METHOD) == 0 || zip_compression_method_supported(stat.comp_method, 0) == 1,
           "{}: entry {} is compressed by method {}, which is not read; pack the archive with deflate", path.string(),
           in_quotes(name), stat.comp_method);

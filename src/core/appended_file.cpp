@@ -45,7 +45,7 @@ void AppendedFile::flush() {
 void AppendedFile::sync() {
   flush();
   require_done(file_system().sync_file(path_), "cannot write", path_);
-  const auto folder = path_.has_parent_path() ? path_.parent_path() : std::filesystem::path(".");
+  const auto folder = folder_of(path_);
   require_done(file_system().sync_folder(folder), "cannot write", folder);
 }
 

@@ -12,8 +12,6 @@ namespace {
 
 using Kind = FileStatus::Kind;
 
-fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
-
 /// Takes an unfinished file away unless it was kept.
 class Aside {
  public:
@@ -89,6 +87,8 @@ void publish_folder(const fs::path& from, const fs::path& to) {
   require_done(system.rename_new(from, to), "cannot publish the folder", to);
   require_done(system.sync_folder(parent), "cannot write", parent);
 }
+
+fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
 
 fs::path replace_folder(const fs::path& from, const fs::path& to, const fs::path& former) {
   FileSystem& system = file_system();

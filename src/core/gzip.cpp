@@ -2,6 +2,7 @@
 #include "edmund/core/error.h"
 #include "edmund/core/files.h"
 #include "edmund/core/gzip_reader.h"
+#include "edmund/core/inflation.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -91,7 +92,6 @@ GzipReader::GzipReader(GzipReader&&) noexcept = default;
 bool GzipReader::is_compressed() const { return state_->compressed; }
 
 std::size_t GzipReader::read(char* to, std::size_t size) {
-  constexpr std::uint64_t kFree = 64 << 20, kMostRatio = 128;
   std::size_t done = 0;
   while (done < size) {
     const std::size_t wanted = std::min<std::size_t>(size - done, 1 << 22);
@@ -100,9 +100,9 @@ std::size_t GzipReader::read(char* to, std::size_t size) {
     if (count == 0) break;
     done += count;
     state_->given += count;
-    require(!state_->compressed || state_->given <= kFree || state_->given / kMostRatio <= state_->taken,
+    require(!state_->compressed || !inflates_too_far(state_->given, state_->taken),
             "{}: decompresses to more than {} times its size, which no data does; if it is meant, unpack it first",
-            state_->path, kMostRatio);
+            state_->path, kMostInflation);
   }
   return done;
 }

@@ -95,7 +95,7 @@ Classifier Classifier::cached(const Dataset& labeled, const ClassifierSettings& 
                                             tensor_checksum(data.images), tensor_checksum(data.labels)));
     file = folder / format("classifier-{}.safetensors", key);
     unfinished = folder / format("classifier-{}.unfinished", key);
-    if (sealed_tensors(file, "the classifier is trained again")) return read(file);
+    if (const auto kept = sealed_tensors(file, "the classifier is trained again")) return of_file(*kept);
   }
   auto state = std::make_shared<State>();
   state->shape = {info.channels, info.height, info.width, info.num_classes};
@@ -119,8 +119,9 @@ void Classifier::write(const std::filesystem::path& path) const {
                                                  {"data", name}}));
 }
 
-Classifier Classifier::read(const std::filesystem::path& path) {
-  const TensorFile file = read_tensors(path);
+Classifier Classifier::read(const std::filesystem::path& path) { return of_file(read_tensors(path)); }
+
+Classifier Classifier::of_file(const TensorFile& file) {
   const auto text = [&](const std::string& key) {
     const auto found = file.metadata.find(key);
     require(found != file.metadata.end(), "{}: not a classifier of edmund: the metadata lacks '{}'", file.file, key);

@@ -1,5 +1,7 @@
 #include "edmund/training/loss_trend.h"
 
+#include "edmund/training/counters.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -37,15 +39,11 @@ void LossTrend::save(std::map<std::string, double>& counters) const {
 
 void LossTrend::restore(const std::map<std::string, double>& counters) {
   *this = {};
-  const auto get = [&](const char* name) {
-    const auto found = counters.find(name);
-    return found == counters.end() ? 0.0 : found->second;
-  };
-  weight_ = get("trend.weight");
-  mean_ = get("trend.mean");
-  lowest_ = get("trend.lowest");
-  first_ = get("trend.first");
-  images_ = get("trend.images");
+  weight_ = counter(counters, "trend.weight");
+  mean_ = counter(counters, "trend.mean");
+  lowest_ = counter(counters, "trend.lowest");
+  first_ = counter(counters, "trend.first");
+  images_ = counter(counters, "trend.images");
 }
 
 }  // namespace edmund

@@ -4,6 +4,7 @@
 #include "edmund/core/format.h"
 #include "edmund/core/json_text.h"
 #include "edmund/core/parsed_json.h"
+#include "edmund/training/counters.h"
 #include "log_lines.h"
 
 #include <cmath>
@@ -88,15 +89,12 @@ void MetricsLog::restore(const std::map<std::string, double>& counters) {
   const auto found = counters.find("log.steps");
   if (found == counters.end()) return;  // a checkpoint of a version that did not keep them
   steps_ = static_cast<std::int64_t>(found->second);
-  const auto get = [&](const std::string& key) {
-    const auto at = counters.find(key);
-    return at == counters.end() ? std::numeric_limits<double>::quiet_NaN() : at->second;
-  };
-  loss_ = get("log.loss");
-  gradient_norm_ = get("log.gradient_norm");
+  constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+  loss_ = counter(counters, "log.loss", kUnknown);
+  gradient_norm_ = counter(counters, "log.gradient_norm", kUnknown);
   for (std::size_t bin = 0; bin < LossBins::kCount; ++bin)
     if (const auto count = counters.find(bin_key("bin_count", bin)); count != counters.end())
-      bins_.set(bin, get(bin_key("bin_loss", bin)), count->second);
+      bins_.set(bin, counter(counters, bin_key("bin_loss", bin), kUnknown), count->second);
 }
 
 }  // namespace edmund

@@ -1,6 +1,7 @@
 #include "edmund/core/error.h"
 #include "edmund/networks/network.h"
 #include "edmund/networks/state_dict.h"
+#include "edmund/training/counters.h"
 #include "trainer_state.h"
 
 #include <algorithm>
@@ -83,14 +84,10 @@ void Trainer::restore(const Checkpoint& checkpoint) {
   const at::NoGradGuard no_grad;
   own.rests.front().zero_();
   for (auto& [name, tensor] : wanted) tensor.copy_(given.at(name));
-  const auto counter = [&](const char* name) {
-    const auto found = checkpoint.counters.find(name);
-    return found == checkpoint.counters.end() ? std::int64_t{0} : static_cast<std::int64_t>(found->second);
-  };
   own.images = checkpoint.images;
   own.steps = checkpoint.steps;
-  own.skipped = counter("skipped_steps");
-  own.skipped_images = counter("skipped_images");
+  own.skipped = static_cast<std::int64_t>(counter(checkpoint.counters, "skipped_steps"));
+  own.skipped_images = static_cast<std::int64_t>(counter(checkpoint.counters, "skipped_images"));
   own.inherited_fault = checkpoint.fault;
   own.restore_health(checkpoint.counters);
 }

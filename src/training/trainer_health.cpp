@@ -2,6 +2,7 @@
 #include "edmund/core/format.h"
 #include "edmund/core/text.h"
 #include "edmund/networks/network.h"
+#include "edmund/training/counters.h"
 #include "trainer_state.h"
 
 #include <ATen/core/grad_mode.h>
@@ -65,18 +66,14 @@ void Trainer::State::save_health(std::map<std::string, double>& counters) const 
 }
 
 void Trainer::State::restore_health(const std::map<std::string, double>& counters) {
-  const auto get = [&](const char* name, double missing = 0.0) {
-    const auto found = counters.find(name);
-    return found == counters.end() ? missing : found->second;
-  };
   trend.restore(counters);
   if (scaler) scaler->restore(counters);
-  fits = static_cast<std::int64_t>(get("micro_batch"));
+  fits = static_cast<std::int64_t>(counter(counters, "micro_batch"));
   streak = {};
-  streak = {.steps = static_cast<std::int64_t>(get("streak.steps")),
-            .first_image = static_cast<std::int64_t>(get("streak.first_image")),
-            .low = get("streak.low", streak.low),
-            .high = get("streak.high", streak.high)};
+  streak = {.steps = static_cast<std::int64_t>(counter(counters, "streak.steps")),
+            .first_image = static_cast<std::int64_t>(counter(counters, "streak.first_image")),
+            .low = counter(counters, "streak.low", streak.low),
+            .high = counter(counters, "streak.high", streak.high)};
   last = {};
   troubled.reset();
 }

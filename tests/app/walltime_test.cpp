@@ -3,10 +3,9 @@
 #include "edmund/training/checkpoint.h"
 #include "support/catch.h"
 #include "support/errors.h"
+#include "support/file_contents.h"
 #include "support/process.h"
 
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <utility>
 
@@ -14,11 +13,6 @@ namespace edmund::testing {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string bytes(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
 
 RunConfig read(const std::string& time) {
   return parse(Options::read_text("training: {images: 1, max_walltime: " + time + "}", "config"));
@@ -72,7 +66,7 @@ TEST_CASE("a training saves at the end of its time, exits with 75, and goes on t
        {"metrics.jsonl", "checkpoints/000000000160/network.safetensors", "checkpoints/000000000160/ema.safetensors",
         "checkpoints/000000000160/optimizer.safetensors"}) {
     INFO(file);
-    CHECK(bytes(folder.path() / "parts" / file) == bytes(folder.path() / "whole" / file));
+    CHECK(contents(folder.path() / "parts" / file) == contents(folder.path() / "whole" / file));
   }
 }
 

@@ -13,17 +13,7 @@
 namespace edmund::testing {
 namespace {
 
-void check_refused(const TemporaryFolder& folder, const std::string& command, const std::string& says) {
-  const Measured found = measured(folder.path(), command);
-  INFO(command << ": code " << found.outcome.code << ", " << found.seconds << " s, " << found.megabytes << " MB\n"
-               << found.outcome.output);
-  CHECK(found.outcome.code == 2);
-  CHECK(std::ranges::count(found.outcome.output, '\n') == 1);
-  CHECK(found.outcome.output.starts_with("error: "));
-  CHECK(found.outcome.output.find(says) != std::string::npos);
-  CHECK(found.seconds < 1.5);
-  CHECK(found.megabytes < 256.0);
-}
+constexpr double kSeconds = 1.5;
 
 }  // namespace
 
@@ -40,19 +30,20 @@ TEST_CASE("small files that promise gigabytes are refused fast and in little mem
   for (int i = 0; i < 64; ++i) bomb += zeros;
   write_text(folder.path() / "bomb.idx.gz", bomb);
   config("idx", "{type: idx, images: bomb.idx.gz}");
-  check_refused(folder, "inspect idx.yaml", "more than 128 times its size");
+  check_refused(folder.path(), "inspect idx.yaml", "more than 128 times its size", kSeconds);
 
   write_text(
       folder.path() / "set.zip",
       zip_bytes(folder, {{"dataset.json", "{\"labels\": [" + std::string(100 << 20, '[')}, {"a.png", "x"}}, true));
   config("zip", "{type: edm-zip, root: set.zip}");
-  check_refused(folder, "inspect zip.yaml", "'dataset.json' would be more than 128 times its compressed size");
+  check_refused(folder.path(), "inspect zip.yaml", "'dataset.json' would be more than 128 times its compressed size",
+                kSeconds);
 
   std::string lists = "{\"labels\": [";
   for (int i = 0; i < 4'000'000; ++i) lists += i % 3 == 0 ? "[]," : "{},";
   write_text(folder.path() / "lists.zip", zip_bytes(folder, {{"dataset.json", lists + "1]}"}, {"a.png", "x"}}, true));
   config("lists", "{type: edm-zip, root: lists.zip}");
-  check_refused(folder, "inspect lists.yaml", "dataset.json: 12000");
+  check_refused(folder.path(), "inspect lists.yaml", "dataset.json: 12000", kSeconds);
 
   {  // let go before a process is begun, which counts what its parent holds
     const std::string covariance = npz_bytes({{"sigma", at::zeros({3000, 3000}, at::kDouble)}}, {});
@@ -61,7 +52,8 @@ TEST_CASE("small files that promise gigabytes are refused fast and in little mem
         zip_bytes(folder, {{"sigma.npy", covariance}, {"mu.npy", npz_bytes({{"mu", at::zeros({3000})}}, {})}}, true));
   }
   config("npz", "{type: npz, file: statistics.npz, images: sigma}");
-  check_refused(folder, "inspect npz.yaml", "'sigma.npy' would be more than 128 times its compressed size");
+  check_refused(folder.path(), "inspect npz.yaml", "'sigma.npy' would be more than 128 times its compressed size",
+                kSeconds);
 }
 
 TEST_CASE("200,000 tensors are listed fast, and names of files do nothing to a terminal", "[commands]") {

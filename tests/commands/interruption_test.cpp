@@ -4,6 +4,7 @@
 #include "edmund/core/format.h"
 #include "edmund/core/stopwatch.h"
 #include "support/catch.h"
+#include "support/file_contents.h"
 #include "support/process.h"
 
 #include <algorithm>
@@ -19,11 +20,6 @@ namespace {
 
 using nlohmann::json;
 namespace fs = std::filesystem;
-
-std::string bytes(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
 
 // A folder with data, a config, a run trained for a moment and an experiment of each kind.
 const fs::path& prepared() {
@@ -74,13 +70,13 @@ std::map<std::string, std::string> results(const fs::path& folder) {
     const bool checkpoint = name.find("checkpoints/") != name.npos;
     if (ending == ".png" || ending == ".npz" || ending == ".npy" || name == "metrics.jsonl" ||
         (checkpoint && (ending == ".safetensors" || name.ends_with("state.json"))))
-      out[name] = bytes(entry.path());
+      out[name] = contents(entry.path());
     if (name == "results.csv") out[name] = "";
     // their names tell time and process
     if (name.starts_with("events/") && entry.is_regular_file())
       out["size of the events"] += std::to_string(entry.file_size()) + " ";
     if (ending == ".json" && name.find("cells/") == name.npos && !checkpoint) {
-      json value = json::parse(bytes(entry.path()));
+      json value = json::parse(contents(entry.path()));
       strip(value);
       out[name] = value.dump(1);
     }
@@ -115,7 +111,7 @@ std::string differences(const std::map<std::string, std::string>& found,
 std::vector<std::string> events_of(const fs::path& run) {
   std::vector<std::string> out;
   for (const auto& entry : fs::directory_iterator(run / "events")) {
-    const std::string file = bytes(entry.path());
+    const std::string file = contents(entry.path());
     for (std::size_t at = 0; at < file.size();) {  // length, its checksum, message, its checksum
       std::uint64_t length = 0;
       std::memcpy(&length, file.data() + at, sizeof length);

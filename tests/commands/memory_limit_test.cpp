@@ -1,22 +1,16 @@
 // Training and sampling under a limit of the system on memory (setrlimit, RLIMIT_AS).
 #include "edmund/core/format.h"
 #include "support/catch.h"
+#include "support/file_contents.h"
 #include "support/process.h"
 
 #include <cstdint>
-#include <fstream>
-#include <iterator>
 #include <string>
 
 namespace edmund::testing {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string bytes(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
 
 Outcome limited(const fs::path& folder, const std::string& arguments, std::int64_t megabytes) {
   return edmund_run(folder, arguments, format("ulimit -v {}; {}", megabytes * 1024, EDMUND_BINARY));
@@ -52,9 +46,9 @@ TEST_CASE("under a limit on memory a training takes the steps of the micro-batch
   REQUIRE(expected.code == 0);
   for (const char* file : {"network", "ema", "optimizer"}) {
     const std::string name = format("checkpoints/000000002048/{}.safetensors", file);
-    CHECK(bytes(folder.path() / "limited" / name) == bytes(folder.path() / "free" / name));
+    CHECK(contents(folder.path() / "limited" / name) == contents(folder.path() / "free" / name));
   }
-  CHECK(bytes(folder.path() / "limited/metrics.jsonl") == bytes(folder.path() / "free/metrics.jsonl"));
+  CHECK(contents(folder.path() / "limited/metrics.jsonl") == contents(folder.path() / "free/metrics.jsonl"));
   WARN("a limit of " << limit * 20 / 19 << " MB: " << fits << " of 2048 images at once");
 }
 

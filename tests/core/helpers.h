@@ -1,12 +1,11 @@
 #pragma once
 
 #include "support/errors.h"
+#include "support/file_contents.h"
 #include "support/temporary_folder.h"
 
 #include <fcntl.h>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <unistd.h>
 
@@ -26,11 +25,6 @@ class StandardError {
  private:
   int former_;
 };
-
-inline std::string contents(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 /// What `act` writes to a standard error that is a file.
 template <typename Act>

@@ -3,6 +3,7 @@
 #include "support/catch.h"
 #include "support/process.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -45,6 +46,21 @@ inline Measured measured(const std::filesystem::path& folder, const std::string&
   out.seconds = seconds(usage.ru_utime) + seconds(usage.ru_stime);
   out.megabytes = static_cast<double>(usage.ru_maxrss) / 1024;
   return out;
+}
+
+/// That it refuses its input in one line with `says`, within so many seconds and 256 MB.
+inline Measured check_refused(const std::filesystem::path& folder, const std::string& arguments,
+                              const std::string& says, double seconds) {
+  Measured found = measured(folder, arguments);
+  INFO(arguments << ": code " << found.outcome.code << ", " << found.seconds << " s, " << found.megabytes << " MB\n"
+                 << found.outcome.output);
+  CHECK(found.outcome.code == 2);
+  CHECK(std::ranges::count(found.outcome.output, '\n') == 1);
+  CHECK(found.outcome.output.starts_with("error: "));
+  CHECK(found.outcome.output.find(says) != std::string::npos);
+  CHECK(found.seconds < seconds);
+  CHECK(found.megabytes < 256.0);
+  return found;
 }
 
 }  // namespace edmund::testing

@@ -87,6 +87,9 @@ void require_done(const std::error_code& error, std::string_view what, const std
 std::filesystem::path replace_folder(const std::filesystem::path& from, const std::filesystem::path& to,
                                      const std::filesystem::path& former);
 
+/// The folder in which the name of a file stands.
+std::filesystem::path folder_of(const std::filesystem::path& path);
+
 /// Deletes a file, or a folder with all that is in it, if there is one.
 void remove_tree(const std::filesystem::path& path);
 

@@ -11,6 +11,8 @@
 
 namespace edmund {
 
+struct TensorFile;
+
 struct ClassifierSettings {
   // of the first convolution; doubled at each halving of the image, at most 4-fold
   std::int64_t channels = 32;
@@ -57,6 +59,7 @@ class Classifier {
   std::string fingerprint() const;  // checksum of its weights
 
  private:
+  static Classifier of_file(const TensorFile& file);
   struct State;
   explicit Classifier(std::shared_ptr<const State> state);
   std::shared_ptr<const State> state_;
