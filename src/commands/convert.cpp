@@ -28,6 +28,7 @@
 #include "edmund/training/checkpoint.h"
 #include "inspect_foreign.h"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
@@ -89,8 +90,18 @@ ForeignModel model_of_config(const fs::path& path, const std::vector<std::string
           .about = "the program " + file.string()};
 }
 
+std::vector<std::string_view> outward_kinds() {
+  std::vector<std::string_view> out;
+  for (const auto& entry : outward_table()) out.push_back(entry.name);
+  out.push_back(kPeft);
+  return out;
+}
+
 ExitCode convert_outward(const ConvertFlags& flags) {
   const fs::path out = flags.out;
+  const auto kinds = outward_kinds();
+  require(std::ranges::find(kinds, flags.to) != kinds.end(), "--to: no kind {}{}", in_quotes(flags.to),
+          suggestion(flags.to, kinds));
   require_folder_like("OUT", out);
   require(!fs::exists(out) || fs::is_empty(out), "{}: is not empty; choose another folder", out.string());
   require(flags.from.empty(), "--from: is of the other way; what goes out is a run here");
@@ -154,11 +165,9 @@ Action make_convert(CLI::App& arguments) {
   std::vector<std::string_view> kinds;
   for (const auto& entry : foreign_table()) kinds.push_back(entry.name);
   arguments.add_option("--from", flags->from, "kind of the file: " + join(kinds, ", ") + "; found out if not given");
-  kinds.clear();
-  for (const auto& entry : outward_table()) kinds.push_back(entry.name);
-  kinds.push_back(kPeft);
-  arguments.add_option("--to", flags->to,
-                       "IN is a run, OUT a folder of this kind: " + join(kinds, ", ") + " (its adapter alone)");
+  arguments.add_option(
+      "--to", flags->to,
+      "IN is a run, OUT a folder of this kind: " + join(outward_kinds(), ", ") + " (its adapter alone)");
   arguments.add_flag("--raw", flags->raw, "with --to: the raw weights in place of their average");
   add_adapters(arguments, flags->adapters);
   return [=] { return convert(*flags); };

@@ -17,7 +17,7 @@ inline TimeGrid grid(std::string_view yaml, const NoiseSchedule& schedule, Inter
 
 /// Whether the options are refused with `part` in the message. A valid grid comes back all the same.
 inline bool has_message(std::string_view yaml, const NoiseSchedule& schedule, const std::string& part,
-                 Interval network = {0.0, 1e300}) {
+                        Interval network = {0.0, 1e300}) {
   Options all = options(yaml);
   const TimeGrid result = make_grid(all, schedule, network);
   CHECK(!result.t.empty());
