@@ -11,6 +11,7 @@
 #include "edmund/training/counters.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace edmund {
@@ -19,10 +20,17 @@ namespace {
 // counter: length of the event file at a checkpoint
 constexpr const char* kEventBytes = "event_bytes";
 
+// Seconds that it took.
+double written(const PackedCheckpoint& state) {
+  const Stopwatch watch;
+  state.write();
+  return watch.seconds();
+}
+
 }  // namespace
 
 Recorder::Recorder(Experiment& experiment, const RunFolder& run, Trainer& trainer,
-                   const std::map<std::string, double>& counters, DataFingerprint data)
+                   const std::map<std::string, double>& counters, std::int64_t saved, DataFingerprint data)
     : experiment_(experiment),
       run_(run),
       trainer_(trainer),
@@ -32,7 +40,8 @@ Recorder::Recorder(Experiment& experiment, const RunFolder& run, Trainer& traine
       config_(experiment.config.options.chosen()),
       resolved_(experiment.config.options.resolved()),
       data_(std::move(data)),
-      guard_(experiment.config.intervals.save_patience, [watch = Stopwatch()] { return watch.seconds(); }) {
+      guard_(experiment.config.intervals.save_patience, [watch = Stopwatch()] { return watch.seconds(); }),
+      saved_(saved) {
   metrics_.restore(counters);
 }
 
@@ -75,30 +84,59 @@ void Recorder::trajectory() {
   });
 }
 
-bool Recorder::checkpoint(double seconds, DiskGuard::Tries tries) {
+void Recorder::settle(double seconds) {
   // before what knows how long they are
   guard_.attempt("logging", [&] { metrics_.settle(trainer_.images(), seconds), events_.sync(); });
-  if (!guard_.save([&] { save(); }, tries)) return false;
+}
+
+void Recorder::save(std::int64_t images, const std::function<void()>& write, DiskGuard::Tries tries) {
+  if (!guard_.save(write, tries)) return;
+  saved_ = images;
   if (const AdapterFile adapter = adapter_of(*trainer_.ema_network());
       !adapter.layers.empty() || !adapter.prefixes.empty())
     guard_.attempt("the adapter's file", [&] { write_adapter(run_.path / "adapter", adapter); });
   guard_.attempt("deleting old checkpoints",
                  [&] { prune_checkpoints(run_.path, experiment_.config.intervals.keep, validator_.best()); });
-  return true;
 }
 
-void Recorder::save() {
+void Recorder::begin_checkpoint(double seconds) {
+  finish_checkpoint();
+  settle(seconds);
+  being_written_ = trainer_.images();
+  writing_ = std::async(std::launch::async, [state = packed()] { return written(state); });
+}
+
+void Recorder::look_after_checkpoint() {
+  if (writing_.valid() && writing_.wait_for(std::chrono::seconds(0)) == std::future_status::ready) finish_checkpoint();
+}
+
+void Recorder::finish_checkpoint() {
+  if (!writing_.valid()) return;
+  const auto write = [&] { seconds_to_save_ = std::max(seconds_to_save_, writing_.get()); };
+  save(being_written_, write, DiskGuard::Tries::kOne);
+}
+
+void Recorder::checkpoint(double seconds, DiskGuard::Tries tries) {
+  finish_checkpoint();
+  if (saved_ == trainer_.images()) return;
+  settle(seconds);
+  const PackedCheckpoint state = packed();
+  const auto write = [&] { written(state); };
+  save(trainer_.images(), write, tries);
+}
+
+PackedCheckpoint Recorder::packed() {
   Checkpoint state = trainer_.checkpoint(config_);
-  if (const std::string bad = nonfinite_tensor(state); !bad.empty())
-    throw Diverged(Diverged::Cause::kWeights,
-                   format("training: {} holds values that are not finite after {} images", bad, trainer_.images()));
   state.resolved = resolved_;
   state.data = data_;
   state.counters[kEventBytes] = static_cast<double>(events_.bytes());
   metrics_.save(state.counters);
-  const auto folder = checkpoint_folder(run_.path, trainer_.images());
-  save_checkpoint(folder, state);
-  if (!state.fault.empty()) log::warn("{}: not healthy: {}", folder.string(), state.fault);
+  PackedCheckpoint out(checkpoint_folder(run_.path, trainer_.images()), state);
+  if (!out.nonfinite().empty())
+    throw Diverged(Diverged::Cause::kWeights, format("training: {} holds values that are not finite after {} images",
+                                                     out.nonfinite(), trainer_.images()));
+  if (!state.fault.empty()) log::warn("{}: not healthy: {}", out.folder().string(), state.fault);
+  return out;
 }
 
 bool Recorder::keep_averages() {

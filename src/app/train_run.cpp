@@ -59,11 +59,12 @@ class TimeLimit {
  public:
   TimeLimit(double seconds, const Stopwatch& watch) : seconds_(seconds), watch_(watch) {}
 
-  /// After a step, with what followed it: the next may take as long as the longest so far.
-  bool reached() {
+  /// After a step, with what followed it: the next may take as long as the longest so far, and then
+  /// there is a checkpoint to write.
+  bool reached(double seconds_to_save) {
     longest_ = std::max(longest_, since_.seconds());
     since_ = {};
-    return seconds_ > 0.0 && watch_.seconds() + longest_ >= seconds_;
+    return seconds_ > 0.0 && watch_.seconds() + longest_ + seconds_to_save >= seconds_;
   }
 
  private:
@@ -87,10 +88,8 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
   Trainer trainer(experiment.objective(experiment.model), model_like(experiment).shared_network(), experiment.ema,
                   experiment.config.training);
   std::map<std::string, double> counters;
-  std::int64_t saved = -1;  // position of the last checkpoint
   if (newest) {
     counters = restored(trainer, run, *newest);
-    saved = trainer.images();
   } else {
     delete_event_files(run.path / "events");
     warn_of_sigma_data(experiment);
@@ -100,7 +99,7 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
                                  experiment.config.options.resolved());
 
   const std::int64_t total = experiment.config.training.images;
-  Recorder recorder(experiment, run, trainer, counters, data);
+  Recorder recorder(experiment, run, trainer, counters, newest ? trainer.images() : -1, data);
   LoaderSettings settings = experiment.config.loader;
   settings.start = trainer.images();
   Loader loader(*experiment.data, settings);
@@ -108,9 +107,7 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
   Progress progress("training", "images", total, trainer.images());
   Stopwatch since_log;
   std::int64_t logged_images = trainer.images();
-  const auto save = [&](DiskGuard::Tries tries = DiskGuard::Tries::kOne) {
-    if (recorder.checkpoint(recorder.metrics().seconds_before() + watch.seconds(), tries)) saved = trainer.images();
-  };
+  const auto seconds = [&] { return recorder.metrics().seconds_before() + watch.seconds(); };
   drop_averages(run.path, newest ? trainer.images() : -1);
   std::int64_t averaged = trainer.images();  // position of the last averages that were kept
   const auto next_batch = [&] {
@@ -118,7 +115,7 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
       return loader.next();
     } catch (const Error&) {  // an image is damaged or gone: what was reached stays
       progress.finish();
-      if (saved != trainer.images() && trainer.images() > 0) save();
+      if (trainer.images() > 0) recorder.checkpoint(seconds());
       throw;
     }
   };
@@ -136,29 +133,33 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
       const std::int64_t now = trainer.images();
       progress.update(now, format("loss {}", std::round(recorder.metrics().mean_loss() * 1e4) / 1e4));
       if (due(before, now, experiment.config.intervals.log) || now >= total) {
-        recorder.log(static_cast<double>(now - logged_images) / std::max(since_log.seconds(), 1e-9),
-                     recorder.metrics().seconds_before() + watch.seconds());
+        recorder.log(static_cast<double>(now - logged_images) / std::max(since_log.seconds(), 1e-9), seconds());
         since_log = {};
         logged_images = now;
       }
       if (due(before, now, experiment.config.intervals.samples) && now < total) recorder.samples();
       if (due(before, now, experiment.config.intervals.averages) && recorder.keep_averages()) averaged = now;
       const bool regular = due(before, now, every) && now < total;
-      if (regular) recorder.validate();
-      if (regular || recorder.again()) save();
+      recorder.look_after_checkpoint();
+      if (regular) {
+        recorder.finish_checkpoint();  // what it deletes must not depend on what is measured now
+        recorder.validate();
+      }
+      if (regular || recorder.again()) recorder.begin_checkpoint(seconds());
       if (take_save_request()) {
-        if (saved != now) save();
-        if (saved == now) log::info("saved at {} of {} images", now, total);
+        recorder.checkpoint(seconds());
+        if (recorder.saved() == now) log::info("saved at {} of {} images", now, total);
       }
       if (recorder.given_up()) break;
-      in_time = !limit.reached();
+      in_time = !limit.reached(recorder.seconds_to_save());
     }
     progress.finish();
     const bool done = trainer.images() >= total || recorder.enough();
     if (done) recorder.validate();
     if (done && averaged != trainer.images()) recorder.keep_averages();
-    if (saved != trainer.images() && !recorder.given_up()) save(DiskGuard::Tries::kAll);
-    if (saved != trainer.images()) {
+    recorder.finish_checkpoint();
+    if (!recorder.given_up()) recorder.checkpoint(seconds(), DiskGuard::Tries::kAll);
+    if (const std::int64_t saved = recorder.saved(); saved != trainer.images()) {
       log::warn(
           "no checkpoint could be written at {} images; the last one is of {} (make room on the disk: the same command "
           "goes on from there)",
@@ -172,6 +173,7 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
     }
   } catch (const Diverged& reason) {
     progress.finish();
+    recorder.finish_checkpoint();
     throw Error(told_divergence(experiment, run, trainer, reason));
   }
   if (trainer.images() < total)

@@ -107,14 +107,14 @@ fs::path checkpoint_folder(const fs::path& run, std::int64_t images) {
   return run / "checkpoints" / number;
 }
 
-void save_checkpoint(const fs::path& where, const Checkpoint& checkpoint) {
-  const fs::path folder = trimmed(where);
+PackedCheckpoint::PackedCheckpoint(const fs::path& where, const Checkpoint& checkpoint)
+    : folder_(trimmed(where)), nonfinite_(nonfinite_tensor(checkpoint)) {
   json state = {{"format", "edmund checkpoint"}, {"version", files::kVersion}, {"config", checkpoint.config},
                 {"images", checkpoint.images},   {"steps", checkpoint.steps},  {"counters", json::object()},
                 {"files", json::object()}};
   if (!checkpoint.resolved.empty()) state["resolved"] = checkpoint.resolved;
   for (const auto& [name, value] : checkpoint.counters) {
-    require(std::isfinite(value), "{}: counter {} is {}, expected a finite number", folder.string(), name, value);
+    require(std::isfinite(value), "{}: counter {} is {}, expected a finite number", folder_.string(), name, value);
     state["counters"][name] = value;
   }
 
@@ -122,31 +122,35 @@ void save_checkpoint(const fs::path& where, const Checkpoint& checkpoint) {
   if (data.images > 0) state["data"] = {{"images", data.images}, {"content", data.content}, {"labels", data.labels}};
 
   std::string fault = checkpoint.fault;
-  if (const std::string bad = nonfinite_tensor(checkpoint); fault.empty() && !bad.empty())
-    fault = format("{} holds values that are not finite", bad);
+  if (fault.empty() && !nonfinite_.empty()) fault = format("{} holds values that are not finite", nonfinite_);
   state["health"] = {{"healthy", fault.empty()}, {"fault", fault}};
 
+  const NamedTensors* content[] = {&checkpoint.network, &checkpoint.ema, &checkpoint.optimizer};
+  for (std::size_t i = 0; i < std::size(files::kParts); ++i) {
+    const auto& [name, bytes] = files_.emplace_back(files::kParts[i], tensor_bytes(*content[i]));
+    state["files"][name] = {{"bytes", bytes.size()}, {"xxhash64", edmund::checksum(bytes)}};
+  }
+  state["checksum"] = files::own_checksum(state);
+  files_.emplace_back("state.json", files::text(state, 2) + "\n");
+}
+
+void PackedCheckpoint::write() const {
   FileSystem& system = file_system();
-  const fs::path unfinished = files::aside(folder, "new");
+  const fs::path unfinished = files::aside(folder_, "new");
   remove_tree(unfinished);
   const Cleared if_unfinished(unfinished);
   make_folder(unfinished);
   // synced when it is published
-  const auto write = [&](const char* name, const std::string& bytes) {
-    require_done(system.create(unfinished / name, bytes), "cannot write", folder / name);
-  };
-  const NamedTensors* content[] = {&checkpoint.network, &checkpoint.ema, &checkpoint.optimizer};
-  for (std::size_t i = 0; i < std::size(files::kParts); ++i) {
-    const std::string bytes = tensor_bytes(*content[i]);
-    write(files::kParts[i], bytes);
-    state["files"][files::kParts[i]] = {{"bytes", bytes.size()}, {"xxhash64", edmund::checksum(bytes)}};
-  }
-  state["checksum"] = files::own_checksum(state);
-  write("state.json", files::text(state, 2) + "\n");
-  if (system.status(folder).kind == FileStatus::Kind::kMissing)
-    publish_folder(unfinished, folder);
+  for (const auto& [name, bytes] : files_)
+    require_done(system.create(unfinished / name, bytes), "cannot write", folder_ / name);
+  if (system.status(folder_).kind == FileStatus::Kind::kMissing)
+    publish_folder(unfinished, folder_);
   else
-    const Cleared former(replace_folder(unfinished, folder, files::aside(folder, "former")));
+    const Cleared former(replace_folder(unfinished, folder_, files::aside(folder_, "former")));
+}
+
+void save_checkpoint(const fs::path& folder, const Checkpoint& checkpoint) {
+  PackedCheckpoint(folder, checkpoint).write();
 }
 
 Checkpoint load_checkpoint(const fs::path& where) {

@@ -34,11 +34,30 @@ struct Checkpoint {
 /// The folder of a run's checkpoint: RUN/checkpoints/<images, 12 digits>.
 std::filesystem::path checkpoint_folder(const std::filesystem::path& run, std::int64_t images);
 
-/// Writes the folder: network, ema and optimizer as .safetensors, and state.json (config text,
-/// counters, health, size and xxHash64 of each file, of itself too). Written aside under a name
-/// that starts with a dot, synced, renamed: it is there whole or not at all. One of the same name
-/// is replaced. It is healthy if it has no `fault` and all of its tensors are finite. Throws
-/// DiskError if the disk does not take it; then what it took is given back.
+/// The files of a checkpoint in memory of their own, so that training goes on while they are
+/// written: network, ema and optimizer as .safetensors, and state.json (config text, counters,
+/// health, size and xxHash64 of each file, of itself too). It is healthy if it has no `fault` and
+/// all of its tensors are finite.
+class PackedCheckpoint {
+ public:
+  PackedCheckpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint);
+
+  const std::filesystem::path& folder() const { return folder_; }
+  /// As nonfinite_tensor() of what was packed.
+  const std::string& nonfinite() const { return nonfinite_; }
+
+  /// Written aside under a name that starts with a dot, synced, renamed: the folder is there whole
+  /// or not at all. One of the same name is replaced. From any thread. Throws DiskError if the disk
+  /// does not take it; then what it took is given back.
+  void write() const;
+
+ private:
+  std::filesystem::path folder_;
+  std::string nonfinite_;
+  std::vector<std::pair<std::string, std::string>> files_;  // name, bytes
+};
+
+/// Packs and writes.
 void save_checkpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint);
 
 /// Reads and verifies. Throws Error naming the file, what is wrong (missing, truncated, checksum,
