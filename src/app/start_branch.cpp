@@ -1,6 +1,7 @@
 // A run that goes on from one of its checkpoints with other settings: what was trained past it is
 // put aside, and the change is written down.
 #include "branches.h"
+#include "edmund/core/file_system.h"
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/networks/network.h"
@@ -21,9 +22,7 @@ namespace {
 
 void move_into(const fs::path& from, const fs::path& folder) {
   make_folder(folder);
-  std::error_code error;
-  fs::rename(from, folder / from.filename(), error);
-  require(!error, "{}: cannot be moved to {}: {}", from.string(), folder.string(), error.message());
+  require_done(file_system().rename_new(from, folder / from.filename()), "cannot be moved aside", from);
 }
 
 // Position in the name of a checkpoint or of a sheet of samples; -1 for other names.

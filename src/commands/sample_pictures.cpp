@@ -1,6 +1,7 @@
 #include "sample_pictures.h"
 
 #include "edmund/app/identity.h"
+#include "edmund/core/file_system.h"
 #include "edmund/core/files.h"
 #include "edmund/core/json_text.h"
 #include "edmund/core/log.h"
@@ -13,7 +14,6 @@
 
 #include <algorithm>
 #include <ATen/ops/stack.h>
-#include <fstream>
 #include <iostream>
 #include <string_view>
 #include <system_error>
@@ -59,15 +59,12 @@ std::string fingerprint_of(const Task& task, const std::string& manifest, const 
 // longer than to draw them, and is_whole() tells what a crash left.
 void write_picture(const fs::path& file, const std::string& bytes) {
   const fs::path aside = file.parent_path() / format(".picture.{}.part", ::getpid());
-  std::ofstream stream(aside, std::ios::binary | std::ios::trunc);
-  stream.write(bytes.data(), std::ssize(bytes));
-  stream.close();
-  std::error_code error;
-  if (stream.good()) fs::rename(aside, file, error);
-  if (stream.good() && !error) return;
-  std::error_code ignored;
-  fs::remove(aside, ignored);
-  fail("{}: cannot write: {}", file.string(), error ? error.message() : "is the disk full?");
+  FileSystem& system = file_system();
+  std::error_code error = system.extend(aside, 0, bytes);
+  if (!error) error = system.rename(aside, file);
+  if (!error) return;
+  remove_tree(aside);
+  require_done(error, "cannot write", file);
 }
 
 // Whether a PNG is there, with the checksums of all its parts.

@@ -1,15 +1,14 @@
 #include "edmund/core/kept_work.h"
 
 #include "edmund/core/error.h"
+#include "edmund/core/file_system.h"
 #include "edmund/core/files.h"
 #include "edmund/core/stop.h"
 #include "edmund/core/text.h"
 
-#include <cerrno>
-#include <fcntl.h>
+#include <algorithm>
 #include <optional>
 #include <system_error>
-#include <unistd.h>
 
 namespace edmund {
 namespace {
@@ -43,8 +42,7 @@ std::optional<Record> record_at(const std::string& text, std::size_t begin) {
 
 KeptWork::KeptWork(const fs::path& folder, std::string_view task, std::string_view identity)
     : file_(folder / ".unfinished" / format("{}-{}", task, checksum(identity))) {
-  std::error_code error;
-  if (!fs::exists(file_, error)) return;
+  if (file_system().status(file_).kind == FileStatus::Kind::kMissing) return;
   const std::string text = read_file(file_);
   std::size_t end = 0;
   while (auto record = record_at(text, end)) {
@@ -52,10 +50,7 @@ KeptWork::KeptWork(const fs::path& folder, std::string_view task, std::string_vi
     end = record->end;
   }
   if (end < text.size()) write_file(file_, std::string_view(text).substr(0, end));
-}
-
-KeptWork::~KeptWork() {
-  if (descriptor_ >= 0) ::close(descriptor_);
+  bytes_ = end;
 }
 
 std::string KeptWork::piece(const std::string& name, const std::function<std::string()>& work) {
@@ -76,26 +71,19 @@ std::int64_t KeptWork::count() const {
 }
 
 void KeptWork::append(const std::string& name, const std::string& bytes) {
-  const auto reason = [] { return std::generic_category().message(errno); };
-  if (descriptor_ < 0) {
-    make_folder(file_.parent_path());
-    descriptor_ = ::open(file_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    require(descriptor_ >= 0, "{}: cannot open: {}", file_.string(), reason());
-  }
+  FileSystem& system = file_system();
   const std::string record = record_of(name, bytes);
-  for (std::string_view rest = record; !rest.empty();) {
-    const ssize_t written = ::write(descriptor_, rest.data(), rest.size());
-    if (written < 0 && errno == EINTR) continue;
-    require(written >= 0, "{}: cannot write: {}", file_.string(), reason());
-    rest.remove_prefix(static_cast<std::size_t>(written));
-  }
+  bytes_ = std::min(bytes_, system.status(file_).bytes);  // less if somebody deleted it
+  make_folder(file_.parent_path());
+  require_done(system.extend(file_, bytes_, record), "cannot write", file_);
+  bytes_ += record.size();
 }
 
 void KeptWork::finish() {
-  std::error_code error;
-  fs::remove(file_, error);
-  require(!error, "{}: cannot delete: {}", file_.string(), error.message());
-  fs::remove(file_.parent_path(), error);  // unless other work is unfinished there
+  if (file_system().status(file_).kind != FileStatus::Kind::kMissing)
+    require_done(file_system().remove(file_), "cannot delete", file_);
+  // unless other work is unfinished there
+  [[maybe_unused]] const std::error_code others = file_system().remove(file_.parent_path());
 }
 
 }  // namespace edmund

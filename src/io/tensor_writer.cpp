@@ -1,13 +1,13 @@
 #include "edmund/core/error.h"
+#include "edmund/core/file_system.h"
 #include "edmund/core/files.h"
 #include "edmund/core/json_text.h"
 #include "edmund/io/tensor_file.h"
 #include "tensor_header.h"
 
 #include <algorithm>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <system_error>
+#include <string_view>
 #include <tuple>
 
 namespace edmund {
@@ -64,18 +64,22 @@ void write_joined_tensor(const std::filesystem::path& path, const std::string& n
   if (path.has_parent_path()) make_folder(path.parent_path());
   std::filesystem::path aside = path;
   aside += ".part";
-  std::ofstream file(aside, std::ios::binary | std::ios::trunc);
-  file << header_bytes(header, 0);
-  while (left > 0 && file.good()) {
+  FileSystem& system = file_system();
+  std::uint64_t end = 0;
+  const auto append = [&](std::string_view bytes) {
+    require_done(system.extend(aside, end, bytes), "cannot write", path);
+    end += bytes.size();
+  };
+  append(header_bytes(header, 0));
+  while (left > 0) {
     const Tensor part = next().to(at::kCPU, at::kFloat).contiguous();
     TORCH_CHECK(part.nbytes() > 0 && part.nbytes() <= left, "parts do not fill the tensor");
-    file.write(static_cast<const char*>(part.const_data_ptr()), static_cast<std::streamsize>(part.nbytes()));
+    append({static_cast<const char*>(part.const_data_ptr()), part.nbytes()});
     left -= part.nbytes();
   }
-  file.close();
-  std::error_code error;
-  if (file.good()) std::filesystem::rename(aside, path, error);
-  require(file.good() && !error, "{}: cannot be written; is the disk full?", path.string());
+  require_done(system.sync_file(aside), "cannot write", path);
+  require_done(system.rename(aside, path), "cannot write", path);
+  require_done(system.sync_folder(folder_of(path)), "cannot write", path);
 }
 
 }  // namespace edmund

@@ -22,7 +22,6 @@ class KeptWork {
   /// The file is FOLDER/.unfinished/TASK-<checksum of `identity`>: other settings are other work.
   /// What a killed process left there is taken up, up to the first damaged piece.
   KeptWork(const std::filesystem::path& folder, std::string_view task, std::string_view identity);
-  ~KeptWork();
   KeptWork(const KeptWork&) = delete;
   KeptWork& operator=(const KeptWork&) = delete;
 
@@ -40,7 +39,7 @@ class KeptWork {
   std::filesystem::path file_;
   mutable std::mutex mutex_;
   std::map<std::string, std::string> pieces_;
-  int descriptor_ = -1;  // open once a piece is appended
+  std::uint64_t bytes_ = 0;  // of the file
 };
 
 }  // namespace edmund
