@@ -3,22 +3,17 @@
 // command.
 #include "edmund/core/format.h"
 #include "edmund/core/stopwatch.h"
+#include "run_results.h"
 #include "support/catch.h"
-#include "support/file_contents.h"
 #include "support/process.h"
 
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
-#include <map>
-#include <nlohmann/json.hpp>
 #include <random>
-#include <sstream>
 
 namespace edmund::testing {
 namespace {
 
-using nlohmann::json;
 namespace fs = std::filesystem;
 
 // A folder with data, a config, a run trained for a moment and an experiment of each kind.
@@ -51,77 +46,6 @@ compare: {images: 32, block: 8, distance: {images: 4, tolerance: 1e-3}}
   }();
   REQUIRE(done);
   return folder.path();
-}
-
-// Takes what a clock or a folder says out of a JSON value, and the checksum that covers it.
-void strip(json& value) {
-  if (value.is_object())
-    for (const char* key : {"seconds", "images_per_second", "folder", "grid_file", "run", "checkpoint", "checksum"})
-      value.erase(key);
-  if (value.is_structured())
-    for (auto& part : value) strip(part);
-}
-
-// Files of the results, by name: pictures and tensors as they are, JSON without clocks.
-std::map<std::string, std::string> results(const fs::path& folder) {
-  std::map<std::string, std::string> out;
-  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    const std::string name = fs::relative(entry.path(), folder).string(), ending = entry.path().extension().string();
-    const bool checkpoint = name.find("checkpoints/") != name.npos;
-    if (ending == ".png" || ending == ".npz" || ending == ".npy" || name == "metrics.jsonl" ||
-        (checkpoint && (ending == ".safetensors" || name.ends_with("state.json"))))
-      out[name] = contents(entry.path());
-    if (name == "results.csv") out[name] = "";
-    // their names tell time and process
-    if (name.starts_with("events/") && entry.is_regular_file())
-      out["size of the events"] += std::to_string(entry.file_size()) + " ";
-    if (ending == ".json" && name.find("cells/") == name.npos && !checkpoint) {
-      json value = json::parse(contents(entry.path()));
-      strip(value);
-      out[name] = value.dump(1);
-    }
-  }
-  return out;
-}
-
-// The names of what differs, and of JSON the first lines that do.
-std::string differences(const std::map<std::string, std::string>& found,
-                        const std::map<std::string, std::string>& expected) {
-  std::string out;
-  for (const auto& [name, content] : expected)
-    if (!found.contains(name)) out += "missing: " + name + "\n";
-  for (const auto& [name, content] : found) {
-    const auto other = expected.find(name);
-    if (other == expected.end()) {
-      out += "more: " + name + "\n";
-      continue;
-    }
-    if (other->second == content) continue;
-    out += "different: " + name + "\n";
-    if (!name.ends_with(".json")) continue;
-    std::istringstream ours(content), theirs(other->second);
-    std::string line, should;
-    for (int count = 0; count < 4 && std::getline(ours, line) && std::getline(theirs, should);)
-      if (line != should) out += format("  {} for {}\n", line, should), ++count;
-  }
-  return out;
-}
-
-// Messages of a run's event files without their wall times, and without those of its speed.
-std::vector<std::string> events_of(const fs::path& run) {
-  std::vector<std::string> out;
-  for (const auto& entry : fs::directory_iterator(run / "events")) {
-    const std::string file = contents(entry.path());
-    for (std::size_t at = 0; at < file.size();) {  // length, its checksum, message, its checksum
-      std::uint64_t length = 0;
-      std::memcpy(&length, file.data() + at, sizeof length);
-      // the first field is the time
-      const std::string message = file.substr(at + 12 + 9, length - 9);
-      if (message.find("images_per_second") == message.npos) out.push_back(message);
-      at += 16 + length;
-    }
-  }
-  return out;
 }
 
 // A command that runs long; OUT stands for the folder that it writes to.
@@ -207,7 +131,7 @@ TEST_CASE("a long command gives the same however often it is interrupted", "[app
   const double seconds = watch.seconds();
   INFO(work.name << "\n" << once.output);
   REQUIRE(once.code == 0);
-  const auto expected = results(prepared() / whole);
+  const auto expected = results_of(prepared() / whole);
   CHECK_FALSE(expected.empty());
   if (work.name == "train")
     for (const std::string part : {"training/loss at sigma", "gradient_norm"})
@@ -224,7 +148,7 @@ TEST_CASE("a long command gives the same however often it is interrupted", "[app
     total.interruptions += counts.interruptions;
     total.kills += counts.kills;
     total.slowest = std::max(total.slowest, counts.slowest);
-    CHECK(differences(results(prepared() / often), expected) == "");
+    CHECK(differences(results_of(prepared() / often), expected) == "");
     if (work.name == "train") CHECK(events_of(prepared() / often) == events_of(prepared() / whole));
     fs::remove_all(prepared() / often);
   }
