@@ -67,18 +67,38 @@ void show(const Family& family, std::size_t i, bool as_json) {
   std::cout << preset;
 }
 
+// The families that have an entry of this name, and its place.
+std::vector<std::pair<const Family*, std::size_t>> with_entry(const std::vector<Family>& all, std::string_view name) {
+  std::vector<std::pair<const Family*, std::size_t>> out;
+  for (const Family& family : all)
+    for (std::size_t i = 0; i < family.entries.size(); ++i)
+      if (family.entries[i].name == name) out.emplace_back(&family, i);
+  return out;
+}
+
 }  // namespace
 
 Action make_list(CLI::App& arguments) {
   const auto wanted = std::make_shared<std::string>(), name = std::make_shared<std::string>();
   const auto json = std::make_shared<bool>(false);
-  arguments.add_option("family", *wanted, "schedules, samplers, grids … (default: all)");
+  arguments.add_option("family", *wanted, "schedules, samplers, grids …, or the name of an entry (default: all)");
   arguments.add_option("name", *name, "one of them: its options with defaults, ranges and meaning");
   arguments.add_flag("--json", *json, "as JSON");
   return [=] {
     std::vector<Family> all = families();
     std::vector<std::string_view> known;
     for (const auto& family : all) known.push_back(family.name);
+    if (!wanted->empty() && name->empty() && std::ranges::find(known, *wanted) == known.end()) {
+      const auto found = with_entry(all, *wanted);
+      std::string several;
+      for (const auto& [family, entry] : found) several += (several.empty() ? "" : ", ") + std::string(family->name);
+      require(found.size() < 2, "edmund list: '{}' is a name in {}; say which: `edmund list {} {}`", *wanted, several,
+              found.empty() ? "" : found.front().first->name, *wanted);
+      if (!found.empty()) {
+        show(*found.front().first, found.front().second, *json);
+        return ExitCode::kDone;
+      }
+    }
     if (!wanted->empty()) {
       require(std::find(known.begin(), known.end(), *wanted) != known.end(), "edmund list: unknown family '{}'{}",
               *wanted, suggestion(*wanted, known));

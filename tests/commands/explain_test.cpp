@@ -115,6 +115,10 @@ TEST_CASE("list FAMILY NAME shows options with default, range and meaning", "[ap
   CHECK_THAT(edmund_run(folder.path(), "list presets ddpm-paper").output, ContainsSubstring("variance: beta"));
   CHECK_THAT(line_of(edmund_run(folder.path(), "list datasets folder").output, "root"),
              ContainsSubstring(" required ") && ContainsSubstring("path") && ContainsSubstring("a folder of images"));
+  CHECK(edmund_run(folder.path(), "list adm").output == edmund_run(folder.path(), "list networks adm").output);
+  const Outcome several = edmund_run(folder.path(), "list edm");
+  CHECK(several.code == 2);
+  CHECK_THAT(several.output, ContainsSubstring("schedules") && ContainsSubstring("preconditionings"));
   const Outcome wrong = edmund_run(folder.path(), "list samplers huen");
   CHECK(wrong.code == 2);
   CHECK_THAT(wrong.output, ContainsSubstring("did you mean 'heun'"));
