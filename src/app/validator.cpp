@@ -3,6 +3,7 @@
 #include "edmund/app/evaluation.h"
 #include "edmund/core/log.h"
 #include "edmund/data/image_source.h"
+#include "edmund/ops/threads.h"
 
 #include <cmath>
 
@@ -32,6 +33,7 @@ Validator::Validator(const Experiment& experiment, const RunFolder& run, const T
 void Validator::measure(EventFile& events) {
   const std::int64_t position = trainer_.images();
   if (!held_out_ || log_.has(position)) return;
+  const ops::LibraryThreads library(ops::kLibraryThreads);  // as in training
   const LossBins loss = validation_loss(*objective_, *held_out_, images_, batch_);
   events.scalar("validation/loss", loss.mean(), position);
   add_bins(events, "validation", loss, position);

@@ -7,6 +7,7 @@
 #include "edmund/core/text.h"
 #include "edmund/io/image_io.h"
 #include "edmund/ops/pixels.h"
+#include "edmund/ops/threads.h"
 #include "kept_tensors.h"
 
 #include <algorithm>
@@ -122,6 +123,7 @@ class Training {
 
 ClassifierWeights trained_classifier(const Batch& data, const ClassifierShape& shape,
                                      const ClassifierSettings& settings, const std::filesystem::path& unfinished) {
+  const ops::LibraryThreads library(ops::kLibraryThreads);  // the same weights on every machine
   Training training(shape, settings);
   training.go_on(unfinished);
   const std::int64_t size = data.images.size(0), batch = std::min(settings.batch_size, size);

@@ -29,12 +29,6 @@ std::shared_ptr<Linear> linear(torch::nn::Module& parent, const std::string& nam
   return parent.register_module(name, std::make_shared<Linear>(in, out, init));
 }
 
-// A linear layer on each token.
-Tensor each(const Linear& layer, const Tensor& tokens) {
-  const std::int64_t B = tokens.size(0), L = tokens.size(1);
-  return layer.forward(tokens.reshape({B * L, tokens.size(2)})).reshape({B, L, -1});
-}
-
 // [sin, cos] of p [L] on `width` channels, [L, width].
 Tensor axis_embedding(const Tensor& p, std::int64_t width) {
   const std::int64_t n = width / 2;
@@ -85,8 +79,8 @@ PatchEmbedding::PatchEmbedding(std::int64_t channels, std::int64_t patch, std::i
 Tensor PatchEmbedding::forward(const Tensor& x) const {
   const std::int64_t B = x.size(0), C = x.size(1), h = x.size(2) / patch_, w = x.size(3) / patch_;
   const Tensor patches = x.reshape({B, C, h, patch_, w, patch_}).permute({0, 2, 4, 1, 3, 5});
-  const Tensor rows = patches.reshape({B * h * w, C * patch_ * patch_});
-  return ops::linear(rows, proj_->kernel().flatten(1), proj_->bias).reshape({B, h * w, -1});
+  const Tensor rows = patches.reshape({B, h * w, C * patch_ * patch_});
+  return ops::linear(rows, proj_->kernel().flatten(1), proj_->bias);
 }
 
 TimestepEmbedding::TimestepEmbedding(std::int64_t width, std::int64_t frequencies, double shift)
@@ -142,13 +136,13 @@ std::array<Tensor, 6> DiTBlock::modulation(const Tensor& c) const {
 }
 
 Tensor DiTBlock::attention(const Tensor& tokens) const {
-  const Tensor qkv = each(*qkv_, tokens);
+  const Tensor qkv = qkv_->forward(tokens);
   Tensor a = ops::token_attention(qkv, heads_);
   for (const auto& prefix : prefixes()) a = a + prefix->attended_tokens(qkv, heads_);
-  return each(*proj_, a);
+  return proj_->forward(a);
 }
 
-Tensor DiTBlock::mlp(const Tensor& tokens) const { return each(*fc2_, ops::gelu_tanh(each(*fc1_, tokens))); }
+Tensor DiTBlock::mlp(const Tensor& tokens) const { return fc2_->forward(ops::gelu_tanh(fc1_->forward(tokens))); }
 
 Tensor DiTBlock::forward(const Tensor& tokens, const Tensor& c) const {
   const auto [shift1, scale1, gate1, shift2, scale2, gate2] = modulation(c);
@@ -163,7 +157,7 @@ DiTFinalLayer::DiTFinalLayer(std::int64_t width, std::int64_t out) {
 
 Tensor DiTFinalLayer::forward(const Tensor& tokens, const Tensor& c) const {
   const auto parts = modulation_->forward(at::silu(c)).chunk(2, 1);
-  return each(*linear_, ops::layer_norm_modulate(tokens, parts[0], parts[1], DiTBlock::kEps));
+  return linear_->forward(ops::layer_norm_modulate(tokens, parts[0], parts[1], DiTBlock::kEps));
 }
 
 Tensor image_of_patches(const Tensor& tokens, std::int64_t patch, std::int64_t rows, std::int64_t columns) {

@@ -1,14 +1,17 @@
 #include "fast.h"
 
 #include "edmund/core/format.h"
+#include "edmund/ops/threads.h"
 #include "parallel.h"
+#include "share_sums.h"
 
 #include <algorithm>
 #include <array>
 #include <ATen/ops/empty.h>
-#include <ATen/Parallel.h>
+#include <ATen/ops/zeros.h>
 #include <cstdlib>
 #include <memory>
+#include <utility>
 
 namespace edmund::ops {
 
@@ -36,6 +39,16 @@ struct Buffer {
   std::int64_t floats = 0;
 };
 
+// Of an image: the kernels sum so many pixels in float32 before others join, and more shares would
+// be more rows to add.
+constexpr std::int64_t kSharePixels = 64, kMostShares = 8;
+
+// Pixels [first, last) of part number i.
+std::pair<std::int64_t, std::int64_t> piece_of(std::int64_t pixels, std::int64_t parts, std::int64_t i) {
+  const std::int64_t step = ((pixels + parts - 1) / parts + 3) / 4 * 4, first = std::min(i * step, pixels);
+  return {first, std::min(first + step, pixels)};
+}
+
 }  // namespace
 
 Tensor empty_image(std::int64_t B, std::int64_t C, std::int64_t H, std::int64_t W) {
@@ -56,34 +69,60 @@ float* scratch(Scratch slot, std::int64_t floats) {
   return buffer.memory.get();
 }
 
-PixelTasks::PixelTasks(std::int64_t images_, std::int64_t pixels_) : images(images_), pixels(pixels_), parts(1) {
-  const std::int64_t threads = at::get_num_threads();
+PixelTasks::PixelTasks(std::int64_t images, std::int64_t pixels)
+    : images_(images), pixels_(pixels), shares_(shares_of(pixels, kSharePixels, kMostShares)), parts_(1) {
+  const std::int64_t threads = ops::threads();
   // Whole images stay in one thread's cache from one pass to the next; only a few of them are cut.
   if (images < 2 * threads && images % threads != 0)
-    parts = std::clamp<std::int64_t>(pixels / 32, 1, (2 * threads + images - 1) / images);
+    parts_ = std::clamp<std::int64_t>(pixels / 32, 1, (2 * threads + images - 1) / images);
 }
 
-void PixelTasks::run(const Task& task) const {
-  const std::int64_t step = ((pixels + parts - 1) / parts + 3) / 4 * 4;
-  parallel_for(0, images * parts, 1, [&](std::int64_t begin, std::int64_t end) {
+void PixelTasks::each(const Part& task) const {
+  parallel_for(0, images_ * parts_, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t part = i % parts, first = std::min(part * step, pixels);
-      task(i / parts, part, first, std::min(first + step, pixels));
+      const auto [first, last] = piece_of(pixels_, parts_, i % parts_);
+      task(i / parts_, first, last);
     }
   });
 }
 
-void PixelTasks::run_twice(const Task& measure, const std::function<void(std::int64_t)>& finish,
-                           const Task& apply) const {
-  if (parts == 1)
-    return run([&](std::int64_t image, std::int64_t part, std::int64_t first, std::int64_t last) {
-      measure(image, part, first, last);
-      finish(image);
-      apply(image, part, first, last);
-    });
-  run(measure);
-  for (std::int64_t image = 0; image < images; ++image) finish(image);
-  run(apply);
+void PixelTasks::each_share(const Share& task) const {
+  parallel_for(0, images_ * shares_, parts_ == 1 ? shares_ : 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const auto [first, last] = piece_of(pixels_, shares_, i % shares_);
+      task(i / shares_, i % shares_, first, last);
+    }
+  });
+}
+
+void PixelTasks::run_twice(const Share& measure, const std::function<void(std::int64_t)>& finish,
+                           const Part& apply) const {
+  if (parts_ > 1) {
+    each_share(measure);
+    for (std::int64_t image = 0; image < images_; ++image) finish(image);
+    return each(apply);
+  }
+  each([&](std::int64_t image, std::int64_t, std::int64_t) {
+    for (std::int64_t share = 0; share < shares_; ++share) {
+      const auto [first, last] = piece_of(pixels_, shares_, share);
+      measure(image, share, first, last);
+    }
+    finish(image);
+    apply(image, 0, pixels_);
+  });
+}
+
+ImageSums::ImageSums(std::int64_t images, const PixelTasks& tasks, std::int64_t C)
+    : sums_(at::zeros({images, tasks.shares(), C}, at::kFloat)) {}
+
+float* ImageSums::row(std::int64_t image, std::int64_t share) const {
+  return sums_.data_ptr<float>() + (image * sums_.size(1) + share) * sums_.size(2);
+}
+
+Tensor ImageSums::added() const {
+  const std::int64_t C = sums_.size(2);
+  for (std::int64_t image = 0; image < sums_.size(0); ++image) add_shares(row(image, 0), sums_.size(1), C, C);
+  return sums_.select(1, 0);
 }
 
 }  // namespace cpu

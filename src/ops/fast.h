@@ -68,19 +68,43 @@ const float* data_or_null(const Tensor& x);
 enum class Scratch { kTiles, kFactors, kImage };
 float* scratch(Scratch slot, std::int64_t floats);
 
-/// Splits the pixels of B images into tasks so that all threads have work. Parts are multiples of
-/// four pixels.
-struct PixelTasks {
-  std::int64_t images, pixels, parts;
-
+/// Splits the pixels of B images into tasks so that all threads have work. Tasks begin at multiples
+/// of four pixels.
+class PixelTasks {
+ public:
   PixelTasks(std::int64_t images, std::int64_t pixels);
-  /// Pixels [first, last) of an image, its part number `part`.
-  using Task = std::function<void(std::int64_t image, std::int64_t part, std::int64_t first, std::int64_t last)>;
-  void run(const Task& task) const;
-  /// measure() of all parts of an image, then finish(), then apply() to all its parts: at once by
+
+  /// Pixels [first, last) of an image, cut as suits the number of threads: for results of which
+  /// each belongs to one pixel.
+  using Part = std::function<void(std::int64_t image, std::int64_t first, std::int64_t last)>;
+  void each(const Part& task) const;
+
+  /// Shares of an image's pixels, a function of `pixels` alone: for sums over them.
+  std::int64_t shares() const { return shares_; }
+  using Share = std::function<void(std::int64_t image, std::int64_t share, std::int64_t first, std::int64_t last)>;
+  void each_share(const Share& task) const;
+
+  /// measure() of all shares of an image, then finish(), then apply() to all its pixels: at once by
   /// one thread for images that are not split, so that the second pass finds the image in its
   /// cache.
-  void run_twice(const Task& measure, const std::function<void(std::int64_t image)>& finish, const Task& apply) const;
+  void run_twice(const Share& measure, const std::function<void(std::int64_t image)>& finish, const Part& apply) const;
+
+ private:
+  // parts of an image by threads; 1: whole ones are enough
+  std::int64_t images_, pixels_, shares_, parts_;
+};
+
+/// Sums over the pixels of each image for C channels, of which each share has a row.
+class ImageSums {
+ public:
+  ImageSums(std::int64_t images, const PixelTasks& tasks, std::int64_t C);
+  /// [C], zeros at first.
+  float* row(std::int64_t image, std::int64_t share) const;
+  /// [images, C], added up in the order of the shares; once.
+  Tensor added() const;
+
+ private:
+  Tensor sums_;
 };
 
 }  // namespace cpu

@@ -30,7 +30,7 @@ Tensor forward(const Tensor& qkv, std::int64_t heads, const Tensor& log_sums) {
   const std::int64_t B = qkv.size(0), C = qkv.size(1) / 3, L = qkv.size(2) * qkv.size(3);
   const Tensor out = empty_image(B, C, qkv.size(2), qkv.size(3));
   const auto& table = kernel_table();
-  PixelTasks(B * heads, L).run([&](std::int64_t index, std::int64_t, std::int64_t first, std::int64_t last) {
+  PixelTasks(B * heads, L).each([&](std::int64_t index, std::int64_t first, std::int64_t last) {
     table.attention(head(qkv, out, log_sums, heads, index), {first, last},
                     scratch(Scratch::kTiles, table.attention_scratch(L, C / heads, false)));
   });

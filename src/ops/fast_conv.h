@@ -1,5 +1,6 @@
 #pragma once
 
+#include "conv2d_function.h"
 #include "cpu/kernels.h"
 #include "fast.h"
 #include "packed_weights.h"
@@ -9,6 +10,9 @@
 
 /// The parts that conv2d has on the CPU.
 namespace edmund::ops::cpu {
+
+/// In which numbers products are made now: precision(), where that is faster.
+Multiply chosen_multiply();
 
 /// The tensors of an Epilogue: bias and per_sample are folded into the addends of each image.
 struct FoldedEpilogue {
@@ -33,17 +37,38 @@ struct FoldedEpilogue {
   }
 };
 
+/// LibTorch's convolution of x, channels-last, in the dtype of the weight, and its gradients of x
+/// and weight times `scale`, float32: for training, the same bits on any number of threads.
+Tensor library_conv2d(const Tensor& x, const Tensor& weight, at::IntArrayRef padding);
+ConvGradients library_conv2d_backward(const Tensor& x, const Tensor& weight, const Tensor& dy, double scale,
+                                      at::IntArrayRef padding, const InputGrads& grads);
+
+/// Rows [N, C], contiguous, as an image [1, C, N, 1] in the order of the kernels: the same memory.
+Tensor as_image(const Tensor& rows);
+
+/// x [B, C, H, W], channels-last, times a weight packed by matrix_packing(), K outputs.
+Tensor matrix(const Tensor& x, const Tensor& packed, std::int64_t K, const FoldedEpilogue& epilogue, Multiply multiply);
+void matrix_into(const Tensor& y, const Tensor& x, const Tensor& packed, const FoldedEpilogue& epilogue,
+                 Multiply multiply);
+
+/// Gradient of that weight, [K, C, 1, 1], times `scale`; dy [B, K, H, W] channels-last.
+Tensor matrix_weight_gradient(const Tensor& x, const Tensor& dy, float scale, Multiply multiply);
+
+/// Σ dy·scale over the pixels of each image, [B, K], rows perhaps apart; dy·scale itself to
+/// `scaled` unless null.
+Tensor pixel_sums(const Tensor& dy, float scale, float* scaled);
+
 /// The tile of the Winograd algorithm for a filter of R × S, if there is one.
 std::optional<WinogradTile> winograd_tile(std::int64_t R, std::int64_t S);
 
 /// Convolution of x [B, C, H, W], channels-last, with a weight that winograd_tile() has a tile for
-/// and `padding` (rows, columns) zeros around it. kWinogradBackward: the transposed one, of a 3×3
-/// filter and one zero.
-Tensor winograd(const Tensor& x, const Tensor& weight, Packing packing, Caching caching, at::IntArrayRef padding,
-                const FoldedEpilogue& epilogue);
+/// and `padding` (rows, columns) zeros around it. `backward`: the transposed one, of a 3×3 filter
+/// and one zero.
+Tensor winograd(const Tensor& x, const Tensor& weight, bool backward, Multiply multiply, Caching caching,
+                at::IntArrayRef padding, const FoldedEpilogue& epilogue);
 
 /// Gradient of the weight [K, C, 3, 3] times `scale`, of a 3×3 convolution of x with one zero
 /// around it that had the gradient dy; both channels-last.
-Tensor winograd_weight_gradient(const Tensor& x, const Tensor& dy, float scale);
+Tensor winograd_weight_gradient(const Tensor& x, const Tensor& dy, float scale, Multiply multiply);
 
 }  // namespace edmund::ops::cpu

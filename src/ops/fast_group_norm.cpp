@@ -4,6 +4,7 @@
 #include "edmund/core/philox.h"
 #include "fast.h"
 #include "group_norm_function.h"
+#include "share_sums.h"
 
 #include <algorithm>
 #include <ATen/ops/empty.h>
@@ -46,12 +47,13 @@ struct Norm : NormSettings {
   }
 };
 
-// Adds the parts' rows of numbers to the first, in order.
-double* added_up(double* rows, std::int64_t parts, std::int64_t size) {
-  for (std::int64_t part = 1; part < parts; ++part)
-    for (std::int64_t i = 0; i < size; ++i) rows[i] += rows[part * size + i];
-  return rows;
-}
+// Rows of sums of an image: of its shares, 2·C each.
+struct ShareRows {
+  std::int64_t shares, size;
+  double* sums;
+  double* of(std::int64_t image, std::int64_t share) const { return sums + (image * shares + share) * size; }
+  double* total(std::int64_t image) const { return add_shares(of(image, 0), shares, size, size); }
+};
 
 // Merges the channels' sums about their own origins into mean and variance of each group (Chan et
 // al. 1983), and these with the parameters.
@@ -88,22 +90,22 @@ Tensor forward(const Tensor& x, const Norm& norm, const NormInputs& inputs, Tens
   const Tensor y = empty_image(B, C, x.size(2), x.size(3));
   rows = at::empty({B, kRows, C}, at::kFloat);
   const PixelTasks tasks(B, pixels);
-  const Tensor moments = at::empty({B, tasks.parts, 2, C}, at::kDouble);
+  const Tensor moments = at::empty({B, tasks.shares(), 2, C}, at::kDouble);
   const float* from = x.const_data_ptr<float>();
   float *to = y.data_ptr<float>(), *row = rows.data_ptr<float>();
-  double* sums = moments.data_ptr<double>();
+  const ShareRows sums{tasks.shares(), 2 * C, moments.data_ptr<double>()};
 
-  const auto measure = [&](std::int64_t image, std::int64_t part, std::int64_t first, std::int64_t last) {
-    double* out = sums + (image * tasks.parts + part) * 2 * C;
+  const auto measure = [&](std::int64_t image, std::int64_t share, std::int64_t first, std::int64_t last) {
+    double* out = sums.of(image, share);
     std::fill_n(out, 2 * C, 0.0);
     const float* origin = from + image * pixels * C;
     table.moments(origin + first * C, last - first, C, origin, out, out + C);
   };
   const auto finish = [&](std::int64_t image) {
-    double* total = added_up(sums + image * tasks.parts * 2 * C, tasks.parts, 2 * C);
+    const double* total = sums.total(image);
     fill_rows(norm, pixels, C, from + image * pixels * C, total, total + C, inputs, image, row + image * kRows * C);
   };
-  const auto apply = [&](std::int64_t image, std::int64_t, std::int64_t first, std::int64_t last) {
+  const auto apply = [&](std::int64_t image, std::int64_t first, std::int64_t last) {
     const float* r = row + image * kRows * C;
     norm.with_factors(image, pixels, C, first, last, [&](std::int64_t begin, std::int64_t end, const float* factors) {
       const std::int64_t at = (image * pixels + begin) * C;
@@ -151,15 +153,15 @@ NormGradients backward(const Tensor& x, const Tensor& dy, const Tensor& rows, co
   const std::int64_t B = x.size(0), C = x.size(1), pixels = x.size(2) * x.size(3), width = C / norm.groups;
   const Tensor dx = empty_image(B, C, x.size(2), x.size(3));
   const PixelTasks tasks(B, pixels);
-  const Tensor parts = at::empty({B, tasks.parts, 2, C}, at::kDouble), terms = at::empty({B, 2, C}, at::kFloat);
+  const Tensor products = at::empty({B, tasks.shares(), 2, C}, at::kDouble), terms = at::empty({B, 2, C}, at::kFloat);
   const float *from = x.const_data_ptr<float>(), *gradient = dy.const_data_ptr<float>(),
               *row = rows.const_data_ptr<float>();
   float *to = dx.data_ptr<float>(), *term = terms.data_ptr<float>();
-  double* sums = parts.data_ptr<double>();
+  const ShareRows sums{tasks.shares(), 2 * C, products.data_ptr<double>()};
 
-  const auto measure = [&](std::int64_t image, std::int64_t part, std::int64_t first, std::int64_t last) {
+  const auto measure = [&](std::int64_t image, std::int64_t share, std::int64_t first, std::int64_t last) {
     const float* r = row + image * kRows * C;
-    double* out = sums + (image * tasks.parts + part) * 2 * C;
+    double* out = sums.of(image, share);
     std::fill_n(out, 2 * C, 0.0);
     norm.with_factors(image, pixels, C, first, last, [&](std::int64_t begin, std::int64_t end, const float* factors) {
       const std::int64_t at = (image * pixels + begin) * C;
@@ -179,7 +181,7 @@ NormGradients backward(const Tensor& x, const Tensor& dy, const Tensor& rows, co
   // dx = a·dz - rstd·(m1 + (x - mean)·rstd·m2), m1 and m2 the group's means of u·dz and u·dz·(x -
   // mean)·rstd, u = a/rstd.
   const auto finish = [&](std::int64_t image) {
-    double* total = added_up(sums + image * tasks.parts * 2 * C, tasks.parts, 2 * C);
+    const double* total = sums.total(image);
     const float* r = row + image * kRows * C;
     for (std::int64_t first = 0; first < C; first += width) {
       const double mean = r[kMean * C + first], rstd = r[kRstd * C + first];
@@ -196,14 +198,14 @@ NormGradients backward(const Tensor& x, const Tensor& dy, const Tensor& rows, co
       }
     }
   };
-  const auto apply = [&](std::int64_t image, std::int64_t, std::int64_t first, std::int64_t last) {
+  const auto apply = [&](std::int64_t image, std::int64_t first, std::int64_t last) {
     const std::int64_t at = (image * pixels + first) * C;
     const float* p = term + image * 2 * C;
     table.norm_gradient(from + at, to + at, last - first, C, row + image * kRows * C + kA * C, p, p + C);
   };
   tasks.run_twice(measure, finish, apply);
   NormGradients out{.x = dx};
-  parameter_gradients(sums, tasks.parts * 2 * C, B, C, inputs, grads, out);
+  parameter_gradients(sums.sums, tasks.shares() * 2 * C, B, C, inputs, grads, out);
   return out;
 }
 

@@ -7,7 +7,6 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
-#include <ATen/ops/zeros.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 namespace edmund::ops::cpu {
@@ -84,7 +83,7 @@ Tensor silu(const Tensor& x, const Tensor& scale) {
   Tensor y = empty_image(B, C, x.size(2), x.size(3));
   const float* from = x.const_data_ptr<float>();
   float* to = y.data_ptr<float>();
-  PixelTasks(B, pixels).run([&](std::int64_t image, std::int64_t, std::int64_t first, std::int64_t last) {
+  PixelTasks(B, pixels).each([&](std::int64_t image, std::int64_t first, std::int64_t last) {
     const std::int64_t at = (image * pixels + first) * C;
     const float* row = scale.defined() ? scale.const_data_ptr<float>() + image * C : nullptr;
     kernel_table().unit_silu(from + at, row, to + at, last - first, C);
@@ -106,16 +105,17 @@ class Silu : public torch::autograd::Function<Silu> {
     const std::int64_t B = x.size(0), C = x.size(1), pixels = x.size(2) * x.size(3);
     Tensor dx = empty_image(B, C, x.size(2), x.size(3));
     const PixelTasks tasks(B, pixels);
-    const Tensor sums = scale.defined() ? at::zeros({B, tasks.parts, C}, at::kFloat) : Tensor();
+    const bool scaled = scale.defined();
+    const ImageSums of_scale(scaled ? B : 0, tasks, C);
     const float *from = x.const_data_ptr<float>(), *of_y = dy.const_data_ptr<float>();
-    float *to = dx.data_ptr<float>(), *of_scale = scale.defined() ? sums.data_ptr<float>() : nullptr;
-    tasks.run([&](std::int64_t image, std::int64_t part, std::int64_t first, std::int64_t last) {
+    float* to = dx.data_ptr<float>();
+    tasks.each_share([&](std::int64_t image, std::int64_t share, std::int64_t first, std::int64_t last) {
       const std::int64_t at = (image * pixels + first) * C;
-      kernel_table().unit_silu_backward(
-          from + at, scale.defined() ? scale.const_data_ptr<float>() + image * C : nullptr, of_y + at, to + at,
-          of_scale != nullptr ? of_scale + (image * tasks.parts + part) * C : nullptr, last - first, C);
+      kernel_table().unit_silu_backward(from + at, scaled ? scale.const_data_ptr<float>() + image * C : nullptr,
+                                        of_y + at, to + at, scaled ? of_scale.row(image, share) : nullptr, last - first,
+                                        C);
     });
-    return {dx, scale.defined() ? sums.sum(1) : Tensor()};
+    return {dx, scaled ? of_scale.added() : Tensor()};
   }
 };
 

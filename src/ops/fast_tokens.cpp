@@ -7,7 +7,6 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
-#include <ATen/ops/zeros.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 namespace edmund::ops::cpu {
@@ -23,27 +22,12 @@ const float* row_of(const Tensor& rows, std::int64_t image) {
   return rows.defined() ? rows.const_data_ptr<float>() + image * rows.size(1) : nullptr;
 }
 
-// Sums over the tokens, a row for each part of an image's tokens; added() adds the parts in order.
-struct PartSums {
-  Tensor sums;
-  PartSums(std::int64_t B, std::int64_t parts, std::int64_t C) : sums(at::zeros({B, parts, C}, at::kFloat)) {}
-  float* row(std::int64_t image, std::int64_t part) const {
-    return sums.data_ptr<float>() + (image * sums.size(1) + part) * sums.size(2);
-  }
-  Tensor added() const {
-    for (std::int64_t image = 0; image < sums.size(0); ++image)
-      for (std::int64_t part = 1; part < sums.size(1); ++part)
-        for (std::int64_t c = 0; c < sums.size(2); ++c) row(image, 0)[c] += row(image, part)[c];
-    return sums.select(1, 0);
-  }
-};
-
 Tensor normalize(const Tensor& x, const Tensor& shift, const Tensor& scale, float eps, const Tensor& statistics) {
   const std::int64_t B = x.size(0), L = x.size(1), C = x.size(2);
   Tensor y = at::empty_like(x);
   const float* from = x.const_data_ptr<float>();
   float *to = y.data_ptr<float>(), *kept = statistics.defined() ? statistics.data_ptr<float>() : nullptr;
-  PixelTasks(B, L).run([&](std::int64_t image, std::int64_t, std::int64_t first, std::int64_t last) {
+  PixelTasks(B, L).each([&](std::int64_t image, std::int64_t first, std::int64_t last) {
     const std::int64_t row = image * L + first;
     kernel_table().row_norm({.x = from + row * C,
                              .y = to + row * C,
@@ -75,10 +59,10 @@ class LayerNorm : public torch::autograd::Function<LayerNorm> {
     const std::int64_t B = x.size(0), L = x.size(1), C = x.size(2);
     Tensor dx = at::empty_like(x);
     const PixelTasks tasks(B, L);
-    const PartSums of_scale(B, tasks.parts, C), of_shift(B, tasks.parts, C);
+    const ImageSums of_scale(B, tasks, C), of_shift(B, tasks, C);
     const float *from = x.const_data_ptr<float>(), *of_y = dy.const_data_ptr<float>();
     float *to = dx.data_ptr<float>(), *kept = const_cast<float*>(saved[2].const_data_ptr<float>());
-    tasks.run([&](std::int64_t image, std::int64_t part, std::int64_t first, std::int64_t last) {
+    tasks.each_share([&](std::int64_t image, std::int64_t share, std::int64_t first, std::int64_t last) {
       const std::int64_t row = image * L + first;
       kernel_table().row_norm_backward({.x = from + row * C,
                                         .y = to + row * C,
@@ -87,8 +71,8 @@ class LayerNorm : public torch::autograd::Function<LayerNorm> {
                                         .scale = row_of(scale, image),
                                         .mean = kept + row,
                                         .rstd = kept + B * L + row},
-                                       of_y + row * C, scale.defined() ? of_scale.row(image, part) : nullptr,
-                                       of_shift.row(image, part));
+                                       of_y + row * C, scale.defined() ? of_scale.row(image, share) : nullptr,
+                                       of_shift.row(image, share));
     });
     if (!scale.defined()) return {dx, {}, {}, {}};
     return {dx, of_shift.added(), of_scale.added(), {}};
@@ -136,7 +120,7 @@ Tensor gated(const Tensor& h, const Tensor& gate, const Tensor& x) {
   Tensor y = at::empty_like(x);
   const float *left = h.const_data_ptr<float>(), *right = x.const_data_ptr<float>();
   float* to = y.data_ptr<float>();
-  PixelTasks(B, L).run([&](std::int64_t image, std::int64_t, std::int64_t first, std::int64_t last) {
+  PixelTasks(B, L).each([&](std::int64_t image, std::int64_t first, std::int64_t last) {
     const std::int64_t at = (image * L + first) * C;
     kernel_table().gated(left + at, right + at, row_of(gate, image), to + at, last - first, C);
   });
@@ -157,12 +141,12 @@ class Gated : public torch::autograd::Function<Gated> {
     const std::int64_t B = x.size(0), L = x.size(1), C = x.size(2);
     Tensor dx = at::empty_like(x);
     const PixelTasks tasks(B, L);
-    const PartSums of_gate(B, tasks.parts, C);
+    const ImageSums of_gate(B, tasks, C);
     const float *from = x.const_data_ptr<float>(), *of_y = dy.const_data_ptr<float>();
     float* to = dx.data_ptr<float>();
-    tasks.run([&](std::int64_t image, std::int64_t part, std::int64_t first, std::int64_t last) {
+    tasks.each_share([&](std::int64_t image, std::int64_t share, std::int64_t first, std::int64_t last) {
       const std::int64_t at = (image * L + first) * C;
-      kernel_table().gated_backward(from + at, row_of(gate, image), of_y + at, to + at, of_gate.row(image, part),
+      kernel_table().gated_backward(from + at, row_of(gate, image), of_y + at, to + at, of_gate.row(image, share),
                                     last - first, C);
     });
     return {dy, of_gate.added(), dx};

@@ -1,36 +1,22 @@
 #include "autograd.h"
+#include "cpu/cache_budget.h"
 #include "cpu/kernels.h"
 #include "edmund/core/format.h"
-#include "fast.h"
+#include "fast_conv.h"
 #include "parallel.h"
+#include "share_sums.h"
 
 #include <algorithm>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
+#include <ATen/ops/zeros.h>
 
 namespace edmund::ops {
 namespace {
 
-constexpr std::int64_t kFewRows = 32;            // beyond them a matrix product is the faster way
+constexpr std::int64_t kFewRows = 32;            // up to so many, threads share the outputs
 constexpr std::int64_t kWeightsOfTask = 65'536;  // fewer are not worth a thread's start
-
-Tensor few_rows(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  const std::int64_t B = x.size(0), I = x.size(1), O = weight.size(0);
-  Tensor y = at::empty({B, O}, at::kFloat);
-  const Tensor rows = x.contiguous(), w = weight.contiguous();
-  const cpu::LinearTask task{.x = rows.const_data_ptr<float>(),
-                             .w = w.const_data_ptr<float>(),
-                             .bias = cpu::data_or_null(bias),
-                             .y = y.data_ptr<float>(),
-                             .B = B,
-                             .I = I,
-                             .O = O};
-  parallel_for(0, O, std::max<std::int64_t>(4, kWeightsOfTask / I), [&](std::int64_t first, std::int64_t last) {
-    cpu::kernel_table().dot_rows(task, {first, last});
-  });
-  return y;
-}
 
 OperatorTime described(std::string_view name, const Tensor& x, const Tensor& weight, double products) {
   const auto B = static_cast<double>(x.size(0)), in = static_cast<double>(x.size(1)),
@@ -40,18 +26,48 @@ OperatorTime described(std::string_view name, const Tensor& x, const Tensor& wei
           .bytes = static_cast<double>(x.element_size()) * (B * (in + out) + in * out)};
 }
 
-// few_rows() with gradients, whose products are made of rows of x and of the weight as they lie; I
-// is a multiple of the panel.
+bool few(const Tensor& x) { return x.size(0) <= kFewRows; }
+
+// x [N, …] times the weight or its transpose, [N, width]. Whatever N, and however it is shared, a
+// row's sums are made in one order: what is drawn for an image does not depend on the others of its
+// batch.
+Tensor product(const Tensor& x, const Tensor& weight, bool backward, const Tensor& bias, cpu::Multiply multiply,
+               cpu::Caching caching) {
+  const Tensor rows = x.contiguous(), packed = packed_weight(weight, matrix_packing(backward, multiply), caching);
+  const std::int64_t N = x.size(0), I = x.size(1), width = weight.size(backward ? 1 : 0);
+  Tensor y = at::empty({N, width}, at::kFloat);
+  if (!few(x) || multiply == cpu::Multiply::kBfloat16) {
+    cpu::matrix_into(cpu::as_image(y), cpu::as_image(rows), packed,
+                     {.add = bias.defined() ? bias.unsqueeze(0) : Tensor()}, multiply);
+    return y;
+  }
+  const auto& table = cpu::kernel_table();
+  const std::int64_t panel = table.panel, panels = (width + panel - 1) / panel;
+  const cpu::ConstMatrix from{rows.const_data_ptr<float>(), I};
+  const float *weights = packed.const_data_ptr<float>(), *add = cpu::data_or_null(bias);
+  float* to = y.data_ptr<float>();
+  const std::int64_t grain = std::max<std::int64_t>(1, kWeightsOfTask / (I * panel));
+  parallel_for(0, panels, grain, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t first = begin * panel, last = std::min(end * panel, width);
+    table.gemm(from, {.m = N, .n = last - first, .k = I}, weights + first * I, cpu::cache_budget().gemm_rows,
+               {to + first, width}, {.add = add != nullptr ? add + first : nullptr});
+  });
+  return y;
+}
+
+// product() with gradients. Those of few rows are products of rows of x and of the weight as they
+// lie, where I is a multiple of the panel.
 class Function : public torch::autograd::Function<Function> {
  public:
   using Maybe = std::optional<Tensor>;
 
   static Tensor forward(torch::autograd::AutogradContext* ctx, const Maybe& input, const Maybe& weights,
-                        const Maybe& bias) {
+                        const Maybe& bias, cpu::Multiply multiply) {
     const Tensor x = input->contiguous(), weight = weights->contiguous();
     ctx->save_for_backward({x, weight});
     ctx->saved_data["grads"] = wanted_gradients({&input, &weights, &bias});
-    return few_rows(x, weight, bias.value_or(Tensor()));
+    ctx->saved_data["multiply"] = static_cast<std::int64_t>(multiply);
+    return product(x, weight, false, bias.value_or(Tensor()), multiply, cpu::Caching::kOff);
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx,
@@ -61,6 +77,20 @@ class Function : public torch::autograd::Function<Function> {
     const Tensor &x = saved[0], &weight = saved[1], dy = gradients[0].contiguous();
     const InputGrads grads(ctx->saved_data["grads"].toInt());
     const Timed timed([&] { return described("linear backward", x, weight, 2.0); });
+    const auto multiply = static_cast<cpu::Multiply>(ctx->saved_data["multiply"].toInt());
+    if (few(x) && multiply == cpu::Multiply::kFloat32 && x.size(1) % cpu::kernel_table().panel == 0)
+      return few_backward(x, weight, dy, grads);
+    const Tensor image = cpu::as_image(x), of_image = cpu::as_image(dy);
+    Tensor dx, dw, db;
+    if (grads(0)) dx = product(dy, weight, true, {}, multiply, cpu::Caching::kOff);
+    if (grads(1)) dw = cpu::matrix_weight_gradient(image, of_image, 1.0F, multiply).view(weight.sizes());
+    if (grads(2)) db = cpu::pixel_sums(of_image, 1.0F, nullptr)[0];
+    return {dx, dw, db, Tensor()};
+  }
+
+ private:
+  static torch::autograd::variable_list few_backward(const Tensor& x, const Tensor& weight, const Tensor& dy,
+                                                     const InputGrads& grads) {
     const std::int64_t B = x.size(0), I = x.size(1), O = weight.size(0);
     const auto& table = cpu::kernel_table();
     const float *of_dy = dy.const_data_ptr<float>(), *of_x = x.const_data_ptr<float>();
@@ -80,28 +110,32 @@ class Function : public torch::autograd::Function<Function> {
       });
     }
     if (grads(2)) {
-      db = at::empty({O}, at::kFloat);
-      float* to = db.data_ptr<float>();
-      std::copy_n(of_dy, O, to);
-      for (std::int64_t i = O; i < B * O; ++i) to[i % O] += of_dy[i];
+      db = at::zeros({O}, at::kFloat);
+      add_rows(db.data_ptr<float>(), of_dy, B, O, O);
     }
-    return {dx, dw, db};
+    return {dx, dw, db, Tensor()};
   }
 };
+
+Tensor of_rows(const Tensor& x, const Tensor& weight, const Tensor& bias, cpu::Multiply multiply) {
+  const Timed timed([&] { return described("linear", x, weight, 1.0); });
+  if (fast(x) && weight.scalar_type() == at::kFloat && x.size(1) > 0 && weight.size(0) > 0 &&
+      (!bias.defined() || bias.is_contiguous())) {
+    if (wants_gradient({&x, &weight, &bias}))
+      return Function::apply(if_defined(x), if_defined(weight), if_defined(bias), multiply);
+    return product(x, weight, false, bias, multiply, cpu::Caching::kOn);
+  }
+  return bias.defined() ? at::linear(x, weight, bias) : at::linear(x, weight);
+}
 
 }  // namespace
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  TORCH_CHECK(x.dim() == 2 && x.size(1) == weight.size(1), "linear: x ", x.sizes(), " does not fit weight ",
-              weight.sizes());
-  const Timed timed([&] { return described("linear", x, weight, 1.0); });
-  if (fast(x) && x.size(0) <= kFewRows && weight.scalar_type() == at::kFloat && x.size(1) > 0 &&
-      (!bias.defined() || bias.is_contiguous())) {
-    if (!wants_gradient({&x, &weight, &bias})) return few_rows(x, weight, bias);
-    if (x.size(1) % cpu::kernel_table().panel == 0)
-      return Function::apply(if_defined(x), if_defined(weight), if_defined(bias));
-  }
-  return bias.defined() ? at::linear(x, weight, bias) : at::linear(x, weight);
+  TORCH_CHECK((x.dim() == 2 || x.dim() == 3) && x.size(-1) == weight.size(1), "linear: x ", x.sizes(),
+              " does not fit weight ", weight.sizes());
+  if (x.dim() == 2) return of_rows(x, weight, bias, cpu::Multiply::kFloat32);
+  const std::int64_t B = x.size(0), L = x.size(1);
+  return of_rows(x.reshape({B * L, x.size(2)}), weight, bias, cpu::chosen_multiply()).reshape({B, L, weight.size(0)});
 }
 
 }  // namespace edmund::ops

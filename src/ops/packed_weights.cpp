@@ -12,6 +12,7 @@
 #include <ATen/ops/empty.h>
 #include <atomic>
 #include <c10/core/InferenceMode.h>
+#include <cstdlib>
 
 namespace edmund::ops {
 namespace {
@@ -55,29 +56,56 @@ std::atomic<std::size_t>& made() {
   return count;
 }
 
-Tensor pack(const Tensor& weight, Packing packing) {
-  ++made();
-  if (packing == Packing::kBf16) return weight.to(at::kBFloat16).contiguous(at::MemoryFormat::ChannelsLast);
-  if (packing == Packing::kWinograd || packing == Packing::kWinogradBackward)
-    return winograd_packed(weight, packing == Packing::kWinogradBackward);
+Tensor matrix_packed(const Tensor& weight, bool backward, Multiply multiply) {
+  const auto* const pairs = multiply == Multiply::kBfloat16 ? bf16_kernels() : nullptr;
   const auto& table = kernel_table();
   const Tensor plain = weight.contiguous();
   const long K = weight.size(0), C = weight.size(1);
-  const bool backward = packing == Packing::kMatrixBackward;
-  const long depth = backward ? K : C, columns = backward ? C : K;
+  const long depth = backward ? K : C, columns = backward ? C : K, numbers = pairs != nullptr ? (depth + 1) / 2 : depth;
   const long panels = (columns + table.panel - 1) / table.panel;
-  const Tensor packed = at::empty({panels * depth * table.panel}, at::kFloat);
+  const Tensor packed = at::empty({panels * numbers * table.panel}, at::kFloat);
   const long d_stride = backward ? C : 1, n_stride = backward ? 1 : C;
   const float* from = plain.const_data_ptr<float>();
   float* to = packed.data_ptr<float>();
   parallel_for(0, panels, 1 + kFloatsOfTask / (depth * table.panel), [&](std::int64_t begin, std::int64_t end) {
-    const long first = begin * table.panel, last = std::min<long>(end * table.panel, columns);
-    table.pack(from + first * n_stride, depth, last - first, d_stride, n_stride, to + first * depth);
+    const long first = begin * table.panel, count = std::min<long>(end * table.panel, columns) - first;
+    float* panel = to + first * numbers;
+    if (pairs != nullptr) {
+      pairs->pack(from + first * n_stride, depth, count, d_stride, n_stride, reinterpret_cast<Pair*>(panel));
+    } else {
+      table.pack(from + first * n_stride, depth, count, d_stride, n_stride, panel);
+    }
   });
   return packed;
 }
 
+Tensor pack(const Tensor& weight, Packing packing) {
+  ++made();
+  switch (packing) {
+    case Packing::kMatrix: return matrix_packed(weight, false, Multiply::kFloat32);
+    case Packing::kMatrixBackward: return matrix_packed(weight, true, Multiply::kFloat32);
+    case Packing::kMatrixBf16: return matrix_packed(weight, false, Multiply::kBfloat16);
+    case Packing::kMatrixBf16Backward: return matrix_packed(weight, true, Multiply::kBfloat16);
+    case Packing::kWinograd: return winograd_packed(weight, false, Multiply::kFloat32);
+    case Packing::kWinogradBackward: return winograd_packed(weight, true, Multiply::kFloat32);
+    case Packing::kWinogradBf16: return winograd_packed(weight, false, Multiply::kBfloat16);
+    case Packing::kWinogradBf16Backward: return winograd_packed(weight, true, Multiply::kBfloat16);
+    case Packing::kBf16: return weight.to(at::kBFloat16).contiguous(at::MemoryFormat::ChannelsLast);
+  }
+  std::abort();
+}
+
 }  // namespace
+
+Packing matrix_packing(bool backward, Multiply multiply) {
+  if (multiply == Multiply::kBfloat16) return backward ? Packing::kMatrixBf16Backward : Packing::kMatrixBf16;
+  return backward ? Packing::kMatrixBackward : Packing::kMatrix;
+}
+
+Packing winograd_packing(bool backward, Multiply multiply) {
+  if (multiply == Multiply::kBfloat16) return backward ? Packing::kWinogradBf16Backward : Packing::kWinogradBf16;
+  return backward ? Packing::kWinogradBackward : Packing::kWinograd;
+}
 
 std::size_t packed_weight_count() { return made(); }
 

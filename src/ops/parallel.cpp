@@ -1,5 +1,7 @@
 #include "parallel.h"
 
+#include "edmund/ops/threads.h"
+
 #include <algorithm>
 #include <array>
 #include <ATen/Parallel.h>
@@ -166,7 +168,7 @@ Team& team() {
 void parallel_for(std::int64_t begin, std::int64_t end, std::int64_t grain, const Work& work) {
   if (begin >= end) return;
   const std::int64_t units = (end - begin + grain - 1) / grain;
-  const std::int64_t threads = std::min<std::int64_t>({units, at::get_num_threads(), kMostThreads});
+  const std::int64_t threads = std::min<std::int64_t>({units, ops::threads(), kMostThreads});
   const std::int64_t chunk = (units + kPieces * threads - 1) / (kPieces * threads) * grain;
   const bool alone = threads == 1 || inside || at::in_parallel_region();
   if (alone || !team().run(begin, end, chunk, threads, work)) work(begin, end);

@@ -6,10 +6,11 @@
 namespace edmund::ops {
 
 /// Calls work(first, last) for consecutive pieces of [begin, end), each of them once, on as many
-/// threads as ATen uses. A piece is a multiple of `grain` but for the last one; the pieces depend
-/// on the range, the grain and the number of threads alone, not on who works when. Inside of
-/// `work`, and while another thread works in parallel, the caller does all of it. An exception of
-/// `work` is thrown again here.
+/// threads as threads() tells. A piece is a multiple of `grain` but for the last one; the pieces
+/// depend on the range, the grain and the number of threads alone, not on who works when: a sum
+/// across pieces is to be made of shares (share_sums.h), so that it does not depend on them. Inside
+/// of `work`, and while another thread works in parallel, the caller does all of it. An exception
+/// of `work` is thrown again here.
 ///
 /// In place of at::parallel_for, whose threads all have to begin and to end together: where a core
 /// is taken by another process, everything stands still until its time slice is over. Here the

@@ -11,6 +11,7 @@
 #include "edmund/core/out_of_memory.h"
 #include "edmund/networks/network.h"
 #include "edmund/networks/state_dict.h"
+#include "edmund/ops/threads.h"
 #include "trainer_state.h"
 
 #include <algorithm>
@@ -35,6 +36,7 @@ StepReport Trainer::step(const TrainingBatch& batch) {
   State& own = *state_;
   TORCH_CHECK(!batch.positions.empty() && batch.positions.front() == own.images, "expected the batch at position ",
               own.images);
+  const ops::LibraryThreads library(ops::kLibraryThreads);
   const auto B = static_cast<std::int64_t>(batch.positions.size());
   StepReport report;
   const ops::AdamStep adam = own.next_step(report, B);

@@ -29,6 +29,7 @@ struct Switches {
     ops::set_conv_algorithm(ops::ConvAlgorithm::kWinograd);
     ops::set_precision(ops::Precision::kFp32);
     ops::cpu::use_kernel_table(table);
+    ops::cpu::use_bf16_kernels(nullptr);
     ops::cpu::use_cache_budget(budget);
     at::set_num_threads(threads);
   }

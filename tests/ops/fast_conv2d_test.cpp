@@ -8,7 +8,7 @@
 
 using namespace edmund;
 using testing::compare, testing::gap, testing::kSizes, testing::on_every_table, testing::Operation, testing::random,
-    testing::Switches;
+    testing::results, testing::Switches;
 
 TEST_CASE("Fast convolutions equal the reference", "[ops][fast]") {
   const auto conv = GENERATE(ops::ConvAlgorithm::kWinograd, ops::ConvAlgorithm::kDirect);
@@ -87,23 +87,43 @@ TEST_CASE("Convolutions in bfloat16 stay within its rounding where the CPU has i
   }
 }
 
-TEST_CASE("Without AMX only large 1x1 convolutions are faster in bfloat16", "[ops][fast]") {
-  if (!ops::cpu::has_bf16()) return;
+TEST_CASE("Our convolutions in bfloat16 stay within its rounding, by any algorithm", "[ops][fast]") {
   const Switches switches;
-  const at::NoGradGuard no_grad;
-  for (const std::int64_t R : {1, 3})
-    for (const std::int64_t C : {32, 128}) {
-      const Tensor x = random({1, C, 8, 8}, 1), w = random({C, C, R, R}, 2);
+  const std::int64_t R = GENERATE(1, 3), many = GENERATE(0, 150);
+  const Operation conv = [](const std::vector<Tensor>& in) {
+    return ops::conv2d(in[0], {.weight = in[1], .bias = in[2], .residual = in[3], .scale = 0.7});
+  };
+  const auto check = [&](const ops::cpu::KernelTable& table, const ops::cpu::Bf16Kernels* kernels) {
+    ops::cpu::use_kernel_table(table);
+    ops::cpu::use_bf16_kernels(kernels);
+    for (const auto& s : kSizes) {
+      const std::int64_t B = s[0], C = s[1] + many, K = C + 5;
+      const std::vector<Tensor> inputs{random({B, C, s[2], s[3]}, 1), random({K, C, R, R}, 2), random({K}, 3),
+                                       random({B, K, s[2], s[3]}, 4)};
+      INFO(table.name << ", B " << B << ", C " << C << ", " << s[2] << " x " << s[3]);
+      ops::set_precision(ops::Precision::kFp32);
+      const auto exact = results(conv, inputs, at::kDouble);
       ops::set_precision(ops::Precision::kBf16);
-      const Tensor y = ops::conv2d(x.to(at::kFloat), {.weight = w.to(at::kFloat)});
-      const bool bf16 = ops::cpu::has_bf16_tiles() || (R == 1 && C == 128);
-      CHECK((gap(y, at::conv2d(x, w, {}, 1, R / 2)) > 1e-4) == bf16);
+      const auto found = results(conv, inputs, at::kFloat);
+      // result, gradients of input and weight; those of what is added are float32's
+      for (std::size_t i = 0; i < found.size(); ++i) {
+        INFO("result " << i);
+        CHECK(gap(found[i], exact[i]) < (R == 1 ? 1e-2 : 4e-2));
+      }
+      CHECK(gap(found[0], exact[0]) > 1e-5);  // it was not float32
     }
+  };
+  long count = 0;
+  const auto* const* tables = ops::cpu::kernel_tables(count);
+  check(*tables[count - 1], &ops::cpu::portable_bf16_kernels());
+  if (!ops::cpu::has_bf16() || ops::cpu::has_bf16_tiles()) return;
+  check(*tables[0], nullptr);
 }
 
 TEST_CASE("Fast linear layers equal the reference", "[ops][fast]") {
   const auto [B, I, O] =
-      GENERATE(std::array{1, 1, 1}, std::array{3, 17, 7}, std::array{8, 128, 66}, std::array{5, 512, 9});
+      GENERATE(std::array{1, 1, 1}, std::array{3, 17, 7}, std::array{8, 128, 66}, std::array{5, 512, 9},
+               std::array{33, 17, 7}, std::array{600, 64, 130}, std::array{1100, 20, 33});
   const Tensor x = random({B, I}, 1), w = random({O, I}, 2), b = random({O}, 3);
   compare([](const std::vector<Tensor>& in) { return ops::linear(in[0], in[1], in[2]); }, {x, w, b}, 2e-6);
   compare([](const std::vector<Tensor>& in) { return ops::linear(in[0], in[1], {}); }, {x, w}, 2e-6);

@@ -60,7 +60,7 @@ class Layer : public torch::nn::Module {
 /// Initializes every Layer below `module`, in the order of registration.
 void initialize_layers(torch::nn::Module& module, std::uint64_t seed);
 
-/// [B, in] → [B, out].
+/// [B, in] → [B, out], or [B, L, in] → [B, L, out].
 class Linear : public Layer {
  public:
   Linear(std::int64_t in, std::int64_t out, Init init, bool bias = true);

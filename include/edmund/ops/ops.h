@@ -97,7 +97,8 @@ Tensor max_pool(const Tensor& x, std::int64_t stride, std::int64_t padding);
 /// Channels of a, then those of b: [B, C1, H, W], [B, C2, H, W] → [B, C1 + C2, H, W].
 Tensor concat(const Tensor& a, const Tensor& b);
 
-/// x [B, I] · weightᵀ [O, I] + bias.
+/// x · weightᵀ [O, I] + bias: of tokens [B, L, I] in precision(), of one row for each image [B, I]
+/// in that of its numbers.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
 
 /// A part of a gradient of flat memory: that of the elements from `first` on. Autograd leaves one

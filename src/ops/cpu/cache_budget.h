@@ -28,14 +28,18 @@ void use_cache_budget(const CacheBudget& budget);
 // Block sizes that decide the order of sums, and so the results: constants, the same on every
 // machine.
 
-/// Gradient of a 1×1 filter: pixels that are summed before the next ones join, and its size up to
-/// which each thread sums a gradient of its own pixels.
-constexpr std::int64_t kGemmChunkPixels = 512, kGemmByPixels = 16'384;
+/// Gradient of a 1×1 filter: pixels that are summed before the next ones join, at least so many in
+/// a share; its size up to which shares of the pixels are summed by themselves, and the most of
+/// them.
+constexpr std::int64_t kGemmChunkPixels = 512, kGemmByPixels = 16'384, kGemmShares = 16;
 /// Winograd without cached filter: input channels of a panel that are transformed and summed at a
 /// time, and the most tiles for which each thread takes panels of the filter instead of tiles.
 constexpr std::int64_t kFilterDepth = 96, kFilterMajorTiles = 128;
 /// Gradient of a 3×3 filter: floats of transformed tiles of a block, and its size in transformed
-/// floats up to which each thread sums a gradient of its own blocks; floats of a chunk beyond that.
+/// floats up to which shares of the blocks are summed by themselves; floats of a chunk beyond that.
 constexpr std::int64_t kGradientTiles = 80'000, kGradientByBlocks = 160'000, kGradientChunk = 2'000'000;
+/// Tiles of a share beyond the second one (to add up fewer would cost more than it saves), and the
+/// most shares.
+constexpr std::int64_t kGradientShareTiles = 128, kGradientShares = 16;
 
 }  // namespace edmund::ops::cpu

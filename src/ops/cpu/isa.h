@@ -6,12 +6,11 @@
 namespace edmund::ops::cpu::EDMUND_ISA {
 
 void pack(const float* b, long k, long n, long d_stride, long n_stride, float* packed);
-void gemm(const ConstMatrix& a, const GemmSize& size, const float* packed, long block, float* y,
+void gemm(const ConstMatrix& a, const GemmSize& size, const float* packed, long block, const Matrix& y,
           const Epilogue& epilogue);
 void gemm_plane(const ConstMatrix& a, const GemmSize& size, const float* packed, const Matrix& c, bool accumulate);
 void gemm_transposed(const ConstMatrix& a, const ConstMatrix& b, const GemmSize& size, const Matrix& c,
                      bool accumulate);
-void dot_rows(const LinearTask& task, const Range& outputs);
 void winograd_filter(WinogradTile kind, const FilterWeight& weight, const Range& c, const Range& n,
                      const FilterPlanes& u);
 void winograd_input(const Tiles& tiles, const float* x, long C, const Range& t, const Planes& v);

@@ -9,24 +9,27 @@
 /// runs on the thread that calls it.
 namespace edmund::ops::cpu {
 
+/// Two bfloat16 numbers, the first in the lower half.
+using Pair = std::uint32_t;
+
 /// Matrix whose row i begins at data + i·row.
-struct Matrix {
-  float* data = nullptr;
+template <typename Number>
+struct MatrixOf {
+  Number* data = nullptr;
   long row = 0;
 };
-struct ConstMatrix {
-  const float* data = nullptr;
-  long row = 0;
-};
+using Matrix = MatrixOf<float>;
+using ConstMatrix = MatrixOf<const float>;
+using ConstPairMatrix = MatrixOf<const Pair>;
 /// A matrix for each point of a Winograd tile: row i of point p begins at data + p·plane + i·row.
-struct Planes {
-  float* data = nullptr;
+template <typename Number>
+struct PlanesOf {
+  Number* data = nullptr;
   long plane = 0, row = 0;
 };
-struct ConstPlanes {
-  const float* data = nullptr;
-  long plane = 0, row = 0;
-};
+using Planes = PlanesOf<float>;
+using ConstPlanes = PlanesOf<const float>;
+using PairPlanes = PlanesOf<Pair>;
 /// Of a product C [m, n] = A [m, k] · B [k, n].
 struct GemmSize {
   long m = 0, n = 0, k = 0;
@@ -76,10 +79,13 @@ struct FilterWeight {
 /// Where a transformed filter lies, as panels for gemm_plane(), from input channel c0 and output
 /// channel n0 on: element (point p, n, c) at data + p·plane + (n - n0)/panel·depth·panel + (c -
 /// c0)·panel + n mod panel.
-struct FilterPlanes {
-  float* data = nullptr;
+template <typename Number>
+struct FilterPlanesOf {
+  Number* data = nullptr;
   long plane = 0, depth = 0;
 };
+using FilterPlanes = FilterPlanesOf<float>;
+using PairFilterPlanes = FilterPlanesOf<Pair>;
 
 /// Random numbers of dropout for one image: element n = channel·pixels + pixel is kept if word n of
 /// the key is at least `limit`.
@@ -129,14 +135,6 @@ struct Scaled {
   Numbers numbers = {};
 };
 
-/// y [B, O] = x [B, I] · wᵀ [O, I] + bias.
-struct LinearTask {
-  const float *x = nullptr, *w = nullptr;
-  const float* bias = nullptr;  // or null
-  float* y = nullptr;
-  long B = 0, I = 0, O = 0;
-};
-
 /// Rows of C numbers, each brought to mean 0 and variance 1, then times 1 + scale, plus shift.
 struct RowNorm {
   const float* x = nullptr;
@@ -179,15 +177,13 @@ struct KernelTable {
   void (*pack)(const float* b, long k, long n, long d_stride, long n_stride, float* packed);
   /// y [m, n] = A · packed B, then the epilogue; as many rows of A at a time as make `block`
   /// floats.
-  void (*gemm)(const ConstMatrix& a, const GemmSize& size, const float* packed, long block, float* y,
+  void (*gemm)(const ConstMatrix& a, const GemmSize& size, const float* packed, long block, const Matrix& y,
                const Epilogue& epilogue);
   /// C (+)= A · packed B; C is written up to n rounded up to whole vectors.
   void (*gemm_plane)(const ConstMatrix& a, const GemmSize& size, const float* packed, const Matrix& c, bool accumulate);
   /// C (+)= Aᵀ·B, A [k, m], B [k, n]. B and C may be read and written up to n rounded up to panel.
   void (*gemm_transposed)(const ConstMatrix& a, const ConstMatrix& b, const GemmSize& size, const Matrix& c,
                           bool accumulate);
-  /// Some outputs of a linear layer. For few rows, where reading w is the work.
-  void (*dot_rows)(const LinearTask& task, const Range& outputs);
 
   /// The transforms of the Winograd algorithm. Of the filter, G g Gᵀ, for input channels `c` and
   /// output channels `n` (from a multiple of panel on).
@@ -266,8 +262,42 @@ struct KernelTable {
   void (*adam)(const AdamChunk& chunk, const AdamTerms& terms);
 };
 
+/// The same products of numbers that are rounded to bfloat16, summed in float32. Depths of packed
+/// matrices and rows are counted in pairs; an odd last number has a zero beside it.
+struct Bf16Kernels {
+  const char* name;
+  long panel;  // as of the table that it is used with
+
+  /// Element (d, j) of B in the half d mod 2 of pair d/2.
+  void (*pack)(const float* b, long k, long n, long d_stride, long n_stride, Pair* packed);
+  /// Rows of C numbers in pairs of neighbours.
+  void (*round_rows)(const float* x, long rows, long C, const MatrixOf<Pair>& to);
+  /// Rows of C numbers, two in a row of pairs.
+  void (*pair_rows)(const float* x, long rows, long C, const MatrixOf<Pair>& to);
+  /// size.k counts pairs.
+  void (*gemm)(const ConstPairMatrix& a, const GemmSize& size, const Pair* packed, long block, const Matrix& y,
+               const Epilogue& epilogue);
+  void (*gemm_plane)(const ConstPairMatrix& a, const GemmSize& size, const Pair* packed, const Matrix& c,
+                     bool accumulate);
+  void (*gemm_transposed)(const ConstPairMatrix& a, const ConstPairMatrix& b, const GemmSize& size, const Matrix& c,
+                          bool accumulate);
+  /// `c` from an even channel on; u.depth counts pairs.
+  void (*winograd_filter)(WinogradTile kind, const FilterWeight& weight, const Range& c, const Range& n,
+                          const PairFilterPlanes& u);
+  /// Rows of pairs of neighbouring channels.
+  void (*winograd_input)(const Tiles& tiles, const float* x, long C, const Range& t, const PairPlanes& v);
+  /// Rows of pairs of neighbouring tiles, of `t` the first and the second, and so on.
+  void (*winograd_input_by_tiles)(const Tiles& tiles, const float* x, long C, const Range& t, const PairPlanes& v);
+  void (*winograd_gradient_by_tiles)(const Tiles& tiles, const float* dy, long K, const Range& t, const PairPlanes& v);
+};
+
 /// Table of the best instruction set that this machine has.
 const KernelTable& kernel_table();
+/// What multiplies bfloat16 beside kernel_table(); null where float32 is as fast.
+const Bf16Kernels* bf16_kernels();
+/// Those of `portable` code beside its table, which round as the others do (tests); null: as before.
+const Bf16Kernels& portable_bf16_kernels();
+void use_bf16_kernels(const Bf16Kernels* kernels);
 /// Whether this machine multiplies bfloat16 twice as fast as float32 (AVX512-BF16), and many times
 /// as fast (AMX).
 bool has_bf16();

@@ -13,7 +13,6 @@ const KernelTable kTable = {
     .gemm = gemm,
     .gemm_plane = gemm_plane,
     .gemm_transposed = gemm_transposed,
-    .dot_rows = dot_rows,
     .winograd_filter = winograd_filter,
     .winograd_input = winograd_input,
     .winograd_output = winograd_output,

@@ -15,6 +15,12 @@ EDMUND_DECLARE(avx2)
 #endif
 EDMUND_DECLARE(portable)
 #undef EDMUND_DECLARE
+namespace avx512bf16 {
+extern const Bf16Kernels kBf16;
+}
+namespace portable {
+extern const Bf16Kernels kBf16;
+}
 
 namespace {
 
@@ -45,9 +51,26 @@ std::atomic<const KernelTable*>& chosen() {
   return table;
 }
 
+std::atomic<const Bf16Kernels*>& chosen_bf16() {
+  static std::atomic<const Bf16Kernels*> kernels = nullptr;
+  return kernels;
+}
+
 }  // namespace
 
 const KernelTable& kernel_table() { return *chosen(); }
+
+const Bf16Kernels* bf16_kernels() {
+  if (const Bf16Kernels* kernels = chosen_bf16()) return kernels;
+#ifdef EDMUND_X86
+  if (has_bf16() && &kernel_table() == &avx512::kTable) return &avx512bf16::kBf16;
+#endif
+  return nullptr;
+}
+
+const Bf16Kernels& portable_bf16_kernels() { return portable::kBf16; }
+
+void use_bf16_kernels(const Bf16Kernels* kernels) { chosen_bf16() = kernels; }
 
 bool has_bf16() {
 #ifdef EDMUND_X86

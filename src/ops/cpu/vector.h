@@ -27,12 +27,15 @@ constexpr long kPanel = 2 * kWidth;
 
 using Vec = float __attribute__((vector_size(4 * kWidth)));
 using Bits = std::uint32_t __attribute__((vector_size(4 * kWidth)));
+using LooseBits = std::uint32_t __attribute__((vector_size(4 * kWidth), aligned(4), may_alias));
 using LooseVec = float __attribute__((vector_size(4 * kWidth), aligned(4), may_alias));
 
 #define EDMUND_INLINE inline __attribute__((always_inline))
 
 EDMUND_INLINE Vec load(const float* from) { return *reinterpret_cast<const LooseVec*>(from); }
+EDMUND_INLINE Bits load(const std::uint32_t* from) { return *reinterpret_cast<const LooseBits*>(from); }
 EDMUND_INLINE void store(float* to, Vec v) { *reinterpret_cast<LooseVec*>(to) = v; }
+EDMUND_INLINE void store(std::uint32_t* to, Bits v) { *reinterpret_cast<LooseBits*>(to) = v; }
 EDMUND_INLINE Vec splat(float x) { return x - Vec{}; }
 
 /// The first n of a vector (all if n >= kWidth), zeros after them.
@@ -53,6 +56,40 @@ EDMUND_INLINE void store(float* to, Vec v, long n) {
   _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1U << n) - 1), (__m512)v);
 #else
   for (long i = 0; i < n; ++i) to[i] = v[i];
+#endif
+}
+
+/// sum += x · column.
+EDMUND_INLINE void add_product(Vec& sum, float x, Vec column) { sum += x * column; }
+
+/// Each number rounded to bfloat16, to the nearest, ties to even, in the lower half of its lane.
+EDMUND_INLINE Bits bf16_bits(Vec x) {
+#if defined(__AVX512BF16__)
+  return (Bits)_mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)x));
+#else
+  const Bits bits = (Bits)x, rounded = (bits + 0x7FFFU + (bits >> 16 & 1U)) >> 16;
+  return x == x ? rounded : (bits >> 16 | 0x40U);  // NaN stays NaN
+#endif
+}
+
+/// kWidth numbers as bfloat16, one beside the other.
+EDMUND_INLINE void store_halves(std::uint32_t* to, Vec x) {
+#if defined(__AVX512BF16__)
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), (__m256i)_mm512_cvtneps_pbh((__m512)x));
+#else
+  const Bits halves = bf16_bits(x);
+  for (long i = 0; i < kWidth / 2; ++i) to[i] = halves[2 * i] | halves[2 * i + 1] << 16;
+#endif
+}
+
+/// The products of both halves of x and of each lane.
+EDMUND_INLINE void add_product(Vec& sum, std::uint32_t x, Bits column) {
+#if defined(__AVX512BF16__)
+  sum = (Vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)_mm512_set1_epi32(static_cast<int>(x)), (__m512bh)column);
+#else
+  const Bits both = x - Bits{};
+  sum += (Vec)(both << 16) * (Vec)(column << 16);
+  sum += (Vec)(both & 0xFFFF0000U) * (Vec)(column & 0xFFFF0000U);
 #endif
 }
 

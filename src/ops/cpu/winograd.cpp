@@ -1,138 +1,11 @@
-// winograd — convolutions with fewer multiplications: y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A on tiles of
-// pixels (Lavin & Gray 2016), 2.25 for each element of the result instead of 9 for 3×3. The sum
-// over channels is a matrix product for each point (gemm_plane); these are the transforms before
-// and after.
-#include "epilogue.h"
+// The Winograd algorithm in float32.
 #include "isa.h"
-#include "vector.h"
-#include "winograd_tiles.h"
+#include "winograd_loops.h"
 
 namespace edmund::ops::cpu::EDMUND_ISA {
-namespace {
-
-/// A tile: its image and its first pixel in the result.
-struct Tile {
-  long image, y, x;
-};
-EDMUND_INLINE Tile tile_at(const Tiles& tiles, long t) {
-  const WinogradTileShape& shape = kWinogradTiles[static_cast<int>(tiles.kind)];
-  const long row = t / tiles.columns;
-  return {row / tiles.rows, row % tiles.rows * shape.height, t % tiles.columns * shape.width};
-}
-
-template <typename A>
-void input_of(const Tiles& tiles, const float* x, long C, const Range& ts, const Planes& planes) {
-  static const float zeros[kWidth] = {};
-  const long H = tiles.H, W = tiles.W;
-  float* v = planes.data;
-  const long plane = planes.plane, row = planes.row;
-  for (long t = ts.first; t < ts.last; ++t, v += row) {
-    const Tile tile = tile_at(tiles, t);
-    const long top = tile.y - tiles.y_pad, left = tile.x - tiles.x_pad;
-    const float* origin = x + ((tile.image * H + top) * W + left) * C;
-    const auto there = [&](long i, long j) { return top + i >= 0 && top + i < H && left + j >= 0 && left + j < W; };
-    const bool inside = there(0, 0) && there(A::kRowsIn - 1, A::kColumnsIn - 1);
-    const auto store_at = [&](long c) { return [=](int p, Vec value) { store(v + p * plane + c, value); }; };
-    long c = 0;
-    if (inside) {
-      for (; c + kWidth <= C; c += kWidth)
-        A::input([&](int i, int j) { return load(origin + (i * W + j) * C + c); }, store_at(c));
-    } else {
-      const float* at[A::kRowsIn][A::kColumnsIn];
-      for (long i = 0; i < A::kRowsIn; ++i)
-        for (long j = 0; j < A::kColumnsIn; ++j) at[i][j] = there(i, j) ? origin + (i * W + j) * C : nullptr;
-      for (; c + kWidth <= C; c += kWidth)
-        A::input([&](int i, int j) { return load(at[i][j] != nullptr ? at[i][j] + c : zeros); }, store_at(c));
-    }
-    if (c < C) {
-      A::input([&](int i, int j) { return there(i, j) ? load(origin + (i * W + j) * C + c, C - c) : Vec{}; },
-               store_at(c));
-      c += kWidth;
-    }
-    for (; c < row; c += kWidth)
-      for (int p = 0; p < A::kPoints; ++p) store(v + p * plane + c, Vec{});
-  }
-}
-
-template <typename A>
-void output_of(const Tiles& tiles, const ConstPlanes& planes, const Range& ts, const Range& channels, float* y, long K,
-               const Epilogue& epilogue) {
-  const Epilogue e = epilogue;
-  const long last = smaller(channels.last, K), plane = planes.plane;
-  const float* m = planes.data;
-  for (long t = ts.first; t < ts.last; ++t, m += planes.row) {
-    const Tile tile = tile_at(tiles, t);
-    const long rows = smaller(A::kHeight, tiles.out_H - tile.y), columns = smaller(A::kWidthOut, tiles.out_W - tile.x);
-    const long line = tiles.out_W * K;
-    const long corner = ((tile.image * tiles.out_H + tile.y) * tiles.out_W + tile.x) * K;
-    const float* add = e.add != nullptr ? e.add + tile.image * e.add_stride : nullptr;
-    for (long k = channels.first; k < last; k += kWidth) {
-      const long n = last - k;
-      const float* from = m + k - channels.first;
-      const Vec plus = add != nullptr ? load(add + k, n) : Vec{};
-      A::output([&](int p) { return load(from + p * plane); },
-                [&](int i, int j, Vec sum) {
-                  if (i >= rows || j >= columns) return;
-                  const long at = corner + i * line + j * K + k;
-                  store(y + at, finished(e, sum, plus, at, n), n);
-                });
-    }
-  }
-}
-
-// Lane r of out[i] = element i of row r: `lanes` rows `stride` floats apart, `count` elements of
-// each, both at most kWidth. Each of the log2 kWidth rounds interleaves the two halves of the rows;
-// after the last one rows and columns have changed places.
-EDMUND_INLINE void turned_lanes(const float* rows, long stride, long lanes, long count, Vec* out) {
-  Vec a[kWidth], b[kWidth];
-  for (long r = 0; r < kWidth; ++r) a[r] = r < lanes ? load(rows + r * stride, count) : Vec{};
-  Bits low{}, high{};
-  for (long i = 0; i < kWidth; ++i) {
-    low[i] = static_cast<std::uint32_t>(i / 2 + i % 2 * kWidth);
-    high[i] = static_cast<std::uint32_t>(kWidth / 2 + i / 2 + i % 2 * kWidth);
-  }
-  for (long round = 1; round < kWidth; round *= 2) {
-    for (long r = 0; r < kWidth / 2; ++r) {
-      b[2 * r] = __builtin_shuffle(a[r], a[r + kWidth / 2], low);
-      b[2 * r + 1] = __builtin_shuffle(a[r], a[r + kWidth / 2], high);
-    }
-    for (long r = 0; r < kWidth; ++r) a[r] = b[r];
-  }
-  for (long r = 0; r < kWidth; ++r) out[r] = a[r];
-}
-
-template <typename A>
-void filter_of(const FilterWeight& weight, const Range& c_range, const Range& n_range, const FilterPlanes& u) {
-  const long plane = u.plane;
-  // Taps of one input channel lie side by side; where those of the next follow them, several
-  // channels are turned at once.
-  const long together = weight.c_stride == A::kTaps ? kWidth : 1;
-  for (long k = n_range.first; k < whole_panels(n_range.last); k += kWidth) {
-    float* panel = u.data + (k - n_range.first) / kPanel * u.depth * kPanel + k % kPanel;
-    const long lanes = smaller(kWidth, weight.K - k);
-    for (long c = c_range.first; c < c_range.last; c += together) {
-      const long taps = A::kTaps * smaller(together, c_range.last - c);
-      const float* from = weight.w + k * weight.k_stride + c * weight.c_stride;
-      if (together == 1) {  // pieces far apart, which the processor does not read ahead by itself
-        const float* soon = from + 4 * weight.c_stride;
-        for (long i = 0; i < (A::kTaps + 1) * kWidth; i += 16) __builtin_prefetch(soon + i);
-      }
-      Vec turned[(A::kTaps + 1) * kWidth];
-      for (long i = 0; i < taps; i += kWidth)
-        turned_lanes(from + i, weight.k_stride, lanes, smaller(kWidth, taps - i), turned + i);
-      for (long n = 0; n < taps; n += A::kTaps) {
-        float* to = panel + (c - c_range.first + n / A::kTaps) * kPanel;
-        A::weight([&](int tap) { return turned[n + (weight.rotated ? A::kTaps - 1 - tap : tap)]; },
-                  [&](int p, Vec value) { store(to + p * plane, value); });
-      }
-    }
-  }
-}
-
-}  // namespace
 
 void winograd_input(const Tiles& tiles, const float* x, long C, const Range& t, const Planes& v) {
-  with_tile(tiles.kind, [&]<typename A>(A) { input_of<A>(tiles, x, C, t, v); });
+  with_tile(tiles.kind, [&]<typename A>(A) { input_of<A>(tiles, x, C, t, FloatRows{v}); });
 }
 
 void winograd_output(const Tiles& tiles, const ConstPlanes& m, const Range& t, const Range& n, float* y, long K,
@@ -145,23 +18,8 @@ void winograd_filter(WinogradTile kind, const FilterWeight& weight, const Range&
   with_tile(kind, [&]<typename A>(A) { filter_of<A>(weight, c, n, u); });
 }
 
-void winograd_gradient(const Tiles& tiles, const float* dy, long K, const Range& ts, const Planes& planes) {
-  float* v = planes.data;
-  const long plane = planes.plane, row = planes.row;
-  for (long t = ts.first; t < ts.last; ++t, v += row) {
-    const Tile tile = tile_at(tiles, t);
-    const float* origin = dy + ((tile.image * tiles.out_H + tile.y) * tiles.out_W + tile.x) * K;
-    const long rows = smaller(4, tiles.out_H - tile.y), columns = smaller(4, tiles.out_W - tile.x);
-    for (long k = 0; k < row; k += kWidth) {
-      const long n = K - k;
-      on_square<4, 6>(
-          [](const Vec(&in)[4], Vec(&out)[6]) __attribute__((always_inline)) { F4x3::gradient(in, out); },
-          [&](int i, int j) __attribute__((always_inline)) {
-            return n > 0 && i < rows && j < columns ? load(origin + (i * tiles.out_W + j) * K + k, n) : Vec{};
-          },
-          [&](int i, int j, Vec value) __attribute__((always_inline)) { store(v + (6 * i + j) * plane + k, value); });
-    }
-  }
+void winograd_gradient(const Tiles& tiles, const float* dy, long K, const Range& t, const Planes& v) {
+  gradient_of(tiles, dy, K, t, FloatRows{v});
 }
 
 void winograd_filter_gradient(const ConstPlanes& du, const Range& c_range, const Range& k_range, long C, float scale,

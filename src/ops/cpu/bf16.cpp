@@ -1,0 +1,106 @@
+// Products of numbers rounded to bfloat16, and the transforms that round: bandwidth and
+// multiplications are half of float32's where the processor has them, sums are float32's.
+#include "gemm_blocks.h"
+#include "winograd_loops.h"
+
+namespace edmund::ops::cpu::EDMUND_ISA {
+namespace {
+
+// Neighbouring channels in a pair.
+struct ChannelPairs {
+  PairPlanes planes;
+
+  struct Row {
+    Pair* data;
+    long plane;
+    EDMUND_INLINE void put(int p, long c, Vec value) const { store_halves(data + p * plane + c / 2, value); }
+  };
+  EDMUND_INLINE Row row(long n) const { return {planes.data + n * planes.row, planes.plane}; }
+  EDMUND_INLINE long channels() const { return 2 * planes.row; }
+};
+
+// Neighbouring tiles in a pair: the first leaves a zero for the second.
+struct TilePairs {
+  PairPlanes planes;
+
+  struct Row {
+    Pair* data;
+    long plane;
+    bool second;
+    EDMUND_INLINE void put(int p, long c, Vec value) const {
+      Pair* to = data + p * plane + c;
+      store(to, second ? load(to) | bf16_bits(value) << 16 : bf16_bits(value));
+    }
+  };
+  EDMUND_INLINE Row row(long n) const { return {planes.data + n / 2 * planes.row, planes.plane, n % 2 == 1}; }
+  EDMUND_INLINE long channels() const { return planes.row; }
+};
+
+void pack_pairs(const float* b, long k, long n, long d_stride, long n_stride, Pair* packed) {
+  for (long first = 0; first < n; first += kPanel, packed += (k + 1) / 2 * kPanel)
+    for (long d = 0; d < k; ++d)
+      for (long half = 0; half < kPanel; half += kWidth) {
+        Vec column{};
+        for (long j = 0; j < kWidth && first + half + j < n; ++j)
+          column[j] = b[d * d_stride + (first + half + j) * n_stride];
+        put_depth(packed + half, d, column);
+      }
+}
+
+void round_rows(const float* x, long rows, long C, const MatrixOf<Pair>& to) {
+  for (long i = 0; i < rows; ++i, x += C) {
+    Pair* row = to.data + i * to.row;
+    for (long c = 0; c < 2 * to.row; c += kWidth) store_halves(row + c / 2, c < C ? load(x + c, C - c) : Vec{});
+  }
+}
+
+void pair_rows(const float* x, long rows, long C, const MatrixOf<Pair>& to) {
+  for (long i = 0; i < rows; i += 2, x += 2 * C) {
+    Pair* row = to.data + i / 2 * to.row;
+    for (long c = 0; c < to.row; c += kWidth) {
+      const Vec first = c < C ? load(x + c, C - c) : Vec{},
+                second = c < C && i + 1 < rows ? load(x + C + c, C - c) : Vec{};
+      store(row + c, bf16_bits(first) | bf16_bits(second) << 16);
+    }
+  }
+}
+
+void filter_pairs(WinogradTile kind, const FilterWeight& weight, const Range& c, const Range& n,
+                  const PairFilterPlanes& u) {
+  with_tile(kind, [&]<typename A>(A) { filter_of<A>(weight, c, n, u); });
+}
+
+void input_by_channels(const Tiles& tiles, const float* x, long C, const Range& t, const PairPlanes& v) {
+  with_tile(tiles.kind, [&]<typename A>(A) { input_of<A>(tiles, x, C, t, ChannelPairs{v}); });
+}
+
+void input_by_tiles(const Tiles& tiles, const float* x, long C, const Range& t, const PairPlanes& v) {
+  input_of<Square<F4x3>>(tiles, x, C, t, TilePairs{v});
+}
+
+void gradient_by_tiles(const Tiles& tiles, const float* dy, long K, const Range& t, const PairPlanes& v) {
+  gradient_of(tiles, dy, K, t, TilePairs{v});
+}
+
+}  // namespace
+
+#define EDMUND_TEXT2(x) #x
+#define EDMUND_TEXT(x) EDMUND_TEXT2(x)
+
+extern const Bf16Kernels kBf16;
+const Bf16Kernels kBf16 = {
+    .name = EDMUND_TEXT(EDMUND_ISA),
+    .panel = kPanel,
+    .pack = pack_pairs,
+    .round_rows = round_rows,
+    .pair_rows = pair_rows,
+    .gemm = product<Pair>,
+    .gemm_plane = product_plane<Pair>,
+    .gemm_transposed = product_transposed<Pair>,
+    .winograd_filter = filter_pairs,
+    .winograd_input = input_by_channels,
+    .winograd_input_by_tiles = input_by_tiles,
+    .winograd_gradient_by_tiles = gradient_by_tiles,
+};
+
+}  // namespace edmund::ops::cpu::EDMUND_ISA
