@@ -67,7 +67,8 @@ Tensor summed_products(const Kernels& kernels, const MatrixOf<const Number>& x, 
       float* total = add_shares(to + begin, shares, end - begin, size);
       for (std::int64_t n = 0; n < end - begin; ++n) total[n] *= scale;
     });
-  return shares > 1 ? sums[0].clone() : sums[0];  // a gradient keeps its memory, not that of all shares
+  // a gradient keeps its memory, not that of all shares
+  return shares > 1 ? sums[0].clone() : sums[0];
 }
 
 }  // namespace

@@ -15,7 +15,8 @@ inline TimeGrid grid(std::string_view yaml, const NoiseSchedule& schedule, Inter
   return made(make_grid, yaml, schedule, network);
 }
 
-/// Whether the options are refused with `part` in the message. A valid grid comes back all the same.
+/// Whether the options are refused with `part` in the message. A valid grid comes back all the
+/// same.
 inline bool has_message(std::string_view yaml, const NoiseSchedule& schedule, const std::string& part,
                         Interval network = {0.0, 1e300}) {
   Options all = options(yaml);

@@ -295,7 +295,8 @@ struct Bf16Kernels {
 const KernelTable& kernel_table();
 /// What multiplies bfloat16 beside kernel_table(); null where float32 is as fast.
 const Bf16Kernels* bf16_kernels();
-/// Those of `portable` code beside its table, which round as the others do (tests); null: as before.
+/// Those of `portable` code beside its table, which round as the others do (tests); null: as
+/// before.
 const Bf16Kernels& portable_bf16_kernels();
 void use_bf16_kernels(const Bf16Kernels* kernels);
 /// Whether this machine multiplies bfloat16 twice as fast as float32 (AVX512-BF16), and many times

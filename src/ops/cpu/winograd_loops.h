@@ -21,7 +21,8 @@ EDMUND_INLINE Tile tile_at(const Tiles& tiles, long t) {
   return {row / tiles.rows, row % tiles.rows * shape.height, t % tiles.columns * shape.width};
 }
 
-/// Where transformed tiles go: a row for each, of which put() takes channels c, c + 1, … of a point.
+/// Where transformed tiles go: a row for each, of which put() takes channels c, c + 1, … of a
+/// point.
 struct FloatRows {
   Planes planes;
 
