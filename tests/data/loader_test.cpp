@@ -51,7 +51,7 @@ bool same(const TrainingBatch& a, const TrainingBatch& b) {
 
 }  // namespace
 
-TEST_CASE("each epoch visits every image once, in another order", "[data]") {
+TEST_CASE("each epoch visits every image once, in another order", "[data][loader]") {
   const std::int64_t size = GENERATE(1, 2, 37, 1000);
   const std::uint64_t seed = 5;
   std::set<std::vector<std::int64_t>> orders;
@@ -67,7 +67,7 @@ TEST_CASE("each epoch visits every image once, in another order", "[data]") {
   if (size > 30) CHECK(data_index(0, 1000, 1) != data_index(0, 1000, 2));
 }
 
-TEST_CASE("batches hold the images of their positions", "[data]") {
+TEST_CASE("batches hold the images of their positions", "[data][loader]") {
   const Numbers numbers(50);
   Loader loader(numbers, {.batch_size = 8, .threads = 2, .seed = 3});
   for (std::int64_t k = 0; k < 20; ++k) {
@@ -82,7 +82,7 @@ TEST_CASE("batches hold the images of their positions", "[data]") {
   }
 }
 
-TEST_CASE("batches do not depend on threads, prefetch or time", "[data]") {
+TEST_CASE("batches do not depend on threads, prefetch or time", "[data][loader]") {
   const Numbers slow(40, -1, 1), fast(40);
   Loader plain(fast, {.batch_size = 6, .threads = 0, .seed = 9, .flip = true});
   Loader one(slow, {.batch_size = 6, .threads = 1, .prefetch = 1, .seed = 9, .flip = true});
@@ -94,7 +94,7 @@ TEST_CASE("batches do not depend on threads, prefetch or time", "[data]") {
   }
 }
 
-TEST_CASE("a loader that starts later goes on as the first one does", "[data]") {
+TEST_CASE("a loader that starts later goes on as the first one does", "[data][loader]") {
   const Numbers numbers(40);
   Loader whole(numbers, {.batch_size = 6, .threads = 2, .seed = 9, .flip = true});
   for (int k = 0; k < 11; ++k) whole.next();
@@ -102,7 +102,7 @@ TEST_CASE("a loader that starts later goes on as the first one does", "[data]") 
   for (int k = 0; k < 11; ++k) CHECK(same(whole.next(), rest.next()));
 }
 
-TEST_CASE("the batch size does not change the images at the positions", "[data]") {
+TEST_CASE("the batch size does not change the images at the positions", "[data][loader]") {
   const Numbers numbers(40);
   Loader small(numbers, {.batch_size = 4, .seed = 9, .flip = true}),
       large(numbers, {.batch_size = 12, .seed = 9, .flip = true});
@@ -112,7 +112,7 @@ TEST_CASE("the batch size does not change the images at the positions", "[data]"
   }
 }
 
-TEST_CASE("half of the images are flipped, each as a whole, anew in each epoch", "[data]") {
+TEST_CASE("half of the images are flipped, each as a whole, anew in each epoch", "[data][loader]") {
   const Numbers numbers(100);
   Loader loader(numbers, {.batch_size = 100, .threads = 1, .seed = 4, .flip = true});
   std::int64_t flips = 0;
@@ -136,13 +136,13 @@ TEST_CASE("half of the images are flipped, each as a whole, anew in each epoch",
   CHECK(std::abs(static_cast<double>(flips) - 2000) <= 5 * std::sqrt(4000 * 0.25));
 }
 
-TEST_CASE("without flip the images are as they are", "[data]") {
+TEST_CASE("without flip the images are as they are", "[data][loader]") {
   const Numbers numbers(30);
   Loader loader(numbers, {.batch_size = 30});
   CHECK((loader.next().images.select(3, 3) == 3).all().item<bool>());
 }
 
-TEST_CASE("an error of a worker comes out of next, at its batch and ever after", "[data]") {
+TEST_CASE("an error of a worker comes out of next, at its batch and ever after", "[data][loader]") {
   const auto threads = GENERATE(0, 1, 4);
   const std::int64_t bad = data_index(27, 40, 1);
   const Numbers numbers(40, bad);
@@ -151,7 +151,7 @@ TEST_CASE("an error of a worker comes out of next, at its batch and ever after",
   for (int again = 0; again < 2; ++again) CHECK(error_of([&] { loader.next(); }) == format("image {} is damaged", bad));
 }
 
-TEST_CASE("a loader stops in the middle of its work", "[data]") {
+TEST_CASE("a loader stops in the middle of its work", "[data][loader]") {
   const Numbers slow(40, -1, 5);
   const auto begin = std::chrono::steady_clock::now();
   for (int k = 0; k < 10; ++k) {
