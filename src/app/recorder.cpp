@@ -92,6 +92,10 @@ void Recorder::settle(double seconds) {
 void Recorder::save(std::int64_t images, const std::function<void()>& write, DiskGuard::Tries tries) {
   if (!guard_.save(write, tries)) return;
   saved_ = images;
+  after_checkpoint();
+}
+
+void Recorder::after_checkpoint() {
   if (const AdapterFile adapter = adapter_of(*trainer_.ema_network());
       !adapter.layers.empty() || !adapter.prefixes.empty())
     guard_.attempt("the adapter's file", [&] { write_adapter(run_.path / "adapter", adapter); });
@@ -118,7 +122,7 @@ void Recorder::finish_checkpoint() {
 
 void Recorder::checkpoint(double seconds, DiskGuard::Tries tries) {
   finish_checkpoint();
-  if (saved_ == trainer_.images()) return;
+  if (saved_ == trainer_.images()) return after_checkpoint();  // a process may have died before
   settle(seconds);
   const PackedCheckpoint state = packed();
   const auto write = [&] { written(state); };

@@ -58,6 +58,8 @@ class Recorder {
  private:
   PackedCheckpoint packed();
   void settle(double seconds);
+  // The adapter's file, and the end of checkpoints that are not kept.
+  void after_checkpoint();
   // Of a checkpoint at this position, and what follows if the disk takes it.
   void save(std::int64_t images, const std::function<void()>& write, DiskGuard::Tries tries);
   // A new one each time: what it records would hold memory while training goes on.

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <fstream>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -52,16 +53,26 @@ struct Prepared {
                              (folder.path() / run).string(), settings, EDMUND_BINARY));
   }
 
-  // The same command until it is done, then what there is.
-  void check_goes_on(const std::string& run) const {
+  // The same command until it is done, then what there is. `kept`: of what is to be the same.
+  template <typename Kept = std::identity>
+  void check_goes_on(const std::string& run, const Kept& kept = {}) const {
     const Outcome outcome = edmund_run(folder.path(), kTrain + run, format("env OMP_NUM_THREADS=1 {}", EDMUND_BINARY));
     INFO(outcome.output);
     REQUIRE(outcome.code == 0);
-    CHECK(differences(results_of(folder.path() / run), expected) == "");
+    CHECK(differences(kept(results_of(folder.path() / run)), kept(expected)) == "");
     CHECK(left_over(folder.path() / run) == std::vector<std::string>());
     fs::remove_all(folder.path() / run);
   }
 };
+
+// Without checkpoints before the last one: one that failed is not made again once a later one is
+// there, and an older one stands in its place.
+RunResults without_older(RunResults results) {
+  std::erase_if(results, [](const auto& result) {
+    return result.first.starts_with("checkpoints/") && !result.first.starts_with("checkpoints/000000000096/");
+  });
+  return results;
+}
 
 bool every() { return std::getenv("EDMUND_EVERY_CALL") != nullptr; }
 
@@ -87,7 +98,7 @@ TEST_CASE("a training in which any change of the disk fails loses nothing", "[co
       INFO(outcome.output);
       // done in spite of it; the disk did not take a checkpoint, or what must be there at the start
       CHECK((outcome.code == 0 || outcome.code == 74 || outcome.code == 2));
-      prepared.check_goes_on("failed");
+      prepared.check_goes_on("failed", without_older);
     }
 }
 
