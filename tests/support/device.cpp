@@ -11,11 +11,6 @@
 namespace edmund::testing {
 namespace {
 
-at::Device& chosen() {
-  static at::Device device = at::kCPU;
-  return device;
-}
-
 at::Device found() {
   const char* given = std::getenv("EDMUND_TEST_DEVICE");
   const std::string name = given != nullptr ? given : "cpu";
@@ -34,7 +29,7 @@ at::Device found() {
 }
 
 void use(at::Device device) {
-  chosen() = device;
+  chosen_device() = device;
   ops::set_device(device);
   ops::set_kernels(device.is_cuda() ? ops::Kernels::kFast : ops::Kernels::kReference);
 }
@@ -43,6 +38,5 @@ void use(at::Device device) {
 
 TestDevice::TestDevice() { use(found()); }
 TestDevice::~TestDevice() { use(at::kCPU); }
-at::Device TestDevice::current() { return chosen(); }
 
 }  // namespace edmund::testing

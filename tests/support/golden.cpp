@@ -70,6 +70,12 @@ const Tensor& Golden::use(const std::string& tensor) {
   return file_.at(tensor);
 }
 
+at::Device& chosen_device() {
+  static at::Device device = at::kCPU;
+  return device;
+}
+at::Device TestDevice::current() { return chosen_device(); }
+
 Tensor Golden::real(const std::string& tensor) { return use(tensor).to(TestDevice::current(), at::kDouble); }
 
 double Golden::number(const std::string& tensor) {
