@@ -4,6 +4,7 @@
 #include "edmund/io/image_io.h"
 #include "support/catch.h"
 #include "support/errors.h"
+#include "support/file_formats.h"
 
 #include <ATen/ATen.h>
 #include <cmath>
