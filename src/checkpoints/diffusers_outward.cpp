@@ -132,7 +132,8 @@ bool is_known(const Network& network) {
 }
 
 Written written(const SavedModel& model) {
-  require(is_known(model.network), "network: type {} has no counterpart in diffusers; block_unet and dit have",
+  require(is_known(model.network),
+          "network: type {} has no counterpart in diffusers; block_unet and dit have (configs/digits-diffusers.yaml)",
           in_quotes(Values(model.values).text("network.type")));
   const ordered_json scheduler = diffusers_scheduler(model.values);
   if (const auto* blocks = dynamic_cast<const BlockUNet*>(&model.network)) {

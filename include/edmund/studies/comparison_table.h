@@ -58,6 +58,7 @@ struct ModelFacts {
   std::int64_t trained_images = 0;
   std::string weights;  // checksum
   std::string features, features_from;
+  std::string kind = {};      // of weights: "ema", "raw" or "ema 0.07", and the adapters on them
   std::string baseline = {};  // model of its differences; "": the table's
 };
 

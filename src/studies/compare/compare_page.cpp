@@ -149,7 +149,7 @@ void add_facts(Page& page, const ComparePlan& plan, const ComparisonTable& table
     for (const CellScore& score : table.cells.front().scores)
       facts.push_back({score.name, format("{}{}", score.estimator, sizes_text(score))});
   for (const ModelFacts& model : table.models)
-    facts.push_back({model.name, format("{}, {} images; features: {} {}", model.checkpoint,
+    facts.push_back({model.name, format("{} ({}), {} images; features: {} {}", model.checkpoint, model.kind,
                                         human_count(static_cast<double>(model.trained_images)), model.features,
                                         model.features_from)});
   page.facts(facts);

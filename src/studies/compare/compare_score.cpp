@@ -1,4 +1,5 @@
 #include "compare_loaded.h"
+#include "edmund/app/run.h"
 #include "edmund/core/consecutive.h"
 #include "edmund/core/files.h"
 #include "edmund/core/json_text.h"
@@ -225,7 +226,9 @@ ModelFacts Comparison::facts_of(std::size_t index) {
                  .weights = model.weights,
                  .features = model.features->name(),
                  .features_from = model.features->provenance(),
+                 .kind = weights_named(plan_.models[index].ema, "ema").name(),
                  .baseline = plan_.models[index].baseline};
+  if (const std::string& adapters = plan_.models[index].adapters; !adapters.empty()) out.kind += ", " + adapters;
   return out;
 }
 

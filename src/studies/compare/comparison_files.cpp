@@ -84,6 +84,7 @@ ordered_json json_of(const ModelFacts& model) {
   ordered_json out = {
       {"name", model.name},       {"checkpoint", model.checkpoint}, {"trained_images", model.trained_images},
       {"weights", model.weights}, {"features", model.features},     {"features_from", model.features_from}};
+  out["ema"] = model.kind;
   if (!model.baseline.empty()) out["baseline"] = model.baseline;
   return out;
 }
