@@ -87,6 +87,7 @@ Action make_list(CLI::App& arguments) {
   return [=] {
     std::vector<Family> all = families();
     std::vector<std::string_view> known;
+    known.reserve(all.size());
     for (const auto& family : all) known.push_back(family.name);
     if (!wanted->empty() && name->empty() && std::ranges::find(known, *wanted) == known.end()) {
       const auto found = with_entry(all, *wanted);

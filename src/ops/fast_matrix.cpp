@@ -19,7 +19,7 @@ constexpr std::int64_t kPairRows = 48;  // that are rounded at a time, at least
 // reads so far.
 Tensor padded_rows(const Tensor& x, std::int64_t row) {
   const std::int64_t C = x.size(1);
-  const Tensor rows = x.permute({0, 2, 3, 1}).reshape({-1, C});
+  Tensor rows = x.permute({0, 2, 3, 1}).reshape({-1, C});
   if (row == C) return rows;
   Tensor out = at::zeros({rows.size(0), row}, at::kFloat);
   out.narrow(1, 0, C).copy_(rows);
@@ -29,7 +29,7 @@ Tensor padded_rows(const Tensor& x, std::int64_t row) {
 // The same in pairs of pixels.
 Tensor paired_rows(const Tensor& x, std::int64_t row) {
   const std::int64_t C = x.size(1), pixels = x.numel() / C;
-  const Tensor out = at::empty({(pixels + 1) / 2, row}, at::kFloat);
+  Tensor out = at::empty({(pixels + 1) / 2, row}, at::kFloat);
   const float* from = x.const_data_ptr<float>();
   auto* const to = reinterpret_cast<Pair*>(out.data_ptr<float>());
   parallel_for(0, pixels, 2 * std::max<std::int64_t>(1, 8192 / row), [&](std::int64_t first, std::int64_t last) {

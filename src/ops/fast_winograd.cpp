@@ -26,14 +26,15 @@ struct Task {
   float* y;
   Epilogue epilogue;
   std::int64_t threads = ops::threads(), panels = (K + table.panel - 1) / table.panel;
+
+  void tile_major(const Number* packed) const;
+  void filter_major(const Number* packed, const FilterWeight& weight) const;
 };
 
 // Many tiles: a block of them is transformed, multiplied and transformed back by one thread, in its
 // own cache. The packed filter is read once a block.
 template <typename Products>
-void tile_major(const Task<Products>& task, const typename Products::Number* packed) {
-  using Number = typename Products::Number;
-  const auto& [products, table, tiles, count, points, C, K, x, y, epilogue, threads, panels] = task;
+void Task<Products>::tile_major(const Number* packed) const {
   const CacheBudget& budget = cache_budget();
   const std::int64_t row = products.row(C), depth = products.depth(C), filter = plane_of(depth * panels * table.panel);
   // A block should be high enough to use each weight often; its products are made for some output
@@ -70,9 +71,7 @@ constexpr std::int64_t kOwnTiles = 2048;  // floats of one point
 // which reads its part of the filter once; or, where that is not cached, transforms it itself,
 // kFilterDepth input channels at a time.
 template <typename Products>
-void filter_major(const Task<Products>& task, const typename Products::Number* packed, const FilterWeight& weight) {
-  using Number = typename Products::Number;
-  const auto& [products, table, tiles, count, points, C, K, x, y, epilogue, threads, panels] = task;
+void Task<Products>::filter_major(const Number* packed, const FilterWeight& weight) const {
   const std::int64_t row = products.row(C), plane = plane_of(count * row), panel = table.panel;
   const bool own_tiles = packed != nullptr && count * C <= kOwnTiles;
   const auto transform = [&](Number* to, std::int64_t begin, std::int64_t end) {
@@ -151,7 +150,7 @@ Tensor winograd_packed(const Tensor& weight, bool backward, Multiply multiply) {
   return with_products(multiply, [&]<typename Products>(const Products& products) {
     const std::int64_t panel = products.kernels.panel, depth = products.depth(view.C),
                        plane = plane_of(depth * whole(view.K, panel));
-    const Tensor packed = at::empty({shape_of(kind).points * plane}, at::kFloat);
+    Tensor packed = at::empty({shape_of(kind).points * plane}, at::kFloat);
     auto* const to = numbers<typename Products::Number>(packed.data_ptr<float>());
     // pairs of channels belong to one thread
     const std::int64_t grain = whole(std::max<std::int64_t>(1, 1024 / view.K), 2);
@@ -174,10 +173,10 @@ void convolve(const Task<Products>& task, const Tensor& weight, const FilterWeig
                      task.points * task.products.depth(task.C) * task.K <= cache_budget().shared_filter &&
                      task.count >= 4 * task.threads;
   const bool few = task.count < task.K && task.count <= kFilterMajorTiles && !small;
-  if (few && caching == Caching::kOff) return filter_major(task, nullptr, view);
+  if (few && caching == Caching::kOff) return task.filter_major(nullptr, view);
   const Tensor packed = packed_weight(weight, packing, caching);
   const auto* const filter = numbers<typename Products::Number>(packed);
-  few ? filter_major(task, filter, view) : tile_major(task, filter);
+  few ? task.filter_major(filter, view) : task.tile_major(filter);
 }
 
 }  // namespace
@@ -188,7 +187,7 @@ Tensor winograd(const Tensor& x, const Tensor& weight, bool backward, Multiply m
   const FilterWeight view = view_of(plain, backward);
   const WinogradTile kind = *winograd_tile(weight.size(2), weight.size(3));
   const Tiles tiles = tiles_of(kind, x, weight.size(2), weight.size(3), padding);
-  const Tensor y = empty_image(x.size(0), view.K, tiles.out_H, tiles.out_W);
+  Tensor y = empty_image(x.size(0), view.K, tiles.out_H, tiles.out_W);
   with_products(multiply, [&]<typename Products>(const Products& products) {
     convolve(Task<Products>{.products = products,
                             .tiles = tiles,

@@ -31,13 +31,13 @@ struct GradientTask {
     products.input_by_tiles(tiles, x, C, t, v);
     products.gradient_by_tiles(tiles, dy, K, t, y);
   }
+  void by_blocks() const;
+  void by_parts() const;
 };
 
 // Few channels: each share of the tiles sums a dU of its own over blocks of them, all in one cache.
 template <typename Products>
-void gradient_by_blocks(const GradientTask<Products>& task) {
-  using Number = typename Products::Number;
-  const auto& [products, table, tiles, count, C, K, x, dy, scale, dw, c_row, k_row] = task;
+void GradientTask<Products>::by_blocks() const {
   const std::int64_t row = whole(K, table.panel), usual = shares_of(count, kGradientShareTiles, kGradientShares),
                      shares = std::min(count, std::max<std::int64_t>(2, usual));
   const std::int64_t plane = plane_of(C * row), own = kSquare3 * plane;
@@ -53,7 +53,7 @@ void gradient_by_blocks(const GradientTask<Products>& task) {
       auto* const y = v + kSquare3 * v_plane;
       for (std::int64_t round = 0; round < rounds; ++round) {
         const Range block{first + (last - first) * round / rounds, first + (last - first) * (round + 1) / rounds};
-        task.transform(block, {v, v_plane, c_row}, {y, y_plane, k_row});
+        transform(block, {v, v_plane, c_row}, {y, y_plane, k_row});
         const GemmSize size{.m = C, .n = K, .k = products.rows(block.last - block.first)};
         for (std::int64_t p = 0; p < kSquare3; ++p)
           products.kernels.gemm_transposed({v + p * v_plane, c_row}, {y + p * y_plane, k_row}, size,
@@ -72,12 +72,10 @@ void gradient_by_blocks(const GradientTask<Products>& task) {
 // parts of dU, each of which stays in its cache from its products to the transform, unless further
 // chunks are to be added.
 template <typename Products>
-void gradient_by_parts(const GradientTask<Products>& task) {
-  using Number = typename Products::Number;
-  const auto& [products, table, tiles, count, C, K, x, dy, scale, dw, c_row, k_row] = task;
+void GradientTask<Products>::by_parts() const {
   constexpr std::int64_t kPartK = 64;  // output channels of a part
   // Large parts read the tiles less often; there should be four for each thread.
-  const std::int64_t part_c = C * K >= 4 * 128 * kPartK * ops::threads() ? 128 : 48;
+  const std::int64_t part_c = C * K >= 512 * kPartK * ops::threads() ? 128 : 48;
   const std::int64_t chunks =
       std::max<std::int64_t>(1, kSquare3 * (c_row + k_row) * products.rows(count) / kGradientChunk);
   const std::int64_t chunk = whole((count + chunks - 1) / chunks, 2), rows = products.rows(chunk);
@@ -92,7 +90,7 @@ void gradient_by_parts(const GradientTask<Products>& task) {
     const std::int64_t t1 = std::min(count, t0 + chunk);
     parallel_for(t0, t1, 4, [&](std::int64_t begin, std::int64_t end) {
       const std::int64_t row = products.rows(begin - t0);  // pieces begin at multiples of four
-      task.transform({begin, end}, {v + row * c_row, v_plane, c_row}, {y + row * k_row, y_plane, k_row});
+      transform({begin, end}, {v + row * c_row, v_plane, c_row}, {y + row * k_row, y_plane, k_row});
     });
     parallel_for(0, c_parts * k_parts, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
@@ -113,7 +111,7 @@ void gradient_by_parts(const GradientTask<Products>& task) {
 
 Tensor winograd_weight_gradient(const Tensor& x, const Tensor& dy, float scale, Multiply multiply) {
   const Tiles tiles = tiles_of(WinogradTile::k3x3, x, 3, 3, {1, 1});
-  const Tensor dw = at::empty({dy.size(1), x.size(1), 3, 3}, at::kFloat);
+  Tensor dw = at::empty({dy.size(1), x.size(1), 3, 3}, at::kFloat);
   with_products(multiply, [&]<typename Products>(const Products& products) {
     const GradientTask<Products> task{.products = products,
                                       .tiles = tiles,
@@ -125,9 +123,9 @@ Tensor winograd_weight_gradient(const Tensor& x, const Tensor& dy, float scale, 
                                       .scale = scale,
                                       .dw = dw.data_ptr<float>()};
     if (kSquare3 * task.C * task.K <= kGradientByBlocks) {
-      gradient_by_blocks(task);
+      task.by_blocks();
     } else {
-      gradient_by_parts(task);
+      task.by_parts();
     }
   });
   return dw;

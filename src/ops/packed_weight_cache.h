@@ -35,7 +35,7 @@ class PackedWeightCache {
       }
     }
     Entry entry{Weak(weight.getIntrusivePtr()), weight.const_data_ptr(), version, generation, fingerprint, pack()};
-    const Tensor packed = entry.packed;
+    Tensor packed = entry.packed;
     const std::scoped_lock lock(mutex_);
     std::erase_if(entries_, [](const auto& item) { return item.second.weight.expired(); });
     entries_.insert_or_assign(key, std::move(entry));

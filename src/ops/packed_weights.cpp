@@ -63,7 +63,7 @@ Tensor matrix_packed(const Tensor& weight, bool backward, Multiply multiply) {
   const long K = weight.size(0), C = weight.size(1);
   const long depth = backward ? K : C, columns = backward ? C : K, numbers = pairs != nullptr ? (depth + 1) / 2 : depth;
   const long panels = (columns + table.panel - 1) / table.panel;
-  const Tensor packed = at::empty({panels * numbers * table.panel}, at::kFloat);
+  Tensor packed = at::empty({panels * numbers * table.panel}, at::kFloat);
   const long d_stride = backward ? C : 1, n_stride = backward ? 1 : C;
   const float* from = plain.const_data_ptr<float>();
   float* to = packed.data_ptr<float>();
