@@ -16,6 +16,7 @@ LEFT_OUT = [
     ("build/cuda/", "needs a GPU"),
     ("cd build/cuda", "needs a GPU"),
     ("scripts/lint", "has a step of its own in CI"),
+    ("scripts/sanitize", "has a step of its own in CI"),
     ("scripts/format", "changes the sources; scripts/lint checks that there is nothing to change"),
     ("edmund convert ", "takes a model of another project; tests/commands/convert_test.cpp has a small one"),
     ("scripts/bench_peers", "installs PyTorch programs and takes hours"),

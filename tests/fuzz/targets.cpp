@@ -152,7 +152,7 @@ void read_labels(std::string_view bytes, const fs::path& folder) {
   static_cast<void>(read_idx_labels(file_of(bytes, folder / "x.idx")));
 }
 std::vector<std::string> label_seeds(const fs::path&) {
-  const std::string plain = idx_bytes({7}, "\0\1\2\3\4\5\6");
+  const std::string plain = idx_bytes({7}, std::string("\0\1\2\3\4\5\6", 7));
   return {plain, gzipped(plain) + gzipped("")};
 }
 
