@@ -80,7 +80,7 @@ bool every() { return std::getenv("EDMUND_EVERY_CALL") != nullptr; }
 
 TEST_CASE("a training killed before any change of the disk goes on as if it had not been", "[commands][slow]") {
   const Prepared prepared;
-  for (long call = 1; call <= prepared.calls; call += every() ? 1 : 7) {
+  for (long call = 1; call <= prepared.calls; call += every() ? 1 : 13) {
     INFO("before call " << call << " of " << prepared.calls);
     CHECK(prepared.with(format("DISK_CALLS_KILL={}", call), "killed").code != 0);
     prepared.check_goes_on("killed");
@@ -91,7 +91,7 @@ TEST_CASE("a training in which any change of the disk fails loses nothing", "[co
   const Prepared prepared;
   std::vector<int> errors{ENOSPC, EIO, EROFS, EACCES, EDQUOT, EMFILE};
   for (std::size_t i = 0; i < errors.size(); ++i)
-    for (long call = every() ? 1 : 1 + 5 * static_cast<long>(i); call <= prepared.calls; call += every() ? 1 : 41) {
+    for (long call = every() ? 1 : 1 + 14 * static_cast<long>(i); call <= prepared.calls; call += every() ? 1 : 83) {
       INFO("call " << call << " of " << prepared.calls << ", error " << errors[i]);
       const Outcome outcome =
           prepared.with(format("DISK_CALLS_FAIL={} DISK_CALLS_ERROR={}", call, errors[i]), "failed");
