@@ -64,7 +64,7 @@ ordered_json of_kind(const OptionFacts& facts) {
   if (kind == "[low, high]") return {{"type", "array"}, {"items", {{"type", "number"}}}, {"maxItems", 2}};
   if (kind == "mapping") return {{"type", "object"}};
   if (kind == "list of mappings")
-    return {{"type", "array"}, {"items", {{"type", "object"}, {"additionalProperties", false}}}};
+    return {{"type", "array"}, {"items", {{"type", "object"}}}};  // any keys, until some are known
   return kText;
 }
 
@@ -100,6 +100,7 @@ ordered_json& place_of(ordered_json& object, std::string_view path) {
   const bool is_item = path.starts_with('[');
   if (is_item) path.remove_prefix(path.find(']') + 1);
   if (path.empty()) return property;
+  if (is_item) property["items"]["additionalProperties"] = false;
   return place_of(is_item ? property["items"] : property, path.substr(1));
 }
 

@@ -93,9 +93,10 @@ Block read_block(Options& options, Block b, bool is_mid) {
   b.heads = options.integer("heads", b.heads, between(1, 4096), "of the attention");
   b.groups = options.integer("groups", b.groups, between(0, 4096), "of the block's norms; 0: min(32, channels/4)");
   b.groups_in = options.integer("groups_in", b.groups_in, between(0, 4096), "of each layer's first norm; 0: groups");
-  if (options.has("groups_attention") || b.groups_attention)
-    b.groups_attention = options.integer("groups_attention", b.groups_attention.value_or(0), between(0, 4096),
-                                         "of the norm before attention; 0: no norm there");
+  const bool is_chosen = options.has("groups_attention") || b.groups_attention;
+  const std::int64_t of_attention = options.integer("groups_attention", b.groups_attention.value_or(b.groups),
+                                                    between(0, 4096), "of the norm before attention; 0: no norm there");
+  if (is_chosen) b.groups_attention = of_attention;
   b.scale = options.real("scale", b.scale, above(0), "factor on the sum after each residual connection");
   if (is_mid) return b;
   b.resample =
