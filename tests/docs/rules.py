@@ -9,6 +9,7 @@ LEFT_OUT = [
     ("ctest", "runs the tests, of which this is one"),
     ("EDMUND_TEST_DEVICE=cuda", "needs a GPU"),
     ("EDMUND_INTERRUPTIONS=", "the long version of a test"),
+    ("EDMUND_EVERY_CALL=", "the long version of a test"),
     ("EDMUND_MANY=", "the long version of a test"),
     ("EDMUND_MUTATIONS=", "the long version of a test"),
     ("cmake --preset fuzz", "needs clang and a build of its own"),
