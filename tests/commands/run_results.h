@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 /// What a command has written, for the comparison with another that should have done the same.
@@ -49,6 +50,25 @@ inline RunResults results_of(const std::filesystem::path& folder) {
     }
   }
   return out;
+}
+
+/// The same with the last checkpoint of each run alone: a stop saves one of its own, which is kept in
+/// place of an older one, and one that failed is not made again once a later one is there.
+inline RunResults with_last_checkpoints(RunResults results) {
+  const std::string word = "checkpoints/";
+  std::map<std::string, std::string> last;  // by run
+  const auto split = [&](const std::string& name) {
+    const auto at = name.find(word);
+    return at == name.npos ? std::pair<std::string, std::string>()
+                           : std::pair(name.substr(0, at + word.size()), name.substr(at + word.size(), 12));
+  };
+  for (const auto& [name, content] : results)
+    if (const auto [run, number] = split(name); !run.empty()) last[run] = std::max(last[run], number);
+  std::erase_if(results, [&](const auto& result) {
+    const auto [run, number] = split(result.first);
+    return !run.empty() && number != last[run];
+  });
+  return results;
 }
 
 /// The names of what differs, and of JSON the first lines that do.
