@@ -140,8 +140,9 @@ NoiseMap::Config read_noise(Options& options, std::int64_t channels) {
     return c;
   }
   c.shift = child.real("shift", c.shift, between(-1e3, 1e3), "taken from the divisor of the exponents");
-  const bool usable = static_cast<double>(c.channels / 2) > c.shift;
-  child.check(usable, "shift", "must be below half the channels, {}, found {}", c.channels / 2, c.shift);
+  const std::int64_t half = c.channels / 2;
+  const bool usable = static_cast<double>(half) > c.shift;
+  child.check(usable, "shift", "must be below half the channels, {}, found {}", half, c.shift);
   if (!usable) c.shift = 0.0;
   return c;
 }
