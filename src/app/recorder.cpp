@@ -125,7 +125,7 @@ void Recorder::checkpoint(double seconds, DiskGuard::Tries tries) {
   if (saved_ == trainer_.images()) return after_checkpoint();  // a process may have died before
   settle(seconds);
   const PackedCheckpoint state = packed();
-  const auto write = [&] { written(state); };
+  const auto write = [&] { state.write(); };
   save(trainer_.images(), write, tries);
 }
 

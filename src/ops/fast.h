@@ -68,6 +68,20 @@ const float* data_or_null(const Tensor& x);
 enum class Scratch { kTiles, kFactors, kImage };
 float* scratch(Scratch slot, std::int64_t floats);
 
+/// n rounded up to a multiple of `step`.
+inline std::int64_t whole(std::int64_t n, std::int64_t step) { return (n + step - 1) / step * step; }
+
+/// Memory of floats for numbers of another kind that are as large (Pair).
+template <typename Number>
+Number* numbers(float* memory) {
+  static_assert(sizeof(Number) == sizeof(float));
+  return reinterpret_cast<Number*>(memory);
+}
+template <typename Number>
+const Number* numbers(const Tensor& memory) {
+  return reinterpret_cast<const Number*>(memory.const_data_ptr<float>());
+}
+
 /// Splits the pixels of B images into tasks so that all threads have work. Tasks begin at multiples
 /// of four pixels.
 class PixelTasks {

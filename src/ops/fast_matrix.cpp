@@ -31,7 +31,7 @@ Tensor paired_rows(const Tensor& x, std::int64_t row) {
   const std::int64_t C = x.size(1), pixels = x.numel() / C;
   Tensor out = at::empty({(pixels + 1) / 2, row}, at::kFloat);
   const float* from = x.const_data_ptr<float>();
-  auto* const to = reinterpret_cast<Pair*>(out.data_ptr<float>());
+  auto* const to = numbers<Pair>(out.data_ptr<float>());
   parallel_for(0, pixels, 2 * std::max<std::int64_t>(1, 8192 / row), [&](std::int64_t first, std::int64_t last) {
     bf16_kernels()->pair_rows(from + first * C, last - first, C, {to + first / 2 * row, row});
   });
@@ -90,13 +90,12 @@ void matrix_into(const Tensor& y, const Tensor& x, const Tensor& packed, const F
     }
     const Bf16Kernels& pairs = *bf16_kernels();
     // rounded rows lie in whole vectors
-    const std::int64_t row = (C + pairs.panel - 1) / pairs.panel * pairs.panel / 2,
-                       most = std::max(kPairRows, block / row);
-    auto* const rounded = reinterpret_cast<Pair*>(scratch(Scratch::kTiles, std::min(most, last - first) * row));
+    const std::int64_t row = whole(C, pairs.panel) / 2, most = std::max(kPairRows, block / row);
+    auto* const rounded = numbers<Pair>(scratch(Scratch::kTiles, std::min(most, last - first) * row));
     for (std::int64_t n = first; n < last; n += most) {
       const std::int64_t rows = std::min(most, last - n), start = image * H * W + n;
       pairs.round_rows(from + start * C, rows, C, {rounded, row});
-      pairs.gemm({rounded, row}, {.m = rows, .n = K, .k = (C + 1) / 2}, reinterpret_cast<const Pair*>(b), block,
+      pairs.gemm({rounded, row}, {.m = rows, .n = K, .k = (C + 1) / 2}, numbers<Pair>(packed), block,
                  {to + start * K, K}, epilogue.of_image(image, start * K));
     }
   });
@@ -113,7 +112,7 @@ Tensor matrix(const Tensor& x, const Tensor& packed, std::int64_t K, const Folde
 // others: threads share the outputs.
 Tensor matrix_weight_gradient(const Tensor& x, const Tensor& dy, float scale, Multiply multiply) {
   const auto& table = kernel_table();
-  const auto padded = [&](std::int64_t n) { return (n + table.panel - 1) / table.panel * table.panel; };
+  const auto padded = [&](std::int64_t n) { return whole(n, table.panel); };
   const std::int64_t C = x.size(1), K = dy.size(1), pixels = x.numel() / C, row = padded(C);
   Tensor total;
   if (multiply == Multiply::kFloat32) {
@@ -122,9 +121,8 @@ Tensor matrix_weight_gradient(const Tensor& x, const Tensor& dy, float scale, Mu
                                    K, scale);
   } else {
     const Tensor rows = paired_rows(x, row), gradient = paired_rows(dy, padded(K));
-    const auto pairs = [](const Tensor& t) { return reinterpret_cast<const Pair*>(t.const_data_ptr<float>()); };
-    total = summed_products<Pair>(*bf16_kernels(), {pairs(rows), row}, {pairs(gradient), padded(K)}, (pixels + 1) / 2,
-                                  K, scale);
+    total = summed_products<Pair>(*bf16_kernels(), {numbers<Pair>(rows), row}, {numbers<Pair>(gradient), padded(K)},
+                                  (pixels + 1) / 2, K, scale);
   }
   return total.narrow(1, 0, C).reshape({K, C, 1, 1});
 }

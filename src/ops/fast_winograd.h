@@ -9,8 +9,6 @@
 /// precision they are multiplied.
 namespace edmund::ops::cpu {
 
-inline std::int64_t whole(std::int64_t n, std::int64_t step) { return (n + step - 1) / step * step; }
-
 /// Planes start one cache line apart modulo the page, so that stores to all of them side by side do
 /// not meet in one cache set.
 inline std::int64_t plane_of(std::int64_t numbers) { return whole(numbers, 1024) + 16; }
@@ -62,17 +60,6 @@ struct Bfloat16Products {
 template <typename Work>
 auto with_products(Multiply multiply, const Work& work) {
   return multiply == Multiply::kBfloat16 ? work(Bfloat16Products()) : work(Float32Products());
-}
-
-/// Memory for such numbers, which are as large as floats.
-template <typename Number>
-Number* numbers(float* memory) {
-  static_assert(sizeof(Number) == sizeof(float));
-  return reinterpret_cast<Number*>(memory);
-}
-template <typename Number>
-const Number* numbers(const Tensor& memory) {
-  return reinterpret_cast<const Number*>(memory.const_data_ptr<float>());
 }
 
 }  // namespace edmund::ops::cpu

@@ -61,17 +61,17 @@ Tensor matrix_packed(const Tensor& weight, bool backward, Multiply multiply) {
   const auto& table = kernel_table();
   const Tensor plain = weight.contiguous();
   const long K = weight.size(0), C = weight.size(1);
-  const long depth = backward ? K : C, columns = backward ? C : K, numbers = pairs != nullptr ? (depth + 1) / 2 : depth;
+  const long depth = backward ? K : C, columns = backward ? C : K, stored = pairs != nullptr ? (depth + 1) / 2 : depth;
   const long panels = (columns + table.panel - 1) / table.panel;
-  Tensor packed = at::empty({panels * numbers * table.panel}, at::kFloat);
+  Tensor packed = at::empty({panels * stored * table.panel}, at::kFloat);
   const long d_stride = backward ? C : 1, n_stride = backward ? 1 : C;
   const float* from = plain.const_data_ptr<float>();
   float* to = packed.data_ptr<float>();
   parallel_for(0, panels, 1 + kFloatsOfTask / (depth * table.panel), [&](std::int64_t begin, std::int64_t end) {
     const long first = begin * table.panel, count = std::min<long>(end * table.panel, columns) - first;
-    float* panel = to + first * numbers;
+    float* panel = to + first * stored;
     if (pairs != nullptr) {
-      pairs->pack(from + first * n_stride, depth, count, d_stride, n_stride, reinterpret_cast<Pair*>(panel));
+      pairs->pack(from + first * n_stride, depth, count, d_stride, n_stride, numbers<Pair>(panel));
     } else {
       table.pack(from + first * n_stride, depth, count, d_stride, n_stride, panel);
     }

@@ -19,7 +19,7 @@ struct ChannelPairs {
   EDMUND_INLINE long channels() const { return 2 * planes.row; }
 };
 
-// Neighbouring tiles in a pair: the first leaves a zero for the second.
+// Neighbouring tiles in a pair.
 struct TilePairs {
   PairPlanes planes;
 
@@ -27,10 +27,7 @@ struct TilePairs {
     Pair* data;
     long plane;
     bool second;
-    EDMUND_INLINE void put(int p, long c, Vec value) const {
-      Pair* to = data + p * plane + c;
-      store(to, second ? load(to) | bf16_bits(value) << 16 : bf16_bits(value));
-    }
+    EDMUND_INLINE void put(int p, long c, Vec value) const { put_half(data + p * plane + c, second, value); }
   };
   EDMUND_INLINE Row row(long n) const { return {planes.data + n / 2 * planes.row, planes.plane, n % 2 == 1}; }
   EDMUND_INLINE long channels() const { return planes.row; }
@@ -84,12 +81,8 @@ void gradient_by_tiles(const Tiles& tiles, const float* dy, long K, const Range&
 
 }  // namespace
 
-#define EDMUND_TEXT2(x) #x
-#define EDMUND_TEXT(x) EDMUND_TEXT2(x)
-
 extern const Bf16Kernels kBf16;
 const Bf16Kernels kBf16 = {
-    .name = EDMUND_TEXT(EDMUND_ISA),
     .panel = kPanel,
     .pack = pack_pairs,
     .round_rows = round_rows,

@@ -265,7 +265,6 @@ struct KernelTable {
 /// The same products of numbers that are rounded to bfloat16, summed in float32. Depths of packed
 /// matrices and rows are counted in pairs; an odd last number has a zero beside it.
 struct Bf16Kernels {
-  const char* name;
   long panel;  // as of the table that it is used with
 
   /// Element (d, j) of B in the half d mod 2 of pair d/2.

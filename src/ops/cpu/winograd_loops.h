@@ -117,10 +117,13 @@ EDMUND_INLINE void turned_lanes(const float* rows, long stride, long lanes, long
 
 // Columns of a packed matrix at this depth.
 EDMUND_INLINE void put_depth(float* panel, long depth, Vec value) { store(panel + depth * kPanel, value); }
-// Depths come in their order: the first of a pair leaves a zero for the second.
+// A half of each pair. The first comes first: it leaves a zero for the second.
+EDMUND_INLINE void put_half(Pair* to, bool second, Vec value) {
+  store(to, second ? load(to) | bf16_bits(value) << 16 : bf16_bits(value));
+}
+// Depths come in their order.
 EDMUND_INLINE void put_depth(Pair* panel, long depth, Vec value) {
-  Pair* to = panel + depth / 2 * kPanel;
-  store(to, depth % 2 == 0 ? bf16_bits(value) : load(to) | bf16_bits(value) << 16);
+  put_half(panel + depth / 2 * kPanel, depth % 2 == 1, value);
 }
 
 template <typename A, typename Number>
