@@ -1,7 +1,7 @@
 #pragma once
 
 #include "conv2d_function.h"
-#include "cpu/kernels.h"
+#include "cpu/bf16_kernels.h"
 #include "fast.h"
 #include "packed_weights.h"
 
@@ -46,8 +46,10 @@ ConvGradients library_conv2d_backward(const Tensor& x, const Tensor& weight, con
 /// Rows [N, C], contiguous, as an image [1, C, N, 1] in the order of the kernels: the same memory.
 Tensor as_image(const Tensor& rows);
 
-/// x [B, C, H, W], channels-last, times a weight packed by matrix_packing(), K outputs.
-Tensor matrix(const Tensor& x, const Tensor& packed, std::int64_t K, const FoldedEpilogue& epilogue, Multiply multiply);
+/// x [B, C, H, W], channels-last, times the 1×1 weight or (`backward`) its transpose; or times one
+/// that is packed, as many outputs as y has.
+Tensor matrix(const Tensor& x, const Tensor& weight, bool backward, Multiply multiply, Caching caching,
+              const FoldedEpilogue& epilogue);
 void matrix_into(const Tensor& y, const Tensor& x, const Tensor& packed, const FoldedEpilogue& epilogue,
                  Multiply multiply);
 
@@ -70,5 +72,10 @@ Tensor winograd(const Tensor& x, const Tensor& weight, bool backward, Multiply m
 /// Gradient of the weight [K, C, 3, 3] times `scale`, of a 3×3 convolution of x with one zero
 /// around it that had the gradient dy; both channels-last.
 Tensor winograd_weight_gradient(const Tensor& x, const Tensor& dy, float scale, Multiply multiply);
+
+/// Convolution with a weight [K, C, 3, 3] as winograd(), one zero around x, by Bf16Kernels::direct,
+/// and the gradient of the weight. Of a gradient 1×1 filters too.
+Tensor direct(const Tensor& x, const Tensor& weight, bool backward, Caching caching, const FoldedEpilogue& epilogue);
+Tensor direct_weight_gradient(const Tensor& x, const Tensor& dy, std::int64_t taps, float scale);
 
 }  // namespace edmund::ops::cpu

@@ -1,6 +1,6 @@
 // conv2d on the CPU: 1×1 as a matrix product, filters that winograd_tile() knows by the Winograd
-// algorithm (set_conv_algorithm), both in float32 or bfloat16; others, and all in bfloat16 with
-// AMX, by ATen's direct convolution (oneDNN).
+// algorithm (set_conv_algorithm), both in float32 or bfloat16, but 3×3 in bfloat16 directly where
+// the processor multiplies blocks; others by ATen's direct convolution (oneDNN).
 #include "edmund/core/format.h"
 #include "edmund/ops/device.h"
 #include "fast_conv.h"
@@ -17,7 +17,9 @@
 namespace edmund::ops::cpu {
 namespace {
 
-enum class Method { kMatrix, kWinograd, kDirect, kBf16 };
+enum class Method { kMatrix, kWinograd, kDirect, kLibrary, kLibraryBf16 };
+
+constexpr Packing kLibraryBf16{Layout::kLibrary, false, Multiply::kBfloat16};
 
 // in·out channels below which casting to bfloat16 for the library takes longer than it saves
 constexpr std::int64_t kFewChannels = 16'384;
@@ -25,16 +27,14 @@ constexpr std::int64_t kFewChannels = 16'384;
 // Gradients are written for square 3×3 filters with one zero around the image.
 Method method_of(const Tensor& weight, at::IntArrayRef padding, Caching caching) {
   const auto R = weight.size(2), S = weight.size(3);
-  const bool direct = conv_algorithm() == ConvAlgorithm::kDirect;
-  const bool library =
-      precision() == Precision::kBf16 && has_bf16() && (direct || weight.size(0) * weight.size(1) >= kFewChannels);
-  // With AMX alone its direct convolutions take less time than ours.
-  if (library && (direct || has_bf16_tiles())) return Method::kBf16;
   if (R == 1 && S == 1 && padding[0] == 0 && padding[1] == 0) return Method::kMatrix;
   const bool usual = R == 3 && S == 3 && padding[0] == 1 && padding[1] == 1;
+  if (usual && chosen_multiply() == Multiply::kBfloat16 && bf16_kernels()->direct != nullptr) return Method::kDirect;
   const bool has_tile = caching == Caching::kOff ? usual : winograd_tile(R, S).has_value();
-  if (has_tile && !direct) return Method::kWinograd;
-  return library ? Method::kBf16 : Method::kDirect;
+  const bool library = conv_algorithm() == ConvAlgorithm::kDirect;
+  if (has_tile && !library) return Method::kWinograd;
+  const bool pays = library || weight.size(0) * weight.size(1) >= kFewChannels;
+  return pays && precision() == Precision::kBf16 && has_bf16() ? Method::kLibraryBf16 : Method::kLibrary;
 }
 
 FoldedEpilogue folded(const Conv2d& args) {
@@ -72,12 +72,11 @@ Tensor forward(const Tensor& input, const Tensor& weight, const FoldedEpilogue& 
   const Tensor x = channels_last(input);
   Tensor y;
   switch (method_of(weight, padding, caching)) {
-    case Method::kMatrix:
-      return matrix(x, packed_weight(weight, matrix_packing(false, chosen_multiply()), caching), weight.size(0),
-                    epilogue, chosen_multiply());
+    case Method::kMatrix: return matrix(x, weight, false, chosen_multiply(), caching, epilogue);
     case Method::kWinograd: return winograd(x, weight, false, chosen_multiply(), caching, padding, epilogue);
-    case Method::kBf16: y = by_library(x, packed_weight(weight, Packing::kBf16, caching), padding, caching); break;
-    case Method::kDirect: y = by_library(x, weight, padding, caching); break;
+    case Method::kDirect: return direct(x, weight, false, caching, epilogue);
+    case Method::kLibraryBf16: y = by_library(x, packed_weight(weight, kLibraryBf16, caching), padding, caching); break;
+    case Method::kLibrary: y = by_library(x, weight, padding, caching); break;
   }
   add_epilogue(y, epilogue);
   return epilogue.relu ? y.relu_() : y;
@@ -127,17 +126,19 @@ ConvGradients Conv::backward(const Tensor& x, const Tensor& weight, const Tensor
   };
   switch (method_of(weight, padding, Caching::kOff)) {
     case Method::kMatrix:
-      if (grads(kConvX))
-        out.x = matrix(dy, packed_weight(weight, matrix_packing(true, chosen_multiply()), Caching::kOff), x.size(1),
-                       scaled, chosen_multiply());
+      if (grads(kConvX)) out.x = matrix(dy, weight, true, chosen_multiply(), Caching::kOff, scaled);
       if (grads(kConvWeight)) out.weight = matrix_weight_gradient(x, dy, scaled.scale, chosen_multiply());
       break;
     case Method::kWinograd:
       if (grads(kConvX)) out.x = winograd(dy, weight, true, chosen_multiply(), Caching::kOff, padding, scaled);
       if (grads(kConvWeight)) out.weight = winograd_weight_gradient(x, dy, scaled.scale, chosen_multiply());
       break;
-    case Method::kBf16: of_library(packed_weight(weight, Packing::kBf16, Caching::kOff)); break;
-    case Method::kDirect: of_library(weight); break;
+    case Method::kDirect:
+      if (grads(kConvX)) out.x = direct(dy, weight, true, Caching::kOff, scaled);
+      if (grads(kConvWeight)) out.weight = direct_weight_gradient(x, dy, 9, scaled.scale);
+      break;
+    case Method::kLibraryBf16: of_library(packed_weight(weight, kLibraryBf16, Caching::kOff)); break;
+    case Method::kLibrary: of_library(weight); break;
   }
   return out;
 }

@@ -91,7 +91,8 @@ void matrix_into(const Tensor& y, const Tensor& x, const Tensor& packed, const F
     const Bf16Kernels& pairs = *bf16_kernels();
     // rounded rows lie in whole vectors
     const std::int64_t row = whole(C, pairs.panel) / 2, most = std::max(kPairRows, block / row);
-    auto* const rounded = numbers<Pair>(scratch(Scratch::kTiles, std::min(most, last - first) * row));
+    const std::int64_t held = whole(std::min(most, last - first), kBlockRows);
+    auto* const rounded = numbers<Pair>(scratch(Scratch::kTiles, held * row));
     for (std::int64_t n = first; n < last; n += most) {
       const std::int64_t rows = std::min(most, last - n), start = image * H * W + n;
       pairs.round_rows(from + start * C, rows, C, {rounded, row});
@@ -101,16 +102,19 @@ void matrix_into(const Tensor& y, const Tensor& x, const Tensor& packed, const F
   });
 }
 
-Tensor matrix(const Tensor& x, const Tensor& packed, std::int64_t K, const FoldedEpilogue& epilogue,
-              Multiply multiply) {
-  Tensor y = empty_image(x.size(0), K, x.size(2), x.size(3));
-  matrix_into(y, x, packed, epilogue, multiply);
+Tensor matrix(const Tensor& x, const Tensor& weight, bool backward, Multiply multiply, Caching caching,
+              const FoldedEpilogue& epilogue) {
+  const Packing packing{Layout::kMatrix, backward, multiply};
+  Tensor y = empty_image(x.size(0), weight.size(backward ? 1 : 0), x.size(2), x.size(3));
+  matrix_into(y, x, packed_weight(weight, packing, caching), epilogue, multiply);
   return y;
 }
 
 // dw = scale · dyᵀ·x over all pixels. Small ones: shares of the pixels are summed by themselves;
 // others: threads share the outputs.
 Tensor matrix_weight_gradient(const Tensor& x, const Tensor& dy, float scale, Multiply multiply) {
+  if (multiply == Multiply::kBfloat16 && bf16_kernels()->direct_gradient != nullptr)
+    return direct_weight_gradient(x, dy, 1, scale);
   const auto& table = kernel_table();
   const auto padded = [&](std::int64_t n) { return whole(n, table.panel); };
   const std::int64_t C = x.size(1), K = dy.size(1), pixels = x.numel() / C, row = padded(C);

@@ -112,6 +112,8 @@ void Task<Products>::filter_major(const Number* packed, const FilterWeight& weig
   });
 }
 
+}  // namespace
+
 FilterWeight view_of(const Tensor& weight, bool backward) {
   const std::int64_t K = weight.size(0), C = weight.size(1), taps = weight.size(2) * weight.size(3);
   return {.w = weight.const_data_ptr<float>(),
@@ -121,8 +123,6 @@ FilterWeight view_of(const Tensor& weight, bool backward) {
           .c_stride = backward ? taps * C : taps,
           .rotated = backward};
 }
-
-}  // namespace
 
 Tiles tiles_of(WinogradTile kind, const Tensor& x, std::int64_t R, std::int64_t S, at::IntArrayRef padding) {
   Tiles out{.kind = kind, .H = x.size(2), .W = x.size(3), .y_pad = padding[0], .x_pad = padding[1]};
@@ -165,7 +165,7 @@ Tensor winograd_packed(const Tensor& weight, bool backward, Multiply multiply) {
 namespace {
 
 template <typename Products>
-void convolve(const Task<Products>& task, const Tensor& weight, const FilterWeight& view, Packing packing,
+void convolve(const Task<Products>& task, const Tensor& weight, const FilterWeight& view, const Packing& packing,
               Caching caching) {
   // A cached filter that fits into each thread's cache may as well be read by all threads, if there
   // are tiles for all.
@@ -198,7 +198,7 @@ Tensor winograd(const Tensor& x, const Tensor& weight, bool backward, Multiply m
                             .x = x.const_data_ptr<float>(),
                             .y = y.data_ptr<float>(),
                             .epilogue = epilogue.all()},
-             weight, view, winograd_packing(backward, multiply), caching);
+             weight, view, {Layout::kWinograd, backward, multiply}, caching);
   });
   return y;
 }

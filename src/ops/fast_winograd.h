@@ -1,6 +1,6 @@
 #pragma once
 
-#include "cpu/kernels.h"
+#include "cpu/bf16_kernels.h"
 #include "fast_conv.h"
 
 #include <cstdint>
@@ -15,6 +15,9 @@ inline std::int64_t plane_of(std::int64_t numbers) { return whole(numbers, 1024)
 
 /// Rows of numbers for each tile: not a whole number of 256 bytes apart, for the same reason.
 inline std::int64_t spread(std::int64_t row) { return row % 64 == 0 ? row + 16 : row; }
+
+/// Of a contiguous weight as the convolution or (`backward`) the gradient for its input needs it.
+FilterWeight view_of(const Tensor& weight, bool backward);
 
 Tiles tiles_of(WinogradTile kind, const Tensor& x, std::int64_t R, std::int64_t S, at::IntArrayRef padding);
 

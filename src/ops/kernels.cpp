@@ -1,5 +1,4 @@
-#include "cpu/kernels.h"
-
+#include "cpu/bf16_kernels.h"
 #include "edmund/core/format.h"
 #include "edmund/ops/device.h"
 #include "edmund/ops/ops.h"

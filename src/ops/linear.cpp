@@ -33,7 +33,8 @@ bool few(const Tensor& x) { return x.size(0) <= kFewRows; }
 // batch.
 Tensor product(const Tensor& x, const Tensor& weight, bool backward, const Tensor& bias, cpu::Multiply multiply,
                cpu::Caching caching) {
-  const Tensor rows = x.contiguous(), packed = packed_weight(weight, matrix_packing(backward, multiply), caching);
+  const Tensor rows = x.contiguous(),
+               packed = packed_weight(weight, {cpu::Layout::kMatrix, backward, multiply}, caching);
   const std::int64_t N = x.size(0), I = x.size(1), width = weight.size(backward ? 1 : 0);
   Tensor y = at::empty({N, width}, at::kFloat);
   if (!few(x) || multiply == cpu::Multiply::kBfloat16) {

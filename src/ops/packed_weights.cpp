@@ -1,6 +1,6 @@
 #include "packed_weights.h"
 
-#include "cpu/kernels.h"
+#include "cpu/bf16_kernels.h"
 #include "edmund/ops/ops.h"
 #include "fast.h"
 #include "packed_weight_cache.h"
@@ -47,6 +47,7 @@ Sample sample_of(const Tensor& weight) {
 
 struct Fingerprint {
   const KernelTable* table;
+  const Bf16Kernels* pairs;
   Sample sample;
   bool operator==(const Fingerprint&) const = default;
 };
@@ -79,40 +80,25 @@ Tensor matrix_packed(const Tensor& weight, bool backward, Multiply multiply) {
   return packed;
 }
 
-Tensor pack(const Tensor& weight, Packing packing) {
+Tensor pack(const Tensor& weight, const Packing& packing) {
   ++made();
-  switch (packing) {
-    case Packing::kMatrix: return matrix_packed(weight, false, Multiply::kFloat32);
-    case Packing::kMatrixBackward: return matrix_packed(weight, true, Multiply::kFloat32);
-    case Packing::kMatrixBf16: return matrix_packed(weight, false, Multiply::kBfloat16);
-    case Packing::kMatrixBf16Backward: return matrix_packed(weight, true, Multiply::kBfloat16);
-    case Packing::kWinograd: return winograd_packed(weight, false, Multiply::kFloat32);
-    case Packing::kWinogradBackward: return winograd_packed(weight, true, Multiply::kFloat32);
-    case Packing::kWinogradBf16: return winograd_packed(weight, false, Multiply::kBfloat16);
-    case Packing::kWinogradBf16Backward: return winograd_packed(weight, true, Multiply::kBfloat16);
-    case Packing::kBf16: return weight.to(at::kBFloat16).contiguous(at::MemoryFormat::ChannelsLast);
+  switch (packing.layout) {
+    case Layout::kMatrix: return matrix_packed(weight, packing.backward, packing.multiply);
+    case Layout::kWinograd: return winograd_packed(weight, packing.backward, packing.multiply);
+    case Layout::kDirect: return direct_packed(weight, packing.backward);
+    case Layout::kLibrary: return weight.to(at::kBFloat16).contiguous(at::MemoryFormat::ChannelsLast);
   }
   std::abort();
 }
 
 }  // namespace
 
-Packing matrix_packing(bool backward, Multiply multiply) {
-  if (multiply == Multiply::kBfloat16) return backward ? Packing::kMatrixBf16Backward : Packing::kMatrixBf16;
-  return backward ? Packing::kMatrixBackward : Packing::kMatrix;
-}
-
-Packing winograd_packing(bool backward, Multiply multiply) {
-  if (multiply == Multiply::kBfloat16) return backward ? Packing::kWinogradBf16Backward : Packing::kWinogradBf16;
-  return backward ? Packing::kWinogradBackward : Packing::kWinograd;
-}
-
 std::size_t packed_weight_count() { return made(); }
 
-Tensor packed_weight(const Tensor& weight, Packing packing, Caching caching) {
+Tensor packed_weight(const Tensor& weight, const Packing& packing, Caching caching) {
   static PackedWeightCache<Packing, Fingerprint> cache;
   if (caching == Caching::kOff || weight.is_inference() || !weight.is_contiguous()) return pack(weight, packing);
-  return cache.get(weight, packing, generation(), {&kernel_table(), sample_of(weight)},
+  return cache.get(weight, packing, generation(), {&kernel_table(), bf16_kernels(), sample_of(weight)},
                    [&] { return pack(weight, packing); });
 }
 
@@ -124,7 +110,7 @@ Tensor kept_filters(const Tensor& weight, double gain) {
     return unit_filters(weight, gain);
   };
   if (weight.is_inference() || !weight.is_contiguous()) return unit_filters(weight, gain);
-  return cache.get(weight, gain, generation(), {&kernel_table(), sample_of(weight)}, make);
+  return cache.get(weight, gain, generation(), {&kernel_table(), bf16_kernels(), sample_of(weight)}, make);
 }
 
 }  // namespace cpu

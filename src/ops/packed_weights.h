@@ -2,6 +2,7 @@
 
 #include "edmund/core/tensor.h"
 
+#include <compare>
 #include <cstddef>
 
 namespace edmund::ops::cpu {
@@ -9,30 +10,29 @@ namespace edmund::ops::cpu {
 /// What products are made of: float32, or numbers rounded to bfloat16 (bf16_kernels()).
 enum class Multiply { kFloat32, kBfloat16 };
 
-/// Layouts of a convolution's weight [K, C, R, S] for the kernels: panels of columns, see
-/// KernelTable.
-enum class Packing {
-  kMatrix,            // 1×1: C deep, K columns
-  kMatrixBackward,    // 1×1: K deep, C columns
-  kWinograd,          // of a filter that winograd_tile() knows: one plane for each point
-  kWinogradBackward,  // the same rotated, K and C exchanged: the gradient for the input
-  kMatrixBf16,        // the same four in pairs for Bf16Kernels
-  kMatrixBf16Backward,
-  kWinogradBf16,
-  kWinogradBf16Backward,
-  kBf16  // the weight itself as bfloat16, channels-last
+/// How a convolution's weight [K, C, R, S] lies for the kernels.
+enum class Layout {
+  kMatrix,    // 1×1: panels of columns, C deep, see KernelTable
+  kWinograd,  // of a filter that winograd_tile() knows: such panels for each point
+  kDirect,    // 3×3: such panels for each tap, in bfloat16
+  kLibrary    // as it is, in bfloat16, channels-last
 };
-Packing matrix_packing(bool backward, Multiply multiply);
-Packing winograd_packing(bool backward, Multiply multiply);
+struct Packing {
+  Layout layout = Layout::kMatrix;
+  bool backward = false;  // turned by 180°, K and C exchanged: the gradient for the input
+  Multiply multiply = Multiply::kFloat32;
+  auto operator<=>(const Packing&) const = default;
+};
 
 /// kOn, for sampling: the packed weight is cached until the weight changes, be it through
 /// autograd's version counter, set_data or weights_changed(). kOff, for training, where weights
 /// change at each step.
 enum class Caching { kOff, kOn };
-Tensor packed_weight(const Tensor& weight, Packing packing, Caching caching);
+Tensor packed_weight(const Tensor& weight, const Packing& packing, Caching caching);
 
-/// The layouts kWinograd and the like.
+/// Those layouts.
 Tensor winograd_packed(const Tensor& weight, bool backward, Multiply multiply);
+Tensor direct_packed(const Tensor& weight, bool backward);
 
 /// unit_filters() of a weight that is not trained, kept until it changes.
 Tensor kept_filters(const Tensor& weight, double gain);

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "../../src/ops/cpu/bf16_kernels.h"
 #include "../../src/ops/cpu/cache_budget.h"
-#include "../../src/ops/cpu/kernels.h"
 #include "edmund/ops/device.h"
 #include "edmund/ops/ops.h"
 #include "operation.h"

@@ -100,7 +100,7 @@ TEST_CASE("Our convolutions in bfloat16 stay within its rounding, by any algorit
       const std::int64_t B = s[0], C = s[1] + many, K = C + 5;
       const std::vector<Tensor> inputs{random({B, C, s[2], s[3]}, 1), random({K, C, R, R}, 2), random({K}, 3),
                                        random({B, K, s[2], s[3]}, 4)};
-      INFO(table.name << ", B " << B << ", C " << C << ", " << s[2] << " x " << s[3]);
+      INFO(table.name << " " << kernels->name << ", B " << B << ", C " << C << ", " << s[2] << " x " << s[3]);
       ops::set_precision(ops::Precision::kFp32);
       const auto exact = results(conv, inputs, at::kDouble);
       ops::set_precision(ops::Precision::kBf16);
@@ -114,10 +114,8 @@ TEST_CASE("Our convolutions in bfloat16 stay within its rounding, by any algorit
     }
   };
   long count = 0;
-  const auto* const* tables = ops::cpu::kernel_tables(count);
-  check(*tables[count - 1], &ops::cpu::portable_bf16_kernels());
-  if (!ops::cpu::has_bf16() || ops::cpu::has_bf16_tiles()) return;
-  check(*tables[0], nullptr);
+  const auto* const choices = ops::cpu::bf16_choices(count);
+  for (long i = 0; i < count; ++i) check(*choices[i].table, choices[i].kernels);
 }
 
 TEST_CASE("Fast linear layers equal the reference", "[ops][fast]") {

@@ -1,5 +1,5 @@
 // What a training learns is a function of its settings, not of the number of threads: bit for bit.
-#include "../../src/ops/cpu/kernels.h"
+#include "../../src/ops/cpu/bf16_kernels.h"
 #include "edmund/networks/network.h"
 #include "edmund/ops/device.h"
 #include "helpers.h"

@@ -1,5 +1,7 @@
 // Products of numbers rounded to bfloat16, and the transforms that round: bandwidth and
 // multiplications are half of float32's where the processor has them, sums are float32's.
+#include "bf16_kernels.h"
+#include "direct_loops.h"
 #include "gemm_blocks.h"
 #include "winograd_loops.h"
 
@@ -79,10 +81,8 @@ void gradient_by_tiles(const Tiles& tiles, const float* dy, long K, const Range&
   gradient_of(tiles, dy, K, t, TilePairs{v});
 }
 
-}  // namespace
-
-extern const Bf16Kernels kBf16;
-const Bf16Kernels kBf16 = {
+constexpr Bf16Kernels kPairs = {
+    .name = "pairs",
     .panel = kPanel,
     .pack = pack_pairs,
     .round_rows = round_rows,
@@ -94,6 +94,30 @@ const Bf16Kernels kBf16 = {
     .winograd_input = input_by_channels,
     .winograd_input_by_tiles = input_by_tiles,
     .winograd_gradient_by_tiles = gradient_by_tiles,
+    .direct_filter = nullptr,
+    .direct = nullptr,
+    .turn_rows = nullptr,
+    .pair_pixels = nullptr,
+    .direct_gradient = nullptr,
+    .direct_filter_gradient = nullptr,
 };
+
+constexpr Bf16Kernels with_blocks(Bf16Kernels kernels) {
+  kernels.name = "blocks";
+  kernels.gemm = product_by_blocks;
+  kernels.direct_filter = direct_filter;
+  kernels.direct = direct;
+  kernels.turn_rows = turn_rows;
+  kernels.pair_pixels = pair_pixels;
+  kernels.direct_gradient = direct_gradient;
+  kernels.direct_filter_gradient = direct_filter_gradient;
+  return kernels;
+}
+
+}  // namespace
+
+// Nothing of this file runs before it is chosen: the processor may not know its instructions.
+extern const Bf16Kernels kBf16, kBf16Direct;
+constinit const Bf16Kernels kBf16 = kPairs, kBf16Direct = with_blocks(kPairs);
 
 }  // namespace edmund::ops::cpu::EDMUND_ISA

@@ -30,7 +30,8 @@ CacheBudget budget_of(std::int64_t l2_bytes) {
   return {.winograd_tiles = floats * 5 / 16,
           .winograd_products = floats / 8,
           .shared_filter = floats / 2,
-          .gemm_rows = floats / 8};
+          .gemm_rows = floats / 8,
+          .direct_rows = floats * 3 / 8};
 }
 
 const CacheBudget& cache_budget() { return chosen(); }

@@ -17,6 +17,8 @@ struct CacheBudget {
   std::int64_t shared_filter;
   /// 1/8: rows of a matrix that stay in the cache while the panels of the other one pass.
   std::int64_t gemm_rows;
+  /// 3/8: rounded pixels of a direct convolution, for the same reason.
+  std::int64_t direct_rows;
 };
 /// Read from the system once; a second-level cache of 1 MiB is assumed where it does not tell, and
 /// no more than 2 MiB are used, since larger ones are shared by several cores.
@@ -41,5 +43,9 @@ constexpr std::int64_t kGradientTiles = 80'000, kGradientByBlocks = 160'000, kGr
 /// Tiles of a share beyond the second one (to add up fewer would cost more than it saves), and the
 /// most shares.
 constexpr std::int64_t kGradientShareTiles = 128, kGradientShares = 16;
+
+/// Direct gradient of a filter: pairs of pixels, a panel each, of images that are summed at once;
+/// pixels of a row that is taken for an image where the filter is 1×1.
+constexpr std::int64_t kDirectPairs = 262'144, kDirectPixels = 4096;
 
 }  // namespace edmund::ops::cpu

@@ -2,8 +2,8 @@
 
 // Matrix products whose sums stay in registers, kRows × kPanel of them at once, of numbers of any
 // kind that load() and add_product() know.
+#include "bf16_kernels.h"
 #include "epilogue.h"
-#include "kernels.h"
 #include "vector.h"
 
 namespace edmund::ops::cpu::EDMUND_ISA {

@@ -9,9 +9,6 @@
 /// runs on the thread that calls it.
 namespace edmund::ops::cpu {
 
-/// Two bfloat16 numbers, the first in the lower half.
-using Pair = std::uint32_t;
-
 /// Matrix whose row i begins at data + i·row.
 template <typename Number>
 struct MatrixOf {
@@ -20,7 +17,6 @@ struct MatrixOf {
 };
 using Matrix = MatrixOf<float>;
 using ConstMatrix = MatrixOf<const float>;
-using ConstPairMatrix = MatrixOf<const Pair>;
 /// A matrix for each point of a Winograd tile: row i of point p begins at data + p·plane + i·row.
 template <typename Number>
 struct PlanesOf {
@@ -29,7 +25,6 @@ struct PlanesOf {
 };
 using Planes = PlanesOf<float>;
 using ConstPlanes = PlanesOf<const float>;
-using PairPlanes = PlanesOf<Pair>;
 /// Of a product C [m, n] = A [m, k] · B [k, n].
 struct GemmSize {
   long m = 0, n = 0, k = 0;
@@ -85,7 +80,6 @@ struct FilterPlanesOf {
   long plane = 0, depth = 0;
 };
 using FilterPlanes = FilterPlanesOf<float>;
-using PairFilterPlanes = FilterPlanesOf<Pair>;
 
 /// Random numbers of dropout for one image: element n = channel·pixels + pixel is kept if word n of
 /// the key is at least `limit`.
@@ -262,46 +256,8 @@ struct KernelTable {
   void (*adam)(const AdamChunk& chunk, const AdamTerms& terms);
 };
 
-/// The same products of numbers that are rounded to bfloat16, summed in float32. Depths of packed
-/// matrices and rows are counted in pairs; an odd last number has a zero beside it.
-struct Bf16Kernels {
-  long panel;  // as of the table that it is used with
-
-  /// Element (d, j) of B in the half d mod 2 of pair d/2.
-  void (*pack)(const float* b, long k, long n, long d_stride, long n_stride, Pair* packed);
-  /// Rows of C numbers in pairs of neighbours.
-  void (*round_rows)(const float* x, long rows, long C, const MatrixOf<Pair>& to);
-  /// Rows of C numbers, two in a row of pairs.
-  void (*pair_rows)(const float* x, long rows, long C, const MatrixOf<Pair>& to);
-  /// size.k counts pairs.
-  void (*gemm)(const ConstPairMatrix& a, const GemmSize& size, const Pair* packed, long block, const Matrix& y,
-               const Epilogue& epilogue);
-  void (*gemm_plane)(const ConstPairMatrix& a, const GemmSize& size, const Pair* packed, const Matrix& c,
-                     bool accumulate);
-  void (*gemm_transposed)(const ConstPairMatrix& a, const ConstPairMatrix& b, const GemmSize& size, const Matrix& c,
-                          bool accumulate);
-  /// `c` from an even channel on; u.depth counts pairs.
-  void (*winograd_filter)(WinogradTile kind, const FilterWeight& weight, const Range& c, const Range& n,
-                          const PairFilterPlanes& u);
-  /// Rows of pairs of neighbouring channels.
-  void (*winograd_input)(const Tiles& tiles, const float* x, long C, const Range& t, const PairPlanes& v);
-  /// Rows of pairs of neighbouring tiles, of `t` the first and the second, and so on.
-  void (*winograd_input_by_tiles)(const Tiles& tiles, const float* x, long C, const Range& t, const PairPlanes& v);
-  void (*winograd_gradient_by_tiles)(const Tiles& tiles, const float* dy, long K, const Range& t, const PairPlanes& v);
-};
-
 /// Table of the best instruction set that this machine has.
 const KernelTable& kernel_table();
-/// What multiplies bfloat16 beside kernel_table(); null where float32 is as fast.
-const Bf16Kernels* bf16_kernels();
-/// Those of `portable` code beside its table, which round as the others do (tests); null: as
-/// before.
-const Bf16Kernels& portable_bf16_kernels();
-void use_bf16_kernels(const Bf16Kernels* kernels);
-/// Whether this machine multiplies bfloat16 twice as fast as float32 (AVX512-BF16), and many times
-/// as fast (AMX).
-bool has_bf16();
-bool has_bf16_tiles();
 /// All tables that this machine can run, the best first (tests compare them).
 const KernelTable* const* kernel_tables(long& count);
 /// Makes another of them the one to use (tests).

@@ -1,7 +1,11 @@
-#include "kernels.h"
+#include "bf16_kernels.h"
 
 #include <array>
 #include <atomic>
+#if defined(EDMUND_X86) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 namespace edmund::ops::cpu {
 
@@ -15,12 +19,17 @@ EDMUND_DECLARE(avx2)
 #endif
 EDMUND_DECLARE(portable)
 #undef EDMUND_DECLARE
-namespace avx512bf16 {
-extern const Bf16Kernels kBf16;
-}
-namespace portable {
-extern const Bf16Kernels kBf16;
-}
+#define EDMUND_DECLARE_BF16(isa)        \
+  namespace isa {                       \
+  extern const Bf16Kernels kBf16;       \
+  extern const Bf16Kernels kBf16Direct; \
+  }
+#ifdef EDMUND_X86
+EDMUND_DECLARE_BF16(avx512bf16)
+EDMUND_DECLARE_BF16(avx512amx)
+#endif
+EDMUND_DECLARE_BF16(portable)
+#undef EDMUND_DECLARE_BF16
 
 namespace {
 
@@ -46,6 +55,42 @@ const Usable& usable() {
   return tables;
 }
 
+#ifdef EDMUND_X86
+// Whether the processor has tiles, and the system lets this process use them: it asks, as their
+// state makes each switch of threads dearer.
+bool tiles_permitted() {
+#if defined(__linux__)
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;
+  return __builtin_cpu_supports("amx-tile") != 0 && __builtin_cpu_supports("amx-bf16") != 0 &&
+         ::syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+#endif
+
+struct Bf16Usable {
+  std::array<Bf16Choice, 4> choices = {};
+  long count = 0;
+
+  Bf16Usable() {
+#ifdef EDMUND_X86
+    if (usable().tables[0] == &avx512::kTable && __builtin_cpu_supports("avx512bf16") != 0) {
+      if (tiles_permitted()) add({&avx512::kTable, &avx512amx::kBf16Direct});
+      add({&avx512::kTable, &avx512bf16::kBf16});
+    }
+#endif
+    add({&portable::kTable, &portable::kBf16});
+    add({&portable::kTable, &portable::kBf16Direct});
+  }
+  void add(const Bf16Choice& choice) { choices[static_cast<std::size_t>(count++)] = choice; }
+};
+
+const Bf16Usable& bf16_usable() {
+  static const Bf16Usable usable;
+  return usable;
+}
+
 std::atomic<const KernelTable*>& chosen() {
   static std::atomic<const KernelTable*> table = usable().tables[0];
   return table;
@@ -62,27 +107,22 @@ const KernelTable& kernel_table() { return *chosen(); }
 
 const Bf16Kernels* bf16_kernels() {
   if (const Bf16Kernels* kernels = chosen_bf16()) return kernels;
-#ifdef EDMUND_X86
-  if (has_bf16() && &kernel_table() == &avx512::kTable) return &avx512bf16::kBf16;
-#endif
-  return nullptr;
+  const auto& [table, kernels] = bf16_usable().choices[0];
+  return table == &portable::kTable || table != &kernel_table() ? nullptr : kernels;
 }
-
-const Bf16Kernels& portable_bf16_kernels() { return portable::kBf16; }
 
 void use_bf16_kernels(const Bf16Kernels* kernels) { chosen_bf16() = kernels; }
 
-bool has_bf16() {
-#ifdef EDMUND_X86
-  return usable().tables[0] == &avx512::kTable && __builtin_cpu_supports("avx512bf16") != 0;
-#else
-  return false;
-#endif
+const Bf16Choice* bf16_choices(long& count) {
+  count = bf16_usable().count;
+  return bf16_usable().choices.data();
 }
+
+bool has_bf16() { return bf16_usable().choices[0].table != &portable::kTable; }
 
 bool has_bf16_tiles() {
 #ifdef EDMUND_X86
-  return has_bf16() && __builtin_cpu_supports("amx-bf16") != 0;
+  return bf16_usable().choices[0].kernels == &avx512amx::kBf16Direct;
 #else
   return false;
 #endif

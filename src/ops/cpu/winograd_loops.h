@@ -3,10 +3,12 @@
 // Convolutions with fewer multiplications, y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A on tiles of pixels (Lavin &
 // Gray 2016), 2.25 for each element of the result instead of 9 for 3×3: the transforms before and
 // after the sum over channels, which is a matrix product for each point.
+#include "bf16_kernels.h"
 #include "epilogue.h"
-#include "kernels.h"
 #include "vector.h"
 #include "winograd_tiles.h"
+
+#include <utility>
 
 namespace edmund::ops::cpu::EDMUND_ISA {
 namespace {
@@ -94,21 +96,22 @@ void output_of(const Tiles& tiles, const ConstPlanes& planes, const Range& ts, c
   }
 }
 
+// Lanes first, first + 1, … of a and of b by turns.
+template <std::size_t first, std::size_t... i>
+EDMUND_INLINE Vec interleaved(Vec a, Vec b, std::index_sequence<i...> /*lanes*/) {
+  return __builtin_shufflevector(a, b, (first + i / 2 + i % 2 * kWidth)...);
+}
+
 // Lane r of out[i] = element i of row r: `lanes` rows `stride` floats apart, `count` elements of
 // each, both at most kWidth. Each of the log2 kWidth rounds interleaves the two halves of the rows;
 // after the last one rows and columns have changed places.
 EDMUND_INLINE void turned_lanes(const float* rows, long stride, long lanes, long count, Vec* out) {
   Vec a[kWidth], b[kWidth];
   for (long r = 0; r < kWidth; ++r) a[r] = r < lanes ? load(rows + r * stride, count) : Vec{};
-  Bits low{}, high{};
-  for (long i = 0; i < kWidth; ++i) {
-    low[i] = static_cast<std::uint32_t>(i / 2 + i % 2 * kWidth);
-    high[i] = static_cast<std::uint32_t>(kWidth / 2 + i / 2 + i % 2 * kWidth);
-  }
   for (long round = 1; round < kWidth; round *= 2) {
     for (long r = 0; r < kWidth / 2; ++r) {
-      b[2 * r] = __builtin_shuffle(a[r], a[r + kWidth / 2], low);
-      b[2 * r + 1] = __builtin_shuffle(a[r], a[r + kWidth / 2], high);
+      b[2 * r] = interleaved<0>(a[r], a[r + kWidth / 2], std::make_index_sequence<kWidth>());
+      b[2 * r + 1] = interleaved<kWidth / 2>(a[r], a[r + kWidth / 2], std::make_index_sequence<kWidth>());
     }
     for (long r = 0; r < kWidth; ++r) a[r] = b[r];
   }

@@ -1,0 +1,149 @@
+#pragma once
+
+// The direct convolution: products of blocks of pixels with a matrix for each tap of the filter.
+#include "block_sums.h"
+#include "epilogue.h"
+#include "gemm_blocks.h"
+#include "winograd_loops.h"
+
+namespace edmund::ops::cpu::EDMUND_ISA {
+namespace {
+
+/// A filter as it is, for filter_of().
+struct Taps3x3 {
+  static constexpr long kTaps = 9;
+  template <typename Get, typename Put>
+  EDMUND_INLINE static void weight(const Get& get, const Put& put) {
+    for (int tap = 0; tap < kTaps; ++tap) put(tap, get(tap));
+  }
+};
+
+// Sums of a block of pixels to their places in columns `n` of y.
+EDMUND_INLINE void finish_block(const PixelBlock& block, const float* sums, const Range& n, const Matrix& y,
+                                const Epilogue& e) {
+  const float* const add = e.add != nullptr ? e.add + block.image * e.add_stride : nullptr;
+  for (long j = 0; j < n.last - n.first; j += kWidth) {
+    const long column = n.first + j, width = n.last - column;
+    const Vec plus = add != nullptr ? load(add + column, width) : Vec{};
+    for (long i = 0; i < block.count; ++i) {
+      const long at = (block.pixel + i) * y.row + column;
+      store(y.data + at, finished(e, load(sums + i * kPanel + j), plus, at, width), width);
+    }
+  }
+}
+
+// block_at(i): the blocks of task.
+template <typename BlockAt>
+EDMUND_INLINE void direct_of(const DirectProduct& task, const BlockAt& block_at, const Matrix& y, const Epilogue& e) {
+  BlockSums sums;
+  alignas(64) float out[2 * kBlockRows * kPanel];
+  for (long n = task.columns.first; n < task.columns.last; n += kPanel) {
+    const Pair* const panel = task.packed + n * task.depth;
+    const Range columns{n, smaller(n + kPanel, task.columns.last)};
+    for (long i = 0; i < task.block_count; i += 2) {
+      const bool both = i + 1 < task.block_count;
+      const PixelBlock first = block_at(i), second = both ? block_at(i + 1) : first;
+      sums.clear();
+      for (long t = 0; t < task.tap_count; ++t)
+        sums.add(task.rows.data + first.from + task.taps[t], task.rows.data + second.from + task.taps[t], task.rows.row,
+                 panel + t * task.plane, task.depth);
+      sums.store(out);
+      finish_block(first, out, columns, y, e);
+      if (both) finish_block(second, out + kBlockRows * kPanel, columns, y, e);
+    }
+  }
+}
+
+/// Bf16Kernels::gemm by blocks.
+void product_by_blocks(const ConstPairMatrix& a, const GemmSize& size, const Pair* packed, long block, const Matrix& y,
+                       const Epilogue& epilogue) {
+  if (size.k % kBlockDepth != 0) return product<Pair>(a, size, packed, block, y, epilogue);
+  const long row = a.row, rows = size.m, tap = 0;
+  const DirectProduct task{.rows = a,
+                           .taps = &tap,
+                           .tap_count = 1,
+                           .packed = packed,
+                           .depth = size.k,
+                           .block_count = (rows + kBlockRows - 1) / kBlockRows,
+                           .columns = {0, size.n}};
+  direct_of(
+      task,
+      [&](long i) {
+        return PixelBlock{.from = i * kBlockRows * row,
+                          .pixel = i * kBlockRows,
+                          .count = smaller(kBlockRows, rows - i * kBlockRows)};
+      },
+      y, epilogue);
+}
+
+void direct_filter(const FilterWeight& weight, const Range& c, const Range& n, const PairFilterPlanes& u) {
+  filter_of<Taps3x3>(weight, c, n, u);
+}
+
+void direct(const DirectProduct& task, float* y, long K, const Epilogue& epilogue) {
+  direct_of(task, [&](long i) { return task.blocks[i]; }, {y, K}, epilogue);
+}
+
+void turn_rows(const float* x, long rows, long C, const Range& c, const PairMatrix& to) {
+  Vec turned[kWidth];
+  for (long i = c.first; i < c.last; i += kWidth) {
+    const long count = smaller(kWidth, c.last - i);
+    Pair* const pairs = to.data + (i - c.first) * to.row;
+    for (long p = 0; p < (rows + kBlockRows - 1) / kBlockRows * kBlockRows; p += kWidth) {
+      turned_lanes(x + p * C + i, C, smaller(kWidth, rows - p), count, turned);
+      for (long n = 0; n < count; ++n) store_halves(pairs + n * to.row + p / 2, turned[n]);
+    }
+  }
+}
+
+void pair_pixels(const float* x, long W, long C, const Range& c, long shift, long pairs, Pair* to) {
+  for (long i = 0; i < pairs; ++i, to += kPanel) {
+    const long p = 2 * i + shift;
+    const bool first = p >= 0 && p < W, second = p + 1 >= 0 && p + 1 < W;
+    for (long j = 0; j < kPanel; j += kWidth) {
+      const long n = c.last - c.first - j;
+      const float* const from = x + p * C + c.first + j;
+      const Vec a = first && n > 0 ? load(from, n) : Vec{}, b = second && n > 0 ? load(from + C, n) : Vec{};
+      store(to + j, bf16_bits(a) | bf16_bits(b) << 16);
+    }
+  }
+}
+
+void direct_gradient(const DirectGradient& task) {
+  BlockSums sums;
+  alignas(64) float out[2 * kBlockRows * kPanel];
+  for (long k = task.k.first; k < task.k.last; k += 2 * kBlockRows) {
+    const Pair* const rows = task.dy.data + k * task.dy.row;
+    const long count = smaller(2 * kBlockRows, task.k.last - k);
+    for (long t = 0; t < task.tap_count; ++t) {
+      sums.clear();
+      for (long i = 0; i < task.images; ++i)
+        sums.add(rows + i * task.depth, rows + kBlockRows * task.dy.row + i * task.depth, task.dy.row,
+                 task.x + i * task.x_image + task.taps[t], task.depth);
+      sums.store(out);
+      float* to = task.sums.data + t * task.sums.plane + (k - task.k.first) * task.sums.row;
+      for (long r = 0; r < count; ++r, to += task.sums.row)
+        for (long j = 0; j < kPanel; j += kWidth) {
+          const Vec sum = load(out + r * kPanel + j);
+          store(to + j, task.accumulate ? load(to + j) + sum : sum);
+        }
+    }
+  }
+}
+
+void direct_filter_gradient(const ConstPlanes& sums, long taps, const Range& c, const Range& k, long C, float scale,
+                            float* dw) {
+  Vec turned[kWidth];
+  for (long i = k.first; i < k.last; ++i) {
+    const float* const row = sums.data + (i - k.first) * sums.row;
+    for (long n = c.first; n < c.last; n += kWidth)
+      for (long t = 0; t < taps; t += kWidth) {
+        const long count = smaller(kWidth, c.last - n), lanes = smaller(kWidth, taps - t);
+        turned_lanes(row + n - c.first + t * sums.plane, sums.plane, lanes, count, turned);
+        for (long j = 0; j < count; ++j) store(dw + (i * C + n + j) * taps + t, turned[j] * scale, lanes);
+      }
+  }
+}
+
+}  // namespace
+}  // namespace edmund::ops::cpu::EDMUND_ISA
