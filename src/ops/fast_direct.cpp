@@ -111,8 +111,7 @@ void Task::run() const {
       const std::int64_t begin_image = chunk / cuts * together, end_image = std::min(begin_image + together, B);
       if (first >= last) continue;
       // a block may begin at the last pixel
-      Pair* const rounded =
-          numbers<Pair>(scratch(Scratch::kTiles, together * image_size + kBlockRows * layout.row));
+      Pair* const rounded = numbers<Pair>(scratch(Scratch::kTiles, together * image_size + kBlockRows * layout.row));
       if (chunk != filled) {
         blocks.clear();
         for (std::int64_t image = begin_image; image < end_image; ++image) {

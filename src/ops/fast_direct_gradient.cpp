@@ -19,9 +19,9 @@ struct Task {
   std::int64_t last_W;  // of the last image: less where the pixels of 1×1 are cut into rows
   const float *x, *dy;
   float scale, *dw;
-  std::int64_t width = W + W % 2;                                  // so that pairs end with a row
-  std::int64_t depth = whole((H * width + 1) / 2, kBlockDepth);    // pairs of an image
-  std::int64_t dy_row = B * depth + kBlockDepth;                   // not a whole number of pages apart
+  std::int64_t width = W + W % 2;                                // so that pairs end with a row
+  std::int64_t depth = whole((H * width + 1) / 2, kBlockDepth);  // pairs of an image
+  std::int64_t dy_row = B * depth + kBlockDepth;                 // not a whole number of pages apart
   std::int64_t copy = (depth + (across - 1) * width / 2) * kernels.panel, image = across * copy;
 
   std::int64_t width_of(std::int64_t i) const { return i + 1 == B ? last_W : W; }
@@ -33,7 +33,7 @@ struct Task {
 };
 
 Tensor Task::turned() const {
-  Tensor out = at::empty({whole(K, 2 * kBlockRows), dy_row}, at::kFloat);
+  Tensor out = at::empty({whole(K, kBlockRows), dy_row}, at::kFloat);
   auto* const to = numbers<Pair>(out.data_ptr<float>());
   const bool whole_rows = H == 1 || W == width;  // an image is as good as one row
   const std::int64_t rows = whole_rows ? 1 : H, pixels = whole_rows ? H * W : W;
@@ -74,19 +74,17 @@ void Task::run() const {
                      taps = across * across;
   const std::int64_t together = std::clamp<std::int64_t>(kDirectPairs / image, 1, B);
   std::vector<long> begins;
-  for (std::int64_t t = 0; t < taps; ++t)
-    begins.push_back(t % across * copy + t / across * (width / 2) * panel);
+  for (std::int64_t t = 0; t < taps; ++t) begins.push_back(t % across * copy + t / across * (width / 2) * panel);
   // Where there are few panels of channels, threads share the outputs of each.
-  const std::int64_t blocks = (K + 2 * kBlockRows - 1) / (2 * kBlockRows);
+  const std::int64_t blocks = (K + kBlockRows - 1) / (kBlockRows);
   std::int64_t groups = 1;
   while (panels * groups % threads != 0 && panels * groups < 4 * threads && groups < blocks) ++groups;
   parallel_for(0, panels * groups, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t group = i % groups;
       const Range c{i / groups * panel, std::min(i / groups * panel + panel, C)};
-      const Range k{blocks * group / groups * 2 * kBlockRows,
-                    std::min(blocks * (group + 1) / groups * 2 * kBlockRows, K)};
-      const std::int64_t plane = plane_of((k.last - k.first) * panel);
+      const Range k{blocks * group / groups * kBlockRows, std::min(blocks * (group + 1) / groups * kBlockRows, K)};
+      const std::int64_t plane = plane_of(whole(k.last - k.first, kBlockRows) * panel);
       float* const sums = scratch(Scratch::kTiles, taps * plane + together * image);
       auto* const pixels = numbers<Pair>(sums + taps * plane);
       for (std::int64_t b = 0; b < B; b += together) {
@@ -98,7 +96,7 @@ void Task::run() const {
                                  .x = pixels,
                                  .x_image = image,
                                  .taps = begins.data(),
-                                 .tap_count = taps,
+                                 .across = across,
                                  .k = k,
                                  .sums = {sums, plane, panel},
                                  .accumulate = b > 0});

@@ -14,8 +14,8 @@ using ConstPairMatrix = MatrixOf<const Pair>;
 using PairPlanes = PlanesOf<Pair>;
 using PairFilterPlanes = FilterPlanesOf<Pair>;
 
-/// What the direct convolution works on at once: pixels of a result or channels of a gradient, two
-/// such blocks by a panel of columns, and pairs of a depth.
+/// What the direct convolution works on at once: pixels of a result or outputs of a gradient, by a
+/// panel of columns, and pairs of a depth.
 constexpr long kBlockRows = 16, kBlockDepth = 16;
 
 /// Consecutive pixels of a result, at most kBlockRows.
@@ -26,25 +26,25 @@ struct PixelBlock {
 };
 /// y = Σ over the taps of a filter of rows times a matrix each, then the epilogue.
 struct DirectProduct {
-  ConstPairMatrix rows;             // of input pixels; kBlockRows of them can be read from each block on
-  const long* taps = nullptr;       // where the input of each begins, from that of the first
-  long tap_count = 0;               //
-  const Pair* packed = nullptr;     // panels of tap t at packed + t·plane
-  long plane = 0, depth = 0;        // pairs; depth: of a tap, whole kBlockDepth
+  ConstPairMatrix rows;          // of input pixels; kBlockRows of them can be read from each block on
+  const long* taps = nullptr;    // where the input of each begins, from that of the first
+  long tap_count = 0;            //
+  const Pair* packed = nullptr;  // panels of tap t at packed + t·plane
+  long plane = 0, depth = 0;     // pairs; depth: of a tap, whole kBlockDepth
   const PixelBlock* blocks = nullptr;
   long block_count = 0;
-  Range columns = {};               // from a multiple of panel on
+  Range columns = {};  // from a multiple of panel on
 };
-/// Σ over pixels of dyᵀ times x, for each tap.
+/// Σ over pixels of dyᵀ times x, for each tap of a filter of across × across.
 struct DirectGradient {
-  ConstPairMatrix dy;           // row k: its pixels in pairs, image after image
-  long images = 0, depth = 0;   // pairs of an image, whole kBlockDepth
-  const Pair* x = nullptr;      // a panel of channels for each pair of pixels
-  long x_image = 0;             // from image to image
-  const long* taps = nullptr;   // where the pixels of each begin
-  long tap_count = 0;
-  Range k = {};                 // rows of dy; they can be read up to 2·kBlockRows from the first on
-  Planes sums = {};             // of tap t and row k.first + i at data + t·plane + i·row, a panel each
+  ConstPairMatrix dy;          // row k: its pixels in pairs, image after image
+  long images = 0, depth = 0;  // pairs of an image, whole kBlockDepth
+  const Pair* x = nullptr;     // a panel of channels for each pair of pixels
+  long x_image = 0;            // from image to image
+  const long* taps = nullptr;  // where the pixels of each begin
+  long across = 0;
+  Range k = {};      // rows of dy; they can be read, and sums written, up to whole kBlockRows
+  Planes sums = {};  // of tap t and row k.first + i at data + t·plane + i·panel
   bool accumulate = false;
 };
 

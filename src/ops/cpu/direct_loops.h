@@ -32,24 +32,36 @@ EDMUND_INLINE void finish_block(const PixelBlock& block, const float* sums, cons
   }
 }
 
+// Sums stay in the second-level cache until all depths have been added, pieces of which stay in the
+// first-level cache for so many blocks.
+constexpr long kBlocksAtOnce = 32, kDepthAtOnce = 192;  // pairs, of all taps of a row of the filter
+
 // block_at(i): the blocks of task.
 template <typename BlockAt>
 EDMUND_INLINE void direct_of(const DirectProduct& task, const BlockAt& block_at, const Matrix& y, const Epilogue& e) {
+  const long together = smaller(3, task.tap_count), step = kDepthAtOnce / together;
   BlockSums sums;
-  alignas(64) float out[2 * kBlockRows * kPanel];
+  alignas(64) float begun[kBlocksAtOnce * kBlockRows * kPanel];
   for (long n = task.columns.first; n < task.columns.last; n += kPanel) {
     const Pair* const panel = task.packed + n * task.depth;
     const Range columns{n, smaller(n + kPanel, task.columns.last)};
-    for (long i = 0; i < task.block_count; i += 2) {
-      const bool both = i + 1 < task.block_count;
-      const PixelBlock first = block_at(i), second = both ? block_at(i + 1) : first;
-      sums.clear();
-      for (long t = 0; t < task.tap_count; ++t)
-        sums.add(task.rows.data + first.from + task.taps[t], task.rows.data + second.from + task.taps[t], task.rows.row,
-                 panel + t * task.plane, task.depth);
-      sums.store(out);
-      finish_block(first, out, columns, y, e);
-      if (both) finish_block(second, out + kBlockRows * kPanel, columns, y, e);
+    for (long i0 = 0; i0 < task.block_count; i0 += kBlocksAtOnce) {
+      const long i1 = smaller(i0 + kBlocksAtOnce, task.block_count);
+      for (long t0 = 0; t0 < task.tap_count; t0 += together)
+        for (long d = 0; d < task.depth; d += step) {
+          const long depth = smaller(step, task.depth - d), t1 = smaller(t0 + together, task.tap_count);
+          const bool first = t0 == 0 && d == 0, last = t1 == task.tap_count && d + depth == task.depth;
+          for (long i = i0; i < i1; ++i) {
+            const PixelBlock block = block_at(i);
+            float* const sum = begun + (first && last ? 0 : i - i0) * kBlockRows * kPanel;
+            first ? sums.clear() : sums.load(sum);
+            for (long t = t0; t < t1; ++t)
+              sums.add(task.rows.data + block.from + task.taps[t] + d, task.rows.row,
+                       panel + t * task.plane + d * kPanel, depth);
+            sums.store(sum);
+            if (last) finish_block(block, sum, columns, y, e);
+          }
+        }
     }
   }
 }
@@ -69,9 +81,8 @@ void product_by_blocks(const ConstPairMatrix& a, const GemmSize& size, const Pai
   direct_of(
       task,
       [&](long i) {
-        return PixelBlock{.from = i * kBlockRows * row,
-                          .pixel = i * kBlockRows,
-                          .count = smaller(kBlockRows, rows - i * kBlockRows)};
+        return PixelBlock{
+            .from = i * kBlockRows * row, .pixel = i * kBlockRows, .count = smaller(kBlockRows, rows - i * kBlockRows)};
       },
       y, epilogue);
 }
@@ -81,7 +92,8 @@ void direct_filter(const FilterWeight& weight, const Range& c, const Range& n, c
 }
 
 void direct(const DirectProduct& task, float* y, long K, const Epilogue& epilogue) {
-  direct_of(task, [&](long i) { return task.blocks[i]; }, {y, K}, epilogue);
+  direct_of(
+      task, [&](long i) { return task.blocks[i]; }, {y, K}, epilogue);
 }
 
 void turn_rows(const float* x, long rows, long C, const Range& c, const PairMatrix& to) {
@@ -111,24 +123,21 @@ void pair_pixels(const float* x, long W, long C, const Range& c, long shift, lon
 
 void direct_gradient(const DirectGradient& task) {
   BlockSums sums;
-  alignas(64) float out[2 * kBlockRows * kPanel];
-  for (long k = task.k.first; k < task.k.last; k += 2 * kBlockRows) {
-    const Pair* const rows = task.dy.data + k * task.dy.row;
-    const long count = smaller(2 * kBlockRows, task.k.last - k);
-    for (long t = 0; t < task.tap_count; ++t) {
-      sums.clear();
-      for (long i = 0; i < task.images; ++i)
-        sums.add(rows + i * task.depth, rows + kBlockRows * task.dy.row + i * task.depth, task.dy.row,
-                 task.x + i * task.x_image + task.taps[t], task.depth);
-      sums.store(out);
-      float* to = task.sums.data + t * task.sums.plane + (k - task.k.first) * task.sums.row;
-      for (long r = 0; r < count; ++r, to += task.sums.row)
-        for (long j = 0; j < kPanel; j += kWidth) {
-          const Vec sum = load(out + r * kPanel + j);
-          store(to + j, task.accumulate ? load(to + j) + sum : sum);
-        }
-    }
-  }
+  // Pieces of x stay in the first-level cache for all outputs, those of dy for a column of taps.
+  for (long column = 0; column < task.across; ++column)
+    for (long i = 0; i < task.images; ++i)
+      for (long d = 0; d < task.depth; d += kDepthAtOnce) {
+        const bool first = i == 0 && d == 0 && !task.accumulate;
+        const long depth = smaller(kDepthAtOnce, task.depth - d);
+        for (long k = task.k.first; k < task.k.last; k += kBlockRows)
+          for (long t = column; t < task.across * task.across; t += task.across) {
+            float* const sum = task.sums.data + t * task.sums.plane + (k - task.k.first) * kPanel;
+            first ? sums.clear() : sums.load(sum);
+            sums.add(task.dy.data + k * task.dy.row + i * task.depth + d, task.dy.row,
+                     task.x + i * task.x_image + task.taps[t] + d * kPanel, depth);
+            sums.store(sum);
+          }
+      }
 }
 
 void direct_filter_gradient(const ConstPlanes& sums, long taps, const Range& c, const Range& k, long C, float scale,
