@@ -43,6 +43,7 @@ std::string kernels_text() {
   if (device().is_cuda()) return format("fast ({}, {})", device().str(), precision_text());
   const bool bf16 = precision() == Precision::kBf16 && cpu::has_bf16(),
              winograd = conv_algorithm() == ConvAlgorithm::kWinograd;
+  if (bf16 && cpu::has_bf16_tiles()) return format("fast ({}), convolutions in bf16 by AMX", cpu::kernel_table().name);
   return format("fast ({}), 3x3 convolutions {}{}", cpu::kernel_table().name, winograd ? "by winograd" : "exact",
                 bf16 ? ", in bf16" : "");
 }

@@ -118,6 +118,45 @@ TEST_CASE("Our convolutions in bfloat16 stay within its rounding, by any algorit
   for (long i = 0; i < count; ++i) check(*choices[i].table, choices[i].kernels);
 }
 
+TEST_CASE("Direct convolutions in bfloat16 are exact products, however pixels are cut", "[ops][fast]") {
+  // Rows of whole blocks of pixels and others, odd ones; several images and several rows of one at
+  // a time; more pixels than are summed at once for a gradient.
+  const auto [B, C, H, W, K] =
+      GENERATE(std::array{6, 40, 32, 32, 24}, std::array{1, 70, 9, 7, 33}, std::array{3, 33, 48, 16, 40},
+               std::array{2, 130, 4, 4, 50}, std::array{1, 512, 3, 32, 8}, std::array{2, 3, 5, 1, 40});
+  const std::int64_t R = GENERATE(1, 3);
+  const Switches switches;
+  const auto rounded = [](const Tensor& x) { return x.to(at::kBFloat16).to(at::kFloat); };
+  const Tensor x = rounded(random({B, C, H, W}, 1)), w = rounded(random({K, C, R, R}, 2)),
+               dy = rounded(random({B, K, H, W}, 3));
+  const auto with_gradients = [&](at::ScalarType dtype) {
+    const Tensor input = x.to(dtype).clone().requires_grad_(), weight = w.to(dtype).clone().requires_grad_();
+    const Tensor y = ops::conv2d(input, {.weight = weight});
+    (y * dy.to(dtype)).sum().backward();
+    return std::vector<Tensor>{y.detach(), input.grad(), weight.grad()};
+  };
+  const auto exact = with_gradients(at::kDouble);
+  ops::set_precision(ops::Precision::kBf16);
+  long count = 0;
+  const auto* const choices = ops::cpu::bf16_choices(count);
+  for (long i = 0; i < count; ++i) {
+    if (choices[i].kernels->direct == nullptr) continue;
+    ops::cpu::use_kernel_table(*choices[i].table);
+    ops::cpu::use_bf16_kernels(choices[i].kernels);
+    std::vector<Tensor> first;
+    for (const std::int64_t cache : {1 << 17, 1 << 21})
+      for (const int threads : {1, 3}) {
+        INFO(choices[i].table->name << ", cache " << cache << ", " << threads << " threads, R " << R << ", C " << C);
+        ops::cpu::use_cache_budget(ops::cpu::budget_of(cache));
+        at::set_num_threads(threads);
+        const auto found = with_gradients(at::kFloat);
+        for (std::size_t n = 0; n < found.size(); ++n) CHECK(gap(found[n], exact[n]) < 5e-6);  // float32's sums
+        if (first.empty()) first = found;
+        for (std::size_t n = 0; n < found.size(); ++n) CHECK(found[n].equal(first[n]));
+      }
+  }
+}
+
 TEST_CASE("Fast linear layers equal the reference", "[ops][fast]") {
   const auto [B, I, O] =
       GENERATE(std::array{1, 1, 1}, std::array{3, 17, 7}, std::array{8, 128, 66}, std::array{5, 512, 9},
