@@ -204,7 +204,7 @@ int line_with_tab(std::string_view text, int last) {
 [[noreturn]] void fail_syntax(const YAML::Exception& wrong, std::string_view text, const Place& last,
                               const Tree& tree) {
   namespace Message = YAML::ErrorMsg;
-  constexpr std::pair<const char*, const char*> kWords[] = {
+  const std::pair<const char*, const char*> words[] = {
       {Message::EOF_IN_SCALAR, "a quote is never closed"},
       {Message::END_OF_SEQ_FLOW, "expected a comma or the closing ] of a list"},
       {Message::END_OF_MAP_FLOW, "expected a comma or the closing } of a mapping"},
@@ -214,7 +214,7 @@ int line_with_tab(std::string_view text, int last) {
       {Message::MAP_VALUE, "a ': ' where no key can stand; put the text in quotes or mend the indentation"},
   };
   std::string message = "not valid YAML: " + wrong.msg;
-  for (const auto& [theirs, ours] : kWords)
+  for (const auto& [theirs, ours] : words)
     if (wrong.msg == theirs) message = ours;
   const Position end = position(text, text.size());
   Position at = {wrong.mark.line + 1, wrong.mark.column + 1};

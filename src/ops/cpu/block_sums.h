@@ -11,8 +11,13 @@ namespace {
 /// Of one thread; no two live at once.
 class BlockSums {
  public:
+#if defined(__AMX_BF16__)
   BlockSums();
   ~BlockSums();
+#else
+  BlockSums() = default;
+  ~BlockSums() = default;
+#endif
   BlockSums(const BlockSums&) = delete;
   BlockSums& operator=(const BlockSums&) = delete;
 
@@ -78,9 +83,6 @@ EDMUND_INLINE void BlockSums::load(const float* from) {
 }
 
 #else
-
-EDMUND_INLINE BlockSums::BlockSums() = default;
-EDMUND_INLINE BlockSums::~BlockSums() = default;
 
 EDMUND_INLINE void BlockSums::clear() {
   for (auto& row : sums_) row[0] = row[1] = Vec{};
