@@ -2,8 +2,8 @@
 
 #include "edmund/core/tensor.h"
 
-#include <compare>
 #include <cstddef>
+#include <tuple>
 
 namespace edmund::ops::cpu {
 
@@ -21,7 +21,10 @@ struct Packing {
   Layout layout = Layout::kMatrix;
   bool backward = false;  // turned by 180°, K and C exchanged: the gradient for the input
   Multiply multiply = Multiply::kFloat32;
-  auto operator<=>(const Packing&) const = default;
+
+  bool operator<(const Packing& other) const {
+    return std::tie(layout, backward, multiply) < std::tie(other.layout, other.backward, other.multiply);
+  }
 };
 
 /// kOn, for sampling: the packed weight is cached until the weight changes, be it through
