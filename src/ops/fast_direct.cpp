@@ -77,7 +77,8 @@ void Task::fill(std::int64_t image, const Range& rows, std::int64_t height, Pair
       zeros(to + (W + 1) * row, 1);
       continue;
     }
-    for (std::int64_t n = 0; n < kTapsAcross; ++n) {  // pixel x of copy n is pixel x + n - 1 of the image
+    // pixel x of copy n is pixel x + n - 1 of the image
+    for (std::int64_t n = 0; n < kTapsAcross; ++n) {
       Pair* const at = to + n * copy * row;
       const std::int64_t before = n == 0 ? 1 : 0, after = n == 2 ? 1 : 0;
       if (!inside || W == 1) zeros(at, W);

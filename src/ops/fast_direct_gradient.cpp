@@ -21,7 +21,8 @@ struct Task {
   float scale, *dw;
   std::int64_t width = W + W % 2;                                // so that pairs end with a row
   std::int64_t depth = whole((H * width + 1) / 2, kBlockDepth);  // pairs of an image
-  std::int64_t dy_row = B * depth + kBlockDepth;                 // not a whole number of pages apart
+  // not a whole number of pages apart
+  std::int64_t dy_row = B * depth + kBlockDepth;
   std::int64_t copy = (depth + (across - 1) * width / 2) * kernels.panel, image = across * copy;
 
   std::int64_t width_of(std::int64_t i) const { return i + 1 == B ? last_W : W; }

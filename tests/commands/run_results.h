@@ -52,8 +52,8 @@ inline RunResults results_of(const std::filesystem::path& folder) {
   return out;
 }
 
-/// The same with the last checkpoint of each run alone: a stop saves one of its own, which is kept in
-/// place of an older one, and one that failed is not made again once a later one is there.
+/// The same with the last checkpoint of each run alone: a stop saves one of its own, which is kept
+/// in place of an older one, and one that failed is not made again once a later one is there.
 inline RunResults with_last_checkpoints(RunResults results) {
   const std::string word = "checkpoints/";
   std::map<std::string, std::string> last;  // by run

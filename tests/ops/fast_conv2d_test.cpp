@@ -150,7 +150,8 @@ TEST_CASE("Direct convolutions in bfloat16 are exact products, however pixels ar
         ops::cpu::use_cache_budget(ops::cpu::budget_of(cache));
         at::set_num_threads(threads);
         const auto found = with_gradients(at::kFloat);
-        for (std::size_t n = 0; n < found.size(); ++n) CHECK(gap(found[n], exact[n]) < 5e-6);  // float32's sums
+        // float32's sums
+        for (std::size_t n = 0; n < found.size(); ++n) CHECK(gap(found[n], exact[n]) < 5e-6);
         if (first.empty()) first = found;
         for (std::size_t n = 0; n < found.size(); ++n) CHECK(found[n].equal(first[n]));
       }

@@ -26,7 +26,8 @@ struct PixelBlock {
 };
 /// y = Σ over the taps of a filter of rows times a matrix each, then the epilogue.
 struct DirectProduct {
-  ConstPairMatrix rows;          // of input pixels; kBlockRows of them can be read from each block on
+  // of input pixels; kBlockRows of them can be read from each block on
+  ConstPairMatrix rows;
   const long* taps = nullptr;    // where the input of each begins, from that of the first
   long tap_count = 0;            //
   const Pair* packed = nullptr;  // panels of tap t at packed + t·plane
@@ -43,7 +44,7 @@ struct DirectGradient {
   long x_image = 0;            // from image to image
   const long* taps = nullptr;  // where the pixels of each begin
   long across = 0;
-  Range k = {};      // rows of dy; they can be read, and sums written, up to whole kBlockRows
+  Range k = {};      // rows of dy, which can be read, and sums written, up to whole kBlockRows
   Planes sums = {};  // of tap t and row k.first + i at data + t·plane + i·panel
   bool accumulate = false;
 };
@@ -78,8 +79,8 @@ struct Bf16Kernels {
   /// Winograd algorithm is faster. A plane of the filter for each tap.
   void (*direct_filter)(const FilterWeight& weight, const Range& c, const Range& n, const PairFilterPlanes& u);
   void (*direct)(const DirectProduct& task, float* y, long K, const Epilogue& epilogue);
-  /// Element (row p, channel c.first + i) of x [rows, C] in the half p mod 2 of pair to.data[i·row +
-  /// p/2]; zeros up to whole kBlockRows.
+  /// Row p and channel c.first + i of x [rows, C] in the half p mod 2 of pair p/2 of row i; zeros
+  /// up to whole kBlockRows.
   void (*turn_rows)(const float* x, long rows, long C, const Range& c, const PairMatrix& to);
   /// Pixels 2i + shift and 2i + 1 + shift of a row of W pixels in row i of pairs, zeros beyond the
   /// row: `pairs` rows, channels `c` in a panel.

@@ -62,7 +62,8 @@ const Usable& usable() {
 bool tiles_permitted() {
 #if defined(__linux__)
   constexpr long kRequestPermission = 0x1023, kTileData = 18;
-  constexpr unsigned kTiles = 1U << 24, kBf16Tiles = 1U << 22;  // of leaf 7, which not all compilers have names for
+  // of leaf 7, which not all compilers have names for
+  constexpr unsigned kTiles = 1U << 24, kBf16Tiles = 1U << 22;
   unsigned a = 0, b = 0, c = 0, features = 0;
   return __get_cpuid_count(7, 0, &a, &b, &c, &features) != 0 && (features & kTiles) != 0 &&
          (features & kBf16Tiles) != 0 && ::syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
