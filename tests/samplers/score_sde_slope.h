@@ -15,6 +15,7 @@
 #include <ATen/ops/zeros_like.h>
 #include <ATen/TensorOperators.h>
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <string>
 #include <torch/csrc/autograd/autograd.h>
@@ -29,8 +30,9 @@ namespace edmund::testing {
 /// loses there is part of the roughness: on a mixture, single precision.
 class ScoreSdeSlope {
  public:
-  ScoreSdeSlope(const Sde& sde, Mixture mixture, at::ScalarType network = at::kDouble)
-      : sde_(sde), mixture_(std::move(mixture)), network_(network), exact_(sde.continuous(1e-9)) {}
+  /// The network's result is `off` float32 roundings from what it is computed as.
+  ScoreSdeSlope(const Sde& sde, Mixture mixture, at::ScalarType network = at::kDouble, int off = 0)
+      : sde_(sde), mixture_(std::move(mixture)), network_(network), off_(off), exact_(sde.continuous(1e-9)) {}
 
   /// dx/dt: x [B, C, H, W] of any dtype → the same shape, float32.
   Tensor operator()(double time, const Tensor& x_wide) const {
@@ -46,7 +48,8 @@ class ScoreSdeSlope {
     const Tensor diffusion =
         sde_.name == "vp" ? at::sqrt(beta) : at::sqrt(beta * (1. - at::exp(-2 * low * t - slope * t.pow(2))));
     const double seen = ((t * 999).to(network_) / 999).item<double>();
-    const Tensor noise = noise_in(x, exact_->scale(seen), exact_->sigma(seen)).to(at::kFloat);
+    const Tensor noise = noise_in(x, exact_->scale(seen), exact_->sigma(seen)).to(at::kFloat) *
+                         (1 + off_ * std::numeric_limits<float>::epsilon());
     return -0.5 * beta * x - diffusion.pow(2) * (-noise / std) * 0.5;
   }
   /// Its divergence, [B]: one probe of ones, which is exact where the Jacobian is a multiple of 1.
@@ -71,6 +74,7 @@ class ScoreSdeSlope {
   Sde sde_;
   Mixture mixture_;
   at::ScalarType network_;
+  int off_;
   std::shared_ptr<NoiseSchedule> exact_;
 };
 
