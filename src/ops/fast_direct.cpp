@@ -81,8 +81,10 @@ void Task::fill(std::int64_t image, const Range& rows, std::int64_t height, Pair
     for (std::int64_t n = 0; n < kTapsAcross; ++n) {
       Pair* const at = to + n * copy * row;
       const std::int64_t before = n == 0 ? 1 : 0, after = n == 2 ? 1 : 0;
-      if (!inside || W == 1) zeros(at, W);
-      if (!inside || (W == 1 && n != 1)) continue;
+      if (!inside) {
+        zeros(at, W);
+        continue;
+      }
       zeros(at, before);
       kernels.round_rows(from + after * C, W - before - after, C, {at + before * row, row});
       zeros(at + (W - after) * row, after);
@@ -100,8 +102,7 @@ void Task::run() const {
   const std::int64_t chunks = (B + together - 1) / together * cuts;
   // Where there are few chunks, threads share the panels of each, and round its pixels each for
   // themselves.
-  std::int64_t groups = 1;
-  while (chunks * groups % threads != 0 && chunks * groups < 4 * threads && groups < panels) ++groups;
+  const std::int64_t groups = cuts_for_threads(chunks, panels);
   const std::int64_t height = (H + cuts - 1) / cuts, image_size = layout.size(height);
   const std::array<long, kTaps> taps = layout.taps(height);
   parallel_for(0, chunks * groups, 1, [&](std::int64_t begin, std::int64_t end) {

@@ -1,7 +1,6 @@
 // Gradients of the weights of 3×3 and 1×1 convolutions on the CPU in bfloat16, as products of the
 // pixels of the result's gradient with those of the input.
 #include "cpu/cache_budget.h"
-#include "edmund/ops/threads.h"
 #include "fast_winograd.h"
 #include "parallel.h"
 
@@ -71,15 +70,13 @@ void Task::fill(std::int64_t i, const Range& c, Pair* to) const {
 
 void Task::run() const {
   const Tensor rows = turned();
-  const std::int64_t panel = kernels.panel, panels = (C + panel - 1) / panel, threads = ops::threads(),
-                     taps = across * across;
+  const std::int64_t panel = kernels.panel, panels = (C + panel - 1) / panel, taps = across * across;
   const std::int64_t together = std::clamp<std::int64_t>(kDirectPairs / image, 1, B);
   std::vector<long> begins;
   for (std::int64_t t = 0; t < taps; ++t) begins.push_back(t % across * copy + t / across * (width / 2) * panel);
   // Where there are few panels of channels, threads share the outputs of each.
-  const std::int64_t blocks = (K + kBlockRows - 1) / (kBlockRows);
-  std::int64_t groups = 1;
-  while (panels * groups % threads != 0 && panels * groups < 4 * threads && groups < blocks) ++groups;
+  const std::int64_t blocks = (K + kBlockRows - 1) / kBlockRows;
+  const std::int64_t groups = cuts_for_threads(panels, blocks);
   parallel_for(0, panels * groups, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t group = i % groups;

@@ -174,4 +174,11 @@ void parallel_for(std::int64_t begin, std::int64_t end, std::int64_t grain, cons
   if (alone || !team().run(begin, end, chunk, threads, work)) work(begin, end);
 }
 
+std::int64_t cuts_for_threads(std::int64_t pieces, std::int64_t most) {
+  const std::int64_t count = threads();
+  std::int64_t cuts = 1;
+  while (pieces * cuts % count != 0 && pieces * cuts < 4 * count && cuts < most) ++cuts;
+  return cuts;
+}
+
 }  // namespace edmund::ops

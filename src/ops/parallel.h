@@ -20,4 +20,8 @@ namespace edmund::ops {
 void parallel_for(std::int64_t begin, std::int64_t end, std::int64_t grain,
                   const std::function<void(std::int64_t first, std::int64_t last)>& work);
 
+/// Into how many parts, at most `most`, each of some pieces of equal work is to be cut, so that all
+/// threads have about as much. For work whose results do not depend on how it is cut.
+std::int64_t cuts_for_threads(std::int64_t pieces, std::int64_t most);
+
 }  // namespace edmund::ops

@@ -28,8 +28,8 @@ struct PixelBlock {
 struct DirectProduct {
   // of input pixels; kBlockRows of them can be read from each block on
   ConstPairMatrix rows;
-  const long* taps = nullptr;    // where the input of each begins, from that of the first
-  long tap_count = 0;            //
+  const long* taps = nullptr;  // where the input of each begins, from that of the first
+  long tap_count = 0;
   const Pair* packed = nullptr;  // panels of tap t at packed + t·plane
   long plane = 0, depth = 0;     // pairs; depth: of a tap, whole kBlockDepth
   const PixelBlock* blocks = nullptr;
