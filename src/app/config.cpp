@@ -64,7 +64,8 @@ Intervals read_intervals(Options& training, const TrainingSettings& settings) {
                                          "images between two checkpoints; by default a tenth of the run"),
           .samples = training.integer("samples_every", tenth, at_least(0),
                                       "images between two sheets of samples, as many by default; 0: none"),
-          .keep = training.integer("keep_checkpoints", 2, at_least(0), "newest ones that are kept; 0: all"),
+          .keep = training.integer("keep_checkpoints", 2, at_least(0),
+                                   "newest ones that are kept, those of a stop beside them until the next; 0: all"),
           .sample_rows = training.integer("sample_rows", 4, between(1, 64), "rows and columns of a sheet of samples"),
           .averages = training.integer("ema_tracks_every", std::max<std::int64_t>(settings.images / 32, 1), at_least(1),
                                        "images between two moments at which the averages of ema_tracks are kept; by "

@@ -99,8 +99,14 @@ void Recorder::after_checkpoint() {
   if (const AdapterFile adapter = adapter_of(*trainer_.ema_network());
       !adapter.layers.empty() || !adapter.prefixes.empty())
     guard_.attempt("the adapter's file", [&] { write_adapter(run_.path / "adapter", adapter); });
-  guard_.attempt("deleting old checkpoints",
-                 [&] { prune_checkpoints(run_.path, experiment_.config.intervals.keep, validator_.best()); });
+  const RunConfig& config = experiment_.config;
+  const auto is_planned = [&](std::int64_t images) {
+    return images >= config.training.images ||
+           due(images - config.loader.batch_size, images, config.intervals.checkpoint);
+  };
+  guard_.attempt("deleting old checkpoints", [&] {
+    prune_checkpoints(run_.path, {.keep = config.intervals.keep, .also = validator_.best(), .is_planned = is_planned});
+  });
 }
 
 void Recorder::begin_checkpoint(double seconds) {

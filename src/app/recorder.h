@@ -16,6 +16,12 @@
 
 namespace edmund {
 
+/// Image counts at which something is due: multiples of `every` (0: none), seen by a batch that
+/// passes one.
+inline bool due(std::int64_t before, std::int64_t after, std::int64_t every) {
+  return every > 0 && before / every != after / every;
+}
+
 /// Everything that a run writes, kept together. What it has gathered is part of a checkpoint, so
 /// that logs are those of an uninterrupted run. A disk that does not take it ends no training.
 class Recorder {

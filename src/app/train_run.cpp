@@ -27,11 +27,6 @@
 namespace edmund {
 namespace {
 
-// Image counts at which something is due: multiples of `every`, seen by a batch that passes one.
-bool due(std::int64_t before, std::int64_t after, std::int64_t every) {
-  return every > 0 && before / every != after / every;
-}
-
 void warn_of_sigma_data(const Experiment& experiment) {
   Options preconditioning = Options(experiment.config.options).child("preconditioning");
   const auto assumed = parse_real(preconditioning.value("sigma_data"));  // as construct() read it

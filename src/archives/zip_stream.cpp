@@ -4,16 +4,9 @@
 #include "edmund/archives/zip_stream.h"
 
 #include "edmund/core/error.h"
-#include "edmund/core/files.h"
-#include "edmund/core/text.h"
+#include "edmund/core/file_system.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <system_error>
-#include <unistd.h>
 #include <utility>
 #include <zlib.h>
 
@@ -85,16 +78,11 @@ std::uint32_t crc_of(std::string_view bytes, std::uint32_t before = 0) {
 
 }  // namespace
 
-ZipStream::ZipStream(std::filesystem::path path, Begin begin) : path_(std::move(path)) {
-  if (path_.has_parent_path()) make_folder(path_.parent_path());
-  const int flags = O_RDWR | O_CREAT | O_CLOEXEC | (begin == Begin::kAnew ? O_TRUNC : 0);
-  file_ = ::open(path_.c_str(), flags, 0666);
-  require(file_ >= 0, "{}: cannot write: {}", path_.string(), std::strerror(errno));
-  if (begin == Begin::kContinue) take_up();
-}
+ZipStream::ZipStream(std::filesystem::path file) : file_(std::move(file)) { file_.cut(0); }
 
-ZipStream::~ZipStream() {
-  if (file_ >= 0) ::close(file_);
+ZipStream::ZipStream(std::filesystem::path file, std::filesystem::path aside)
+    : file_(std::move(file), std::move(aside)) {
+  take_up();
 }
 
 std::vector<std::string> ZipStream::names() const {
@@ -105,62 +93,58 @@ std::vector<std::string> ZipStream::names() const {
 
 // Up to the first entry that is not whole.
 void ZipStream::take_up() {
-  struct stat status = {};
-  require(::fstat(file_, &status) == 0, "{}: cannot be read: {}", path_.string(), std::strerror(errno));
-  const auto size = static_cast<std::uint64_t>(status.st_size);
-  while (size - end_ > kLocalHeader) {
-    const std::string head = read_at(end_, kLocalHeader);
+  FileSystem& system = file_system();
+  const std::filesystem::path& path = file_.aside();
+  const std::uint64_t size = system.status(path).bytes;
+  std::uint64_t end = 0;
+  while (size - end > kLocalHeader) {
+    const std::string head = system.read_at(path, end, kLocalHeader);
     if (number_at(head, 0, 4) != kLocal) break;
     const std::uint64_t names = number_at(head, 26, 2), extra = number_at(head, 28, 2),
-                        begin = end_ + kLocalHeader + names + extra;
+                        begin = end + kLocalHeader + names + extra;
     Entry entry{
-        .crc = static_cast<std::uint32_t>(number_at(head, 14, 4)), .size = number_at(head, 18, 4), .offset = end_};
+        .crc = static_cast<std::uint32_t>(number_at(head, 14, 4)), .size = number_at(head, 18, 4), .offset = end};
     if (begin > size || extra != 0 || entry.size > size - begin) break;
-    entry.name = read_at(end_ + kLocalHeader, names);
+    entry.name = system.read_at(path, end + kLocalHeader, names);
     std::uint32_t crc = 0;
     for (std::uint64_t at = 0; at < entry.size; at += kBlock)
-      crc = crc_of(read_at(begin + at, std::min(kBlock, entry.size - at)), crc);
+      crc = crc_of(system.read_at(path, begin + at, std::min(kBlock, entry.size - at)), crc);
     if (crc != entry.crc) break;
-    end_ = begin + entry.size;
+    end = begin + entry.size;
     entries_.push_back(std::move(entry));
   }
-  cut();
-}
-
-void ZipStream::cut() {
-  require(::ftruncate(file_, static_cast<off_t>(end_)) == 0, "{}: cannot write: {}", path_.string(),
-          std::strerror(errno));
+  file_.cut(end);
 }
 
 void ZipStream::take_back() {
-  end_ = entries_.back().offset;
+  file_.cut(entries_.back().offset);
   entries_.pop_back();
-  cut();
 }
 
 void ZipStream::add(std::string_view name, std::string_view bytes) {
-  Entry entry{.name = std::string(name), .crc = crc_of(bytes), .size = bytes.size(), .offset = end_};
-  write(local_header(name, entry.crc, entry.size));
-  write(bytes);
+  Entry entry{.name = std::string(name), .crc = crc_of(bytes), .size = bytes.size(), .offset = file_.bytes()};
+  file_.append(local_header(name, entry.crc, entry.size).append(bytes));
   entries_.push_back(std::move(entry));
 }
 
 void ZipStream::add(std::string_view name, std::uint64_t size, const std::function<std::string()>& next) {
-  Entry entry{.name = std::string(name), .size = size, .offset = end_};
-  write(local_header(name, 0, size));
+  Entry entry{.name = std::string(name), .size = size, .offset = file_.bytes()};
+  file_.append(local_header(name, 0, size));
   for (std::uint64_t left = size; left > 0;) {
     const std::string part = next();
-    require(!part.empty() && part.size() <= left, "{}: parts of another size than was promised", path_.string());
+    require(!part.empty() && part.size() <= left, "{}: parts of another size than was promised", name);
     entry.crc = crc_of(part, entry.crc);
-    write(part);
+    file_.append(part);
     left -= part.size();
   }
-  write_at(local_header(name, entry.crc, size), entry.offset);  // its checksum is known only now
+  // its checksum is known only now
+  file_.overwrite(entry.offset, local_header(name, entry.crc, size));
   entries_.push_back(std::move(entry));
 }
 
-void ZipStream::finish(const std::filesystem::path& to) {
-  const std::uint64_t begin = end_;
+void ZipStream::finish() {
+  const std::uint64_t begin = file_.bytes();
+  std::string directory;
   for (const Entry& entry : entries_) {
     Record extra;
     if (entry.size >= kMax32) extra.eight(entry.size).eight(entry.size);
@@ -172,9 +156,9 @@ void ZipStream::finish(const std::filesystem::path& to) {
     describe(out, entry.name, entry.crc, entry.size, length > 0, length > 0 ? 4 + length : 0);
     out.two(0).two(0).two(0).four(kMode << 16).four(std::min(entry.offset, kMax32)).text(entry.name);
     if (length > 0) out.two(1).two(length).text(extra.bytes());
-    write(out.bytes());
+    directory += out.bytes();
   }
-  const std::uint64_t size = end_ - begin, count = entries_.size(), end = end_;
+  const std::uint64_t size = directory.size(), count = entries_.size(), end = begin + size;
   Record out;
   if (count >= kMax16 || size >= kMax32 || begin >= kMax32) {
     out.four(kEnd64).eight(44).two(45).two(45).four(0).four(0).eight(count).eight(count).eight(size).eight(begin);
@@ -182,39 +166,8 @@ void ZipStream::finish(const std::filesystem::path& to) {
   }
   out.four(kEnd).two(0).two(0).two(std::min(count, kMax16)).two(std::min(count, kMax16));
   out.four(std::min(size, kMax32)).four(std::min(begin, kMax32)).two(0);
-  write(out.bytes());
-  const bool synced = ::fsync(file_) == 0;
-  const int closed = ::close(std::exchange(file_, -1));
-  std::error_code error;
-  if (synced && closed == 0) std::filesystem::rename(path_, to, error);
-  require(synced && closed == 0 && !error, "{}: cannot write: {}", to.string(),
-          error ? error.message() : std::strerror(errno));
-}
-
-void ZipStream::write(std::string_view bytes) {
-  write_at(bytes, end_);
-  end_ += bytes.size();
-}
-
-void ZipStream::write_at(std::string_view bytes, std::uint64_t offset) {
-  while (!bytes.empty()) {
-    const ssize_t done = ::pwrite(file_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (done < 0 && errno == EINTR) continue;
-    require(done > 0, "{}: cannot write: {}", path_.string(), std::strerror(errno));
-    bytes.remove_prefix(static_cast<std::size_t>(done));
-    offset += static_cast<std::uint64_t>(done);
-  }
-}
-
-std::string ZipStream::read_at(std::uint64_t offset, std::uint64_t count) const {
-  std::string bytes(count, '\0');
-  for (std::size_t at = 0; at < bytes.size();) {
-    const ssize_t got = ::pread(file_, bytes.data() + at, bytes.size() - at, static_cast<off_t>(offset + at));
-    if (got < 0 && errno == EINTR) continue;
-    require(got > 0, "{}: cannot be read: {}", path_.string(), got < 0 ? std::strerror(errno) : "it ends too early");
-    at += static_cast<std::size_t>(got);
-  }
-  return bytes;
+  file_.append(directory + out.bytes());
+  file_.finish();
 }
 
 }  // namespace edmund

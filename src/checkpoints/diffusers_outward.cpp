@@ -104,6 +104,25 @@ ordered_json score_scheduler(const Values& v) {
   return out;
 }
 
+ordered_json flow_scheduler(const Values& v) {
+  const double steps = v.real("preconditioning.noise_input.scale");
+  require(v.text("preconditioning.towards") == "noise" && v.text("preconditioning.noise_input.reversed") == "false",
+          "preconditioning: diffusers' straight paths run towards the noise, in what is learned and in time");
+  require(steps == std::round(steps) && steps >= 2,
+          "preconditioning.noise_input.scale: {} is no number of steps, as diffusers counts time (1000)", steps);
+  const std::string sampler = v.text("sampling.sampler.type");
+  const bool shifted = v.text("sampling.grid.type") == "flow_shift" && !v.text("sampling.grid.shift").empty();
+  ordered_json out = header(sampler == "heun" ? "FlowMatchHeunDiscreteScheduler" : "FlowMatchEulerDiscreteScheduler");
+  out["num_train_timesteps"] = std::llround(steps);
+  out["shift"] = shifted ? v.real("sampling.grid.shift") : 1.0;
+  if (sampler == "heun") return out;
+  out["stochastic_sampling"] = sampler == "ddim" && v.text("sampling.sampler.renoise") == "true";
+  const std::string terminal = v.text("sampling.grid.terminal");
+  if (shifted && !terminal.empty() && v.real("sampling.grid.terminal") > 0)
+    out["shift_terminal"] = v.real("sampling.grid.terminal");
+  return out;
+}
+
 }  // namespace
 
 ordered_json diffusers_scheduler(const std::map<std::string, std::string>& values) {
@@ -114,6 +133,7 @@ ordered_json diffusers_scheduler(const std::map<std::string, std::string>& value
   for (const auto& [ours, theirs] : kPredictions)
     if (type == ours && noise == "index") return table_scheduler(v, theirs);
   if (type == "edm" && noise == "log") return edm_scheduler(v);
+  if (type == "flow" && noise == "flow") return flow_scheduler(v);
   if (type == "score" && noise == "ve") return score_scheduler(v);
   fail("preconditioning: type {} with noise_input {} has no scheduler in diffusers", type, noise);
 }

@@ -7,8 +7,8 @@
 //                                      `linspace` they lie between entries there, on entries here
 //   EulerAncestralDiscreteScheduler    euler_ancestral, 50 steps, the same
 //   DPMSolverMultistepScheduler, UniPCMultistepScheduler    dpm_solver_multistep, unipc, 50 steps
-//   ScoreSdeVeScheduler   predictor and corrector on images in [0, 1] (ScoreSdeVePipeline)
-//   EDMEulerScheduler     Euler on σ^(1/ρ), 18 steps (Karras et al. 2022)
+//
+// Those without a table are in diffusers_clocks.cpp.
 #include "diffusers_scheduler.h"
 
 #include "edmund/core/error.h"
@@ -26,7 +26,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr std::int64_t kDdimSteps = 50, kEdmSteps = 18;
+constexpr std::int64_t kDdimSteps = 50;
 
 struct Table {
   ordered_json schedule;
@@ -194,52 +194,6 @@ DiffusersConvention unipc(JsonSettings& s, std::int64_t steps) {
   return multistep(s, std::move(sampler), steps);
 }
 
-DiffusersConvention score_sde_ve(JsonSettings& s, std::int64_t steps) {
-  // Images in [0, 1] there, in [-1, 1] here: twice the noise.
-  const double low = 2 * s.real("sigma_min", 0.01), high = 2 * s.real("sigma_max", 1348), snr = s.real("snr", 0.15),
-               eps = s.real("sampling_eps", 1e-5);
-  const std::int64_t N = s.integer("num_train_timesteps", 2000, 2, 1'000'000),
-                     corrector = s.integer("correct_steps", 1, 0, 1000);
-  require(low > 0 && low < high && eps > 0 && eps < 1, "{}: sigma_min, sigma_max, sampling_eps: no range", s.file());
-  DiffusersConvention out{.scale = 0.5, .shift = 0.5, .takes_sigma = true};
-  out.preconditioning = {{"type", "score"}, {"noise_input", {{"type", "ve"}, {"sigma_min", low}, {"sigma_max", high}}}};
-  out.sampling = {{"schedule", {{"type", "ve"}, {"sigma_min", low}, {"sigma_max", high}}},
-                  {"grid",
-                   {{"type", "uniform"},
-                    {"steps", steps > 0 ? steps : N},
-                    {"sigma_min", low * std::pow(high / low, eps)},
-                    {"sigma_max", high}}},
-                  {"sampler",
-                   {{"type", "predictor_corrector"},
-                    {"predictor", "reverse_diffusion"},
-                    {"corrector", corrector > 0 ? "langevin" : "none"}}}};
-  if (corrector > 0) {
-    ordered_json& sampler = out.sampling["sampler"];
-    sampler["snr"] = snr, sampler["corrector_steps"] = corrector, sampler["norms"] = "batch";
-  }
-  out.sampling["sampler"]["final"] = "predictor";
-  return out;
-}
-
-DiffusersConvention edm(JsonSettings& s, std::int64_t steps) {
-  const double low = s.real("sigma_min", 0.002), high = s.real("sigma_max", 80);
-  s.only("sigma_schedule", "karras");
-  s.only("prediction_type", "epsilon");
-  s.only("final_sigmas_type", "zero");
-  s.skip({"num_train_timesteps"});
-  DiffusersConvention out;
-  out.preconditioning = {{"type", "edm"}, {"sigma_data", s.real("sigma_data", 0.5)}};
-  out.sampling = {{"schedule", {{"type", "edm"}}},
-                  {"grid",
-                   {{"type", "karras"},
-                    {"steps", steps > 0 ? steps : kEdmSteps},
-                    {"rho", s.real("rho", 7)},
-                    {"sigma_min", low},
-                    {"sigma_max", high}}},
-                  {"sampler", {{"type", "euler"}}}};
-  return out;
-}
-
 struct Row {
   std::string_view name;
   DiffusersConvention (*read)(JsonSettings& settings, std::int64_t steps);
@@ -252,8 +206,10 @@ constexpr Row kSchedulers[] = {
      [](JsonSettings& s, std::int64_t steps) { return discrete(s, "euler_ancestral", steps); }},
     {"DPMSolverMultistepScheduler", dpm_solver},
     {"UniPCMultistepScheduler", unipc},
-    {"ScoreSdeVeScheduler", score_sde_ve},
-    {"EDMEulerScheduler", edm},
+    {"ScoreSdeVeScheduler", score_sde_ve_convention},
+    {"EDMEulerScheduler", edm_convention},
+    {"FlowMatchEulerDiscreteScheduler", flow_euler_convention},
+    {"FlowMatchHeunDiscreteScheduler", flow_heun_convention},
 };
 
 }  // namespace

@@ -19,4 +19,10 @@ struct DiffusersConvention {
 /// if above 0. Throws Error naming a setting that has no counterpart here.
 DiffusersConvention diffusers_convention(JsonSettings settings, std::int64_t steps = 0);
 
+/// Those of schedulers without a table of betas.
+DiffusersConvention score_sde_ve_convention(JsonSettings& settings, std::int64_t steps);
+DiffusersConvention edm_convention(JsonSettings& settings, std::int64_t steps);
+DiffusersConvention flow_euler_convention(JsonSettings& settings, std::int64_t steps);
+DiffusersConvention flow_heun_convention(JsonSettings& settings, std::int64_t steps);
+
 }  // namespace edmund

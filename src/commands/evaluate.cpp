@@ -14,6 +14,7 @@
 #include "edmund/app/score_curves.h"
 #include "edmund/app/score_rows.h"
 #include "edmund/commands/command.h"
+#include "edmund/core/file_system.h"
 #include "edmund/core/files.h"
 #include "edmund/core/json_text.h"
 #include "edmund/core/log.h"
@@ -200,7 +201,7 @@ ordered_json evaluated(const EvaluateFlags& flags) {
 
   keep_row(row, trained.run.scores());
   write_score_events(trained.run);
-  fs::remove_all(place);
+  remove_tree(place);
   // runs that an older version trained have none
   if (read_curvature(trained.run).is_null()) write_curvature(trained.run, generator, 4, experiment.config.seed);
   write_report(trained.run, parameter_count(experiment.model.network()));

@@ -4,6 +4,7 @@
 #include "edmund/core/file_system.h"
 #include "edmund/core/files.h"
 #include "edmund/core/json_text.h"
+#include "edmund/core/left_over.h"
 #include "edmund/core/log.h"
 #include "edmund/core/parsed_json.h"
 #include "edmund/core/progress.h"
@@ -17,7 +18,6 @@
 #include <iostream>
 #include <string_view>
 #include <system_error>
-#include <unistd.h>
 
 namespace edmund::sampling_modes {
 namespace {
@@ -58,7 +58,7 @@ std::string fingerprint_of(const Task& task, const std::string& manifest, const 
 // Whole or not at all, unless the machine goes down: to sync each of many small files would take
 // longer than to draw them, and is_whole() tells what a crash left.
 void write_picture(const fs::path& file, const std::string& bytes) {
-  const fs::path aside = file.parent_path() / format(".picture.{}.part", ::getpid());
+  const fs::path aside = file.parent_path() / part_name(file.filename());
   FileSystem& system = file_system();
   std::error_code error = system.extend(aside, 0, bytes);
   if (!error) error = system.rename(aside, file);
@@ -108,14 +108,9 @@ std::int64_t pictures_beside(const fs::path& folder, const std::vector<std::int6
 }
 
 void delete_listed(const fs::path& folder, const fs::path& manifest, const std::vector<std::int64_t>& listed) {
-  std::error_code error;
-  const auto take_away = [&](const fs::path& file) {
-    fs::remove(file, error);
-    require(!error, "{}: cannot delete: {}", file.string(), error.message());
-  };
-  for (const std::int64_t number : listed) take_away(folder / file_name(number));
-  take_away(folder / kSheet);
-  take_away(manifest);
+  for (const std::int64_t number : listed) remove_tree(folder / file_name(number));
+  remove_tree(folder / kSheet);
+  remove_tree(manifest);
 }
 
 // "seed 0, here 1": the first thing in which a manifest differs.

@@ -1,6 +1,7 @@
 #include "sample_values.h"
 
 #include "edmund/archives/zip_stream.h"
+#include "edmund/core/file_system.h"
 #include "edmund/core/files.h"
 #include "edmund/generation/picture.h"
 #include "edmund/io/gif.h"
@@ -34,9 +35,7 @@ bool is_npz(const fs::path& file) { return file.extension() == ".npz"; }
 // One float32 array `values` of this shape, whose parts `next` gives, and texts.
 void write_values_npz(const fs::path& file, const std::vector<std::int64_t>& shape,
                       const std::map<std::string, std::string>& texts, const std::function<Tensor()>& next) {
-  fs::path aside = file;
-  aside += ".part";
-  ZipStream zip(aside, ZipStream::Begin::kAnew);
+  ZipStream zip(file);
   std::string head = npy_head(at::kFloat, shape);
   std::uint64_t count = 1;
   for (const std::int64_t size : shape) count *= static_cast<std::uint64_t>(size);
@@ -46,7 +45,7 @@ void write_values_npz(const fs::path& file, const std::vector<std::int64_t>& sha
     return std::string(static_cast<const char*>(part.const_data_ptr()), part.nbytes());
   });
   for (const auto& [name, text] : texts) zip.add(name + ".npy", npy_text(text));
-  zip.finish(file);
+  zip.finish();
 }
 
 }  // namespace
@@ -86,10 +85,9 @@ void RawValues::finish(std::int64_t count, std::int64_t size, const ImageShape& 
     write_values_npz(file_, all, about, next);
   else
     write_joined_tensor(file_, "values", all, about, next);
-  std::error_code error;
-  fs::remove_all(parts_, error);
-  require(!error, "{}: cannot delete: {}", parts_.string(), error.message());
-  fs::remove(parts_.parent_path(), error);  // unless other work is unfinished there
+  remove_tree(parts_);
+  // unless other work is unfinished there
+  [[maybe_unused]] const std::error_code others = file_system().remove(parts_.parent_path());
 }
 
 void write_npz(const std::string& file, const fs::path& folder, const std::vector<std::int64_t>& numbers,
@@ -101,14 +99,14 @@ void write_npz(const std::string& file, const fs::path& folder, const std::vecto
   const std::int64_t count = std::ssize(numbers);
   std::string head = npy_head(at::kByte, {count, first.size(0), first.size(1), first.size(2)});
   const std::uint64_t size = head.size() + static_cast<std::uint64_t>(count) * first.nbytes();
-  ZipStream zip(file + ".part", ZipStream::Begin::kAnew);
+  ZipStream zip(file);
   zip.add("arr_0.npy", size, [&, k = std::size_t{0}]() mutable {
     if (!head.empty()) return std::exchange(head, {});
     const Tensor next = picture(k++);
     return std::string(static_cast<const char*>(next.const_data_ptr()), next.nbytes());
   });
   if (labels.defined()) zip.add("arr_1.npy", npy_bytes(labels));
-  zip.finish(file);
+  zip.finish();
 }
 
 Tensor read_noise(const std::string& file, const ModelShape& shape) {

@@ -8,6 +8,7 @@
 // FILE.npz.parts until the file is written).
 
 #include "edmund/commands/command.h"
+#include "edmund/core/file_system.h"
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/core/stop.h"
@@ -74,7 +75,7 @@ ExitCode stats(const StatsFlags& flags) {
     log::warn("{} images are few for {} features: at least {} are usual, and {} for a covariance of full rank",
               moments.count(), dims, enough_images(dims), dims + 1);
   write_file(flags.out, statistics_bytes(statistics));
-  if (!of_run) fs::remove_all(cache);
+  if (!of_run) remove_tree(cache);
   std::cout << format("{}: {} images of {}, {} features ({})\n", flags.out, moments.count(), info.name, dims,
                       features->name());
   return ExitCode::kDone;

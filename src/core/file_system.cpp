@@ -85,6 +85,21 @@ class SystemFiles final : public FileSystem {
     return bytes;
   }
 
+  std::string read_at(const fs::path& path, std::uint64_t offset, std::uint64_t count) override {
+    const Descriptor file = open_regular(path);
+    std::string bytes(count, '\0');
+    for (std::size_t done = 0; done < bytes.size();) {
+      const ssize_t got =
+          ::pread(file.number(), bytes.data() + done, std::min<std::size_t>(bytes.size() - done, 1 << 30),
+                  static_cast<off_t>(offset + done));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) fail_with_reason("cannot read", path);
+      require(got > 0, "{}: cannot read: it ends before byte {}", path, offset + count);
+      done += static_cast<std::size_t>(got);
+    }
+    return bytes;
+  }
+
   std::error_code create(const fs::path& path, std::string_view bytes) override {
     Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
     if (!file.is_open()) return last_error();
@@ -105,6 +120,16 @@ class SystemFiles final : public FileSystem {
       static_cast<void>(cut());  // no part of it is left; else the next one cuts
       return error;
     }
+    return error_of(!file.close());
+  }
+
+  std::error_code overwrite(const fs::path& path, std::uint64_t offset, std::string_view bytes) override {
+    Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    struct stat status = {};
+    if (!file.is_open() || ::fstat(file.number(), &status) != 0) return last_error();
+    if (static_cast<std::uint64_t>(status.st_size) < offset + bytes.size())
+      return std::make_error_code(std::errc::invalid_seek);
+    if (const std::error_code error = write_all(file.number(), bytes, offset)) return error;
     return error_of(!file.close());
   }
 

@@ -2,6 +2,7 @@
 
 #include "edmund/archives/zip_stream.h"
 #include "edmund/core/error.h"
+#include "edmund/core/file_system.h"
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/core/progress.h"
@@ -120,7 +121,7 @@ WrittenArchive write_archive(const ImageSource& source, const ArchiveSettings& s
   const fs::path kept = file.parent_path() / ".unfinished",
                  aside = kept / format("archive-{}.zip", checksum(identity(source, settings)));
   WrittenArchive out;
-  ZipStream zip(aside, ZipStream::Begin::kContinue);
+  ZipStream zip(file, aside);
   if (const auto there = zip.names(); !there.empty() && there.back() == kLabelFile) zip.take_back();
   add_images(source, settings, zip, out);
   const std::vector<std::string> names = zip.names();
@@ -129,9 +130,9 @@ WrittenArchive write_archive(const ImageSource& source, const ArchiveSettings& s
   require(out.images > 0, "{}: all {} images are smaller than {}x{}", source.name, source.size, settings.width,
           settings.height);
   zip.add(kLabelFile, labels_text(names, source));
-  zip.finish(file);
-  std::error_code error;
-  fs::remove(kept, error);  // unless other work is unfinished there
+  zip.finish();
+  // unless other work is unfinished there
+  [[maybe_unused]] const std::error_code others = file_system().remove(kept);
   Tensor one = source.image(number_in(names.front()));
   if (!source.floats) one = transformed(one, settings);
   out.channels = one.size(0), out.height = one.size(1), out.width = one.size(2);

@@ -61,25 +61,15 @@ void write_joined_tensor(const std::filesystem::path& path, const std::string& n
   nlohmann::json header = {{name, {{"dtype", "F32"}, {"shape", shape}, {"data_offsets", {0, left}}}}};
   if (!metadata.empty()) header["__metadata__"] = metadata;
 
-  if (path.has_parent_path()) make_folder(path.parent_path());
-  std::filesystem::path aside = path;
-  aside += ".part";
-  FileSystem& system = file_system();
-  std::uint64_t end = 0;
-  const auto append = [&](std::string_view bytes) {
-    require_done(system.extend(aside, end, bytes), "cannot write", path);
-    end += bytes.size();
-  };
-  append(header_bytes(header, 0));
+  GrownFile file(path);
+  file.append(header_bytes(header, 0));
   while (left > 0) {
     const Tensor part = next().to(at::kCPU, at::kFloat).contiguous();
     TORCH_CHECK(part.nbytes() > 0 && part.nbytes() <= left, "parts do not fill the tensor");
-    append({static_cast<const char*>(part.const_data_ptr()), part.nbytes()});
+    file.append({static_cast<const char*>(part.const_data_ptr()), part.nbytes()});
     left -= part.nbytes();
   }
-  require_done(system.sync_file(aside), "cannot write", path);
-  require_done(system.rename(aside, path), "cannot write", path);
-  require_done(system.sync_folder(folder_of(path)), "cannot write", path);
+  file.finish();
 }
 
 }  // namespace edmund

@@ -206,25 +206,23 @@ void sweep_checkpoints(const fs::path& run) {
   }
 }
 
-void prune_checkpoints(const fs::path& run, std::int64_t keep, std::span<const std::int64_t> also) {
+void prune_checkpoints(const fs::path& run, const Retention& retention) {
   sweep_checkpoints(run);
-  if (keep <= 0) return;
+  if (retention.keep <= 0) return;
 
   // Damaged ones (as far as sizes tell) do not count: what is kept must be of use.
   std::int64_t whole = 0;
-  bool has_healthy = false;
-  const auto is_kept = [&](const fs::path& path) {
-    return std::any_of(also.begin(), also.end(), [&](auto images) { return checkpoint_folder(run, images) == path; });
-  };
+  bool has_newer = false, has_healthy = false;
   for (const auto& path : files::listed(run / "checkpoints")) {
-    const auto fault = whole < keep || !has_healthy ? files::fault(path) : std::nullopt;
+    const std::int64_t images = files::position(path);
+    const bool planned = !retention.is_planned || retention.is_planned(images);
+    const bool among_newest = whole < retention.keep && (planned || !has_newer);
+    const auto fault = among_newest || !has_healthy ? files::fault(path) : std::nullopt;
     const bool is_first_healthy = fault == "" && !has_healthy;
     has_healthy = has_healthy || is_first_healthy;
-    if (whole < keep) {
-      whole += fault ? 1 : 0;
-      continue;
-    }
-    if (is_first_healthy || is_kept(path)) continue;
+    has_newer = has_newer || fault;
+    whole += among_newest && planned && fault ? 1 : 0;
+    if (among_newest || is_first_healthy || std::ranges::count(retention.also, images) > 0) continue;
     const fs::path doomed = files::aside(path, "pruned");
     require_done(file_system().rename_new(path, doomed), "cannot delete", path);
     remove_tree(doomed);

@@ -5,6 +5,7 @@
 #include "edmund/core/format.h"
 #include "edmund/core/json_text.h"
 #include "edmund/core/parsed_json.h"
+#include "edmund/core/text.h"
 
 #include <algorithm>
 #include <string_view>
@@ -143,6 +144,11 @@ std::vector<fs::path> listed(const fs::path& folder) {
   std::vector<fs::path> out;
   for (auto& [name, path] : found) out.push_back(std::move(path));
   return out;
+}
+
+std::int64_t position(const fs::path& path) {
+  const fs::path place = place_of_former(path);
+  return parse_integer((place.empty() ? path : place).filename().string()).value_or(0);
 }
 
 }  // namespace edmund::checkpoint_files

@@ -46,5 +46,7 @@ std::filesystem::path place_of_former(const std::filesystem::path& path);
 /// Checkpoints in a folder by their number of images, newest first. One that lost its name before
 /// that which replaces it got it, as its process died, is among them.
 std::vector<std::filesystem::path> listed(const std::filesystem::path& folder);
+/// Number of images of one of these.
+std::int64_t position(const std::filesystem::path& path);
 
 }  // namespace edmund::checkpoint_files

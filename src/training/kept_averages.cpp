@@ -1,6 +1,7 @@
 #include "edmund/training/kept_averages.h"
 
 #include "edmund/core/error.h"
+#include "edmund/core/file_system.h"
 #include "edmund/core/files.h"
 #include "edmund/core/format.h"
 #include "edmund/core/text.h"
@@ -122,12 +123,8 @@ std::vector<std::int64_t> kept_averages(const fs::path& run) {
 }
 
 void drop_averages(const fs::path& run, std::int64_t images) {
-  for (const std::int64_t at : kept_averages(run)) {
-    if (at <= images) continue;
-    std::error_code error;
-    fs::remove(file_of(run, at), error);
-    require(!error, "{}: cannot delete: {}", file_of(run, at).string(), error.message());
-  }
+  for (const std::int64_t at : kept_averages(run))
+    if (at > images) remove_tree(file_of(run, at));
 }
 
 Reconstruction reconstructed(const fs::path& run, double width, std::int64_t images) {

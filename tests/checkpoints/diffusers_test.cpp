@@ -127,6 +127,11 @@ TEST_CASE("each scheduler that is converted gives a way to sample", "[checkpoint
       {"DPMSolverMultistepScheduler", {{"final_sigmas_type", "sigma_min"}}, "dpm_solver_multistep"},
       {"UniPCMultistepScheduler", {{"timestep_spacing", "trailing"}}, "unipc"},
       {"EDMEulerScheduler", {{"sigma_data", 0.7}}, "euler"},
+      {"FlowMatchEulerDiscreteScheduler", {{"shift", 3.0}}, "euler"},
+      {"FlowMatchEulerDiscreteScheduler", {{"use_karras_sigmas", true}, {"shift", 0.5}}, "euler"},
+      {"FlowMatchEulerDiscreteScheduler", {{"use_exponential_sigmas", true}, {"shift_terminal", 0.1}}, "euler"},
+      {"FlowMatchEulerDiscreteScheduler", {{"stochastic_sampling", true}}, "ddim"},
+      {"FlowMatchHeunDiscreteScheduler", json::object(), "heun"},
   };
   for (const auto& [name, settings, sampler] : cases) {
     INFO(name << " " << settings);
@@ -148,6 +153,33 @@ TEST_CASE("each scheduler that is converted gives a way to sample", "[checkpoint
   bytes.replace(bytes.find("\"-Infinity\""), 11, "-Infinity");
   std::ofstream(file) << bytes;
   CHECK(made(read_foreign(infinite.path())).sampling.grid.t.size() == 50);
+}
+
+TEST_CASE("flow-matching schedulers go there and back, and say what has no counterpart", "[checkpoints]") {
+  const std::string scheduler = "scheduler_config.json";
+  const auto with = [&](json settings) {
+    return Changed(kUnet, scheduler, [&](json& content) { content = std::move(settings); });
+  };
+  for (const json& settings :
+       {json{{"_class_name", "FlowMatchEulerDiscreteScheduler"}, {"shift", 3.0}, {"shift_terminal", 0.1}},
+        json{{"_class_name", "FlowMatchEulerDiscreteScheduler"}, {"stochastic_sampling", true}},
+        json{{"_class_name", "FlowMatchHeunDiscreteScheduler"}, {"shift", 1.5}, {"num_train_timesteps", 500}}}) {
+    INFO(settings);
+    const Changed folder = with(settings);
+    const ForeignModel model = read_foreign(folder.path());
+    const Experiment experiment = made(model);
+    CHECK(experiment.sampling.grid.t.front() > 1 - 1e-7);
+    const json written = json::parse(outward(experiment).at("scheduler/scheduler_config.json"));
+    for (const auto& [key, value] : settings.items()) CHECK(written.at(key) == value);
+  }
+  for (const auto& [key, value, message] :
+       {std::tuple{"use_dynamic_shifting", json(true), "state a fixed shift"},
+        std::tuple{"use_beta_sigmas", json(true), "use_beta_sigmas"}, std::tuple{"shift", json(-1), "shift"},
+        std::tuple{"invert_sigmas", json(true), "invert_sigmas"}, std::tuple{"mu", json(1), "'mu'"}}) {
+    INFO(key);
+    const Changed folder = with({{"_class_name", "FlowMatchEulerDiscreteScheduler"}, {key, value}});
+    CHECK_THROWS_WITH(read_foreign(folder.path()), ContainsSubstring(message));
+  }
 }
 
 TEST_CASE("damaged folders are refused with the file and the reason", "[checkpoints]") {
@@ -219,6 +251,9 @@ TEST_CASE("what is no UNet2DModel does not become one", "[checkpoints]") {
   CHECK(out(blocks + "}]}", edm).size() == 4);
   CHECK_THROWS_WITH(out("{type: resnet, channels: 8}", edm), ContainsSubstring("'resnet' has no counterpart"));
   CHECK_THROWS_WITH(out(blocks + "}]}", "{type: flow}"), ContainsSubstring("has no scheduler in diffusers"));
+  CHECK_THROWS_WITH(out(blocks + "}]}", "{type: flow, towards: data, noise_input: {type: flow, scale: 1000}}"),
+                    ContainsSubstring("run towards the noise"));
+  CHECK_THROWS_WITH(out(blocks + "}]}", "{type: flow, noise_input: flow}"), ContainsSubstring("no number of steps"));
   CHECK_THROWS_WITH(out(blocks + ", layers: 3}]}", edm), ContainsSubstring("block down 1 has no counterpart"));
   CHECK_THROWS_WITH(out(blocks + ", scale: 0.5}]}", edm), ContainsSubstring("has no counterpart"));
   CHECK_THROWS_WITH(

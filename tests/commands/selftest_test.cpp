@@ -44,9 +44,15 @@ class Careless : public FileSystem {
   FileStatus status(const fs::path& path) override { return system_.status(path); }
   std::vector<std::string> names(const fs::path& folder) override { return system_.names(folder); }
   std::string read(const fs::path& path, std::uint64_t limit) override { return system_.read(path, limit); }
+  std::string read_at(const fs::path& path, std::uint64_t offset, std::uint64_t count) override {
+    return system_.read_at(path, offset, count);
+  }
   std::error_code create(const fs::path& path, std::string_view bytes) override { return system_.create(path, bytes); }
   std::error_code extend(const fs::path& path, std::uint64_t offset, std::string_view bytes) override {
     return system_.extend(path, offset, bytes);
+  }
+  std::error_code overwrite(const fs::path& path, std::uint64_t offset, std::string_view bytes) override {
+    return system_.overwrite(path, offset, bytes);
   }
   std::error_code sync_file(const fs::path& path) override { return system_.sync_file(path); }
   std::error_code sync_folder(const fs::path& path) override { return system_.sync_folder(path); }

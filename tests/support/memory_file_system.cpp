@@ -91,6 +91,12 @@ std::string MemoryFileSystem::read(const fs::path& path, std::uint64_t limit) {
   return content;
 }
 
+std::string MemoryFileSystem::read_at(const fs::path& path, std::uint64_t offset, std::uint64_t count) {
+  const std::string content = read(path, std::uint64_t{1} << 32);
+  require(offset <= content.size() && count <= content.size() - offset, "{}: it ends too early", path);
+  return content.substr(offset, count);
+}
+
 std::error_code MemoryFileSystem::create(const fs::path& path, std::string_view bytes) {
   const Place at = find(path);
   if (at.folder < 0) return failed(std::errc::no_such_file_or_directory);
@@ -107,6 +113,14 @@ std::error_code MemoryFileSystem::extend(const fs::path& path, std::uint64_t off
   const std::string& before = nodes_[static_cast<std::size_t>(at.node)].content;
   if (before.size() < offset) return failed(std::errc::invalid_seek);
   return put({.node = at.node, .content = before.substr(0, offset) + std::string(bytes)});
+}
+
+std::error_code MemoryFileSystem::overwrite(const fs::path& path, std::uint64_t offset, std::string_view bytes) {
+  const Place at = find(path);
+  if (at.node < 0) return failed(std::errc::no_such_file_or_directory);
+  std::string content = nodes_[static_cast<std::size_t>(at.node)].content;
+  if (content.size() < offset + bytes.size()) return failed(std::errc::invalid_seek);
+  return put({.node = at.node, .content = content.replace(offset, bytes.size(), bytes)});
 }
 
 std::error_code MemoryFileSystem::sync_file(const fs::path& path) {

@@ -22,8 +22,10 @@ class MemoryFileSystem : public FileSystem {
   FileStatus status(const std::filesystem::path& path) override;
   std::vector<std::string> names(const std::filesystem::path& folder) override;
   std::string read(const std::filesystem::path& path, std::uint64_t limit) override;
+  std::string read_at(const std::filesystem::path& path, std::uint64_t offset, std::uint64_t count) override;
   std::error_code create(const std::filesystem::path& path, std::string_view bytes) override;
   std::error_code extend(const std::filesystem::path& path, std::uint64_t offset, std::string_view bytes) override;
+  std::error_code overwrite(const std::filesystem::path& path, std::uint64_t offset, std::string_view bytes) override;
   std::error_code sync_file(const std::filesystem::path& path) override;
   std::error_code sync_folder(const std::filesystem::path& path) override;
   std::error_code make_folder(const std::filesystem::path& path) override;

@@ -10,6 +10,7 @@
 #include <functional>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 
 using namespace edmund;
@@ -71,12 +72,37 @@ TEST_CASE("pruning never deletes the last healthy checkpoint", "[training]") {
   INFO(marks << " keep " << keep);
   const TemporaryFolder folder;
   save_all(folder.path(), marks);
-  prune_checkpoints(folder.path(), keep, best);
+  prune_checkpoints(folder.path(), {.keep = keep, .also = best});
   CHECK(kept(folder.path(), marks.size()) == expected);
   const auto healthy = newest_healthy_checkpoint(folder.path());
   const auto last = marks.rfind('h');
   CHECK(healthy.has_value() == (last != marks.npos));
   if (healthy) CHECK(*healthy == checkpoint_folder(folder.path(), 100 * static_cast<std::int64_t>(last + 1)));
+}
+
+TEST_CASE("a stop's checkpoint takes no other's place, and goes when there is a newer one", "[training]") {
+  struct Case {
+    std::string marks;
+    std::int64_t keep;
+    std::set<std::int64_t> unplanned;
+    std::string kept;
+  };
+  const auto& [marks, keep, unplanned, expected] = GENERATE(values<Case>({
+      {"hhhh", 2, {400}, "0111"},       // a stop after three
+      {"hhhhh", 2, {400}, "00101"},     // gone on: as if it had not been
+      {"hhhh", 1, {300, 400}, "0101"},  // two stops
+      {"hhhd", 1, {300, 400}, "0111"},  // the newest is of no use
+      {"hhhx", 1, {300}, "0011"},       // the last healthy one
+      {"hhhh", 0, {300, 400}, "1111"},
+  }));
+  INFO(marks << " keep " << keep);
+  const TemporaryFolder folder;
+  save_all(folder.path(), marks);
+  const auto is_planned = [&](std::int64_t images) { return !unplanned.contains(images); };
+  for (int round = 0; round < 2; ++round) {
+    prune_checkpoints(folder.path(), {.keep = keep, .is_planned = is_planned});
+    CHECK(kept(folder.path(), marks.size()) == expected);
+  }
 }
 
 TEST_CASE("whatever is saved in whatever order, a healthy checkpoint stays until a newer one is there", "[training]") {
@@ -89,7 +115,7 @@ TEST_CASE("whatever is saved in whatever order, a healthy checkpoint stays until
       for (int i = 0; i < 6; ++i) {
         const bool healthy = (pattern >> i & 1) != 0;
         save_checkpoint(checkpoint_folder(run, 100 * (i + 1)), example(100 * (i + 1), healthy ? "" : "no"));
-        prune_checkpoints(run, keep);
+        prune_checkpoints(run, {.keep = keep});
         if (healthy) last = 100 * (i + 1);
         INFO("pattern " << pattern << ", keep " << keep << ", save " << i);
         REQUIRE((last == 0 || system.status(checkpoint_folder(run, last)).kind == FileStatus::Kind::kFolder));

@@ -233,16 +233,16 @@ TEST_CASE("pruning keeps the newest whole checkpoints and clears what was not fi
   make_folder(folder.path() / "checkpoints" / ".tmp-000000000600-new-1");
   const auto is_there = [&](std::int64_t images) { return fs::exists(checkpoint_folder(folder.path(), images)); };
 
-  prune_checkpoints(folder.path(), 0);
+  prune_checkpoints(folder.path(), {.keep = 0});
   CHECK_FALSE(fs::exists(folder.path() / "checkpoints" / ".tmp-000000000600-new-1"));
   CHECK(is_there(100));
 
-  prune_checkpoints(folder.path(), 3);
+  prune_checkpoints(folder.path(), {.keep = 3});
   CHECK_FALSE(is_there(200));
   CHECK(is_there(300));
 
   fs::resize_file(checkpoint_folder(folder.path(), 500) / "network.safetensors", 5);
-  prune_checkpoints(folder.path(), 1);
+  prune_checkpoints(folder.path(), {.keep = 1});
   CHECK_FALSE(is_there(300));
   CHECK(is_there(400));
   CHECK(newest_checkpoint(folder.path()) == checkpoint_folder(folder.path(), 400));

@@ -33,7 +33,7 @@ std::vector<Step> train(MemoryFileSystem& system) {
     save_checkpoint(checkpoint_folder(kRun, images), example(images, version + 1));
     steps.push_back({system.changes(), version, version + 1});
     ++version;
-    prune_checkpoints(kRun, keep);
+    prune_checkpoints(kRun, {.keep = keep});
     steps.push_back({system.changes(), version, version});
   };
   for (const std::int64_t images : {100, 200, 300}) save(images, 2);
@@ -70,7 +70,7 @@ Outcome enumerated(MemoryFileSystem& system, const std::vector<Step>& steps, std
         const FileSystemScope scope(left);
         sweep_checkpoints(kRun);
         save_checkpoint(checkpoint_folder(kRun, 1000), example(1000, 99));
-        prune_checkpoints(kRun, 1);
+        prune_checkpoints(kRun, {.keep = 1});
         out.wrong += found_in(left) == 99 && left_over(left) == 0 ? 0 : 1;
       }
       return out.wrong == 0;

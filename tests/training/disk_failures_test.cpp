@@ -54,7 +54,7 @@ TEST_CASE("whichever change fails, for whatever reason, a save leaves one of the
   const Quiet quiet;
   const auto save = [](std::int64_t images, std::int64_t version) {
     save_checkpoint(checkpoint_folder(kRun, images), example(images, version));
-    prune_checkpoints(kRun, 1);
+    prune_checkpoints(kRun, {.keep = 1});
   };
   for (const std::errc code : {std::errc::no_space_on_device, std::errc::io_error, std::errc::read_only_file_system,
                                std::errc::permission_denied, std::errc::too_many_files_open, std::errc::file_too_large})
@@ -73,7 +73,7 @@ TEST_CASE("whichever change fails, for whatever reason, a save leaves one of the
             save_checkpoint(checkpoint_folder(kRun, images), example(images, 2));
             saved = true;
             if (count == 1) CHECK(left_over(system) == 0);
-            prune_checkpoints(kRun, 1);
+            prune_checkpoints(kRun, {.keep = 1});
             done = true;
           } catch (const DiskError& error) {
             ++failures;

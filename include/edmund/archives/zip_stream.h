@@ -1,5 +1,7 @@
 #pragma once
 
+#include "edmund/core/grown_file.h"
+
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -10,19 +12,14 @@
 namespace edmund {
 
 /// Writes a zip archive to a file, entry by entry, stored without compression, of any size (ZIP64
-/// where it must be). Memory is that of an entry; the same content gives the same bytes. What is
-/// written is no archive until finish(): it is to be given a name of its own until then.
+/// where it must be). Memory is that of an entry; the same content gives the same bytes. There is
+/// no file of that name until finish(). Throws DiskError where the disk does not take something.
 class ZipStream {
  public:
-  enum class Begin {
-    kAnew,     // an empty file
-    kContinue  // behind the whole entries that an interrupted writer left there, if any
-  };
-  /// Throws Error if the file cannot be written.
-  ZipStream(std::filesystem::path path, Begin begin);
-  ~ZipStream();
-  ZipStream(const ZipStream&) = delete;
-  ZipStream& operator=(const ZipStream&) = delete;
+  explicit ZipStream(std::filesystem::path file);
+  /// Written at `aside`, where it stays if it is not finished: goes on behind the whole entries
+  /// that an interrupted writer left there, if any.
+  ZipStream(std::filesystem::path file, std::filesystem::path aside);
 
   /// Names of the entries so far, in their order.
   std::vector<std::string> names() const;
@@ -31,8 +28,8 @@ class ZipStream {
   void add(std::string_view name, std::string_view bytes);
   /// An entry of `size` bytes, which `next` gives part by part.
   void add(std::string_view name, std::uint64_t size, const std::function<std::string()>& next);
-  /// Writes the directory, syncs the file and renames it to `to`.
-  void finish(const std::filesystem::path& to);
+  /// Writes the directory and gives the file its name.
+  void finish();
 
  private:
   struct Entry {
@@ -41,14 +38,8 @@ class ZipStream {
     std::uint64_t size = 0, offset = 0;
   };
   void take_up();
-  void cut();
-  void write(std::string_view bytes);
-  void write_at(std::string_view bytes, std::uint64_t offset);
-  std::string read_at(std::uint64_t offset, std::uint64_t count) const;
 
-  std::filesystem::path path_;
-  int file_ = -1;
-  std::uint64_t end_ = 0;  // of the last whole entry
+  GrownFile file_;
   std::vector<Entry> entries_;
 };
 

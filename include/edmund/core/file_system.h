@@ -42,12 +42,18 @@ class FileSystem {
   virtual std::vector<std::string> names(const std::filesystem::path& folder) = 0;
   /// As read_file().
   virtual std::string read(const std::filesystem::path& path, std::uint64_t limit) = 0;
+  /// `count` bytes from `offset` on, of a file that has them; else throws Error.
+  virtual std::string read_at(const std::filesystem::path& path, std::uint64_t offset, std::uint64_t count) = 0;
 
   /// A new file of these bytes; file_exists where there is something.
   virtual std::error_code create(const std::filesystem::path& path, std::string_view bytes) = 0;
   /// Puts the bytes in place of all that a file, made if need be, holds from `offset` on, which
   /// must not lie beyond its end.
   virtual std::error_code extend(const std::filesystem::path& path, std::uint64_t offset, std::string_view bytes) = 0;
+  /// Puts the bytes in place of as many that a file holds from `offset` on; where it fails, these
+  /// may be a mixture of both.
+  virtual std::error_code overwrite(const std::filesystem::path& path, std::uint64_t offset,
+                                    std::string_view bytes) = 0;
   virtual std::error_code sync_file(const std::filesystem::path& path) = 0;
   virtual std::error_code sync_folder(const std::filesystem::path& path) = 0;
   /// In a folder that exists.

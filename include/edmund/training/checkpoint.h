@@ -5,9 +5,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -83,8 +83,15 @@ std::string nonfinite_tensor(const Checkpoint& checkpoint);
 /// Clears what processes left that died while they wrote or deleted checkpoints; one that was about
 /// to be replaced gets its name back. Only for who owns the run.
 void sweep_checkpoints(const std::filesystem::path& run);
-/// Deletes all but the newest `keep` (0: keeps all), the newest healthy one and those at the
-/// positions `also`, and left-over unfinished ones.
-void prune_checkpoints(const std::filesystem::path& run, std::int64_t keep, std::span<const std::int64_t> also = {});
+/// Which checkpoints of a run stay.
+struct Retention {
+  std::int64_t keep = 2;                // the newest ones; 0: all
+  std::vector<std::int64_t> also = {};  // positions in images
+  /// Whether a position is one of those that an uninterrupted training saves; else its checkpoint
+  /// stays beside the `keep` newest ones until there is a newer one. Empty: all are.
+  std::function<bool(std::int64_t images)> is_planned = {};
+};
+/// Deletes all that are not to stay (the newest healthy one does), and left-over unfinished ones.
+void prune_checkpoints(const std::filesystem::path& run, const Retention& retention);
 
 }  // namespace edmund
