@@ -1,6 +1,5 @@
 #include "edmund/core/error.h"
-#include "edmund/core/file_system.h"
-#include "edmund/core/files.h"
+#include "edmund/core/grown_file.h"
 #include "edmund/core/json_text.h"
 #include "edmund/io/tensor_file.h"
 #include "tensor_header.h"

@@ -25,12 +25,12 @@ namespace {
 constexpr const char* kFormat = "edmund averages";
 constexpr const char* kEnding = ".safetensors";
 
-fs::path folder_of(const fs::path& run) { return run / "averages"; }
+fs::path averages_folder(const fs::path& run) { return run / "averages"; }
 
 fs::path file_of(const fs::path& run, std::int64_t images) {
   std::string number = std::to_string(images);
   if (number.size() < 12) number.insert(0, 12 - number.size(), '0');
-  return folder_of(run) / (number + kEnding);
+  return averages_folder(run) / (number + kEnding);
 }
 
 /// "0/unet.weight" of the first width.
@@ -113,7 +113,7 @@ KeptAverages load_averages(const fs::path& run, std::int64_t images) {
 std::vector<std::int64_t> kept_averages(const fs::path& run) {
   std::vector<std::int64_t> out;
   std::error_code error;
-  for (fs::directory_iterator at(folder_of(run), error), end; !error && at != end; at.increment(error)) {
+  for (fs::directory_iterator at(averages_folder(run), error), end; !error && at != end; at.increment(error)) {
     const std::string stem = at->path().stem().string();
     const bool digits = !stem.empty() && std::ranges::all_of(stem, [](char c) { return c >= '0' && c <= '9'; });
     if (digits && at->path().extension() == kEnding) out.push_back(parse_integer(stem).value_or(0));
@@ -133,7 +133,7 @@ Reconstruction reconstructed(const fs::path& run, double width, std::int64_t ima
   require(!moments.empty(),
           "{}: no averages of up to {} images to make one of another length from; a training with "
           "training.ema_tracks=[0.05, 0.1, 0.2] keeps them",
-          folder_of(run).string(), images);
+          averages_folder(run).string(), images);
   // The coefficients need no weights, so that one file at a time is in memory.
   std::vector<PowerProfile> kept;
   for (const std::int64_t at : moments)
