@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <future>
 
 using namespace edmund;
 using namespace edmund::testing;
@@ -111,4 +112,23 @@ TEST_CASE("a checkpoint of another network or optimizer is refused by name and c
   CHECK(
       contains(refusal([](Checkpoint& c) { c.optimizer.front().second = c.optimizer.front().second.to(at::kDouble); }),
                "dtype"));
+}
+
+TEST_CASE("a checkpoint is of the moment at which it was packed, however training goes on while it is written",
+          "[training][writer]") {
+  const TemporaryFolder folder;
+  Trainer trainer = tiny_trainer(tiny_settings()), beside = tiny_trainer(tiny_settings());
+  train_until(beside, 80);
+  for (std::int64_t images = 16; images <= 64; images += 16) {
+    train_until(trainer, images);
+    const PackedCheckpoint packed(checkpoint_folder(folder.path(), images), trainer.checkpoint("{}"));
+    auto writing = std::async(std::launch::async, [&] { packed.write(); });
+    train_until(trainer, images + 8);
+    writing.get();
+    Trainer again = tiny_trainer(tiny_settings());
+    again.restore(load_checkpoint(packed.folder()));
+    CHECK(again.images() == images);
+    train_until(again, 80);
+    CHECK(same_state(again.checkpoint("{}"), beside.checkpoint("{}")));
+  }
 }
