@@ -125,7 +125,8 @@ DiffusersConvention flow_euler_convention(JsonSettings& s, std::int64_t steps) {
   const double shift = grid["shift"], last = grid["last"];
   std::vector<double> even;
   for (std::int64_t k = 0; k < count; ++k) {
-    const double t = std::lerp(1.0, last, static_cast<double>(k) / static_cast<double>(std::max<std::int64_t>(count - 1, 1)));
+    const double t =
+        std::lerp(1.0, last, static_cast<double>(k) / static_cast<double>(std::max<std::int64_t>(count - 1, 1)));
     even.push_back(shift * t / (1 + (shift - 1) * t));
   }
   if (terminal > 0)

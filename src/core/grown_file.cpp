@@ -21,8 +21,8 @@ GrownFile::GrownFile(fs::path to) : GrownFile(to, part_of(to)) { is_swept_ = tru
 
 GrownFile::GrownFile(fs::path to, fs::path aside) : to_(std::move(to)), aside_(std::move(aside)), is_swept_(false) {
   const FileStatus::Kind kind = file_system().status(to_).kind;
-  require(kind == FileStatus::Kind::kMissing || kind == FileStatus::Kind::kFile,
-          "{}: cannot write: not a regular file", to_);
+  require(kind == FileStatus::Kind::kMissing || kind == FileStatus::Kind::kFile, "{}: cannot write: not a regular file",
+          to_);
   make_folder(folder_of(to_));
   make_folder(folder_of(aside_));
 }

@@ -109,8 +109,7 @@ TEST_CASE("pruning keeps the newest checkpoints and those that are named", "[tra
   const TemporaryFolder folder;
   for (const int images : {10, 20, 30, 40, 50})
     save_checkpoint(checkpoint_folder(folder.path(), images), {.config = "c", .images = images});
-  const std::array<std::int64_t, 2> best = {20, 50};
-  prune_checkpoints(folder.path(), {.keep = 2, .also = best});
+  prune_checkpoints(folder.path(), {.keep = 2, .also = {20, 50}});
   for (const int images : {10, 20, 30, 40, 50})
     CHECK(std::filesystem::exists(checkpoint_folder(folder.path(), images)) == (images != 10 && images != 30));
 }
