@@ -1,6 +1,7 @@
 #include "edmund/archives/npy.h"
 
 #include "edmund/core/error.h"
+#include "edmund/core/shape_size.h"
 
 #include <charconv>
 
@@ -8,7 +9,7 @@ namespace edmund {
 namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
-constexpr std::uint64_t kMostElements = std::uint64_t{1} << 40;
+constexpr std::uint64_t kWidest = std::uint64_t{1} << 20;  // bytes of an element: a text
 constexpr std::size_t kMostDimensions = 16;
 
 /// Reads the one form of Python literal that headers have: {'descr': '…', 'fortran_order': False,
@@ -116,11 +117,9 @@ NpyHeader npy_header(std::string_view bytes, std::string_view place) {
 }
 
 std::uint64_t element_count(const NpyHeader& header, std::string_view place) {
-  std::uint64_t count = 1;
-  for (const auto size : header.shape)
-    require(!__builtin_mul_overflow(count, static_cast<std::uint64_t>(size), &count) && count <= kMostElements,
-            "{}: the shape of the array is absurd", place);
-  return count;
+  const auto bytes = shape_size(header.shape, kWidest);
+  require(bytes.has_value(), "{}: the shape of the array is absurd", place);
+  return *bytes / kWidest;
 }
 
 std::string npy_header_bytes(std::string_view descr, const std::vector<std::int64_t>& shape) {

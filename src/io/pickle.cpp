@@ -2,6 +2,7 @@
 
 #include "edmund/archives/zip_archive.h"
 #include "edmund/core/files.h"
+#include "edmund/core/shape_size.h"
 #include "edmund/core/text.h"
 #include "pickle_machine.h"
 
@@ -198,21 +199,20 @@ Tensor PickleFile::tensor(const PickleValue& value, std::string_view name) const
   const std::size_t dimensions = value.items.size() / 2;
   std::vector<std::int64_t> sizes, strides;
   const std::int64_t available = value.storage->count;
-  std::int64_t count = 1, last = value.integer;
+  std::int64_t last = value.integer;
   bool fits = last >= 0 && last <= available;
   for (std::size_t i = 0; i < dimensions && fits; ++i) {
     const std::int64_t size = value.items[i]->integer, stride = value.items[dimensions + i]->integer;
-    fits = size >= 0 && stride >= 0 && size <= available && stride <= available &&
-           (count == 0 || size == 0 || count <= available / size);
+    fits = size >= 0 && stride >= 0 && size <= available && stride <= available;
     if (!fits) break;
-    count *= size;
     last += size > 0 ? (size - 1) * stride : 0;
     fits = last <= available;
     sizes.push_back(size);
     strides.push_back(stride);
   }
-  require(fits && (count == 0 || last < available), "{}: tensor {} reaches out of its memory of {} elements", file,
-          in_quotes(name), available);
+  const auto count = shape_size(sizes, 1);
+  require(fits && count && *count <= static_cast<std::uint64_t>(available) && (*count == 0 || last < available),
+          "{}: tensor {} reaches out of its memory of {} elements", file, in_quotes(name), available);
   return at::as_strided(elements_of(*value.storage, content_->left, file), sizes, strides, value.integer);
 }
 

@@ -1,11 +1,11 @@
 #include "tensor_header.h"
 
 #include "edmund/core/error.h"
+#include "edmund/core/shape_size.h"
 
 #include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <set>
 #include <utility>
 
@@ -138,18 +138,6 @@ class HeaderReader : public nlohmann::json_sax<Json> {
   std::vector<std::uint64_t> offsets_;
 };
 
-std::optional<std::uint64_t> byte_count(const TensorRecord& record) {
-  std::uint64_t bytes = c10::elementSize(record.dtype);
-  bool empty = false;
-  for (const auto size : record.shape) {
-    empty = empty || size == 0;
-    const auto factor = static_cast<std::uint64_t>(
-        std::max<std::int64_t>(size, 1));  // strides of an empty tensor must not overflow either
-    if (__builtin_mul_overflow(bytes, factor, &bytes) || bytes > (std::uint64_t{1} << 60)) return std::nullopt;
-  }
-  return empty ? 0 : bytes;
-}
-
 }  // namespace
 
 std::string_view dtype_name(at::ScalarType dtype) {
@@ -176,7 +164,7 @@ TensorHeader parse_header(std::string_view json, std::uint64_t data_size, std::s
             name, record.begin, record.end, data_size);
     require(record.begin == at, "{}: tensor '{}' starts at byte {} of the data, {} expected ({})", file, name,
             record.begin, at, record.begin < at ? "tensors overlap" : "a gap");
-    const auto bytes = byte_count(record);
+    const auto bytes = shape_size(record.shape, c10::elementSize(record.dtype));
     require(bytes.has_value(), "{}: the shape of tensor '{}' is absurd", file, name);
     require(*bytes == record.end - record.begin, "{}: tensor '{}' has {} bytes, its shape needs {}", file, name,
             record.end - record.begin, *bytes);

@@ -92,6 +92,7 @@ TEST_CASE("pickled objects, damaged headers and sizes that do not fit are refuse
   CHECK(contains(refusal(folder, npy(of("<f8", "(5,)"), data)), "its shape needs"));
   CHECK(contains(refusal(folder, npy(of("<f8", "(1000000, 1000000)"), data)), "allowed"));
   CHECK(contains(refusal(folder, npy(of("<f8", "(9000000000000000000, 9000000000000000000)"), data)), "absurd"));
+  CHECK(contains(refusal(folder, npy(of("<f8", "(0, 3000000000, 3000000000)"), "")), "absurd"));
   CHECK(contains(refusal(folder, npy(of("<f8", "(6,)"), data), 40), "allowed"));
   CHECK(contains(refusal(folder, npy(of("<f8", "(6,)"), data, 1, 60000)), "header"));
   CHECK(contains(refusal(folder, npy(of("<f8", "(6,)"), data, 9)), "not an array"));

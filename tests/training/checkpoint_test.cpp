@@ -1,8 +1,10 @@
 #include "edmund/training/checkpoint.h"
 
+#include "edmund/core/file_system.h"
 #include "edmund/core/files.h"
 #include "helpers.h"
 #include "support/catch.h"
+#include "support/memory_file_system.h"
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/full.h>
@@ -189,6 +191,39 @@ TEST_CASE("every kind of damage is an error with the file, what is wrong and the
       CHECK(newest_checkpoint(run.folder.path()) == run.older);  // passed over
     }
   }
+}
+
+TEST_CASE("each bit that is changed and each byte that is lost or added in a checkpoint is found", "[training]") {
+  MemoryFileSystem system;
+  const FileSystemScope scope(system);
+  const fs::path folder = checkpoint_folder("/run", 128);
+  save_checkpoint(folder, example());
+  const Checkpoint whole = load_checkpoint(folder);
+  std::int64_t damages = 0;
+  for (const std::string& name : system.names(folder)) {
+    const std::string bytes = read_file(folder / name);
+    const auto finds = [&](const std::string& damaged) {
+      REQUIRE_FALSE(system.extend(folder / name, 0, damaged));
+      ++damages;
+      const std::string message = error_of([&] { load_checkpoint(folder); });
+      return contains(message, (folder / name).string());
+    };
+    for (std::size_t at = 0; at < bytes.size(); ++at) {
+      INFO(name << " at byte " << at);
+      std::string changed = bytes;
+      for (int bit = 0; bit < 8; ++bit) {
+        changed[at] = static_cast<char>(bytes[at] ^ (1 << bit));
+        REQUIRE(finds(changed));
+      }
+      if (bytes.substr(at) != "\n") REQUIRE(finds(bytes.substr(0, at)));  // that alone says nothing
+    }
+    REQUIRE(finds(bytes + 'x'));
+    REQUIRE_FALSE(system.remove(folder / name));
+    CHECK(contains(error_of([&] { load_checkpoint(folder); }), name));
+    REQUIRE_FALSE(system.create(folder / name, bytes));
+  }
+  CHECK(same_state(load_checkpoint(folder), whole));
+  CHECK(damages > 2200);
 }
 
 TEST_CASE("a folder that is not there is an error", "[training]") {

@@ -70,29 +70,29 @@ void norm_apply(const float* x, float* y, long pixels, long C, const Affine& f, 
 }
 
 void norm_backward(const AffineGradient& task) {
-  const auto [x, dy, dz, pixels, C, f, factors, mean, rstd, sums, products] = task;
-  for (long begin = 0; begin < pixels; begin += kChunk) {
-    const long count = smaller(kChunk, pixels - begin);
-    by_vectors(C, [&]<int N>(Vectors<N>, long c, long n) {
+  const AffineGradient t = task;  // no pointer leads to it: it stays in registers
+  for (long begin = 0; begin < t.pixels; begin += kChunk) {
+    const long count = smaller(kChunk, t.pixels - begin);
+    by_vectors(t.C, [&]<int N>(Vectors<N>, long c, long n) {
       Vec s[N] = {}, q[N] = {};
       for (long i = begin; i < begin + count; ++i)
 #pragma GCC unroll 4
         for (int k = 0; k < N; ++k) {
-          const long channel = c + k * kWidth, at = i * C + channel;
-          const Vec in = load(x + at, n);
-          Vec d = load(dy + at, n);
-          if (factors != nullptr) d *= load(factors + at, n);
-          if (f.silu) {
-            const Vec z = in * load(f.a + channel, n) + load(f.b + channel, n), g = sigmoid(z);
+          const long channel = c + k * kWidth, at = i * t.C + channel;
+          const Vec in = load(t.x + at, n);
+          Vec d = load(t.dy + at, n);
+          if (t.factors != nullptr) d *= load(t.factors + at, n);
+          if (t.affine.silu) {
+            const Vec z = in * load(t.affine.a + channel, n) + load(t.affine.b + channel, n), g = sigmoid(z);
             d *= g + g * (z - z * g);
           }
           s[k] += d;
-          q[k] += d * (in - load(mean + channel, n));
-          store(dz + at, d, n);
+          q[k] += d * (in - load(t.mean + channel, n));
+          store(t.dz + at, d, n);
         }
       for (int k = 0; k < N; ++k) {
-        add_to(sums + c + k * kWidth, s[k], n);
-        add_to(products + c + k * kWidth, q[k] * load(rstd + c + k * kWidth, n), n);
+        add_to(t.sums + c + k * kWidth, s[k], n);
+        add_to(t.products + c + k * kWidth, q[k] * load(t.rstd + c + k * kWidth, n), n);
       }
     });
   }
