@@ -72,7 +72,7 @@ Rows read_rows(const std::filesystem::path& file) {
 }  // namespace
 
 std::string EvaluationFacts::fingerprint() const {
-  std::string text = "1";
+  std::string text = "2";
   for (const std::string* part : {&weights, &images, &sampling, &scoring})
     text += format("\n{} {}", part->size(), *part);
   return checksum(text);

@@ -186,7 +186,7 @@ ordered_json evaluated(const EvaluateFlags& flags) {
   std::string content;  // checksums of the blocks
   const Tensor found =
       features_of(*features, *drawn.images, [&](const Tensor& images) { content += checksum_of(images); });
-  const std::vector<Score> scores = reference.scores_of(found);
+  const std::vector<Score> scores = reference.scores_of(found, drawn.labels);
 
   ordered_json row = row_of(flags, trained, drawn, *features);
   const std::string images =

@@ -68,7 +68,7 @@ std::string caution_of_few(const std::string& name, std::int64_t images, const R
 
 std::vector<Score> frechet_scores(const MetricInput& input) {
   const RealSide real = real_side(input);
-  const DrawnDistance found = frechet_to(input.generated, real.mean, real.covariance);
+  const DrawnDistance found = frechet_to(input.generated, real.mean, real.covariance, input.drawn_labels);
   const std::int64_t count = input.generated.size(0), dims = input.real.size(1);
   Score score{.name = metric_names(input.features, dims).frechet,
               .estimator = "plug-in: mean and covariance of all drawn images against those of all real ones",
@@ -86,11 +86,12 @@ std::vector<Score> frechet_scores(const MetricInput& input) {
 
 std::vector<Score> frechet_infinity_scores(const MetricInput& input) {
   const RealSide real = real_side(input);
-  const auto at_infinity = [&](const Tensor& features, const Tensor& mean, const Tensor& covariance) {
-    return frechet_infinity(features, mean, covariance, {.seed = input.seed}).infinity;
+  const auto at_infinity = [&](const Tensor& features, const Tensor& mean, const Tensor& covariance,
+                               const Tensor& labels = {}) {
+    return frechet_infinity(features, mean, covariance, {.seed = input.seed, .labels = labels}).infinity;
   };
-  const Estimate estimate = at_infinity(input.generated, real.mean, real.covariance);
-  const auto sampling = frechet_to(input.generated, real.mean, real.covariance).error();
+  const Estimate estimate = at_infinity(input.generated, real.mean, real.covariance, input.drawn_labels);
+  const auto sampling = frechet_to(input.generated, real.mean, real.covariance, input.drawn_labels).error();
   const auto chosen = parted(input, floor_images(input), 0).first;
   const Moments others = input.statistics != nullptr ? Moments() : moments_of_real(input).without(Moments(chosen));
   Score score{.name = metric_names(input.features, input.real.size(1)).frechet + " at infinity",
@@ -107,7 +108,8 @@ std::vector<Score> frechet_infinity_scores(const MetricInput& input) {
 }
 
 std::vector<Score> kernel_scores(const MetricInput& input) {
-  const DrawnDistance found = kernel_distance(input.generated, input.real);
+  DrawnDistance found = kernel_distance(input.generated, input.real);
+  found.influence = within_classes(found.influence, input.drawn_labels);
   const std::int64_t count = input.real.size(0);
   const auto [chosen, others] = parted(input, std::min(input.generated.size(0), count / 2), 0);
   return {{.name = metric_names(input.features, input.real.size(1)).kernel,

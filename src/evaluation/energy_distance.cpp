@@ -37,7 +37,8 @@ DrawnDistance energy_distance(const Tensor& x, const Tensor& y) {
 }  // namespace
 
 std::vector<Score> energy_scores(const MetricInput& input) {
-  const DrawnDistance found = energy_distance(input.generated, input.real);
+  DrawnDistance found = energy_distance(input.generated, input.real);
+  found.influence = within_classes(found.influence, input.drawn_labels);
   const std::int64_t count = input.real.size(0);
   const auto [chosen, others] = parted(input, std::clamp<std::int64_t>(input.generated.size(0), 2, count / 2), 0);
   return {{.name = format("Energy distance ({}, {}-d)", input.features.name(), input.real.size(1)),

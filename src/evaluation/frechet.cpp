@@ -95,26 +95,38 @@ Coordinates coordinates(const Normal& own, const Normal& other) {
   return {root.mm(vectors), squares.sqrt()};
 }
 
-/// Influence of each row of x on the distance, and the bias of second order.
-void add_spread(DrawnDistance& out, const Tensor& x, const Normal& own, const Normal& other) {
+/// Influence of each row of x on the distance, and the bias of second order, where so many rows of
+/// each class were drawn.
+void add_spread(DrawnDistance& out, const Tensor& x, const Normal& own, const Normal& other, const Tensor& labels) {
   const std::int64_t N = x.size(0), D = x.size(1);
   const auto count = static_cast<double>(N);
   const auto [map, s] = coordinates(own, other);
   const Tensor apart = 2 * (own.mean - other.mean);
-  Tensor fourth = at::zeros({s.numel(), s.numel()}, at::kDouble);  // Σ yᵢ²yⱼ²
-  std::vector<Tensor> influence;
-  for (std::int64_t begin = 0; begin < N; begin += kBlock) {
-    const Tensor centered = x.narrow(0, begin, std::min(kBlock, N - begin)) - own.mean;
-    const Tensor squares = centered.mm(map).square();  // [n, r]
-    influence.push_back(centered.mv(apart) + centered.square().sum(1) - squares.mv(1 / s));
-    fourth += squares.t().mm(squares);
+  out.influence = at::empty({N}, at::kDouble);
+  // N² times the variances of the mean's features, summed, and of the covariance's elements
+  double of_mean = 0;
+  Tensor variance = at::zeros({s.numel(), s.numel()}, at::kDouble);
+  for (const Tensor& rows : rows_by_class(labels, N)) {
+    const std::int64_t n = rows.numel();
+    Tensor sum = at::zeros({D}, at::kDouble), second = at::zeros_like(variance), fourth = at::zeros_like(variance);
+    double squares_of_x = 0;
+    for (std::int64_t begin = 0; begin < n; begin += kBlock) {
+      const Tensor block = rows.narrow(0, begin, std::min(kBlock, n - begin));
+      const Tensor centered = x.index_select(0, block) - own.mean, y = centered.mm(map), squares = y.square();
+      out.influence.index_copy_(0, block, centered.mv(apart) + centered.square().sum(1) - squares.mv(1 / s));
+      sum += centered.sum(0);
+      squares_of_x += centered.square().sum().item<double>();
+      second += y.t().mm(y);              // Σ yᵢyⱼ
+      fourth += squares.t().mm(squares);  // Σ yᵢ²yⱼ²
+    }
+    const auto size = static_cast<double>(n), unbiased = size / (size - 1);
+    of_mean += unbiased * (squares_of_x - sum.square().sum().item<double>() / size);
+    variance += unbiased * (fourth - second.square() / size);
   }
-  out.influence = at::cat(influence);
-  out.influence -= out.influence.mean();
-  const Tensor variance = (fourth / count - at::diag(s.pow(4))) / (count - 1);
-  const double of_covariance = (variance / (at::outer(s, s) * (s.unsqueeze(1) + s))).sum().item<double>() / 2;
-  out.bias =
-      own.covariance.trace().item<double>() / count + of_covariance / (1 - 3 * static_cast<double>(D) / (8 * count));
+  out.influence = within_classes(out.influence, labels);
+  const double of_covariance =
+      (variance / (at::outer(s, s) * (s.unsqueeze(1) + s))).sum().item<double>() / (2 * count * count);
+  out.bias = of_mean / (count * count) + of_covariance / (1 - 3 * static_cast<double>(D) / (8 * count));
 }
 
 }  // namespace
@@ -183,11 +195,11 @@ double frechet_distance(const Moments& a, const Moments& b) {
   return frechet_distance(a.mean(), a.covariance(), b.mean(), b.covariance());
 }
 
-DrawnDistance frechet_to(const Tensor& drawn, const Tensor& mean, const Tensor& covariance) {
+DrawnDistance frechet_to(const Tensor& drawn, const Tensor& mean, const Tensor& covariance, const Tensor& labels) {
   const Tensor x = to_double(drawn);
   const Normal own = normal_of(x), other{mean.to(at::kDouble), covariance.to(at::kDouble)};
   DrawnDistance out{.value = distance(own, other)};
-  if (x.size(0) > x.size(1)) add_spread(out, x, own, other);
+  if (x.size(0) > x.size(1)) add_spread(out, x, own, other, labels);
   return out;
 }
 
@@ -206,12 +218,13 @@ Extrapolation frechet_infinity(const Tensor& features, const Tensor& mean, const
   std::vector<double> inverse;
   for (std::int64_t i = 0; i < settings.points; ++i) {
     const std::int64_t size = smallest + i * (count - smallest) / (settings.points - 1);
-    std::vector<std::int64_t> rows;
-    for (std::int64_t j = 0; j < size; ++j)
-      rows.push_back(
+    std::vector<std::int64_t> order;
+    for (std::int64_t j = 0; j < count; ++j)
+      order.push_back(
           static_cast<std::int64_t>(permuted(static_cast<std::uint64_t>(j), static_cast<std::uint64_t>(count),
                                              settings.seed, kDraw + static_cast<std::uint64_t>(i))));
-    const Normal some = normal_of(x.index_select(0, at::tensor(rows)));
+    const Tensor rows = in_proportion(at::tensor(order), settings.labels).narrow(0, 0, size);
+    const Normal some = normal_of(x.index_select(0, rows));
     out.sizes.push_back(size);
     out.values.push_back(distance(some, {mean, covariance}));
     inverse.push_back(1.0 / static_cast<double>(size));

@@ -1,6 +1,7 @@
 #include "edmund/evaluation/metrics.h"
 
 #include "edmund/core/philox.h"
+#include "edmund/evaluation/drawn_distance.h"
 
 #include <algorithm>
 #include <ATen/ATen.h>
@@ -114,7 +115,8 @@ std::pair<Tensor, Tensor> parted(const MetricInput& input, std::int64_t first, s
 EqualSets equal_sets(const MetricInput& input) {
   const std::int64_t count = std::min({input.real.size(0) / 2, input.generated.size(0), input.noise.size(0)});
   const auto [own, others] = chosen_rows(shuffled(input.real.size(0), input.seed, 0), input.labels, count);
-  const Tensor some = shuffled(input.generated.size(0), input.seed, 1).narrow(0, 0, count);
+  const Tensor some =
+      in_proportion(shuffled(input.generated.size(0), input.seed, 1), input.drawn_labels).narrow(0, 0, count);
   return {.real = input.real.index_select(0, own),
           .held_out = input.real.index_select(0, chosen_rows(others, input.labels, count).first),
           .generated = input.generated.index_select(0, some),

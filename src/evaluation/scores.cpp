@@ -42,15 +42,18 @@ Reference::Reference(const FeatureExtractor& features, const Tensor& real_images
                      ScoreSettings settings)
     : Reference(features, real_features(features, real_images, seed), seed, std::move(settings)) {}
 
-std::vector<Score> Reference::scores(const Tensor& drawn) const { return scores_of(features_.extract(drawn)); }
+std::vector<Score> Reference::scores(const Tensor& drawn, const Tensor& labels) const {
+  return scores_of(features_.extract(drawn), labels);
+}
 
-std::vector<Score> Reference::scores_of(const Tensor& features) const {
+std::vector<Score> Reference::scores_of(const Tensor& features, const Tensor& labels) const {
   require(features.size(0) >= 2, "evaluation: {} generated images, at least 2 are needed", features.size(0));
   const MetricInput input{.features = features_,
                           .real = real_.kept,
                           .noise = real_.noise,
                           .generated = features.to(at::kDouble),
                           .labels = real_.labels,
+                          .drawn_labels = labels,
                           .moments = &real_.moments,
                           .statistics = settings_.statistics ? &*settings_.statistics : nullptr,
                           .seed = seed_};

@@ -183,6 +183,59 @@ TEST_CASE("a drawn set's distance, less its bias, holds the true one in its 95 %
   CHECK(held >= 0.85);  // of 0.95, five times √(0.95·0.05/120)
 }
 
+TEST_CASE("where fixed numbers of each class are drawn, error and bias are those of chance within the classes",
+          "[evaluation]") {
+  // Three classes as far apart as a classifier's features have them, and each of its own spread.
+  constexpr std::int64_t kDims = 12, kCount = 120, kRounds = 150;
+  const Tensor centers = 8 * normal_rows(3, kDims, 31), labels = at::arange(kCount, at::kLong).remainder(3);
+  const Tensor spreads = at::tensor({0.5, 1.0, 1.5}, at::kDouble);
+  const auto drawn = [&](std::int64_t count, std::uint64_t seed, double shift) {
+    const Tensor own = at::arange(count, at::kLong).remainder(3);
+    return normal_rows(count, kDims, seed) * spreads.index_select(0, own).unsqueeze(1) + centers.index_select(0, own) +
+           shift;
+  };
+  const Moments real(drawn(300'000, 32, 0.0));
+  const double truth = frechet_distance(Moments(drawn(300'000, 33, 0.3)), real);
+  double value = 0, bias = 0, error = 0, of_chance = 0, at_infinity = 0;
+  std::vector<double> values;
+  for (std::uint64_t i = 0; i < kRounds; ++i) {
+    const Tensor x = drawn(kCount, 6000 + i, 0.3);
+    const DrawnDistance found = frechet_to(x, real.mean(), real.covariance(), labels);
+    values.push_back(found.value);
+    value += found.value / kRounds, bias += found.bias.value() / kRounds, error += found.error().value() / kRounds;
+    of_chance += frechet_to(x, real.mean(), real.covariance()).bias.value() / kRounds;
+    if (i < 20)
+      at_infinity += frechet_infinity(x, real.mean(), real.covariance(), {.labels = labels}).infinity.value / 20;
+  }
+  const double spread = at::tensor(values, at::kDouble).std().item<double>();
+  INFO("true " << truth << ": value " << value << ", bias " << bias << ", as if classes were drawn by chance "
+               << of_chance << ", error " << error << " for a spread of " << spread << ", at infinity " << at_infinity);
+  CHECK_THAT(bias, WithinAbs(value - truth, 5 * spread / std::sqrt(1.0 * kRounds) + 0.1 * (value - truth)));
+  CHECK_THAT(error, WithinRel(spread, 0.35));
+  CHECK(of_chance > 4 * bias);
+  CHECK_THAT(at_infinity, WithinAbs(truth, 5 * spread / std::sqrt(20.0) + 0.1 * (value - truth)));
+}
+
+TEST_CASE("one class, or none that is told, is chance alone, and classes of one image go together", "[evaluation]") {
+  const Tensor x = normal_rows(40, 3, 34), mean = at::zeros({3}, at::kDouble), covariance = at::eye(3, at::kDouble);
+  const DrawnDistance plain = frechet_to(x, mean, covariance);
+  for (const Tensor& labels : {at::full({40}, 7, at::kLong), at::arange(40, at::kLong)}) {
+    const DrawnDistance found = frechet_to(x, mean, covariance, labels);
+    CHECK(found.bias == plain.bias);
+    CHECK(found.error() == plain.error());
+  }
+  Tensor labels = at::zeros({40}, at::kLong);
+  labels[5] = 3;
+  CHECK(rows_by_class(labels, 40).size() == 1);
+  labels[6] = 9;
+  const auto rows = rows_by_class(labels, 40);
+  REQUIRE(rows.size() == 2);
+  CHECK(rows.back().equal(at::tensor({5, 6}, at::kLong)));
+  const Tensor order = in_proportion(at::arange(40, at::kLong), at::arange(40, at::kLong).remainder(4));
+  for (std::int64_t n = 4; n <= 40; n += 4)
+    CHECK(at::bincount(order.narrow(0, 0, n).remainder(4)).equal(at::full({4}, n / 4, at::kLong)));
+}
+
 TEST_CASE("the error of a paired difference is its spread, far below that of unpaired sets", "[evaluation]") {
   const std::int64_t dims = 4, count = 300;
   const Tensor mean = at::zeros({dims}, at::kDouble), covariance = at::eye(dims, at::kDouble);

@@ -2,7 +2,9 @@
 
 #include "edmund/core/tensor.h"
 
+#include <cstdint>
 #include <optional>
+#include <vector>
 
 namespace edmund {
 
@@ -20,6 +22,19 @@ struct DrawnDistance {
   /// Standard error of the value; unset where it cannot be told.
   std::optional<double> error() const;
 };
+
+/// Rows of a set whose labels are int64 [N] (undefined: all are of one class), class by class:
+/// images are drawn in fixed numbers of each class, so that chance acts within the classes alone.
+/// Classes of a single image are taken together.
+std::vector<Tensor> rows_by_class(const Tensor& labels, std::int64_t count);
+
+/// `order`, int64 [N], such that each beginning of it has the classes in proportion; within a class
+/// as it was. Undefined labels: as it is.
+Tensor in_proportion(const Tensor& order, const Tensor& labels);
+
+/// An influence [N] less its mean within each class, scaled so that its error() is that of images
+/// drawn in fixed numbers of each.
+Tensor within_classes(const Tensor& influence, const Tensor& labels);
 
 /// Standard error of the difference of two sets whose images come from the same seeds row by row;
 /// unset unless both have an influence of so many rows.

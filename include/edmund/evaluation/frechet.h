@@ -49,8 +49,9 @@ double frechet_distance(const Tensor& mean_a, const Tensor& covariance_a, const 
 /// covariance ½ Σᵢⱼ var(yᵢyⱼ) / (sᵢsⱼ(sᵢ+sⱼ)) / N with y = UᵀΣ₂^½(x-μ₁) and Σ₂^½Σ₁Σ₂^½ = U s² Uᵀ,
 /// divided by 1 - 3D/8N: by so much Marchenko & Pastur's law has the rest of the series and what
 /// the spread of the sample's own eigenvalues takes from it. Measured on Gaussians the bias is
-/// right to 5 % from N = 2D on. Both are unset unless N > D.
-DrawnDistance frechet_to(const Tensor& drawn, const Tensor& mean, const Tensor& covariance);
+/// right to 5 % from N = 2D on. Both are unset unless N > D. With `labels` int64 [N] fixed numbers
+/// of each class were drawn: what lies between the classes then has no part in either.
+DrawnDistance frechet_to(const Tensor& drawn, const Tensor& mean, const Tensor& covariance, const Tensor& labels = {});
 
 /// Fewest images for which a Fréchet distance of `dims` features is taken without a warning: five
 /// a dimension. Of fewer, the bias is more than about a twentieth of the features' variance.
@@ -62,6 +63,7 @@ struct ExtrapolationSettings {
       // of them; 0: a tenth of the images, or twice the dimensions where that is more and allows it
       0;
   std::uint64_t seed = 0;
+  Tensor labels = {};  // as frechet_to's: smaller sets have the classes in proportion, too
 };
 struct Extrapolation {
   // the error is the line's: how the points lie about it, not the choice of the images

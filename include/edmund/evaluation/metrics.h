@@ -21,6 +21,8 @@ struct MetricInput {
   const FeatureExtractor& features;
   Tensor real, noise, generated;  // real: those that are kept, [R, D]
   Tensor labels = {};             // int64 [R]: classes of the real images; undefined: none
+  // int64 [N]: classes of which fixed numbers were drawn; undefined: none
+  Tensor drawn_labels = {};
   // of all real images, of which `real` may be a part; null: of `real`
   const Moments* moments = nullptr;
   const ReferenceStatistics* statistics = nullptr;

@@ -70,10 +70,11 @@ class Reference {
   /// real_images uint8 [M, C, H, W].
   Reference(const FeatureExtractor& features, const Tensor& real_images, std::uint64_t seed,
             ScoreSettings settings = {});
-  /// Scores of drawn images uint8 [N, C, H, W], N ≥ 2, for each of the metrics.
-  std::vector<Score> scores(const Tensor& drawn) const;
+  /// Scores of drawn images uint8 [N, C, H, W], N ≥ 2, for each of the metrics. `labels` int64 [N]
+  /// where fixed numbers of each class were drawn.
+  std::vector<Score> scores(const Tensor& drawn, const Tensor& labels = {}) const;
   /// The same of their features, [N, D].
-  std::vector<Score> scores_of(const Tensor& features) const;
+  std::vector<Score> scores_of(const Tensor& features, const Tensor& labels = {}) const;
   std::int64_t count() const { return real_.moments.count(); }
   std::int64_t kept() const { return real_.kept.size(0); }
 

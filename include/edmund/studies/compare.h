@@ -138,6 +138,7 @@ class Comparison {
   std::vector<CellScore> scores_of(const CompareCell& cell);
   CellScore cell_score(const Score& score) const;
   Tensor features_of(const CompareCell& cell, const FeatureExtractor& features) const;
+  Tensor labels_of(const CompareCell& cell);
   std::optional<CellScore> class_score(const CompareCell& cell, const Tensor& features);
   Measured distance_of(const CompareCell& cell) const;
   const CompareCell* baseline_of(const CompareCell& cell) const;

@@ -45,7 +45,7 @@ DrawnDistance drawn_distance(const CellScore& score) {
 
 // Checksum of all that scores depend on beside the images.
 std::string Comparison::scoring(const CompareCell& cell) const {
-  std::string text = format("2 {} {} {}", loaded_[cell.model]->features->fingerprint(), plan_.real, plan_.level);
+  std::string text = format("3 {} {} {}", loaded_[cell.model]->features->fingerprint(), plan_.real, plan_.level);
   for (const auto& metric : plan_.metrics) text += " " + metric;
   return checksum(text);
 }
@@ -80,12 +80,17 @@ Tensor Comparison::features_of(const CompareCell& cell, const FeatureExtractor& 
   return edmund::features_of(features, *images);
 }
 
+// Of the cell's images; undefined where the model is told none.
+Tensor Comparison::labels_of(const CompareCell& cell) {
+  return class_labels(loaded(cell.model).trained.experiment.shape, sampling_of(cell).classes,
+                      consecutive(0, plan_.images));
+}
+
 // Where the features come with a classifier and the model is told classes.
 std::optional<CellScore> Comparison::class_score(const CompareCell& cell, const Tensor& features) {
   const Loaded& model = loaded(cell.model);
   const Classifier* classifier = model.features->classifier();
-  const Tensor labels =
-      class_labels(model.trained.experiment.shape, sampling_of(cell).classes, consecutive(0, plan_.images));
+  const Tensor labels = labels_of(cell);
   if (classifier == nullptr || !labels.defined()) return std::nullopt;
   const Estimate share = classifier->accuracy_by_features(features, labels);
   return CellScore{.metric = "agreement",
@@ -99,7 +104,7 @@ std::vector<CellScore> Comparison::scores_of(const CompareCell& cell) {
   const Loaded& model = loaded(cell.model);
   const Tensor features = features_of(cell, *model.features);
   std::vector<CellScore> out;
-  for (const Score& score : model.reference(plan_, out_ / "features").scores_of(features))
+  for (const Score& score : model.reference(plan_, out_ / "features").scores_of(features, labels_of(cell)))
     out.push_back(cell_score(score));
   if (auto agreement = class_score(cell, features)) out.push_back(std::move(*agreement));
   return out;
@@ -161,7 +166,7 @@ std::vector<CellScore> Comparison::scores_by(const Loaded& scorer, const Compare
   if (loaded(cell.model).real == scorer.real) return kept(cell).scores;
   const Tensor features = features_of(cell, *scorer.features);
   std::vector<CellScore> out;
-  for (const Score& score : scorer.reference(plan_, out_ / "features").scores_of(features))
+  for (const Score& score : scorer.reference(plan_, out_ / "features").scores_of(features, labels_of(cell)))
     out.push_back(cell_score(score));
   return out;
 }
