@@ -2,6 +2,7 @@
 
 #include "edmund/app/adapter.h"
 #include "edmund/core/error.h"
+#include "edmund/core/file_system.h"
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/core/text.h"
@@ -119,9 +120,39 @@ std::int64_t load_into(Network& network, const RunFolder& run, const fs::path& f
   return made.images;
 }
 
+namespace {
+
+// A run is sampled as its checkpoint says. Who changes RUN/config.yaml is told so; what is trained
+// may be about to change.
+void warn_of_changes(const RunFolder& run, const std::string& trained) {
+  const fs::path file = run.config();
+  if (file_system().status(file).kind == FileStatus::Kind::kMissing) return;
+  try {
+    using Values = std::map<std::string, std::string>;
+    const Values there = run_options(run).flattened(), here = Options::read_text(trained, "config").flattened();
+    const auto value = [](const Values& values, const std::string& key) {
+      const auto found = values.find(key);
+      return found == values.end() ? std::string() : found->second;
+    };
+    for (const Values* values : {&there, &here})
+      for (const auto& entry : *values) {
+        const std::string& key = entry.first;
+        if (key.starts_with("training.") || key == "name" || value(there, key) == value(here, key)) continue;
+        return log::warn(
+            "{}: {} is not what its checkpoint says, which counts; KEY=VALUE on the command line changes it", file,
+            key);
+      }
+  } catch (const Error& error) {
+    log::warn("{}; what its checkpoint says counts", error.what());
+  }
+}
+
+}  // namespace
+
 TrainedModel load_model(const fs::path& path, std::span<const std::string> overrides, Needs needs, Weights weights) {
   const auto [run, folder] = find_checkpoint(path);
   const Checkpoint checkpoint = read_header(folder);
+  if (folder != path) warn_of_changes(run, checkpoint.config);
   // A checkpoint may have been trained on another machine: where it runs here is this machine's
   // choice.
   std::vector<std::string> here = {"device=auto"};

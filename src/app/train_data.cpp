@@ -1,11 +1,11 @@
 #include "train_data.h"
 
-#include "edmund/app/evaluation.h"
 #include "edmund/core/error.h"
 #include "edmund/core/log.h"
 #include "edmund/core/text.h"
 #include "edmund/data/image_check.h"
 #include "edmund/training/checkpoint.h"
+#include "validator.h"
 
 namespace edmund {
 namespace {
@@ -42,12 +42,13 @@ bool same_data(const Experiment& experiment, const DataFingerprint& data, const 
 }  // namespace
 
 DataFingerprint checked_data(const Experiment& experiment, const std::optional<std::filesystem::path>& newest) {
+  const auto held_out = validation_data(experiment);
   DataFingerprint data = experiment.data->fingerprint();
   const bool known = newest && same_data(experiment, data, *newest);
   const DataCheck check = experiment.config.check;
   if (check == DataCheck::kHeader || (check == DataCheck::kAuto && known)) return data;
   check_whole(*experiment.data, check);
-  if (experiment.config.validation.images > 0) check_whole(*held_out_data(experiment), check, "held-out images: ");
+  if (held_out) check_whole(*held_out, check, "held-out images: ");
   return data;
 }
 

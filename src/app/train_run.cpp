@@ -70,15 +70,19 @@ class TimeLimit {
 
 }  // namespace
 
+void check_run(const Experiment& experiment, const RunFolder& run) {
+  checked_data(experiment, newest_checkpoint(run.path));
+}
+
 ExitCode train_run(Experiment& experiment, const RunFolder& run) {
   const Stopwatch watch;
-  make_folder(run.images());
   sweep_checkpoints(run.path);
+  const auto newest = newest_checkpoint(run.path);
+  const DataFingerprint data = checked_data(experiment, newest);  // before anything is made
+  make_folder(run.images());
   for (const auto& folder : {run.path, run.images(), run.path / "averages"}) delete_left_over(folder);
   log::to_file(run.path / "log.txt");
   log::info("kernels: {}", ops::kernels_text());
-  const auto newest = newest_checkpoint(run.path);
-  const DataFingerprint data = checked_data(experiment, newest);
   if (!newest) initialize(experiment);
   Trainer trainer(experiment.objective(experiment.model), model_like(experiment).shared_network(), experiment.ema,
                   experiment.config.training);

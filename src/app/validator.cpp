@@ -15,18 +15,24 @@ void add_bins(EventFile& events, std::string_view what, const LossBins& loss, st
                   position);
 }
 
+std::unique_ptr<Dataset> validation_data(const Experiment& experiment) {
+  if (experiment.config.validation.images == 0) return nullptr;
+  auto out = held_out_data(experiment);
+  const DatasetInfo info = out->info();
+  require_model_size(info, experiment.shape, "evaluation.held_out");
+  require(experiment.shape.num_classes == 0 || info.class_names == experiment.shape.class_names,
+          "evaluation.held_out: {} has other classes than the training's data", info.name);
+  return out;
+}
+
 Validator::Validator(const Experiment& experiment, const RunFolder& run, const Trainer& trainer)
     : trainer_(trainer),
       settings_(experiment.config.validation),
       batch_(experiment.config.training.batch_size),
+      held_out_(validation_data(experiment)),
       log_(run.path / "validation.jsonl", trainer.images()) {
-  if (settings_.images == 0) return;
-  held_out_ = held_out_data(experiment);
-  const DatasetInfo info = held_out_->info();
-  require_model_size(info, experiment.shape, "evaluation.held_out");
-  require(experiment.shape.num_classes == 0 || info.class_names == experiment.shape.class_names,
-          "evaluation.held_out: {} has other classes than the training's data", info.name);
-  images_ = chosen_indices(info.size, settings_.images, experiment.config.seed);
+  if (!held_out_) return;
+  images_ = chosen_indices(held_out_->info().size, settings_.images, experiment.config.seed);
   objective_ = experiment.objective(experiment.model.on(trainer.ema_network()));
 }
 

@@ -14,11 +14,14 @@ namespace edmund {
 /// Mean losses at each place of the clock as scalars: "training/loss at sigma 0.1234".
 void add_bins(EventFile& events, std::string_view what, const LossBins& loss, std::int64_t position);
 
+/// The held-out images that a training measures itself on; null if it does not. Throws Error where
+/// they do not fit the model.
+std::unique_ptr<Dataset> validation_data(const Experiment& experiment);
+
 /// Measures the averaged weights of a training on held-out images at its checkpoints.
 class Validator {
  public:
-  /// Reads what the run has measured until the trainer's position. Throws Error where the held-out
-  /// images do not fit the model.
+  /// Reads what the run has measured until the trainer's position. Throws as validation_data().
   Validator(const Experiment& experiment, const RunFolder& run, const Trainer& trainer);
 
   /// Measures, logs and records the position of the trainer, unless that was done before.

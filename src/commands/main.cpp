@@ -1,13 +1,16 @@
 #include "edmund/commands/command.h"
 #include "edmund/core/error.h"
+#include "edmund/core/out_of_memory.h"
 #include "edmund/core/printable.h"
 #include "edmund/core/standard_streams.h"
 #include "edmund/ops/caching_allocator.h"
 
+#include <c10/util/Exception.h>
 #include <csignal>
 #include <exception>
 #include <iostream>
 #include <malloc.h>
+#include <string_view>
 #include <system_error>
 
 namespace {
@@ -20,6 +23,12 @@ void keep_heap() {
   mallopt(M_TOP_PAD, 64 << 20);
 }
 
+edmund::ExitCode failed(const std::exception& error, std::string_view what) {
+  std::cerr << "edmund failed: " << edmund::printable(what)
+            << (edmund::is_out_of_memory(error) ? "; a smaller batch, image or network needs less" : "") << '\n';
+  return edmund::ExitCode::kFailure;
+}
+
 edmund::ExitCode run(int argc, char** argv) {
   using edmund::ExitCode;
   try {
@@ -27,9 +36,10 @@ edmund::ExitCode run(int argc, char** argv) {
   } catch (const edmund::Error& error) {
     std::cerr << "error: " << edmund::printable(error.what()) << '\n';
     return ExitCode::kBadInput;
+  } catch (const c10::Error& error) {
+    return failed(error, error.what_without_backtrace());
   } catch (const std::exception& error) {
-    std::cerr << "edmund failed: " << edmund::printable(error.what()) << '\n';
-    return ExitCode::kFailure;
+    return failed(error, error.what());
   }
 }
 

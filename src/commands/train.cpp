@@ -122,6 +122,7 @@ ExitCode train(TrainFlags flags) {
   if (!moment) require_same_training(experiment, run);
   apply_backend(experiment.config.backend);
   if (flags.dry) {
+    check_run(experiment, run);
     log::info("would train {} to {} images in {}: {} parameters, {}", experiment.config.name,
               experiment.config.training.images, run.path.string(), parameter_count(experiment.model.network()),
               experiment.sampling.name);

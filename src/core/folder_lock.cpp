@@ -1,6 +1,7 @@
 #include "edmund/core/folder_lock.h"
 
 #include "descriptor.h"
+#include "edmund/core/file_system.h"
 #include "edmund/core/files.h"
 #include "edmund/core/log.h"
 #include "edmund/core/text.h"
@@ -89,7 +90,8 @@ bool may_live(const Owner& owner) {
 
 }  // namespace
 
-FolderLock::FolderLock(const fs::path& folder, std::string_view doing) : file_(folder / ".lock") {
+FolderLock::FolderLock(const fs::path& folder, std::string_view doing)
+    : file_(folder / ".lock"), made_(file_system().status(folder).kind == FileStatus::Kind::kMissing) {
   make_folder(folder);
   while (true) {
     Descriptor file(::open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666));
@@ -127,7 +129,8 @@ FolderOwner folder_owner(const fs::path& folder) {
 }
 
 FolderLock::~FolderLock() {
-  ::unlink(file_.c_str());  // still ours: nobody else can hold the lock
+  ::unlink(file_.c_str());                          // still ours: nobody else can hold the lock
+  if (made_) ::rmdir(file_.parent_path().c_str());  // where nothing came of it: a folder with files stays
   ::close(descriptor_);
 }
 

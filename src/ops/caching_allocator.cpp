@@ -1,5 +1,7 @@
 #include "edmund/ops/caching_allocator.h"
 
+#include "edmund/core/free_memory.h"
+
 #include <algorithm>
 #include <c10/core/CPUAllocator.h>
 #include <c10/util/Exception.h>
@@ -11,6 +13,8 @@ namespace edmund::ops {
 namespace {
 
 constexpr std::size_t kMost = std::size_t{1} << 62;
+// Bytes that are taken between two questions how much is left, and what is left to others.
+constexpr std::size_t kAskedEvery = std::size_t{64} << 20, kReserve = std::size_t{128} << 20;
 
 }  // namespace
 
@@ -51,10 +55,19 @@ c10::DataPtr CachingAllocator::allocate(std::size_t bytes) {
 CachingAllocator::Block* CachingAllocator::new_block(std::size_t bytes) {
   const std::size_t peak = std::max(peak_, used_ + bytes), limit = peak + peak / 16;
   free_idle_until(limit > bytes ? limit - bytes : 0);
-  void* found = std::aligned_alloc(64, sizeof(Block) + bytes);
+  // Linux grants more than there is, and kills who uses it: what it has is asked for from time to
+  // time, which takes microseconds.
+  const auto is_there = [&] {
+    if ((unasked_ += bytes) < kAskedEvery) return true;
+    const auto free = free_memory();
+    if (free && *free < bytes + kReserve) return false;
+    unasked_ = 0;
+    return true;
+  };
+  void* found = is_there() ? std::aligned_alloc(64, sizeof(Block) + bytes) : nullptr;
   if (found == nullptr) {
     free_idle_until(0);
-    found = std::aligned_alloc(64, sizeof(Block) + bytes);
+    found = is_there() ? std::aligned_alloc(64, sizeof(Block) + bytes) : nullptr;
   }
   TORCH_CHECK(found != nullptr, "out of memory: a tensor of ", bytes, " bytes");
   return new (found) Block{.owner = this, .bytes = bytes};

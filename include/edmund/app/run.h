@@ -101,6 +101,8 @@ void start_branch(Experiment& experiment, const RunFolder& run, const std::optio
 /// stop. Throws Error where it diverges, naming the last healthy checkpoint and the command that
 /// goes on from it; the batch that it began with lies in RUN/diverged then.
 ExitCode train_run(Experiment& experiment, const RunFolder& run);
+/// What train_run() checks before it makes anything: the images, and those that are held out.
+void check_run(const Experiment& experiment, const RunFolder& run);
 
 /// A batch of RUN/diverged at the weights of a checkpoint (nothing: those that the run began with)
 /// as a table: position, image, label, place on the clock and loss of each image, and the norm of

@@ -48,7 +48,7 @@ class CachingAllocator final : public c10::Allocator {
 
   mutable std::mutex mutex_;
   std::map<std::size_t, SizeClass> sizes_ = {};
-  std::size_t used_ = 0, idle_ = 0, peak_ = 0, requests_ = 0;
+  std::size_t used_ = 0, idle_ = 0, peak_ = 0, requests_ = 0, unasked_ = 0;
 };
 
 /// From now on LibTorch allocates CPU tensors from one CachingAllocator, which lives as long as the
