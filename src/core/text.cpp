@@ -209,11 +209,15 @@ std::string as_utf8(std::string_view bytes) {
 }
 
 std::string name_fault(std::string_view name) {
+  if (name == "." || name == "..") return format("expected a name, found '{}', which is a folder of its own", name);
+  if (name.find('/') != std::string_view::npos) return "expected a name without '/', found " + in_quotes(name);
+  return label_fault(name);
+}
+
+std::string label_fault(std::string_view name) {
   constexpr std::size_t kLongest = 200;  // bytes; most file systems take 255
   const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
   if (name.empty()) return "expected a name, found none";
-  if (name == "." || name == "..") return format("expected a name, found '{}', which is a folder of its own", name);
-  if (name.find('/') != std::string_view::npos) return "expected a name without '/', found " + in_quotes(name);
   if (std::any_of(name.begin(), name.end(), is_control))
     return "expected a name without control characters, found " + in_quotes(name);
   if (name.size() > kLongest)

@@ -135,6 +135,18 @@ TEST_CASE("train, sample and evaluate go through on a small data set", "[app]") 
       CHECK(bytes("a/00000" + std::to_string(i) + ".png") == bytes("b/00000" + std::to_string(i) + ".png"));
     CHECK(bytes("a/000004.png") == bytes("c/000004.png"));
   }
+  SECTION("a run's config that was edited is told not to count") {
+    const auto warns = [&] {
+      const Outcome outcome = edmund_run(folder.path(), "sample runs/small --images 1 --overwrite --out e");
+      INFO(outcome.output);
+      CHECK(outcome.code == 0);
+      return outcome.output.find("what its checkpoint says, which counts") != std::string::npos;
+    };
+    CHECK_FALSE(warns());
+    std::string text = small_config();
+    write_text(run / "config.yaml", text.replace(text.find("steps: 4"), 8, "steps: 7"));
+    CHECK(warns());
+  }
   SECTION("evaluate scores several samplers on the same weights") {
     REQUIRE(edmund_run(folder.path(), "evaluate runs/small --name heun").code == 0);
     const Outcome second = edmund_run(

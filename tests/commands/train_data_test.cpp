@@ -51,6 +51,10 @@ TEST_CASE("damaged images are named before the first step, or left out, and goin
   CHECK(says(refused, "data/owl/117.png: PNG is cut short"));
   CHECK(says(refused, "data/owl/133.png: PNG is cut short"));
   CHECK_FALSE(training.has_run());
+  CHECK_FALSE(fs::exists(training.folder.path() / "runs/small"));  // nothing at all was made
+  const Outcome dry = training.train("--dry-run");
+  CHECK(dry.code == 2);
+  CHECK(says(dry, "2 of 40 images cannot be read: "));
 
   const Outcome first = training.train("data.damaged=skip");
   INFO(first.output);

@@ -30,6 +30,12 @@ TEST_CASE("a folder has one owner, who is named", "[core]") {
     CHECK(contains(message, "(since 20"));
     CHECK(contents(run / ".lock") == before);
   }
+  CHECK_FALSE(std::filesystem::exists(run));  // nothing came of it
+  {
+    const FolderLock used(run, "trained");
+    write_file(run / "result", "");
+  }
+  CHECK(std::filesystem::exists(run / "result"));
   CHECK_FALSE(std::filesystem::exists(run / ".lock"));
   CHECK_NOTHROW(FolderLock(run, "trained"));
 }

@@ -192,6 +192,8 @@ TEST_CASE("names that are no names of a folder are told apart", "[core]") {
   for (const std::string& bad : {std::string(), std::string("."), std::string(".."), std::string("a/b"),
                                  std::string("a\nb"), std::string(201, 'x'), std::string("caf\xe9")})
     CHECK(name_fault(bad).starts_with("expected a name"));
+  CHECK(label_fault("heun/ddim, 18 steps").empty());
+  for (const std::string bad : {"", "a\nb", "\x1b[31m", "\xff"}) CHECK_FALSE(label_fault(bad).empty());
 }
 
 }  // namespace edmund

@@ -29,6 +29,8 @@ bool is_utf8(std::string_view bytes);
 std::string as_utf8(std::string_view bytes);
 /// What is wrong with the name of a folder that is to be made: "expected …"; empty if nothing.
 std::string name_fault(std::string_view name);
+/// The same of a name in tables and plots, which may hold '/'.
+std::string label_fault(std::string_view name);
 
 /// Three digits with a unit of thousands: 950 -> "950", 1234567 -> "1.23 M".
 std::string human_count(double value);

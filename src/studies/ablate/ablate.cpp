@@ -7,6 +7,7 @@
 #include "edmund/core/stop.h"
 #include "edmund/core/text.h"
 #include "edmund/networks/state_dict.h"
+#include "edmund/studies/label.h"
 #include "edmund/training/checkpoint.h"
 
 #include <algorithm>
@@ -28,7 +29,7 @@ void combine(std::vector<Options>& axes, std::size_t axis, const AblationArm& so
   axes[axis].check(!levels.empty(), "arms", "expected a list of {name, set}, found none");
   for (Options& level : levels) {
     AblationArm arm = so_far;
-    const std::string name = level.required_text("name", "of the level in tables and plots");
+    const std::string name = required_label(level, "of the level in tables and plots");
     arm.name += (arm.name.empty() ? "" : " ") + name;
     arm.levels.push_back(name);
     for (auto& text : level.texts("set", {}, "overrides key.path=value of this level"))
@@ -136,13 +137,13 @@ AblationKeys read_keys(Options& root) {
   if (const std::string fault = name_fault(out.name); !fault.empty()) root.reject("name", fault);
   const std::vector<std::string> common = root.texts("set", {}, "overrides key.path=value of every arm");
   auto axes = root.children("axes", "factors, in place of arms: one training for each combination of their levels");
-  for (Options& axis : axes) out.axes.push_back(axis.required_text("name", "of the factor"));
+  for (Options& axis : axes) out.axes.push_back(required_label(axis, "of the factor"));
   if (!axes.empty()) {
     root.check(!root.has("arms"), "arms", "excludes axes: give one of them");
     combine(axes, 0, {.set = common}, out.arms);
   }
   for (Options& arm : root.children("arms", "trainings that differ in their overrides")) {
-    out.arms.push_back({.name = arm.required_text("name", "of the arm in tables and plots"), .set = common});
+    out.arms.push_back({.name = required_label(arm, "of the arm in tables and plots"), .set = common});
     for (auto& text : arm.texts("set", {}, "overrides key.path=value of this arm"))
       out.arms.back().set.push_back(std::move(text));
   }

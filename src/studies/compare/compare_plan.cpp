@@ -10,6 +10,7 @@
 #include "edmund/generation/guidance.h"
 #include "edmund/io/tensor_file.h"
 #include "edmund/networks/state_dict.h"
+#include "edmund/studies/label.h"
 
 #include <algorithm>
 #include <utility>
@@ -24,7 +25,7 @@ constexpr std::int64_t kFewestSteps = 2, kMostSteps = 10000;  // that are tried 
 std::vector<ComparePlan::Model> read_models(Options& root) {
   std::vector<ComparePlan::Model> out;
   for (Options& model : root.children("models", "trained models, each with the same variants"))
-    out.push_back({model.required_text("name", "of the model in tables and plots"),
+    out.push_back({required_label(model, "of the model in tables and plots"),
                    model.required_path("run", "run folder or checkpoint").string(),
                    model.text("baseline", "", "model of this list that its differences are taken to"),
                    adapters_override(chosen_adapters(model)),
@@ -40,7 +41,7 @@ std::vector<ComparePlan::Model> read_models(Options& root) {
 std::vector<std::string> read_variants(Options& root) {
   std::vector<std::string> out;
   for (Options& variant : root.children("variants", "ways to sample, each with every model")) {
-    out.push_back(variant.required_text("name", "of the variant in tables and plots"));
+    out.push_back(required_label(variant, "of the variant in tables and plots"));
     variant.check(std::count(out.begin(), out.end(), out.back()) == 1, "name", "'{}' stands here twice", out.back());
   }
   root.check(!out.empty(), "variants", "expected a list of {name, sampling}, found none");
