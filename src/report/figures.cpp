@@ -79,9 +79,9 @@ std::string file_name(std::size_t number, std::string_view title) {
     if (is_word && gap) out += '-';
     if (is_word) out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     gap = !is_word;
-    if (out.size() >= 60) break;
   }
-  return out;
+  constexpr std::size_t kLongest = 60;
+  return out.size() <= kLongest ? out : out.substr(0, out.rfind('-', kLongest));
 }
 
 double at(const std::vector<double>& values, std::size_t i) { return i < values.size() ? values[i] : NAN; }

@@ -44,6 +44,14 @@ TEST_CASE("a page's plots and tables become files in their order", "[report]") {
   CHECK(std::ranges::all_of(files, [](const fs::path& file) { return fs::exists(file); }));
 }
 
+TEST_CASE("a long file name ends with a whole word", "[report]") {
+  Page page("title");
+  page.plot({.title = "Order of convergence of all samplers between the neighboring budgets"});
+  const TemporaryFolder folder;
+  write_figures(page, folder.path());
+  CHECK(fs::exists(folder.path() / "01-order-of-convergence-of-all-samplers-between-the.svg"));
+}
+
 TEST_CASE("values of named rows are written with their names", "[report]") {
   Page page("title");
   page.section("Arms");
