@@ -75,10 +75,11 @@ void add_score_curves(Page& page, const json& all) {
     if (plot == plots.end())
       plot = plots.insert(plots.end(), {.title = title, .x_label = "images trained on", .y_label = curve.metric});
     Series series{.label = curve.sampling};
-    for (const auto& [images, value, half] : curve.points) {
+    for (const auto& [images, value, low, high] : curve.points) {
       series.x.push_back(static_cast<double>(images));
       series.y.push_back(value);
-      series.error.push_back(half);
+      series.low.push_back(low);
+      series.high.push_back(high);
     }
     plot->series.push_back(std::move(series));
   }

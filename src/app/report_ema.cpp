@@ -1,3 +1,4 @@
+#include "edmund/core/parsed_json.h"
 #include "edmund/core/text.h"
 #include "edmund/report/html.h"
 #include "edmund/report/svg.h"
@@ -27,14 +28,18 @@ std::string curve_of(const json& row) {
 }
 
 // Points of one metric and curve, by width.
-using Points = std::map<double, std::pair<double, double>>;  // value, half of its interval
+struct Known {
+  double value, low, high;  // NaN: no interval
+};
+using Points = std::map<double, Known>;
 
 Series series_of(const std::string& label, const Points& points) {
   Series out{.label = label};
   for (const auto& [width, score] : points) {
     out.x.push_back(width);
-    out.y.push_back(score.first);
-    out.error.push_back(score.second);
+    out.y.push_back(score.value);
+    out.low.push_back(score.low);
+    out.high.push_back(score.high);
   }
   return out;
 }
@@ -65,8 +70,11 @@ void add_ema_curve(Page& page, const json& scores) {
     const double width = row["ema_width"];
     for (const json& score : row.value("scores", json::array())) {
       if (!score.contains("value") || !score["value"].is_number()) continue;
-      const double error = score.contains("error") && score["error"].is_number() ? score["error"].get<double>() : 0.0;
-      metrics[score.value("name", "")][curve_of(row)][width] = {score["value"], 1.96 * error};
+      const auto end = [&](const char* which) {
+        const json& found = member(score, which);
+        return found.is_number() ? found.get<double>() : NAN;
+      };
+      metrics[score.value("name", "")][curve_of(row)][width] = {score["value"].get<double>(), end("low"), end("high")};
       widths.insert(width);
     }
   }

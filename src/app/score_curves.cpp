@@ -1,9 +1,11 @@
 #include "edmund/app/score_curves.h"
 
+#include "edmund/core/parsed_json.h"
 #include "edmund/io/event_file.h"
 #include "report_json.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
@@ -39,10 +41,12 @@ std::vector<ScoreCurve> score_curves(const json& rows) {
         keys.push_back(key);
         out.push_back({.metric = metric, .sampling = without_checkpoint(row.value("name", "")), .points = {}});
       }
-      const double value = score["value"];
-      const bool has_interval = score.contains("high") && score["high"].is_number();
-      out[place].points.push_back({row.value("trained_images", std::int64_t{0}), value,
-                                   has_interval ? score["high"].get<double>() - value : 0.0});
+      const auto end = [&](const char* which) {
+        const json& found = member(score, which);
+        return found.is_number() ? found.get<double>() : NAN;
+      };
+      out[place].points.push_back(
+          {row.value("trained_images", std::int64_t{0}), score["value"].get<double>(), end("low"), end("high")});
     }
   for (ScoreCurve& curve : out) std::ranges::stable_sort(curve.points, {}, &ScoreCurve::Point::images);
   return out;
@@ -55,8 +59,8 @@ void write_score_events(const RunFolder& run) {
   delete_event_files(folder);
   EventFile events(folder);
   for (const ScoreCurve& curve : score_curves(rows))
-    for (const auto& [images, value, half] : curve.points)
-      events.scalar(curve.metric + "/" + curve.sampling, value, images);
+    for (const ScoreCurve::Point& point : curve.points)
+      events.scalar(curve.metric + "/" + curve.sampling, point.value, point.images);
   events.flush();
 }
 

@@ -103,7 +103,9 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
   settings.start = trainer.images();
   Loader loader(*experiment.data, settings);
   const StopRequest stop;
-  Progress progress("training", "images", total, trainer.images());
+  const std::int64_t left = std::max<std::int64_t>(total - trainer.images(), 0), batch = settings.batch_size;
+  // the last batch is whole
+  Progress progress("training", "images", trainer.images() + (left + batch - 1) / batch * batch, trainer.images());
   Stopwatch since_log;
   std::int64_t logged_images = trainer.images();
   const auto seconds = [&] { return recorder.metrics().seconds_before() + watch.seconds(); };

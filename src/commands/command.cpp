@@ -36,7 +36,7 @@ std::string help() {
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr)
     if (const auto dashes = message.find("--"); dashes != std::string::npos)
       message += suggestion(message.substr(dashes, message.find(' ', dashes) - dashes), known);
-  fail("edmund {}: {} (see `edmund {} --help`)", arguments.get_name(), message, arguments.get_name());
+  fail("{}: {} (see `{} --help`)", arguments.get_name(), message, arguments.get_name());
 }
 
 }  // namespace
@@ -66,7 +66,7 @@ ExitCode run_command(std::vector<std::string> arguments) {
   for (const auto& command : command_table()) known.push_back(command.name);
   for (const auto& command : command_table()) {
     if (command.name != arguments[0]) continue;
-    CLI::App app(std::string(command.about), std::string(command.name));
+    CLI::App app(std::string(command.about), format("edmund {}", command.name));
     CommonFlags common;
     add_common_flags(app, common);
     const Action action = command.make(app);

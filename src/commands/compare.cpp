@@ -17,6 +17,7 @@
 #include "explain.h"
 #include "schema.h"
 
+#include <algorithm>
 #include <iomanip>
 #include <iostream>
 #include <memory>
@@ -75,7 +76,8 @@ void require_file(const CompareFlags& flags, std::string_view command) {
 
 ExitCode compared(Comparison& comparison, const CompareFlags& flags,
                   const std::function<void(Page&, const ComparisonTable&)>& more, std::span<const ModelLook> looks) {
-  log::info("{} cells in {}", comparison.cells().size(), comparison.out().string());
+  const auto variants = std::ranges::count(comparison.cells(), CellKind::kVariant, &CompareCell::kind);
+  log::info("{} cells in {}", variants, comparison.out().string());
   comparison.run(flags.shard, flags.shards, [&](const CellResult& cell) {
     if (!flags.json) print(cell, comparison.plan());
   });

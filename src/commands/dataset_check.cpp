@@ -106,12 +106,12 @@ std::string lines_of(const ImageSource& source, const Examination& found, const 
   if (found.pixels.images > 0) out += pixel_lines(found.pixels, source.floats);
   if (!found.faults.empty()) out += format("  {} cannot be read:\n", grouped(std::ssize(found.faults)));
   out += some_of(found.faults, [](const auto& fault) { return fault.second; });
-  if (!found.twins.empty()) out += format("  {} stand there before:\n", grouped(std::ssize(found.twins)));
+  if (!found.twins.empty()) out += format("  {} repeat earlier ones:\n", grouped(std::ssize(found.twins)));
   return out + some_of(found.twins, [&](const auto& twin) {
            const auto label = [&](std::int64_t i) {
              return source.labels.empty() ? -1 : source.labels[static_cast<std::size_t>(i)];
            };
-           return format("{} is {}{}", source.file(twin.first), source.file(twin.second),
+           return format("{} is the same as {}{}", source.file(twin.first), source.file(twin.second),
                          label(twin.first) == label(twin.second) ? "" : ", in another class");
          });
 }

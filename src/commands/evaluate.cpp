@@ -67,8 +67,11 @@ std::string shown(const ordered_json& number) {
 }
 
 void print(const ordered_json& result) {
-  std::cout << result["name"].get<std::string>() << ": " << result["images"] << " images, "
-            << result["evaluations_per_image"] << " evaluations each\n";
+  std::cout << result["name"].get<std::string>() << ": " << result["images"] << " images";
+  // images of a folder have none
+  if (const auto each = result["evaluations_per_image"].get<std::int64_t>(); each > 0)
+    std::cout << format(", {} evaluations each", each);
+  std::cout << '\n';
   for (const auto& score : result["scores"]) {
     std::cout << format("  {} = {}", score["name"].get<std::string>(), shown(score["value"]));
     std::cout << (score["error"].is_null() ? " (error unknown; " : format(" ± {} (", shown(score["error"])));

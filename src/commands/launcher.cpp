@@ -123,7 +123,8 @@ int main(int argc, char** argv) {
     edmund::StandardOutput output;
     std::cout << answer;
     const int reason = output.finish();
-    if (reason != 0) std::fprintf(stderr, "error: standard output: cannot write: %s\n", std::strerror(reason));
+    if (reason != 0 && reason != EPIPE)
+      std::fprintf(stderr, "error: standard output: cannot write: %s\n", std::strerror(reason));
     return reason == 0 ? 0 : 1;
   }
   char own[PATH_MAX];

@@ -221,14 +221,15 @@ ExitCode likelihood(const LikelihoodFlags& flags) {
     return facts[key].is_null() ? std::string("unknown")
                                 : format("{}", std::round(facts[key].get<double>() * 1e4) / 1e4);
   };
-  std::cout << format("{} bits/dim over {} images of {} (standard error {} over images, {} of it by probes)\n",
-                      shown("bits_per_dim"), facts["images"].get<std::int64_t>(), images.from,
-                      shown("error_over_images"), shown("error_over_probes"));
+  const std::string by_probes =
+      facts["error_over_probes"].is_null() ? "" : format(", {} of it by probes", shown("error_over_probes"));
+  std::cout << format("{} bits/dim over {} images of {} (standard error {} over images{})\n", shown("bits_per_dim"),
+                      facts["images"].get<std::int64_t>(), images.from, shown("error_over_images"), by_probes);
   for (const char* key : {"kind", "trace", "solver"})
     std::cout << format("  {}: {}\n", key, facts[key].get<std::string>());
   std::cout << format("  {} evaluations an image, each with {} backward; σ from {} to {}; all values: {}\n",
-                      shown("evaluations_per_image"), solved.gradients, facts["sigma"][0].get<double>(),
-                      facts["sigma"][1].get<double>(), file.string());
+                      shown("evaluations_per_image"), solved.gradients, short_number(facts["sigma"][0].get<double>()),
+                      short_number(facts["sigma"][1].get<double>()), file.string());
   return ExitCode::kDone;
 }
 

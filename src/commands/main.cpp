@@ -6,6 +6,7 @@
 #include "edmund/ops/caching_allocator.h"
 
 #include <c10/util/Exception.h>
+#include <cerrno>
 #include <csignal>
 #include <exception>
 #include <iostream>
@@ -59,7 +60,9 @@ int main(int argc, char** argv) {
   // The outcome stands: no signal changes it while the libraries are taken down.
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) std::signal(signal, SIG_IGN);
   if (const int reason = output.finish(); reason != 0) {
-    std::cerr << "error: standard output: cannot write: " << std::generic_category().message(reason) << '\n';
+    // who closes a pipe has read enough and needs no message
+    if (reason != EPIPE)
+      std::cerr << "error: standard output: cannot write: " << std::generic_category().message(reason) << '\n';
     if (code == edmund::ExitCode::kDone) code = edmund::ExitCode::kFailure;
   }
   return static_cast<int>(code);

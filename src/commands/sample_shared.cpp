@@ -18,7 +18,14 @@ Task begin(const Flags& flags) {
 }
 
 std::vector<std::int64_t> numbers_of(const Flags& flags, std::int64_t fallback) {
-  if (!flags.numbers.empty()) return flags.numbers;
+  if (!flags.numbers.empty()) {
+    std::vector<std::int64_t> sorted = flags.numbers;
+    std::ranges::sort(sorted);
+    const auto twice = std::ranges::adjacent_find(sorted);
+    require(twice == sorted.end(), "--numbers: expected each number once, found {} twice",
+            twice == sorted.end() ? 0 : *twice);
+    return flags.numbers;
+  }
   return consecutive(0, flags.images.value_or(fallback));
 }
 

@@ -141,7 +141,7 @@ std::vector<std::string> remarks(const Examination& found, const DatasetInfo& in
   std::vector<std::string> out;
   if (!found.twins.empty()) {
     const auto [one, other] = found.twins.front();
-    out.push_back(format("{}: {} of {} images stand there before ({} is {} for one)", info.name,
+    out.push_back(format("{}: {} of {} images repeat earlier ones (for example, {} is the same as {})", info.name,
                          grouped(std::ssize(found.twins)), grouped(found.images), file(one), file(other)));
   }
   std::string without;

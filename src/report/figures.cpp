@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <cmath>
 #include <iterator>
 #include <spawn.h>
 #include <string>
@@ -78,17 +79,30 @@ std::string file_name(std::size_t number, std::string_view title) {
     if (is_word && gap) out += '-';
     if (is_word) out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     gap = !is_word;
-    if (out.size() >= 60) break;
   }
+  constexpr std::size_t kLongest = 60;
+  return out.size() <= kLongest ? out : out.substr(0, out.rfind('-', kLongest));
+}
+
+double at(const std::vector<double>& values, std::size_t i) { return i < values.size() ? values[i] : NAN; }
+
+/// Of a plot whose rows have names: each value by the name of its row.
+std::string csv_of_rows(const Plot& plot) {
+  std::string out = csv_line({"row", csv_text(plot.x_label), "low", "high"});
+  for (const Series& series : plot.series)
+    for (std::size_t i = 0; i < std::min(series.x.size(), series.y.size()); ++i)
+      out += csv_line({csv_text(plot.y_names.at(static_cast<std::size_t>(series.y[i]))), csv_number(series.x[i]),
+                       csv_number(at(series.low, i)), csv_number(at(series.high, i))});
   return out;
 }
 
 std::string csv_of(const Plot& plot) {
-  std::string out = csv_line({"series", csv_text(plot.x_label), csv_text(plot.y_label), "error"});
+  if (!plot.y_names.empty()) return csv_of_rows(plot);
+  std::string out = csv_line({"series", csv_text(plot.x_label), csv_text(plot.y_label), "low", "high"});
   for (const Series& series : plot.series)
     for (std::size_t i = 0; i < std::min(series.x.size(), series.y.size()); ++i)
       out += csv_line({csv_text(series.label), csv_number(series.x[i]), csv_number(series.y[i]),
-                       i < series.error.size() ? csv_number(series.error[i]) : ""});
+                       csv_number(at(series.low, i)), csv_number(at(series.high, i))});
   return out;
 }
 

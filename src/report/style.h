@@ -25,14 +25,15 @@ a{color:var(--accent);text-decoration:none}
 a:hover{text-decoration:underline}
 section{background:var(--paper);border:1px solid var(--grid);border-radius:10px;padding:18px 20px;margin:0 0 18px}
 .columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:14px 22px;align-items:start}
-figure{margin:12px 0;overflow-x:auto}
+figure{margin:12px 0}
 .columns figure{margin:0}
 figure svg,figure img{display:block;max-width:100%;height:auto}
+figure svg{background:none!important}
 figure img:not([width]){width:min(100%,640px)}
 img{image-rendering:pixelated}
 figcaption,.caption{font-size:.88rem;margin-top:6px;max-width:75ch}
 .columns>*{min-width:0}
-.wide{overflow-x:auto;background:linear-gradient(to left,var(--paper) 40%,transparent) right/48px 100% no-repeat local,
+.wide,figure{overflow-x:auto;background:linear-gradient(to left,var(--paper) 40%,transparent) right/48px 100% no-repeat local,
 linear-gradient(to left,var(--grid),transparent) right/16px 100% no-repeat scroll}
 .wide td:first-child,.wide th:first-child{position:sticky;left:0;background:var(--paper);z-index:1}
 .wide td{white-space:nowrap}

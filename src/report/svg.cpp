@@ -56,8 +56,9 @@ double characters(std::string_view text) {
 }
 
 struct Point {
-  double x, y, error;
-  bool joined;  // with the point before it
+  double x, y, low, high;  // NaN: no interval
+  bool joined;             // with the point before it
+  bool has_interval() const { return low < high; }
 };
 
 /// Points that can be shown, in order; a value left out interrupts the line.
@@ -66,8 +67,10 @@ std::vector<Point> shown(const Series& series, const Axis& x, const Axis& y) {
   bool joined = false;
   for (std::size_t i = 0; i < std::min(series.x.size(), series.y.size()); ++i) {
     const bool visible = x.shows(series.x[i]) && y.shows(series.y[i]);
-    const double error = i < series.error.size() && std::isfinite(series.error[i]) ? std::abs(series.error[i]) : 0.0;
-    if (visible) points.push_back({series.x[i], series.y[i], error, joined});
+    const bool known = i < std::min(series.low.size(), series.high.size()) && std::isfinite(series.low[i]) &&
+                       std::isfinite(series.high[i]);
+    if (visible)
+      points.push_back({series.x[i], series.y[i], known ? series.low[i] : NAN, known ? series.high[i] : NAN, joined});
     joined = visible;
   }
   return points;
@@ -85,8 +88,8 @@ std::vector<Point> thinned(const std::vector<Point>& points, std::size_t columns
     auto [low, high] = std::minmax_element(first, last, [](const Point& a, const Point& b) { return a.y < b.y; });
     const bool whole = std::all_of(first, last, [](const Point& p) { return p.joined; });
     if (high < low) std::swap(low, high);
-    kept.push_back({low->x, low->y, low->error, whole});
-    if (high != low) kept.push_back({high->x, high->y, high->error, true});
+    kept.push_back({low->x, low->y, low->low, low->high, whole});
+    if (high != low) kept.push_back({high->x, high->y, high->low, high->high, true});
   }
   return kept;
 }
@@ -144,13 +147,11 @@ std::string guides(const Plot& plot, const Axis& x, const Axis& y) {
   return out;
 }
 
-/// From value less error to value and error, along the axis that has the values.
+/// From end to end of the interval, along the axis that has the values.
 std::string error_bar(const Point& p, const Axis& x, const Axis& y) {
   const bool is_lying = !y.names.empty();
   const Axis& axis = is_lying ? x : y;
-  const double value = is_lying ? p.x : p.y;
-  const double low = axis.log && value - p.error <= 0 ? axis.from : axis.at(value - p.error);
-  const std::string from = pixel(low), to = pixel(axis.at(value + p.error));
+  const std::string from = pixel(axis.log && p.low <= 0 ? axis.from : axis.at(p.low)), to = pixel(axis.at(p.high));
   return is_lying ? format("M{} {}H{}", from, pixel(y.at(p.y)), to) : format("M{} {}V{}", pixel(x.at(p.x)), from, to);
 }
 
@@ -166,14 +167,14 @@ std::string drawn(const Series& series, std::size_t index, const Axis& x, const 
         !p.joined && (i + 1 == points.size() || !points[i + 1].joined);
     path += format("{}{} {}", p.joined ? "L" : "M", px, py);
     if (p.joined && i > 0) travel += std::abs(y.at(p.y) - y.at(points[i - 1].y));
-    if (p.error > 0) bars += error_bar(p, x, y);
+    if (p.has_interval()) bars += error_bar(p, x, y);
     if (series.reference) continue;
     const bool mark = series.points || alone;
     if (!mark && points.size() > kMostTitles && i % (points.size() / kMostTitles) != 0) continue;
     const std::string name = series.label.empty() ? "" : series.label + ": ";
-    const std::string error = p.error > 0 ? " ± " + short_number(p.error) : "";
-    const std::string point = y.names.empty() ? format("({}, {}{})", short_number(p.x), short_number(p.y), error)
-                                              : format("{}: {}{}", y.label(p.y), short_number(p.x), error);
+    const std::string interval = p.has_interval() ? format(" [{}, {}]", short_number(p.low), short_number(p.high)) : "";
+    const std::string point = y.names.empty() ? format("({}, {}{})", short_number(p.x), short_number(p.y), interval)
+                                              : format("{}: {}{}", y.label(p.y), short_number(p.x), interval);
     marks += format(R"(<circle cx="{}" cy="{}" r="{}"{}><title>{}</title></circle>)", px, py, mark ? "3.2" : "5",
                     mark ? "" : R"x( fill-opacity="0")x", escaped(name + point));
   }
@@ -232,9 +233,9 @@ std::string svg(const Plot& plot) {
   Axis& values = is_lying ? x : y;
   for (const Series& series : plot.series)
     for (const Point& p : shown(series, x, y)) {
-      const double value = is_lying ? p.x : p.y;
       x.include(p.x);
-      for (const double end : {value - p.error, value, value + p.error}) values.include(end);
+      y.include(p.y);
+      for (const double end : {p.low, p.high}) values.include(end);
     }
   const bool empty = x.empty();
   for (const double value : plot.covers_x) x.include(value);

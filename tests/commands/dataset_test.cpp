@@ -67,7 +67,7 @@ TEST_CASE("dataset check finds what would spoil a training, and says what one wo
   REQUIRE(found["duplicates"].size() == 1);
   CHECK_THAT(found["duplicates"][0][0].get<std::string>(), ContainsSubstring("1/again.png"));
   CHECK(found["classes"][0]["images"] == 3);
-  CHECK_THAT(found["warnings"][0].get<std::string>(), ContainsSubstring("1 of 7 images stand there before"));
+  CHECK_THAT(found["warnings"][0].get<std::string>(), ContainsSubstring("1 of 7 images repeat earlier ones"));
 
   folder.write("set/0/large.png", png(9, 16));
   found = found_in(folder, "check set", 2);

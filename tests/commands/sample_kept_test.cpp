@@ -92,6 +92,12 @@ TEST_CASE("numbers may be added to a drawing", "[app]") {
     CHECK(bytes(trained() / format("all/00000{}.png", i)) == bytes(trained() / format("pieces/00000{}.png", i)));
 }
 
+TEST_CASE("a number given twice is refused by name", "[app]") {
+  const Outcome outcome = sample("--numbers 0-3,2 --out twice");
+  CHECK(outcome.code == 2);
+  CHECK(outcome.output.find("--numbers: expected each number once, found 2 twice") != std::string::npos);
+}
+
 TEST_CASE("pictures of another drawing are neither mixed nor lost", "[app]") {
   check_drawn("--images 5 --out mine");
   const auto mine = contents(trained() / "mine");

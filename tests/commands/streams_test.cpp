@@ -22,6 +22,17 @@ TEST_CASE("output that cannot be written gives exit code 1 and the reason", "[ap
   CHECK(edmund_run(folder.path(), "config gone.yaml >/dev/full").code == 2);
 }
 
+TEST_CASE("a reader that closes the pipe gets no message", "[app]") {
+  const TemporaryFolder folder;
+  write_idx_data(folder.path());
+  write_text(folder.path() / "config.yaml", small_config());
+  // kept by the launcher, and made by the program
+  for (const std::string command : {"man", "config config.yaml"}) {
+    const Outcome outcome = edmund_run(folder.path(), command + " 2>err | true; cat err");
+    CHECK(outcome.output == "");
+  }
+}
+
 TEST_CASE("closed standard streams do not lend their numbers to files", "[app]") {
   const TemporaryFolder folder;
   write_idx_data(folder.path());

@@ -168,7 +168,7 @@ TEST_CASE("images that stand twice are named, whatever their files; so are class
   DatasetInfo info = set->info();
   const auto lines = remarks(found, info, [&](std::int64_t i) { return set->file(i); });
   REQUIRE(lines.size() == 1);
-  CHECK(contains(lines[0], "1 of 4 images stand there before"));
+  CHECK(contains(lines[0], "1 of 4 images repeat earlier ones"));
   CHECK(contains(lines[0], "dogs/2.png is "));
   info.class_counts = {4, 0};
   const auto more = remarks(found, info, [&](std::int64_t i) { return set->file(i); });

@@ -81,9 +81,13 @@ TEST_CASE("a plot without values says so", "[evaluation]") {
 }
 
 TEST_CASE("each point tells its values", "[evaluation]") {
-  const std::string text =
-      svg({.series = {{.label = "loss", .x = {1, 2}, .y = {0.25, 0.125}, .error = {0.5, 0}, .points = true}}});
-  CHECK(text.find("<title>loss: (1, 0.25 ± 0.5)</title>") != std::string::npos);
+  const std::string text = svg({.series = {{.label = "loss",
+                                            .x = {1, 2},
+                                            .y = {0.25, 0.125},
+                                            .low = {-0.25, kNaN},
+                                            .high = {1, kNaN},
+                                            .points = true}}});
+  CHECK(text.find("<title>loss: (1, 0.25 [-0.25, 1])</title>") != std::string::npos);
   CHECK(text.find("<title>loss: (2, 0.125)</title>") != std::string::npos);
 }
 
@@ -116,16 +120,16 @@ TEST_CASE("values lie inside the frame, larger ones higher and farther right", "
   CHECK(count == 3);
 }
 
-TEST_CASE("named rows lie from the top, their errors along x", "[evaluation]") {
+TEST_CASE("named rows lie from the top, their intervals along x", "[evaluation]") {
   const std::string picture = svg({.title = "t",
                                    .x_label = "distance",
-                                   .series = {{.x = {3}, .y = {0}, .error = {1}, .points = true},
-                                              {.x = {5}, .y = {1}, .error = {1}, .points = true}},
+                                   .series = {{.x = {3}, .y = {0}, .low = {2}, .high = {4}, .points = true},
+                                              {.x = {5}, .y = {1}, .low = {4}, .high = {6}, .points = true}},
                                    .guides = {{"real images", 2}},
                                    .y_names = {"heun & co", "euler"}});
   CHECK(xml_fault(picture) == "");
-  CHECK(picture.find("heun &amp; co: 3 ± 1") != std::string::npos);
-  CHECK(picture.find("euler: 5 ± 1") != std::string::npos);
+  CHECK(picture.find("heun &amp; co: 3 [2, 4]") != std::string::npos);
+  CHECK(picture.find("euler: 5 [4, 6]") != std::string::npos);
   const auto number_after = [&](const char* what, std::size_t from) {
     const auto at = picture.find(what, from) + std::string_view(what).size();
     return std::pair{std::stod(picture.substr(at)), at};

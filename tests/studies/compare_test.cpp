@@ -92,6 +92,7 @@ TEST_CASE("compare pairs every cell with the baseline, with intervals, distances
     CHECK(cell["scores"]["frechet"].contains("difference") == (cell["variant"] != "euler"));
     CHECK(cell["stochastic"] == (cell["variant"] == "noisy"));
     CHECK(cell.contains("distance") == (cell["variant"] != "noisy"));
+    if (cell.contains("distance")) CHECK(cell["distance"]["low"] < cell["distance"]["value"]);
   }
   CHECK(table["cells"][0]["steps"] == 2);  // heun: 3 evaluations
   CHECK(table["cells"][1]["nfe"] == 5);

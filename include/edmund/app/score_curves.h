@@ -2,6 +2,7 @@
 
 #include "edmund/app/run.h"
 
+#include <cmath>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -12,8 +13,9 @@ namespace edmund {
 /// One score of a run along its training: evaluations that differ in the checkpoint alone.
 struct ScoreCurve {
   struct Point {
-    std::int64_t images = 0;         // trained on
-    double value = 0.0, half = 0.0;  // half of the interval, 0: unknown
+    std::int64_t images = 0;  // trained on
+    double value = 0.0;
+    double low = NAN, high = NAN;  // of the interval; NaN: unknown
   };
   std::string metric, sampling;  // "Fréchet distance (pca, 4-d)", "heun, 18 steps …"
   std::vector<Point> points;     // in the order of training

@@ -12,7 +12,8 @@ namespace edmund {
 ///   NN-title.svg, NN-title.pdf   a plot in the colors of a light page; PDF by rsvg-convert, left
 ///                                out
 ///                                with a word in the log where that is not installed
-///   NN-title.csv                 its values: series, x, y, error (half-width, or nothing)
+///   NN-title.csv                 its values: series, x, y, and the interval's low and high,
+///                                or nothing; of named rows: row, x, low, high
 ///   NN-heading.csv, .tex         a table; LaTeX with booktabs' rules, to be taken in by \input
 ///   NN-heading.png               images of a comparison, in rows and columns as on the page
 /// NN counts plots and tables together. Files of these names are replaced. Throws Error where a

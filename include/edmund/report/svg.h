@@ -9,10 +9,11 @@ namespace edmund {
 
 /// One line or set of points of a plot.
 struct Series {
-  std::string label;          // for the legend; none if empty
-  std::vector<double> x, y;   // of equal length
-  std::vector<double> error;  // half-widths of error bars, or empty
-  bool points = false;        // marks instead of a line
+  std::string label;         // for the legend; none if empty
+  std::vector<double> x, y;  // of equal length
+  // ends of the interval about each value, NaN where none is known; or empty
+  std::vector<double> low = {}, high = {};
+  bool points = false;  // marks instead of a line
   bool dashed = false;
   // in grey, for others to be read against: a thin line if dashed, else a wide pale one
   bool reference = false;
@@ -38,7 +39,7 @@ struct Plot {
   double width = 560, height = 320;  // pixels; it shrinks with its column
   std::vector<Guide> guides;
   std::vector<double> covers_x;  // values that the axis spans whatever the series have
-  // rows from the top in place of numbers: y counts them, and errors lie along x
+  // rows from the top in place of numbers: y counts them, and intervals lie along x
   std::vector<std::string> y_names;
 };
 

@@ -19,6 +19,13 @@ std::vector<std::string> metrics_of(const std::vector<CellResult>& cells) {
   return out;
 }
 
+void add_point(Series& series, double x, const Measured& found) {
+  series.x.push_back(x);
+  series.y.push_back(found.value);
+  series.low.push_back(found.low.value_or(NAN));
+  series.high.push_back(found.high.value_or(NAN));
+}
+
 std::vector<Curve> curves_of(const ComparisonTable& table, std::span<const ModelLook> looks) {
   const std::vector<std::string> variants = variants_of(table);
   std::vector<Curve> out;

@@ -31,6 +31,9 @@ std::vector<std::string> variants_of(const ComparisonTable& table);
 /// Keys of the scores of any cell, in the order in which they come.
 std::vector<std::string> metrics_of(const std::vector<CellResult>& cells);
 
+/// A point with its interval.
+void add_point(Series& series, double x, const Measured& found);
+
 /// A curve's series: what `value` takes from a cell (null: left out) against `x`.
 template <typename X, typename Value>
 Series series_of(const ComparisonTable& table, const Curve& curve, const X& x, const Value& value) {
@@ -38,10 +41,7 @@ Series series_of(const ComparisonTable& table, const Curve& curve, const X& x, c
   for (const CellResult& cell : table.cells_of(curve.model, curve.variant)) {
     const std::optional<Measured> found = value(cell);
     if (!found || !std::isfinite(found->value)) continue;
-    out.x.push_back(x(cell));
-    out.y.push_back(found->value);
-    const double half = found->high ? *found->high - found->value : found->error.value_or(0.0);
-    out.error.push_back(std::isfinite(half) ? half : 0.0);
+    add_point(out, x(cell), *found);
   }
   return out;
 }

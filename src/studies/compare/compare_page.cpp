@@ -144,14 +144,15 @@ void add_facts(Page& page, const ComparePlan& plan, const ComparisonTable& table
                            short_number(100 * plan.level))},
       {"differences",
        format("to {} at the same budget, row by row of the same seeds; * where the interval leaves out 0",
-              own_baselines ? "the model that each names as its baseline" : plan.baseline_name())}};
+              own_baselines ? "the baseline that stands with each model below" : plan.baseline_name())}};
   if (!table.cells.empty())
     for (const CellScore& score : table.cells.front().scores)
       facts.push_back({score.name, format("{}{}", score.estimator, sizes_text(score))});
   for (const ModelFacts& model : table.models)
-    facts.push_back({model.name, format("{} ({}), {} images; features: {} {}", model.checkpoint, model.kind,
-                                        human_count(static_cast<double>(model.trained_images)), model.features,
-                                        model.features_from)});
+    facts.push_back(
+        {model.name, format("{} ({}), {} images; features: {} {}{}", model.checkpoint, model.kind,
+                            human_count(static_cast<double>(model.trained_images)), model.features, model.features_from,
+                            own_baselines ? "; baseline: " + baseline_of(table, model.name) : "")});
   page.facts(facts);
 }
 

@@ -103,7 +103,9 @@ void add_distances(Page& page, const ComparisonTable& table, const std::vector<C
              .log_y = true,
              .width = kWidth,
              .height = 460},
-            "Deterministic samplers only. Values lie in [-1, 1]. Lines in grey: how an error of that order falls.");
+            format("Deterministic samplers only. Values lie in [-1, 1]. Bars: {} % intervals. Lines in grey: how an "
+                   "error of that order falls.",
+                   short_number(100 * table.level)));
   const std::vector<Series> orders = local_orders(table, curves);
   if (orders.empty()) return;
   page.plot({.title = "Order of convergence between neighbouring budgets",

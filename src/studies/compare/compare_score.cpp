@@ -10,6 +10,7 @@
 #include "edmund/core/text.h"
 #include "edmund/evaluation/classifier.h"
 #include "edmund/evaluation/drawn_distance.h"
+#include "edmund/evaluation/estimate.h"
 #include "edmund/evaluation/images_in_files.h"
 #include "edmund/evaluation/real_features.h"
 #include "edmund/generation/image_generator.h"
@@ -115,8 +116,9 @@ Measured Comparison::distance_of(const CompareCell& cell) const {
   const auto solution = std::ranges::find_if(
       cells_, [&](const CompareCell& other) { return other.model == cell.model && other.kind == CellKind::kSolution; });
   const Tensor each = (values_of(cell) - values_of(*solution)).square().flatten(1).mean(1).sqrt();
-  return {.value = each.mean().item<double>(),
-          .error = each.std().item<double>() / std::sqrt(static_cast<double>(each.numel()))};
+  const bool several = each.numel() > 1;
+  return with_interval(each.mean().item<double>(), several ? std::optional(mean_estimate(each).error) : std::nullopt,
+                       plan_.level);
 }
 
 CellResult Comparison::scored(const CompareCell& cell) {

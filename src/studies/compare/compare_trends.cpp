@@ -72,10 +72,7 @@ Series along(const Group& group, const std::string& metric) {
   for (const auto& [at, cell] : group.cells) {
     const CellScore* score = cell.score(metric);
     if (score == nullptr || !std::isfinite(score->measured.value)) continue;
-    const Measured& found = score->measured;
-    out.x.push_back(at);
-    out.y.push_back(found.value);
-    out.error.push_back(found.high ? *found.high - found.value : found.error.value_or(0.0));
+    add_point(out, at, score->measured);
   }
   return out;
 }
@@ -131,10 +128,7 @@ void add_training_lengths(Page& page, const ComparisonTable& table, const std::v
       const CellScore* score = cells.back().score("frechet");
       if (score == nullptr) continue;
       name = score->name;
-      const Measured& found = score->measured;
-      series.x.push_back(images);
-      series.y.push_back(found.value);
-      series.error.push_back(found.high ? *found.high - found.value : found.error.value_or(0.0));
+      add_point(series, images, score->measured);
     }
     all.push_back(std::move(series));
   }
