@@ -4,15 +4,23 @@
 #include "option_reader.h"
 
 #include <algorithm>
+#include <cmath>
+#include <span>
 
 namespace edmund {
 using yaml::any_text, yaml::found, yaml::integer_in, yaml::number_in, yaml::range_text, yaml::true_or_false,
     yaml::yaml_of, yaml::yaml_within;
-using yaml::Kind, yaml::Outcome, yaml::Reading, yaml::Value;
+using yaml::Infinity, yaml::Kind, yaml::Outcome, yaml::Reading, yaml::Value;
 namespace {
 
 std::string_view trimmed(std::string_view text) {
   return text.substr(std::min(text.find_first_not_of(' '), text.size()));
+}
+
+// A number may be infinite where its default is.
+Infinity infinity_of(std::span<const double> fallback) {
+  const bool meant = std::any_of(fallback.begin(), fallback.end(), [](double value) { return std::isinf(value); });
+  return meant ? Infinity::kMeant : Infinity::kRefused;
 }
 
 }  // namespace
@@ -21,7 +29,7 @@ double Options::real(std::string_view key, double fallback, Range range, std::st
   const std::string yaml = yaml_within(fallback, range);
   return Reader{*document_, *node_, key}
       .described("number", trimmed(range_text(range)), yaml, about)
-      .one(number_in(range), fallback, yaml);
+      .one(number_in(range, infinity_of(std::span(&fallback, 1))), fallback, yaml);
 }
 
 std::int64_t Options::integer(std::string_view key, std::int64_t fallback, Range range, std::string_view about) {
@@ -70,14 +78,16 @@ std::string Options::choice(std::string_view key, std::string_view fallback,
 std::vector<double> Options::reals(std::string_view key, std::vector<double> fallback, Range range,
                                    std::string_view about) {
   const std::string yaml = yaml_within(fallback, range);
+  const Infinity infinity = infinity_of(fallback);
   return Reader{*document_, *node_, key}
       .described("list of numbers", trimmed(range_text(range)), yaml, about)
-      .list(number_in(range), "numbers", std::move(fallback), yaml);
+      .list(number_in(range, infinity), "numbers", std::move(fallback), yaml);
 }
 
 std::optional<Interval> Options::interval(std::string_view key, std::string_view about) {
-  Reader{*document_, *node_, key}.described("[low, high]", "", "[]", about);
-  const std::vector<double> ends = reals(key, {});
+  const Reader reader{*document_, *node_, key};
+  reader.described("[low, high]", "", "[]", about);
+  const std::vector<double> ends = reader.list(number_in({}, Infinity::kMeant), "numbers", {}, "[]");
   const bool is_interval = ends.size() == 2 && ends[0] < ends[1];
   check(ends.empty() || is_interval, key, "expected [low, high] with low < high");
   return is_interval ? std::optional<Interval>({ends[0], ends[1]}) : std::nullopt;

@@ -13,11 +13,13 @@ namespace {
 
 /// A number that `parse` understands and `range` accepts.
 template <typename T, typename Parse>
-Reading<T> number(std::string_view what, Parse parse, Range range) {
+Reading<T> number(std::string_view what, Parse parse, Range range, Infinity infinity) {
   return [=](const Value& value) -> Outcome<T> {
     std::optional<T> read;
     if (value.kind == Kind::kScalar && !value.is_quoted) read = parse(value.text);
     if (!read) return {.mistake = format("expected {}, found {}", what, found(value))};
+    if (std::isinf(static_cast<double>(*read)) && infinity == Infinity::kRefused)
+      return {.mistake = format("expected a finite number{}, found {}", range_text(range), found(value))};
     if (!accepts(range, static_cast<double>(*read)))
       return {.mistake = format("expected {}{}, found {}", what, range_text(range), found(value))};
     return {.value = read};
@@ -34,6 +36,14 @@ double short_within(double value, double rounding) {
   return value;
 }
 
+/// What an integer had to be in place of `value`, which 64 bits do not hold.
+std::string integer_range_text(const Range& range, double value) {
+  const std::string text = range_text(range);
+  if (text.empty()) return " from -2^63 to 2^63 - 1";
+  if (!accepts(range, value)) return text;
+  return text + (value > 0 ? " and at most 2^63 - 1" : " and at least -2^63");
+}
+
 bool reads_as_text(const std::string& text) {
   constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+-";
   constexpr std::string_view kFirst = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_/";
@@ -47,16 +57,19 @@ bool reads_as_text(const std::string& text) {
 
 }  // namespace
 
-Reading<double> number_in(Range range) { return number<double>("a number", parse_real, range); }
+Reading<double> number_in(Range range, Infinity infinity) {
+  return number<double>("a number", parse_real, range, infinity);
+}
 Reading<std::int64_t> integer_in(Range range) {
-  return [read = number<std::int64_t>("an integer", parse_integer, range)](const Value& value) {
-    Outcome<std::int64_t> out = read(value);
-    const bool is_plain = value.kind == Kind::kScalar && !value.is_quoted;
-    if (const auto real = is_plain && !out.value ? parse_real(value.text) : std::nullopt;
-        real && std::abs(*real) >= 0x1p63)
-      out.mistake = format("expected an integer from -2^63 to 2^63 - 1, found {}", found(value));
-    return out;
-  };
+  return
+      [range, read = number<std::int64_t>("an integer", parse_integer, range, Infinity::kRefused)](const Value& value) {
+        Outcome<std::int64_t> out = read(value);
+        const bool is_plain = value.kind == Kind::kScalar && !value.is_quoted;
+        if (const auto real = is_plain && !out.value ? parse_real(value.text) : std::nullopt;
+            real && std::abs(*real) >= 0x1p63)
+          out.mistake = format("expected an integer{}, found {}", integer_range_text(range, *real), found(value));
+        return out;
+      };
 }
 
 Outcome<std::string> any_text(const Value& value) {

@@ -22,7 +22,8 @@ struct Outcome {
 template <typename T>
 using Reading = std::function<Outcome<T>(const Value&)>;
 
-Reading<double> number_in(Range range);
+enum class Infinity { kRefused, kMeant };
+Reading<double> number_in(Range range, Infinity infinity = Infinity::kRefused);
 Reading<std::int64_t> integer_in(Range range);
 Outcome<std::string> any_text(const Value& value);
 Outcome<bool> true_or_false(const Value& value);

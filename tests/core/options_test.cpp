@@ -4,6 +4,7 @@
 #include "edmund/core/table.h"
 #include "support/catch.h"
 
+#include <cmath>
 #include <limits>
 
 namespace edmund {
@@ -45,7 +46,7 @@ ten: 010
 yes: true
 name: cifar10-edm
 spaced: "two words"
-list: [0.5, 1, .inf]
+list: [0.5, 1]
 sizes: [1_000, 2]
 words: [a, "1e6", 3]
 nothing:
@@ -58,7 +59,7 @@ nothing:
   CHECK(options.flag("yes", false));
   CHECK(options.text("name", "") == "cifar10-edm");
   CHECK(options.text("spaced", "") == "two words");
-  CHECK(options.reals("list", {}) == std::vector<double>{0.5, 1, std::numeric_limits<double>::infinity()});
+  CHECK(options.reals("list", {}) == std::vector<double>{0.5, 1});
   CHECK(options.integers("sizes", {}) == std::vector<std::int64_t>{1000, 2});
   CHECK(options.texts("words", {}) == std::vector<std::string>{"a", "1e6", "3"});
   CHECK_FALSE(options.has("nothing"));
@@ -103,6 +104,18 @@ TEST_CASE("a wrong type is told with place, path and what was found", "[core]") 
         "run.yaml:1:64: h: expected a list of texts in [ ], found 'word'");
 }
 
+TEST_CASE("an integer beyond 64 bits is told what its key accepts", "[core]") {
+  const auto message = [](const char* value, Range range) {
+    Options options = read(format("x: {}", value));
+    options.integer("x", 0, range);
+    return errors(options);
+  };
+  CHECK(message("1e30", at_least(0)) ==
+        "run.yaml:1:4: x: expected an integer at least 0 and at most 2^63 - 1, found 1e30");
+  CHECK(message("-1e30", at_least(0)) == "run.yaml:1:4: x: expected an integer at least 0, found -1e30");
+  CHECK(message("1e30", between(1, 9)) == "run.yaml:1:4: x: expected an integer between 1 and 9, found 1e30");
+}
+
 TEST_CASE("ranges hold at their ends as they say", "[core]") {
   const auto message = [](const char* value, Range range) {
     Options options = read(format("x: {}", value));
@@ -119,13 +132,20 @@ TEST_CASE("ranges hold at their ends as they say", "[core]") {
   CHECK(message("0.5", inside(0, 1)).empty());
   CHECK(message("1", inside(0, 1)) == "run.yaml:1:4: x: expected a number above 0 and below 1, found 1");
   CHECK(message("4", Range{.high = 3}) == "run.yaml:1:4: x: expected a number at most 3, found 4");
-  CHECK(message("inf", at_least(2)).empty());
-  CHECK(message("inf", Range{.high = 3}) == "run.yaml:1:4: x: expected a number at most 3, found inf");
+  CHECK(message("inf", {}) == "run.yaml:1:4: x: expected a finite number, found inf");
+  CHECK(message("-.inf", {}) == "run.yaml:1:4: x: expected a finite number, found -.inf");
+  CHECK(message(".inf", at_least(2)) == "run.yaml:1:4: x: expected a finite number at least 2, found .inf");
+  Options open = read("x: .inf");  // as its default is
+  CHECK(std::isinf(open.real("x", std::numeric_limits<double>::infinity(), at_least(0))));
+  CHECK(errors(open).empty());
   const Range rounded{.low = 0.1 + 0.2 - 0.298, .high = 80, .rounding = 1e-9};
   CHECK(message("0.0019999999999", rounded).empty());
   CHECK(message("80.00000001", rounded).empty());
   CHECK(message("81", rounded) == "run.yaml:1:4: x: expected a number between 0.002 and 80, found 81");
   CHECK(message("0.001999", rounded) == "run.yaml:1:4: x: expected a number between 0.002 and 80, found 0.001999");
+  Options endless = read("x: [1, .inf]");
+  endless.reals("x", {}, at_least(0));
+  CHECK(errors(endless) == "run.yaml:1:8: x[1]: expected a finite number at least 0, found .inf");
   Options list = read("x: [1, 2, 0]");
   list.integers("x", {}, at_least(1));
   CHECK(errors(list) == "run.yaml:1:11: x[2]: expected an integer at least 1, found 0");
