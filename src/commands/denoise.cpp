@@ -20,6 +20,7 @@
 
 #include <algorithm>
 #include <ATen/ops/full.h>
+#include <ATen/ops/isfinite.h>
 #include <c10/core/InferenceMode.h>
 #include <memory>
 #include <sstream>
@@ -87,26 +88,33 @@ class Inputs {
       require(rows || (given.min().item<std::int64_t>() >= 0 && given.max().item<std::int64_t>() <= shape_.num_classes),
               "{}: labels: expected 0 to {}, and {} for no class", file_.file, shape_.num_classes - 1,
               shape_.num_classes);
-      out.labels = rows ? given.to(at::kFloat) : given.to(at::kLong);
+      out.labels = rows ? finite("labels", given) : given.to(at::kLong);
     }
     if (const auto augment = file_.tensors.find("augment"); augment != file_.tensors.end()) {
       const Tensor& given = augment->second;
       require(given.dim() == 2 && given.size(0) == batch && given.size(1) == shape_.augment_labels &&
                   shape_.augment_labels > 0,
               "{}: augment {}: expected [{}, {}]", file_.file, shape_text(given), batch, shape_.augment_labels);
-      out.augment = given.to(at::kFloat);
+      out.augment = finite("augment", given);
     }
     return out;
   }
 
  private:
+  // As float32, which values of double may be beyond.
+  Tensor finite(const std::string& name, const Tensor& values) const {
+    Tensor out = values.to(at::kFloat);
+    require(at::isfinite(out).all().item<bool>(), "{}: {}: holds values that are not finite", file_.file, name);
+    return out;
+  }
+
   Tensor images(const std::string& name, const Tensor& z) const {
     const ImageShape& own = shape_.image;
     require(z.is_floating_point() && z.dim() == 4 && z.size(0) > 0 && z.size(1) == own.channels &&
                 z.size(2) == own.height && z.size(3) == own.width,
             "{}: {} {}: expected real numbers of [B, {}, {}, {}]", file_.file, name, shape_text(z), own.channels,
             own.height, own.width);
-    return z.to(at::kFloat);
+    return finite(name, z);
   }
 
   Tensor levels(std::int64_t batch) const {

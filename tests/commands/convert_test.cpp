@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <ATen/ATen.h>
+#include <limits>
 
 namespace edmund::testing {
 namespace {
@@ -145,6 +146,9 @@ TEST_CASE("what cannot be converted or denoised is refused in one line", "[app]"
   write_text(at / "none.safetensors", tensor_bytes({{"z", image}}));
   write_text(at / "class.safetensors", tensor_bytes({{"z.1", image}, {"labels", at::full({1}, 11, at::kLong)}}));
   write_text(at / "word.safetensors", tensor_bytes({{"z.big", image}}));
+  const Tensor endless = at::full_like(image, std::numeric_limits<double>::infinity());
+  write_text(at / "nan.safetensors", tensor_bytes({{"z", image / 0}, {"sigma", at::ones({1})}}));
+  write_text(at / "inf.safetensors", tensor_bytes({{"z.1", endless}}));
   const std::pair<std::string, std::string> cases[] = {
       {"convert missing.pkl out", "missing.pkl: no such file"},
       {"convert text.pkl out", "text.pkl: neither a pickle"},
@@ -156,6 +160,8 @@ TEST_CASE("what cannot be converted or denoised is refused in one line", "[app]"
       {"denoise vp --in small.safetensors --out D.safetensors", "[B, 3, 16, 16]"},
       {"denoise vp --in none.safetensors --out D.safetensors", "'sigma'"},
       {"denoise vp --in class.safetensors --out D.safetensors", "labels: expected 0 to 9"},
+      {"denoise vp --in nan.safetensors --out D.safetensors", "nan.safetensors: z: holds values that are not finite"},
+      {"denoise vp --in inf.safetensors --out D.safetensors", "inf.safetensors: z.1: holds values that are not finite"},
       {"denoise vp --in word.safetensors --out D.safetensors", "'z.big'"},
   };
   for (const auto& [arguments, expected] : cases) {
