@@ -163,14 +163,16 @@ ordered_json evaluated(const EvaluateFlags& flags) {
   TrainedModel trained = load_model(flags.target.path, flags.target.overrides, Needs::kData, flags.weights.weights());
   const Experiment& experiment = trained.experiment;
   const EvaluationSettings& evaluation = experiment.config.evaluation;
-  const fs::path cache = trained.run.path / "cache";
+  const fs::path cache = trained.run.path / "cache", kept_scores = trained.run.scores();
+  // Before anything is trained or drawn: what would end the command later.
+  require(!fs::exists(kept_scores) || fs::is_regular_file(kept_scores), "{}: expected a file", kept_scores.string());
+  auto folder = flags.folder.empty() ? nullptr : images_in(flags.folder, experiment.shape);
   const auto features = evaluation_features(experiment, cache);
   ScoreSettings settings{.metrics = evaluation.metrics};
   if (!evaluation.reference.empty()) settings.statistics = read_statistics(evaluation.reference);
   log::info("features: {} {}", features->name(), features->provenance());
 
   // Before anything is drawn: statistics of other features are refused at once.
-  auto folder = flags.folder.empty() ? nullptr : images_in(flags.folder, experiment.shape);
   const std::int64_t count = folder ? folder->info().size : evaluation.images;
   const Reference reference(*features, real_side(experiment, *features, count, cache), evaluation.seed, settings);
 
