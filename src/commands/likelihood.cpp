@@ -240,10 +240,12 @@ Action make_likelihood(CLI::App& arguments) {
   add_target(arguments, flags->target, "RUN or RUN/checkpoints/N");
   add_adapters(arguments, flags->target);
   add_integer(arguments, "--images", flags->images, {1, 1'000'000'000}, "how many, chosen by seed (default 64)");
-  add_integer(arguments, "--probes", flags->probes, {1, 10'000},
-              "random directions of the trace an image (default 1); 2 give an error");
-  arguments.add_option("--probe", flags->probe, "their law: rademacher (default) or gaussian");
-  arguments.add_flag("--exact", flags->exact, "exact trace: one backward pass a pixel, for small images");
+  auto* probes = add_integer(arguments, "--probes", flags->probes, {1, 10'000},
+                             "random directions of the trace an image (default 1); 2 give an error");
+  auto* probe = arguments.add_option("--probe", flags->probe, "their law: rademacher (default) or gaussian");
+  arguments.add_flag("--exact", flags->exact, "exact trace: one backward pass a pixel, for small images")
+      ->excludes(probes)
+      ->excludes(probe);
   arguments.add_option("--tolerance", flags->tolerance, "adaptive solver (e.g. 1e-5) in place of Heun on the grid");
   arguments.add_flag("--density", flags->density, "density of the values in [-1, 1] as they are, not dequantized");
   arguments.add_flag("--train", flags->train, "training images in place of evaluation.held_out");

@@ -44,13 +44,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What --class makes of the pictures, for the manifest.
-std::string class_rule(const Flags& flags, const ModelShape& shape) {
-  if (shape.num_classes == 0) return "none";
-  const auto label = class_of(flags, shape);
-  return label ? std::to_string(*label) : "by number";
-}
-
 // What is drawn: numbers, and the noise and class of each.
 struct Plan {
   std::vector<std::int64_t> numbers;
@@ -128,7 +121,7 @@ ExitCode draw(const Flags& flags) {
   const Plan plan = plan_of(flags, task);
   check_files(flags, experiment.shape.image);
   const std::int64_t count = std::ssize(plan.numbers);
-  nlohmann::ordered_json settings = {{"class", class_rule(flags, experiment.shape)}};
+  nlohmann::ordered_json settings = {{"class", class_rule(flags, experiment)}};
   if (plan.given.defined()) settings["noise"] = checksum(tensor_bytes({{"noise", plan.given}}));
   Pictures pictures(flags, task, "samples", "samples.json", settings, plan.numbers);
   const RawValues values(flags.raw_out, pictures.folder(), pictures.fingerprint());
@@ -166,26 +159,32 @@ Action make_sample(CLI::App& arguments) {
   arguments.add_option("--out", flags->out, "folder for the images (default: RUN/samples, or RUN/<mode>)");
   arguments.add_flag("--overwrite", flags->overwrite,
                      "delete the other drawing that --out holds, as its manifest lists it");
-  add_integer(arguments, "--images", flags->images, {1, 10'000'000},
-              "how many (default 64, 8 with --inpaint): numbers 0 … N-1");
-  add_integers(arguments, "--numbers", flags->numbers, {}, "INT-INT,…", "which image numbers, e.g. 0-63,100",
-               Runs::kTaken);
+  auto* images = add_integer(arguments, "--images", flags->images, {1, 10'000'000},
+                             "how many (default 64, 8 with --inpaint): numbers 0 … N-1");
+  auto* numbers = add_integers(arguments, "--numbers", flags->numbers, {}, "INT-INT,…",
+                               "which image numbers, e.g. 0-63,100", Runs::kTaken)
+                      ->excludes(images);
   add_integer(arguments, "--seed", flags->seed, {}, "random seed (default: the config's)");
-  arguments.add_option("--class", flags->label, "class of all images, by name or number (default: number mod classes)");
+  arguments.add_option("--class", flags->label,
+                       "class of all images, by name or number (default: as often as in the training data; "
+                       "sampling.classes=even: evenly)");
   add_weights(arguments, flags->weights);
   arguments.add_flag("--json", flags->json, "facts as JSON");
-  arguments.add_option("--raw-out", flags->raw_out, "also the values before rounding: FILE.safetensors or FILE.npz");
-  arguments.add_option("--npz", flags->npz,
-                       "also all pictures as one file: arr_0 uint8 [N, H, W, C], classes in arr_1");
+  auto* raw = arguments.add_option("--raw-out", flags->raw_out,
+                                   "also the values before rounding: FILE.safetensors or FILE.npz");
+  auto* npz = arguments.add_option("--npz", flags->npz,
+                                   "also all pictures as one file: arr_0 uint8 [N, H, W, C], classes in arr_1");
   auto* repeat = arguments.add_option("--like", flags->like,
                                       "a picture of `edmund sample`: draws it again, as the texts in it say");
-  arguments.add_option("--noise", flags->noise,
-                       "starting noise from a .safetensors file [N, C, H, W], a row an image number");
-  arguments.add_flag("--gif", flags->gif, "also trajectory.gif: how the first 16 images come out of the noise");
+  auto* noise = arguments.add_option("--noise", flags->noise,
+                                     "starting noise from a .safetensors file [N, C, H, W], a row an image number");
+  auto* gif =
+      arguments.add_flag("--gif", flags->gif, "also trajectory.gif: how the first 16 images come out of the noise");
   arguments.add_flag("--dry-run", flags->dry_run, "check and construct everything, draw and write nothing");
 
   auto* invert = arguments.add_option("--invert", flags->invert, "folder of images (or one): to latents and back")
-                     ->excludes(repeat);
+                     ->excludes(repeat)
+                     ->excludes(numbers);
   add_integers(arguments, "--steps", flags->steps, {2, 100'000}, "INT,…",
                "grid sizes to invert with (default: the config's, twice and four times that)")
       ->needs(invert);
@@ -194,7 +193,9 @@ Action make_sample(CLI::App& arguments) {
   auto* interpolate = add_integers(arguments, "--interpolate", flags->interpolate, {}, "INT,INT[,INT]",
                                    "A,B[,n]: n images (default 9) between the numbers A and B")
                           ->excludes(invert)
-                          ->excludes(repeat);
+                          ->excludes(repeat)
+                          ->excludes(images)
+                          ->excludes(numbers);
   auto* inpaint = arguments.add_option("--inpaint", flags->inpaint, "image to fill in")
                       ->excludes(invert)
                       ->excludes(interpolate)
@@ -202,6 +203,8 @@ Action make_sample(CLI::App& arguments) {
   auto* mask =
       arguments.add_option("--mask", flags->mask, "image of the same size: white where to paint")->needs(inpaint);
   inpaint->needs(mask);
+  for (auto* mode : {invert, interpolate, inpaint})
+    for (auto* plain : {raw, npz, noise, gif}) mode->excludes(plain);
   add_integer(arguments, "--resamples", flags->resamples, {1, 10'000},
               "times each piece of the grid is repeated (default 10; 1: replacement)")
       ->needs(inpaint);

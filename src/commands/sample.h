@@ -43,6 +43,8 @@ struct Task {
 };
 Task begin(const Flags& flags);
 
+/// Which classes the pictures have, for the manifest: --class, or by which rule.
+std::string class_rule(const Flags& flags, const Experiment& experiment);
 /// Image numbers of --numbers, else 0 … --images (or `fallback`) - 1.
 std::vector<std::int64_t> numbers_of(const Flags& flags, std::int64_t fallback);
 /// --class as a number: the class of this name, else of this number. Empty without --class. Throws

@@ -53,7 +53,7 @@ ExitCode inpaint(const Flags& flags) {
                                            {"resamples", flags.resamples},
                                            {"jump", flags.jump},
                                            {"eta", flags.eta},
-                                           {"class", flags.label.empty() ? "by number" : flags.label}};
+                                           {"class", class_rule(flags, experiment)}};
   Pictures pictures(flags, task, "inpainting", "inpainting.json", settings, numbers);
   if (flags.dry_run) return ExitCode::kDone;
   Progress progress("inpainting", "images", count, pictures.there());

@@ -44,6 +44,14 @@ std::optional<std::int64_t> class_of(const Flags& flags, const ModelShape& shape
   return number;
 }
 
+std::string class_rule(const Flags& flags, const Experiment& experiment) {
+  const ModelShape& shape = experiment.shape;
+  if (shape.num_classes == 0) return "none";
+  if (const auto label = class_of(flags, shape)) return std::to_string(*label);
+  const bool even = experiment.sampling.classes == ClassRule::kEven || shape.class_counts.empty();
+  return even ? "drawn evenly" : "drawn as often as in the training data";
+}
+
 Tensor labels_of(const Flags& flags, const ModelShape& shape, const Tensor& fallback, std::int64_t count) {
   if (const auto label = class_of(flags, shape)) return at::full({count}, *label, at::kLong);
   return shape.num_classes > 0 ? fallback : Tensor();

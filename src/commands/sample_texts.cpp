@@ -75,8 +75,10 @@ Flags like(Flags flags) {
     require(value && *value >= 0, "--like: {}: edmund:{} is no number", file, key);
     return *value;
   };
-  require(flags.numbers.empty() && !flags.images && !flags.seed && flags.label.empty(),
-          "--like gives number, seed and class; leave --numbers, --images, --seed and --class out");
+  require(flags.numbers.empty() && !flags.images && !flags.seed && flags.label.empty() && !flags.weights.raw &&
+              flags.weights.ema.empty(),
+          "--like gives number, seed, class and weights; leave --numbers, --images, --seed, --class, --raw and --ema "
+          "out");
   flags.numbers = {whole("number")};
   flags.seed = whole("seed");
   if (find(texts, "class")) flags.label = std::to_string(whole("class"));

@@ -59,6 +59,15 @@ TEST_CASE("interpolation ends at the images that its numbers draw", "[app][slow]
   }
   check_refused("sample runs/small --interpolate 2", "--interpolate");
   check_refused("sample runs/small --interpolate 2,x", "--interpolate");
+  check_refused("sample runs/small --interpolate 2,5 --images 4", "--images");
+}
+
+TEST_CASE("options of which one would be without effect are refused together", "[app]") {
+  check_refused("sample runs/small --images 10 --numbers 0-3", "--images");
+  check_refused("sample runs/small --invert made --numbers 0-3", "--numbers");
+  check_refused("likelihood runs/small --images 1 --exact --probes 4", "--exact");
+  for (const char* option : {"--gif", "--noise z.safetensors", "--npz all.npz", "--raw-out all.npz"})
+    check_refused(format("sample runs/small --interpolate 2,5 {}", option), "--interpolate");
 }
 
 TEST_CASE("what sample wrote can be read as a folder of images, and a preset replaces how the run samples", "[app]") {
