@@ -126,10 +126,8 @@ EvaluationSettings read_evaluation(Options& evaluation) {
   out.seed = static_cast<std::uint64_t>(
       evaluation.integer("seed", 0, at_least(0), "of the noise of the images that are scored"));
   out.metrics = evaluation.texts("metrics", {"frechet", "kid"}, "scores, as edmund list metrics has them");
-  const auto known = names(metric_table());
   for (const auto& metric : out.metrics)
-    evaluation.check(std::find(known.begin(), known.end(), metric) != known.end(), "metrics", "unknown metric '{}'{}",
-                     metric, suggestion(metric, known));
+    if (const std::string fault = metric_fault(metric); !fault.empty()) evaluation.reject("metrics", fault);
   out.reference =
       evaluation.path("reference", {}, "statistics of the real images (edmund stats); empty: from the data").string();
   // Extractors learn from the data, so `evaluate` makes them: until then their keys wait.

@@ -82,6 +82,8 @@ FoundCheckpoint find_checkpoint(const fs::path& path) {
   if (fs::exists(path / "state.json"))  // a checkpoint itself: RUN/checkpoints/000000012800
     return {{fs::absolute(path).lexically_normal().parent_path().parent_path()}, path};
   const auto newest = newest_checkpoint(path);
+  require(newest || fs::exists(path / "config.yaml") || fs::exists(path / "checkpoints"),
+          "{}: neither a run nor a checkpoint: it has no config.yaml, no checkpoints and no state.json", path.string());
   require(newest.has_value(), "{}: no whole checkpoint in {}; train it first with `edmund train`", path.string(),
           (path / "checkpoints").string());
   return {{path}, *newest};

@@ -189,6 +189,8 @@ ordered_json examine(const Target& target, const std::string& kind) {
   const fs::path path = target.path;
   require(fs::exists(path), "{}: no such file or folder", path.string());
   if (path.extension() == ".png") return picture_in(path);
+  require(path.extension() != ".npz", "{}: inspect does not read arrays of NumPy; numpy.load lists them",
+          path.string());
   if (!kind.empty() || is_foreign(path)) return foreign_facts(path, kind, target.overrides, facts_of);
   if (path.extension() == ".safetensors") return tensors_in(path);
   if (fs::is_directory(path)) {

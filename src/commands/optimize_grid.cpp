@@ -236,7 +236,7 @@ Action make_optimize_grid(CLI::App& arguments) {
   add_integer(arguments, "--images", flags->images, {2, 1'000'000}, "images to search with (default 128)");
   add_integer(arguments, "--held-out", flags->held_out, {2, 1'000'000}, "other images to compare on (default 256)");
   add_integer(arguments, "--iterations", flags->iterations, {2, 1'000'000},
-              "most sweeps over the levels from each start (default 30)");
+              "most sweeps over the levels from each start, at least 2 (default 30)");
   arguments.add_option("--out", flags->out, "grid file (default: RUN/grid-N.yaml), with its facts as .json beside it");
   arguments.add_flag("--json", flags->json, "facts as JSON");
   return [=] { return optimize(*flags); };

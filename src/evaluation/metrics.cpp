@@ -2,6 +2,7 @@
 
 #include "edmund/core/philox.h"
 #include "edmund/evaluation/drawn_distance.h"
+#include "edmund/core/text.h"
 
 #include <algorithm>
 #include <ATen/ATen.h>
@@ -106,6 +107,15 @@ std::pair<Tensor, Tensor> chosen_rows(const Tensor& order, const Tensor& labels,
 }  // namespace
 
 std::span<const MetricEntry> metric_table() { return kMetrics; }
+
+std::string metric_fault(std::string_view name) {
+  const auto known = names(metric_table());
+  if (std::ranges::find(known, name) != known.end()) return {};
+  // Papers call the distance by its features.
+  if (name == "fid" || name == "FID")
+    return format("unknown metric {}; the Fréchet distance is 'frechet'", in_quotes(name));
+  return format("unknown metric {}{}", in_quotes(name), suggestion(name, known));
+}
 
 std::pair<Tensor, Tensor> parted(const MetricInput& input, std::int64_t first, std::uint64_t draw) {
   const auto [own, others] = chosen_rows(shuffled(input.real.size(0), input.seed, draw), input.labels, first);

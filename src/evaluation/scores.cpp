@@ -16,7 +16,7 @@ namespace {
 const MetricEntry& metric_named(std::string_view name) {
   for (const auto& entry : metric_table())
     if (entry.name == name) return entry;
-  fail("unknown metric '{}'{}", name, suggestion(name, names(metric_table())));
+  fail("{}", metric_fault(name));
 }
 
 /// Whether some feature differs between two images by more than the rounding of float32.

@@ -63,6 +63,12 @@ TEST_CASE("copies of the data give themselves away by the nearest images alone",
   CHECK(named(scores, "Precision").value > 0.5);
 }
 
+TEST_CASE("what is wrong with a metric's name is told with the name that is meant", "[evaluation]") {
+  CHECK(metric_fault("kid").empty());
+  CHECK(metric_fault("fid") == "unknown metric 'fid'; the Fréchet distance is 'frechet'");
+  CHECK(metric_fault("frechett") == "unknown metric 'frechett'; did you mean 'frechet'?");
+}
+
 TEST_CASE("scores come in the order asked for, and unknown metrics are refused with the nearest name", "[evaluation]") {
   const auto data = stripes(60, 5);
   const auto features = features_of("{type: pca, dims: 4}", data);

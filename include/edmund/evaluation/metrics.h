@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -51,5 +52,7 @@ struct MetricEntry {
   std::optional<double> degree = {};  // features times c give scores times c^degree
 };
 std::span<const MetricEntry> metric_table();
+/// What is wrong with the name of a metric; empty if there is one of that name.
+std::string metric_fault(std::string_view name);
 
 }  // namespace edmund
