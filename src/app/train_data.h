@@ -9,8 +9,8 @@
 namespace edmund {
 
 /// Checks the images of a training before its first step, as `training.check` says, and those that
-/// are held out, and answers the fingerprint. Throws Error for damaged images, held-out ones that do
-/// not fit the model, and for others than those that the newest
+/// are held out, and answers the fingerprint. Throws Error for damaged images, held-out ones that
+/// do not fit the model, and for others than those that the newest
 /// checkpoint was trained on, unless `training.data_changed` accepts them.
 DataFingerprint checked_data(const Experiment& experiment, const std::optional<std::filesystem::path>& newest);
 

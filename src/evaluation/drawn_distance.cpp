@@ -43,7 +43,8 @@ std::vector<Tensor> rows_by_class(const Tensor& labels, std::int64_t count) {
 Tensor in_proportion(const Tensor& order, const Tensor& labels) {
   if (!labels.defined()) return order;
   const Tensor own = labels.to(at::kCPU, at::kLong).index_select(0, order);
-  Tensor share = at::empty({order.numel()}, at::kDouble);  // of its class that comes before, of each row
+  // of its class that comes before, of each row
+  Tensor share = at::empty({order.numel()}, at::kDouble);
   for (const Tensor& rows : rows_by_class(own, order.numel()))
     share.index_copy_(0, rows, (at::arange(rows.numel(), at::kDouble) + 0.5) / static_cast<double>(rows.numel()));
   return order.index_select(0, at::argsort(share, /*stable=*/true, 0, false));

@@ -1,8 +1,8 @@
 #include "edmund/evaluation/metrics.h"
 
 #include "edmund/core/philox.h"
-#include "edmund/evaluation/drawn_distance.h"
 #include "edmund/core/text.h"
+#include "edmund/evaluation/drawn_distance.h"
 
 #include <algorithm>
 #include <ATen/ATen.h>

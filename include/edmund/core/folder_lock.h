@@ -12,9 +12,10 @@ namespace edmund {
 /// host that is gone is no owner.
 class FolderLock {
  public:
-  /// Makes the folder if need be, and takes it away in the end if it is empty then. `doing` ("trained") is what is done to it. Throws Error if
-  /// another process owns it: "FOLDER: is being trained by process N on HOST (since …)"; then
-  /// nothing was changed. Takes over with a note what a process left that is gone.
+  /// Makes the folder if need be, and takes it away in the end if it is empty then. `doing`
+  /// ("trained") is what is done to it. Throws Error if another process owns it: "FOLDER: is being
+  /// trained by process N on HOST (since …)"; then nothing was changed. Takes over with a note what
+  /// a process left that is gone.
   FolderLock(const std::filesystem::path& folder, std::string_view doing);
   ~FolderLock();
   FolderLock(const FolderLock&) = delete;
