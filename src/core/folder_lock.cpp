@@ -129,7 +129,7 @@ FolderOwner folder_owner(const fs::path& folder) {
 }
 
 FolderLock::~FolderLock() {
-  ::unlink(file_.c_str());                          // still ours: nobody else can hold the lock
+  ::unlink(file_.c_str());  // still ours: nobody else can hold the lock
   // where nothing came of it: a folder with files stays
   if (made_) ::rmdir(file_.parent_path().c_str());
   ::close(descriptor_);

@@ -77,13 +77,14 @@ TEST_CASE("a Fréchet distance is one number, drawn, from a folder, to a referen
   for (const json& other : {folder[0], file[0], alone[0], compared["frechet"]}) {
     INFO(other.dump());
     CHECK_THAT(other["value"].get<double>(), same);
-    CHECK_THAT(other["bias"].get<double>(), Catch::Matchers::WithinRel(drawn[0]["bias"].get<double>(), 1e-6));
-    CHECK_THAT(other["error"].get<double>(), Catch::Matchers::WithinRel(drawn[0]["error"].get<double>(), 1e-6));
-    CHECK_THAT(other["low"].get<double>(), Catch::Matchers::WithinRel(drawn[0]["low"].get<double>(), 1e-6));
     CHECK(other["images"] == 100);
     CHECK(other["real"] == 200);
     CHECK(other["estimator"] == drawn[0]["estimator"]);
     CHECK(other["name"] == drawn[0]["name"]);
+    if (other == folder[0]) continue;  // of whose classes nobody knows: chance among all
+    CHECK_THAT(other["bias"].get<double>(), Catch::Matchers::WithinRel(drawn[0]["bias"].get<double>(), 1e-6));
+    CHECK_THAT(other["error"].get<double>(), Catch::Matchers::WithinRel(drawn[0]["error"].get<double>(), 1e-6));
+    CHECK_THAT(other["low"].get<double>(), Catch::Matchers::WithinRel(drawn[0]["low"].get<double>(), 1e-6));
   }
   CHECK(drawn[0]["value"].get<double>() >= 0);
   CHECK_THAT(drawn[0]["corrected"].get<double>(),
@@ -114,7 +115,7 @@ TEST_CASE("the plot, the table and the JSON of a comparison show one interval ab
     // the table
     CHECK(page.find(shown(value) + " [" + shown(low) + ", " + shown(high) + "]") != std::string::npos);
     // the plot
-    CHECK(page.find("± " + shown(high - value)) != std::string::npos);
+    CHECK(page.find(", " + shown(value) + " [" + shown(low) + ", " + shown(high) + "])") != std::string::npos);
   }
   CHECK(table["cells"][1]["scores"]["frechet"]["difference"]["error"].get<double>() > 0);
   CHECK(page.find("plug-in: mean and covariance of all drawn images against those of all real ones; 60 images against "
