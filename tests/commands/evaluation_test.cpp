@@ -115,7 +115,7 @@ TEST_CASE("the plot, the table and the JSON of a comparison show one interval ab
     // the table
     CHECK(page.find(shown(value) + " [" + shown(low) + ", " + shown(high) + "]") != std::string::npos);
     // the plot
-    CHECK(page.find(", " + shown(value) + " [" + shown(low) + ", " + shown(high) + "])") != std::string::npos);
+    CHECK(page.find(": " + shown(value) + " [" + shown(low) + ", " + shown(high) + "]") != std::string::npos);
   }
   CHECK(table["cells"][1]["scores"]["frechet"]["difference"]["error"].get<double>() > 0);
   CHECK(page.find("plug-in: mean and covariance of all drawn images against those of all real ones; 60 images against "

@@ -1,4 +1,5 @@
 // The modes of `edmund sample` and `edmund likelihood` on a small trained run.
+#include "edmund/core/format.h"
 #include "edmund/io/image_io.h"
 #include "support/catch.h"
 #include "support/process.h"
