@@ -30,16 +30,16 @@ double written(const PackedCheckpoint& state) {
 }  // namespace
 
 Recorder::Recorder(Experiment& experiment, const RunFolder& run, Trainer& trainer,
-                   const std::map<std::string, double>& counters, std::int64_t saved, DataFingerprint data)
+                   const std::map<std::string, double>& counters, std::int64_t saved, CheckedData data)
     : experiment_(experiment),
       run_(run),
       trainer_(trainer),
       events_(run.path / "events", static_cast<std::int64_t>(counter(counters, kEventBytes))),
       metrics_(run.metrics(), trainer.clock(), trainer.images()),
-      validator_(experiment, run, trainer),
+      validator_(experiment, run, trainer, std::move(data.held_out)),
       config_(experiment.config.options.chosen()),
       resolved_(experiment.config.options.resolved()),
-      data_(std::move(data)),
+      data_(std::move(data.fingerprint)),
       guard_(experiment.config.intervals.save_patience, [watch = Stopwatch()] { return watch.seconds(); }),
       saved_(saved) {
   metrics_.restore(counters);

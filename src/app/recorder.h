@@ -6,6 +6,7 @@
 #include "edmund/io/event_file.h"
 #include "edmund/training/checkpoint.h"
 #include "edmund/training/metrics_log.h"
+#include "train_data.h"
 #include "validator.h"
 
 #include <cstdint>
@@ -28,7 +29,7 @@ class Recorder {
  public:
   /// `counters`: of the checkpoint at `saved` images that the trainer goes on from, if it does.
   Recorder(Experiment& experiment, const RunFolder& run, Trainer& trainer,
-           const std::map<std::string, double>& counters, std::int64_t saved, DataFingerprint data);
+           const std::map<std::string, double>& counters, std::int64_t saved, CheckedData data);
 
   void log(double images_per_second, double seconds);
   void samples();

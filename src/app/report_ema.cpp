@@ -1,9 +1,9 @@
-#include "edmund/core/parsed_json.h"
 #include "edmund/core/text.h"
 #include "edmund/report/html.h"
 #include "edmund/report/svg.h"
 #include "edmund/training/ema.h"
 #include "edmund/training/posthoc_ema.h"
+#include "report_json.h"
 #include "report_plots.h"
 
 #include <algorithm>
@@ -70,11 +70,8 @@ void add_ema_curve(Page& page, const json& scores) {
     const double width = row["ema_width"];
     for (const json& score : row.value("scores", json::array())) {
       if (!score.contains("value") || !score["value"].is_number()) continue;
-      const auto end = [&](const char* which) {
-        const json& found = member(score, which);
-        return found.is_number() ? found.get<double>() : NAN;
-      };
-      metrics[score.value("name", "")][curve_of(row)][width] = {score["value"].get<double>(), end("low"), end("high")};
+      metrics[score.value("name", "")][curve_of(row)][width] = {
+          score["value"].get<double>(), number_or_nan(score, "low"), number_or_nan(score, "high")};
       widths.insert(width);
     }
   }

@@ -4,6 +4,7 @@
 #include "edmund/core/files.h"
 #include "edmund/core/parsed_json.h"
 
+#include <cmath>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -36,6 +37,11 @@ std::vector<json> read_lines(const fs::path& file) {
     if (json value = without_nulls(parsed_json<json>(line)); member(value, "images").is_number())
       out.push_back(std::move(value));
   return out;
+}
+
+double number_or_nan(const json& object, const char* key) {
+  const json& found = member(object, key);
+  return found.is_number() ? found.get<double>() : NAN;
 }
 
 json read_scores(const RunFolder& run) {

@@ -1,11 +1,9 @@
 #include "edmund/app/score_curves.h"
 
-#include "edmund/core/parsed_json.h"
 #include "edmund/io/event_file.h"
 #include "report_json.h"
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
@@ -41,12 +39,8 @@ std::vector<ScoreCurve> score_curves(const json& rows) {
         keys.push_back(key);
         out.push_back({.metric = metric, .sampling = without_checkpoint(row.value("name", "")), .points = {}});
       }
-      const auto end = [&](const char* which) {
-        const json& found = member(score, which);
-        return found.is_number() ? found.get<double>() : NAN;
-      };
-      out[place].points.push_back(
-          {row.value("trained_images", std::int64_t{0}), score["value"].get<double>(), end("low"), end("high")});
+      out[place].points.push_back({row.value("trained_images", std::int64_t{0}), score["value"].get<double>(),
+                                   number_or_nan(score, "low"), number_or_nan(score, "high")});
     }
   for (ScoreCurve& curve : out) std::ranges::stable_sort(curve.points, {}, &ScoreCurve::Point::images);
   return out;

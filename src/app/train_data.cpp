@@ -41,15 +41,14 @@ bool same_data(const Experiment& experiment, const DataFingerprint& data, const 
 
 }  // namespace
 
-DataFingerprint checked_data(const Experiment& experiment, const std::optional<std::filesystem::path>& newest) {
-  const auto held_out = validation_data(experiment);
-  DataFingerprint data = experiment.data->fingerprint();
-  const bool known = newest && same_data(experiment, data, *newest);
+CheckedData checked_data(const Experiment& experiment, const std::optional<std::filesystem::path>& newest) {
+  CheckedData out{.fingerprint = experiment.data->fingerprint(), .held_out = validation_data(experiment)};
+  const bool known = newest && same_data(experiment, out.fingerprint, *newest);
   const DataCheck check = experiment.config.check;
-  if (check == DataCheck::kHeader || (check == DataCheck::kAuto && known)) return data;
+  if (check == DataCheck::kHeader || (check == DataCheck::kAuto && known)) return out;
   check_whole(*experiment.data, check);
-  if (held_out) check_whole(*held_out, check, "held-out images: ");
-  return data;
+  if (out.held_out) check_whole(*out.held_out, check, "held-out images: ");
+  return out;
 }
 
 }  // namespace edmund

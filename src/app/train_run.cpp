@@ -78,7 +78,7 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
   const Stopwatch watch;
   sweep_checkpoints(run.path);
   const auto newest = newest_checkpoint(run.path);
-  const DataFingerprint data = checked_data(experiment, newest);  // before anything is made
+  CheckedData data = checked_data(experiment, newest);  // before anything is made
   make_folder(run.images());
   for (const auto& folder : {run.path, run.images(), run.path / "averages"}) delete_left_over(folder);
   log::to_file(run.path / "log.txt");
@@ -98,7 +98,7 @@ ExitCode train_run(Experiment& experiment, const RunFolder& run) {
                                  experiment.config.options.resolved());
 
   const std::int64_t total = experiment.config.training.images;
-  Recorder recorder(experiment, run, trainer, counters, newest ? trainer.images() : -1, data);
+  Recorder recorder(experiment, run, trainer, counters, newest ? trainer.images() : -1, std::move(data));
   LoaderSettings settings = experiment.config.loader;
   settings.start = trainer.images();
   Loader loader(*experiment.data, settings);

@@ -25,11 +25,12 @@ std::unique_ptr<Dataset> validation_data(const Experiment& experiment) {
   return out;
 }
 
-Validator::Validator(const Experiment& experiment, const RunFolder& run, const Trainer& trainer)
+Validator::Validator(const Experiment& experiment, const RunFolder& run, const Trainer& trainer,
+                     std::unique_ptr<Dataset> held_out)
     : trainer_(trainer),
       settings_(experiment.config.validation),
       batch_(experiment.config.training.batch_size),
-      held_out_(validation_data(experiment)),
+      held_out_(std::move(held_out)),
       log_(run.path / "validation.jsonl", trainer.images()) {
   if (!held_out_) return;
   images_ = chosen_indices(held_out_->info().size, settings_.images, experiment.config.seed);

@@ -21,8 +21,9 @@ std::unique_ptr<Dataset> validation_data(const Experiment& experiment);
 /// Measures the averaged weights of a training on held-out images at its checkpoints.
 class Validator {
  public:
-  /// Reads what the run has measured until the trainer's position. Throws as validation_data().
-  Validator(const Experiment& experiment, const RunFolder& run, const Trainer& trainer);
+  /// Reads what the run has measured until the trainer's position. `held_out`: validation_data().
+  Validator(const Experiment& experiment, const RunFolder& run, const Trainer& trainer,
+            std::unique_ptr<Dataset> held_out);
 
   /// Measures, logs and records the position of the trainer, unless that was done before.
   void measure(EventFile& events);

@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -43,7 +42,7 @@ ordered_json spaced_times(JsonSettings& s, const std::vector<double>& even) {
   return times;
 }
 
-// The network's side of both flow schedulers, and the grid of Euler's.
+// What both flow schedulers have: the network's side, and times that are even before the shift.
 DiffusersConvention flow(JsonSettings& s, std::int64_t steps, ordered_json sampler) {
   const std::int64_t N = s.integer("num_train_timesteps", 1000, 2, 1'000'000);
   const auto n = static_cast<double>(N);

@@ -21,9 +21,7 @@ std::string help() {
       kVersion);
   for (const auto& command : command_table())
     out += format("  {}{}{}\n", command.name, std::string(15 - command.name.size(), ' '), command.about);
-  return out +=
-         "\nexit codes: 0 done, 2 bad input, 74 a training whose disk took no checkpoint for too long,\n"
-         "            75 interrupted and saved, 1 anything else\n";
+  return out + "\nexit codes: " + std::string(kExitCodes);
 }
 
 // CLI11 names what it does not know; we add the nearest thing that it does.

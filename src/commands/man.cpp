@@ -64,8 +64,7 @@ Action make_man(CLI::App&) {
     entry("--verbose", "details too");
     print_commands();
     print_keys();
-    std::cout << ".SH EXIT STATUS\n0 done, 2 bad input, 74 a training whose disk took no checkpoint for too long,\n"
-                 "75 interrupted and saved, 1 anything else\n";
+    std::cout << ".SH EXIT STATUS\n" << kExitCodes;
     return ExitCode::kDone;
   };
 }

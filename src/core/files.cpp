@@ -1,7 +1,7 @@
 #include "edmund/core/files.h"
 
 #include "edmund/core/file_system.h"
-#include "edmund/core/left_over.h"
+#include "edmund/core/grown_file.h"
 
 #include <cstdio>
 #include <xxhash.h>
@@ -11,21 +11,6 @@ namespace fs = std::filesystem;
 namespace {
 
 using Kind = FileStatus::Kind;
-
-/// Takes an unfinished file away unless it was kept.
-class Aside {
- public:
-  explicit Aside(fs::path path) : path_(std::move(path)) {}
-  ~Aside() {
-    if (!path_.empty()) static_cast<void>(file_system().remove(path_));
-  }
-  Aside(const Aside&) = delete;
-  Aside& operator=(const Aside&) = delete;
-  void keep() { path_.clear(); }
-
- private:
-  fs::path path_;
-};
 
 // All that a folder holds, then itself.
 void sync_all(const fs::path& folder) {
@@ -62,20 +47,9 @@ void make_folder(const fs::path& path) {
 }
 
 void write_file(const fs::path& path, std::string_view bytes) {
-  FileSystem& system = file_system();
-  require(path.has_filename(), "{}: cannot write: not the name of a file", path);
-  const fs::path folder = folder_of(path);
-  make_folder(folder);
-  const Kind kind = system.status(path).kind;
-  require(kind == Kind::kMissing || kind == Kind::kFile, "{}: cannot write: not a regular file", path);
-
-  const fs::path aside = folder / part_name(path.filename());
-  require_done(system.create(aside, bytes), "cannot write", path);
-  Aside unfinished(aside);
-  require_done(system.sync_file(aside), "cannot write", path);
-  require_done(system.rename(aside, path), "cannot write", path);
-  unfinished.keep();
-  require_done(system.sync_folder(folder), "cannot write", folder);
+  GrownFile file(path);
+  file.append(bytes);
+  file.finish();
 }
 
 void publish_folder(const fs::path& from, const fs::path& to) {

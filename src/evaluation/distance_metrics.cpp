@@ -88,7 +88,7 @@ std::vector<Score> frechet_infinity_scores(const MetricInput& input) {
   const RealSide real = real_side(input);
   const auto at_infinity = [&](const Tensor& features, const Tensor& mean, const Tensor& covariance,
                                const Tensor& labels = {}) {
-    return frechet_infinity(features, mean, covariance, {.seed = input.seed, .labels = labels}).infinity;
+    return frechet_infinity(features, mean, covariance, {.seed = input.seed}, labels).infinity;
   };
   const Estimate estimate = at_infinity(input.generated, real.mean, real.covariance, input.drawn_labels);
   const auto sampling = frechet_to(input.generated, real.mean, real.covariance, input.drawn_labels).error();

@@ -206,7 +206,7 @@ DrawnDistance frechet_to(const Tensor& drawn, const Tensor& mean, const Tensor& 
 std::int64_t enough_images(std::int64_t dims) { return 5 * dims; }
 
 Extrapolation frechet_infinity(const Tensor& features, const Tensor& mean, const Tensor& covariance,
-                               const ExtrapolationSettings& settings) {
+                               const ExtrapolationSettings& settings, const Tensor& labels) {
   const Tensor x = to_double(features);
   const std::int64_t count = x.size(0), dims = x.size(1);
   std::int64_t smallest = settings.smallest;
@@ -223,7 +223,7 @@ Extrapolation frechet_infinity(const Tensor& features, const Tensor& mean, const
       order.push_back(
           static_cast<std::int64_t>(permuted(static_cast<std::uint64_t>(j), static_cast<std::uint64_t>(count),
                                              settings.seed, kDraw + static_cast<std::uint64_t>(i))));
-    const Tensor rows = in_proportion(at::tensor(order), settings.labels).narrow(0, 0, size);
+    const Tensor rows = in_proportion(at::tensor(order), labels).narrow(0, 0, size);
     const Normal some = normal_of(x.index_select(0, rows));
     out.sizes.push_back(size);
     out.values.push_back(distance(some, {mean, covariance}));

@@ -204,8 +204,7 @@ TEST_CASE("where fixed numbers of each class are drawn, error and bias are those
     values.push_back(found.value);
     value += found.value / kRounds, bias += found.bias.value() / kRounds, error += found.error().value() / kRounds;
     of_chance += frechet_to(x, real.mean(), real.covariance()).bias.value() / kRounds;
-    if (i < 20)
-      at_infinity += frechet_infinity(x, real.mean(), real.covariance(), {.labels = labels}).infinity.value / 20;
+    if (i < 20) at_infinity += frechet_infinity(x, real.mean(), real.covariance(), {}, labels).infinity.value / 20;
   }
   const double spread = at::tensor(values, at::kDouble).std().item<double>();
   INFO("true " << truth << ": value " << value << ", bias " << bias << ", as if classes were drawn by chance "

@@ -30,6 +30,11 @@ struct Command {
 /// All commands, in the order in which `edmund --help` shows them.
 std::span<const Command> command_table();
 
+/// What the exit codes mean, for help and manual.
+inline constexpr std::string_view kExitCodes =
+    "0 done, 2 bad input, 74 a training whose disk took no checkpoint for too long,\n"
+    "75 interrupted and saved, 1 anything else\n";
+
 /// Runs `edmund <arguments>`: finds the command, reads its flags, does it. Throws Error for wrong
 /// usage.
 ExitCode run_command(std::vector<std::string> arguments);

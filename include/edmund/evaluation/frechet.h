@@ -63,7 +63,6 @@ struct ExtrapolationSettings {
       // of them; 0: a tenth of the images, or twice the dimensions where that is more and allows it
       0;
   std::uint64_t seed = 0;
-  Tensor labels = {};  // as frechet_to's: smaller sets have the classes in proportion, too
 };
 struct Extrapolation {
   // the error is the line's: how the points lie about it, not the choice of the images
@@ -74,8 +73,9 @@ struct Extrapolation {
 };
 /// Fréchet distance of infinitely many images: random subsets of N images give a line in 1/N,
 /// continued to 0 (Chong & Forsyth 2020, sec. 4.1). Takes away the bias of `features` [N, D], not
-/// that of the reference. The line holds for N above D.
+/// that of the reference. The line holds for N above D. With `labels`, as frechet_to's, the subsets
+/// have the classes in proportion, too.
 Extrapolation frechet_infinity(const Tensor& features, const Tensor& mean, const Tensor& covariance,
-                               const ExtrapolationSettings& settings = {});
+                               const ExtrapolationSettings& settings = {}, const Tensor& labels = {});
 
 }  // namespace edmund
