@@ -86,7 +86,8 @@ Tensor Conv2d::forward(const Tensor& x, const Epilogue& epilogue) const {
                    .bias = bias_,
                    .per_sample = epilogue.per_sample,
                    .residual = epilogue.residual,
-                   .scale = epilogue.scale};
+                   .scale = epilogue.scale,
+                   .inner = epilogue.inner};
   if (!resamples) return ops::conv2d(x, args);
   if (!c.fused_resample) return ops::conv2d(ops::resample(x, direction, c.resample_filter), args);
   if (c.up) {
@@ -142,7 +143,7 @@ Tensor GroupNorm::forward(const Tensor& x, ops::GroupNorm args, Activation activ
   if (activation == Activation::kSilu) return forward(x, args);
   // What ReLU lets through may be dropped before or after it.
   TORCH_CHECK(args.dropout == 0.0 || activation == Activation::kRelu, "GroupNorm: dropout after SiLU or ReLU only");
-  args.silu = false;
+  args.silu = args.inner = false;
   return activated(forward(x, args), activation);
 }
 

@@ -38,19 +38,19 @@ UNetBlock::UNetBlock(Config config) : config_(std::move(config)) {
 Tensor UNetBlock::forward(const Tensor& x, const Tensor& embedding, const ops::DropoutKey* dropout) const {
   const auto& c = config_;
   const Tensor affine = affine_->forward(embedding);  // [B, out] or [B, 2·out]
-  ops::GroupNorm second{.dropout = c.dropout, .key = dropout, .layer = c.layer};
-  Tensor h = norm0_->forward(x, {}, c.activation);
+  ops::GroupNorm second{.dropout = c.dropout, .key = dropout, .layer = c.layer, .inner = true};
+  Tensor h = norm0_->forward(x, {.inner = !c.up && !c.down}, c.activation);
   if (c.adaptive_scale) {
-    h = conv0_->forward(h);
+    h = conv0_->forward(h, {.inner = true});
     second.scale = affine.narrow(1, 0, c.out);
     second.shift = affine.narrow(1, c.out, c.out);
   } else {
-    h = conv0_->forward(h, {.per_sample = affine});
+    h = conv0_->forward(h, {.per_sample = affine, .inner = true});
   }
   h = norm1_->forward(h, second, c.activation);
   h = conv1_->forward(h, {.residual = skip_ ? skip_->forward(x) : x, .scale = c.skip_scale});
   if (heads_ == 0) return h;
-  const Tensor qkv = qkv_->forward(norm2_ ? norm2_->forward(h, {.silu = false}) : h);
+  const Tensor qkv = qkv_->forward(norm2_ ? norm2_->forward(h, {.silu = false, .inner = true}) : h);
   Tensor a = ops::attention(qkv, heads_);
   for (const auto& prefix : prefixes()) a = a + prefix->attended(qkv, heads_);
   return proj_->forward(a, {.residual = h, .scale = c.skip_scale});

@@ -12,13 +12,14 @@ std::array<std::int64_t, 2> zeros_around(const Conv2d& args) {
 
 Tensor conv2d(const Tensor& x, const Conv2d& args) {
   const auto& w = args.weight;
+  TORCH_CHECK(!args.inner || !args.residual.defined(), "conv2d: a sum with a residual is not inner");
   TORCH_CHECK(x.dim() == 4 && w.dim() == 4 && x.size(1) == w.size(1), "conv2d: x ", x.sizes(), " does not fit weight ",
               w.sizes());
   const Timed timed([&] {
     return described(format("conv {}x{}", w.size(2), w.size(3)), x, w.size(0),
                      static_cast<double>(w.size(2) * w.size(3)));
   });
-  if (fast(x) && w.scalar_type() == at::kFloat) return cpu::conv2d(x, args);
+  if (fast_inner(x, w)) return cpu::conv2d(x, args);
   const auto* gpu = w.size(2) == w.size(3) ? fast_cuda(x) : nullptr;
   Tensor y;
   if (gpu != nullptr) {

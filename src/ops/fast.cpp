@@ -1,6 +1,7 @@
 #include "fast.h"
 
 #include "edmund/core/format.h"
+#include "edmund/ops/device.h"
 #include "edmund/ops/threads.h"
 #include "parallel.h"
 #include "share_sums.h"
@@ -17,6 +18,13 @@ namespace edmund::ops {
 
 bool fast(const Tensor& x) {
   return kernels() == Kernels::kFast && x.device().is_cpu() && x.scalar_type() == at::kFloat && x.numel() > 0;
+}
+
+bool fast_inner(const Tensor& x, const Tensor& weight) {
+  if (weight.scalar_type() != at::kFloat) return false;
+  const bool is_inner = kernels() == Kernels::kFast && x.device().is_cpu() && x.scalar_type() == at::kBFloat16 &&
+                        x.numel() > 0 && cpu::inner_dtype(x.size(1)) == at::kBFloat16;
+  return is_inner || fast(x);
 }
 
 OperatorTime described(std::string_view name, const Tensor& x, std::int64_t K, double taps) {
@@ -51,8 +59,19 @@ std::pair<std::int64_t, std::int64_t> piece_of(std::int64_t pixels, std::int64_t
 
 }  // namespace
 
-Tensor empty_image(std::int64_t B, std::int64_t C, std::int64_t H, std::int64_t W) {
-  return at::empty({B, C, H, W}, at::TensorOptions(at::kFloat).memory_format(at::MemoryFormat::ChannelsLast));
+Tensor empty_image(std::int64_t B, std::int64_t C, std::int64_t H, std::int64_t W, at::ScalarType dtype) {
+  return at::empty({B, C, H, W}, at::TensorOptions(dtype).memory_format(at::MemoryFormat::ChannelsLast));
+}
+
+at::ScalarType inner_dtype(std::int64_t C) {
+  const Bf16Kernels* pairs = precision() == Precision::kBf16 ? bf16_kernels() : nullptr;
+  return pairs != nullptr && pairs->direct != nullptr && C % (2 * kBlockDepth) == 0 ? at::kBFloat16 : at::kFloat;
+}
+
+Activations activations(const Tensor& x) { return {x.const_data_ptr(), x.scalar_type() == at::kBFloat16}; }
+
+MutableActivations mutable_activations(const Tensor& x) {
+  return {x.mutable_data_ptr(), x.scalar_type() == at::kBFloat16};
 }
 
 const float* data_or_null(const Tensor& x) { return x.defined() ? x.const_data_ptr<float>() : nullptr; }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "autograd.h"
+#include "cpu/bf16_kernels.h"
 #include "cuda/library.h"
 #include "edmund/ops/ops.h"
 #include "edmund/ops/profile.h"
@@ -12,13 +13,16 @@
 #include <string_view>
 #include <vector>
 
-/// The fast operators: the CPU's (float32 only), and those of a GPU (float32, bfloat16, float16),
+/// The fast operators: the CPU's (float32, bfloat16 between some), and those of a GPU (float32, bfloat16, float16),
 /// results channels-last. ops.h states what each computes; fast() and fast_cuda() say when they are
 /// used.
 namespace edmund::ops {
 
 /// Whether set_kernels() asks for the fast operators and they support x.
 bool fast(const Tensor& x);
+/// The same of group_norm_silu() and conv2d(), which take what others left as bfloat16 (`inner`);
+/// weights are float32.
+bool fast_inner(const Tensor& x, const Tensor& weight);
 
 /// The GPU's fast operators if set_kernels() asks for them and they support x, else null.
 const cuda::Operators* fast_cuda(const Tensor& x);
@@ -60,7 +64,13 @@ void adam_ema(Tensor& parameters, const std::vector<GradientPiece>& gradient, Te
               Tensor& second_moment, std::vector<Tensor>& ema, const AdamStep& args, const LiveAdam& live);
 
 /// Memory for [B, C, H, W] in the order [B, H, W, C].
-Tensor empty_image(std::int64_t B, std::int64_t C, std::int64_t H, std::int64_t W);
+Tensor empty_image(std::int64_t B, std::int64_t C, std::int64_t H, std::int64_t W, at::ScalarType dtype = at::kFloat);
+
+/// The dtype of an `inner` result of C channels: bfloat16 where convolutions multiply blocks of it
+/// now and the channels fill them, else float32.
+at::ScalarType inner_dtype(std::int64_t C);
+Activations activations(const Tensor& x);
+MutableActivations mutable_activations(const Tensor& x);
 /// A contiguous row, or null if undefined.
 const float* data_or_null(const Tensor& x);
 /// Memory of the calling thread, at least `floats`, aligned to a cache line; valid until the next

@@ -1,6 +1,5 @@
 // attention on the CPU: each head of each image by itself, straight from the channels of qkv.
-#include "cpu/kernels.h"
-#include "fast.h"
+#include "fast_conv.h"
 #include "parallel.h"
 
 #include <algorithm>
@@ -26,13 +25,26 @@ Attention head(const Tensor& qkv, const Tensor& out, const Tensor& log_sums, std
           .log_sums = log_sums.defined() ? log_sums.data_ptr<float>() + index * L : nullptr};
 }
 
+// The three of KernelTable, or in bfloat16.
+struct AttentionKernels {
+  decltype(KernelTable::attention_scratch) scratch = kernel_table().attention_scratch;
+  decltype(KernelTable::attention) forward = kernel_table().attention;
+  decltype(KernelTable::attention_backward) backward = kernel_table().attention_backward;
+};
+
+AttentionKernels attention_kernels() {
+  const Bf16Kernels* pairs = chosen_multiply() == Multiply::kBfloat16 ? bf16_kernels() : nullptr;
+  if (pairs == nullptr || pairs->attention == nullptr) return {};
+  return {pairs->attention_scratch, pairs->attention, pairs->attention_backward};
+}
+
 Tensor forward(const Tensor& qkv, std::int64_t heads, const Tensor& log_sums) {
   const std::int64_t B = qkv.size(0), C = qkv.size(1) / 3, L = qkv.size(2) * qkv.size(3);
   const Tensor out = empty_image(B, C, qkv.size(2), qkv.size(3));
-  const auto& table = kernel_table();
+  const AttentionKernels kernels = attention_kernels();
   PixelTasks(B * heads, L).each([&](std::int64_t index, std::int64_t first, std::int64_t last) {
-    table.attention(head(qkv, out, log_sums, heads, index), {first, last},
-                    scratch(Scratch::kTiles, table.attention_scratch(L, C / heads, false)));
+    kernels.forward(head(qkv, out, log_sums, heads, index), {first, last},
+                    scratch(Scratch::kTiles, kernels.scratch(L, C / heads, false)));
   });
   return out;
 }
@@ -62,12 +74,12 @@ class Function : public torch::autograd::Function<Function> {
     const Tensor dqkv = empty_image(B, 3 * C, H, W);
     const float* from = dout.const_data_ptr<float>();
     float* to = dqkv.data_ptr<float>();
-    const auto& table = kernel_table();
+    const AttentionKernels kernels = attention_kernels();
     parallel_for(0, B * heads, 1, [&](std::int64_t begin, std::int64_t end) {
-      float* memory = scratch(Scratch::kTiles, table.attention_scratch(L, d, true));
+      float* memory = scratch(Scratch::kTiles, kernels.scratch(L, d, true));
       for (std::int64_t i = begin; i < end; ++i) {
         const std::int64_t at = i / heads * L * C + i % heads * d;
-        table.attention_backward(head(qkv, out, log_sums, heads, i), from + at, to + 3 * at, memory);
+        kernels.backward(head(qkv, out, log_sums, heads, i), from + at, to + 3 * at, memory);
       }
     });
     return {dqkv, {}};

@@ -46,10 +46,10 @@ ConvGradients library_conv2d_backward(const Tensor& x, const Tensor& weight, con
 /// Rows [N, C], contiguous, as an image [1, C, N, 1] in the order of the kernels: the same memory.
 Tensor as_image(const Tensor& rows);
 
-/// x [B, C, H, W], channels-last, times the 1×1 weight or (`backward`) its transpose; or times one
-/// that is packed, as many outputs as y has.
+/// x [B, C, H, W], channels-last, times the 1×1 weight or (`backward`) its transpose, in `dtype`; or
+/// times one that is packed, as many outputs as y has.
 Tensor matrix(const Tensor& x, const Tensor& weight, bool backward, Multiply multiply, Caching caching,
-              const FoldedEpilogue& epilogue);
+              const FoldedEpilogue& epilogue, at::ScalarType dtype = at::kFloat);
 void matrix_into(const Tensor& y, const Tensor& x, const Tensor& packed, const FoldedEpilogue& epilogue,
                  Multiply multiply);
 
@@ -75,7 +75,8 @@ Tensor winograd_weight_gradient(const Tensor& x, const Tensor& dy, float scale, 
 
 /// Convolution with a weight [K, C, 3, 3] as winograd(), one zero around x, by Bf16Kernels::direct,
 /// and the gradient of the weight. Of a gradient 1×1 filters too.
-Tensor direct(const Tensor& x, const Tensor& weight, bool backward, Caching caching, const FoldedEpilogue& epilogue);
+Tensor direct(const Tensor& x, const Tensor& weight, bool backward, Caching caching, const FoldedEpilogue& epilogue,
+              at::ScalarType dtype = at::kFloat);
 Tensor direct_weight_gradient(const Tensor& x, const Tensor& dy, std::int64_t taps, float scale);
 
 }  // namespace edmund::ops::cpu

@@ -67,14 +67,20 @@ Tensor by_library(const Tensor& x, const Tensor& weight, at::IntArrayRef padding
   return channels_last(at::conv2d(x.to(weight.scalar_type()), weight, std::nullopt, 1, padding).to(at::kFloat));
 }
 
+// Methods that read and write bfloat16.
+bool takes_bf16(Method method) {
+  const bool by_blocks = method == Method::kMatrix || method == Method::kDirect;
+  return by_blocks && chosen_multiply() == Multiply::kBfloat16 && bf16_kernels()->direct != nullptr;
+}
+
 Tensor forward(const Tensor& input, const Tensor& weight, const FoldedEpilogue& epilogue, at::IntArrayRef padding,
-               Caching caching) {
+               Caching caching, at::ScalarType dtype) {
   const Tensor x = channels_last(input);
   Tensor y;
   switch (method_of(weight, padding, caching)) {
-    case Method::kMatrix: return matrix(x, weight, false, chosen_multiply(), caching, epilogue);
+    case Method::kMatrix: return matrix(x, weight, false, chosen_multiply(), caching, epilogue, dtype);
     case Method::kWinograd: return winograd(x, weight, false, chosen_multiply(), caching, padding, epilogue);
-    case Method::kDirect: return direct(x, weight, false, caching, epilogue);
+    case Method::kDirect: return direct(x, weight, false, caching, epilogue, dtype);
     case Method::kLibraryBf16: y = by_library(x, packed_weight(weight, kLibraryBf16, caching), padding, caching); break;
     case Method::kLibrary: y = by_library(x, weight, padding, caching); break;
   }
@@ -104,11 +110,12 @@ ConvGradients epilogue_gradients(const Tensor& dy, double scale, const InputGrad
 struct Conv {
   double scale = 1.0;
   std::array<std::int64_t, 2> padding = {};
+  at::ScalarType dtype = at::kFloat;  // of the result
 
   static Tensor image(const Tensor& x) { return channels_last(x); }
   static Tensor filter(const Tensor& weight) { return weight; }
   Tensor forward(const Tensor& x, const Conv2d& args) const {
-    return cpu::forward(x, args.weight, folded(args), padding, Caching::kOff);
+    return cpu::forward(x, args.weight, folded(args), padding, Caching::kOff, dtype);
   }
   ConvGradients backward(const Tensor& x, const Tensor& weight, const Tensor& dy, const InputGrads& grads) const;
 };
@@ -126,7 +133,7 @@ ConvGradients Conv::backward(const Tensor& x, const Tensor& weight, const Tensor
   };
   switch (method_of(weight, padding, Caching::kOff)) {
     case Method::kMatrix:
-      if (grads(kConvX)) out.x = matrix(dy, weight, true, chosen_multiply(), Caching::kOff, scaled);
+      if (grads(kConvX)) out.x = matrix(dy, weight, true, chosen_multiply(), Caching::kOff, scaled, x.scalar_type());
       if (grads(kConvWeight)) out.weight = matrix_weight_gradient(x, dy, scaled.scale, chosen_multiply());
       break;
     case Method::kWinograd:
@@ -134,7 +141,7 @@ ConvGradients Conv::backward(const Tensor& x, const Tensor& weight, const Tensor
       if (grads(kConvWeight)) out.weight = winograd_weight_gradient(x, dy, scaled.scale, chosen_multiply());
       break;
     case Method::kDirect:
-      if (grads(kConvX)) out.x = direct(dy, weight, true, Caching::kOff, scaled);
+      if (grads(kConvX)) out.x = direct(dy, weight, true, Caching::kOff, scaled, x.scalar_type());
       if (grads(kConvWeight)) out.weight = direct_weight_gradient(x, dy, 9, scaled.scale);
       break;
     case Method::kLibraryBf16: of_library(packed_weight(weight, kLibraryBf16, Caching::kOff)); break;
@@ -149,10 +156,15 @@ Multiply chosen_multiply() {
   return precision() == Precision::kBf16 && bf16_kernels() != nullptr ? Multiply::kBfloat16 : Multiply::kFloat32;
 }
 
-Tensor conv2d(const Tensor& x, const Conv2d& args) {
+Tensor conv2d(const Tensor& input, const Conv2d& args) {
   const auto padding = zeros_around(args);
-  if (!wants_gradient(x, args)) return forward(x, args.weight, folded(args), padding, Caching::kOn);
-  const Tensor y = recorded_conv2d(x, args, Conv{.scale = args.scale, .padding = padding});
+  const bool records = wants_gradient(input, args);
+  const Caching caching = records ? Caching::kOff : Caching::kOn;
+  const bool mixes = takes_bf16(method_of(args.weight, padding, caching));
+  const Tensor x = mixes ? input : input.to(at::kFloat);
+  const at::ScalarType dtype = mixes && args.inner ? inner_dtype(args.weight.size(0)) : at::kFloat;
+  if (!records) return forward(x, args.weight, folded(args), padding, caching, dtype);
+  const Tensor y = recorded_conv2d(x, args, Conv{.scale = args.scale, .padding = padding, .dtype = dtype});
   return args.relu ? y.relu() : y;
 }
 

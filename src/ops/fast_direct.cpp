@@ -50,8 +50,8 @@ struct Task {
   const Bf16Kernels& kernels = *bf16_kernels();
   Layout3x3 layout;
   std::int64_t B, H, C, K;
-  const float* x;
-  float* y;
+  Activations x;
+  MutableActivations y;
   Epilogue epilogue;
   const Pair* packed;
 
@@ -65,15 +65,15 @@ void Task::fill(std::int64_t image, const Range& rows, std::int64_t height, Pair
   const std::int64_t W = layout.W, row = layout.row, line = layout.line(), copy = layout.copy(height);
   const auto zeros = [&](Pair* at, std::int64_t pixels) { std::fill_n(at, pixels * row, Pair{0}); };
   for (std::int64_t r = rows.first - 1; r <= rows.last; ++r, to += line * row) {
-    const float* const from = x + (image * H + r) * W * C;
     const bool inside = r >= 0 && r < H;
+    const auto from = [&](std::int64_t pixel) { return x.from(((image * H + r) * W + pixel) * C); };
     if (!layout.copies) {
       if (!inside) {
         zeros(to, line);
         continue;
       }
       zeros(to, 1);
-      kernels.round_rows(from, W, C, {to + row, row});
+      kernels.round_rows(from(0), W, C, {to + row, row});
       zeros(to + (W + 1) * row, 1);
       continue;
     }
@@ -86,7 +86,7 @@ void Task::fill(std::int64_t image, const Range& rows, std::int64_t height, Pair
         continue;
       }
       zeros(at, before);
-      kernels.round_rows(from + after * C, W - before - after, C, {at + before * row, row});
+      kernels.round_rows(from(after), W - before - after, C, {at + before * row, row});
       zeros(at + (W - after) * row, after);
     }
   }
@@ -160,17 +160,18 @@ Tensor direct_packed(const Tensor& weight, bool backward) {
   return packed;
 }
 
-Tensor direct(const Tensor& x, const Tensor& weight, bool backward, Caching caching, const FoldedEpilogue& epilogue) {
+Tensor direct(const Tensor& x, const Tensor& weight, bool backward, Caching caching, const FoldedEpilogue& epilogue,
+              at::ScalarType dtype) {
   const std::int64_t B = x.size(0), C = x.size(1), H = x.size(2), W = x.size(3), K = weight.size(backward ? 1 : 0);
-  Tensor y = empty_image(B, K, H, W);
+  Tensor y = empty_image(B, K, H, W, dtype);
   const Tensor packed = packed_weight(weight, {Layout::kDirect, backward, Multiply::kBfloat16}, caching);
   Task{.layout = Layout3x3(W, C),
        .B = B,
        .H = H,
        .C = C,
        .K = K,
-       .x = x.const_data_ptr<float>(),
-       .y = y.data_ptr<float>(),
+       .x = activations(x),
+       .y = mutable_activations(y),
        .epilogue = epilogue.all(),
        .packed = numbers<Pair>(packed)}
       .run();

@@ -16,7 +16,7 @@ struct Task {
   std::int64_t across;  // taps of a row of the filter: 3 or 1
   std::int64_t B, H, W, C, K;
   std::int64_t last_W;  // of the last image: less where the pixels of 1×1 are cut into rows
-  const float *x, *dy;
+  Activations x, dy;
   float scale, *dw;
   std::int64_t width = W + W % 2;                                // so that pairs end with a row
   std::int64_t depth = whole((H * width + 1) / 2, kBlockDepth);  // pairs of an image
@@ -42,7 +42,7 @@ Tensor Task::turned() const {
       const std::int64_t valid = H == 1 ? width_of(i) : pixels;
       for (std::int64_t r = 0; r < rows; ++r) {  // the next one covers what is written beyond a row
         Pair* const row = to + first * dy_row + i * depth + r * width / 2;
-        kernels.turn_rows(dy + (i * H * W + r * pixels) * K, valid, K, {first, last}, {row, dy_row});
+        kernels.turn_rows(dy.from((i * H * W + r * pixels) * K), valid, K, {first, last}, {row, dy_row});
       }
       const std::int64_t written = (rows - 1) * width / 2 + whole(valid, kBlockRows) / 2;
       for (std::int64_t k = first; k < last && written < depth; ++k)
@@ -60,7 +60,7 @@ void Task::fill(std::int64_t i, const Range& c, Pair* to) const {
       if (r < edge || r >= H + edge) {
         std::fill_n(row, pairs * panel, Pair{0});
       } else {
-        kernels.pair_pixels(x + (i * H + r - edge) * W * C, width_of(i), C, c, n - edge, pairs, row);
+        kernels.pair_pixels(x.from((i * H + r - edge) * W * C), width_of(i), C, c, n - edge, pairs, row);
       }
     }
     const std::int64_t written = (H + 2 * edge) * pairs * panel;
@@ -119,8 +119,8 @@ Tensor direct_weight_gradient(const Tensor& x, const Tensor& dy, std::int64_t ta
        .C = C,
        .K = K,
        .last_W = one ? pixels - (B - 1) * W : W,
-       .x = x.const_data_ptr<float>(),
-       .dy = dy.const_data_ptr<float>(),
+       .x = activations(x),
+       .dy = activations(dy),
        .scale = scale,
        .dw = dw.data_ptr<float>()}
       .run();

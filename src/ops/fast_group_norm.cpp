@@ -57,7 +57,8 @@ struct ShareRows {
 
 // Merges the channels' sums about their own origins into mean and variance of each group (Chan et
 // al. 1983), and these with the parameters.
-void fill_rows(const Norm& norm, std::int64_t pixels, std::int64_t C, const float* origin, const double* sum,
+template <typename Number>
+void fill_rows(const Norm& norm, std::int64_t pixels, std::int64_t C, const Number* origin, const double* sum,
                const double* squares, const NormInputs& inputs, std::int64_t image, float* rows) {
   const float *weight = data_or_null(inputs.weight), *bias = data_or_null(inputs.bias),
               *scale = data_or_null(inputs.scale), *shift = data_or_null(inputs.shift);
@@ -66,9 +67,9 @@ void fill_rows(const Norm& norm, std::int64_t pixels, std::int64_t C, const floa
   for (std::int64_t first = 0; first < C; first += width) {
     double mean = 0.0, variance = 0.0;
     for (std::int64_t c = first; c < first + width; ++c)
-      mean += (static_cast<double>(origin[c]) + sum[c] / n) / static_cast<double>(width);
+      mean += (static_cast<double>(static_cast<float>(origin[c])) + sum[c] / n) / static_cast<double>(width);
     for (std::int64_t c = first; c < first + width; ++c) {
-      const double own = static_cast<double>(origin[c]) + sum[c] / n;
+      const double own = static_cast<double>(static_cast<float>(origin[c])) + sum[c] / n;
       variance += squares[c] - sum[c] * sum[c] / n + n * (own - mean) * (own - mean);
     }
     const double rstd = 1.0 / std::sqrt(std::max(variance, 0.0) / count + norm.eps);
@@ -84,32 +85,68 @@ void fill_rows(const Norm& norm, std::int64_t pixels, std::int64_t C, const floa
   }
 }
 
+// The kernels of float32 images, and those of images of which some are bfloat16.
+struct Passes {
+  const KernelTable& table = kernel_table();
+  const Bf16Kernels* mixed = nullptr;
+
+  static bool is_bf16(const Tensor& x) { return x.scalar_type() == at::kBFloat16; }
+  static Passes of(const Tensor& a, const Tensor& b) {
+    return {.mixed = is_bf16(a) || is_bf16(b) ? bf16_kernels() : nullptr};
+  }
+  static const float* floats(const Activations& x) { return static_cast<const float*>(x.data); }
+  static float* floats(const MutableActivations& x) { return static_cast<float*>(x.data); }
+
+  void moments(const Activations& x, long pixels, long C, const Activations& shift, double* sums) const {
+    mixed != nullptr ? mixed->moments(x, pixels, C, shift, sums, sums + C)
+                     : table.moments(floats(x), pixels, C, floats(shift), sums, sums + C);
+  }
+  void apply(const Activations& x, const MutableActivations& y, long pixels, long C, const Affine& f,
+             const float* factors) const {
+    mixed != nullptr ? mixed->norm_apply(x, y, pixels, C, f, factors)
+                     : table.norm_apply(floats(x), floats(y), pixels, C, f, factors);
+  }
+  void backward(const Activations& x, const Activations& dy, const AffineGradient& task) const {
+    mixed != nullptr ? mixed->norm_backward(x, dy, task) : table.norm_backward(floats(x), floats(dy), task);
+  }
+  // In place of dz, or of a bfloat16 x elsewhere.
+  void gradient(const Activations& x, float* dz, const MutableActivations& dx, long pixels, long C, const float* a,
+                const float* terms) const {
+    mixed != nullptr ? mixed->norm_gradient(x, dz, dx, pixels, C, a, terms, terms + C)
+                     : table.norm_gradient(floats(x), dz, pixels, C, a, terms, terms + C);
+  }
+};
+
 Tensor forward(const Tensor& x, const Norm& norm, const NormInputs& inputs, Tensor& rows) {
-  const auto& table = kernel_table();
   const std::int64_t B = x.size(0), C = x.size(1), pixels = x.size(2) * x.size(3);
-  const Tensor y = empty_image(B, C, x.size(2), x.size(3));
+  const Tensor y = empty_image(B, C, x.size(2), x.size(3), norm.inner ? inner_dtype(C) : at::kFloat);
   rows = at::empty({B, kRows, C}, at::kFloat);
   const PixelTasks tasks(B, pixels);
   const Tensor moments = at::empty({B, tasks.shares(), 2, C}, at::kDouble);
-  const float* from = x.const_data_ptr<float>();
-  float *to = y.data_ptr<float>(), *row = rows.data_ptr<float>();
+  const Passes passes = Passes::of(x, y);
+  const Activations from = activations(x);
+  const MutableActivations to = mutable_activations(y);
+  float* row = rows.data_ptr<float>();
   const ShareRows sums{tasks.shares(), 2 * C, moments.data_ptr<double>()};
 
   const auto measure = [&](std::int64_t image, std::int64_t share, std::int64_t first, std::int64_t last) {
     double* out = sums.of(image, share);
     std::fill_n(out, 2 * C, 0.0);
-    const float* origin = from + image * pixels * C;
-    table.moments(origin + first * C, last - first, C, origin, out, out + C);
+    const Activations origin = from.from(image * pixels * C);
+    passes.moments(origin.from(first * C), last - first, C, origin, out);
   };
   const auto finish = [&](std::int64_t image) {
     const double* total = sums.total(image);
-    fill_rows(norm, pixels, C, from + image * pixels * C, total, total + C, inputs, image, row + image * kRows * C);
+    const auto fill = [&](const auto* images) {
+      fill_rows(norm, pixels, C, images + image * pixels * C, total, total + C, inputs, image, row + image * kRows * C);
+    };
+    from.is_bf16 ? fill(x.const_data_ptr<at::BFloat16>()) : fill(x.const_data_ptr<float>());
   };
   const auto apply = [&](std::int64_t image, std::int64_t first, std::int64_t last) {
     const float* r = row + image * kRows * C;
     norm.with_factors(image, pixels, C, first, last, [&](std::int64_t begin, std::int64_t end, const float* factors) {
       const std::int64_t at = (image * pixels + begin) * C;
-      table.norm_apply(from + at, to + at, end - begin, C, {r + kA * C, r + kB * C, norm.silu}, factors);
+      passes.apply(from.from(at), to.from(at), end - begin, C, {r + kA * C, r + kB * C, norm.silu}, factors);
     });
   };
   tasks.run_twice(measure, finish, apply);
@@ -149,14 +186,16 @@ void parameter_gradients(const double* sums, std::int64_t stride, std::int64_t B
 NormGradients backward(const Tensor& x, const Tensor& dy, const Tensor& rows, const Norm& norm,
                        const NormInputs& inputs, const InputGrads& grads) {
   const Timed timed([&] { return described("group norm backward", x, x.size(1)); });
-  const auto& table = kernel_table();
   const std::int64_t B = x.size(0), C = x.size(1), pixels = x.size(2) * x.size(3), width = C / norm.groups;
-  const Tensor dx = empty_image(B, C, x.size(2), x.size(3));
+  const Tensor dx = empty_image(B, C, x.size(2), x.size(3), x.scalar_type());
+  const Tensor dz = Passes::is_bf16(x) ? empty_image(B, C, x.size(2), x.size(3)) : dx;
   const PixelTasks tasks(B, pixels);
   const Tensor products = at::empty({B, tasks.shares(), 2, C}, at::kDouble), terms = at::empty({B, 2, C}, at::kFloat);
-  const float *from = x.const_data_ptr<float>(), *gradient = dy.const_data_ptr<float>(),
-              *row = rows.const_data_ptr<float>();
-  float *to = dx.data_ptr<float>(), *term = terms.data_ptr<float>();
+  const Passes passes = Passes::of(x, dy);
+  const Activations from = activations(x), gradient = activations(dy);
+  const MutableActivations to = mutable_activations(dx);
+  const float* row = rows.const_data_ptr<float>();
+  float *between = dz.data_ptr<float>(), *term = terms.data_ptr<float>();
   const ShareRows sums{tasks.shares(), 2 * C, products.data_ptr<double>()};
 
   const auto measure = [&](std::int64_t image, std::int64_t share, std::int64_t first, std::int64_t last) {
@@ -165,17 +204,16 @@ NormGradients backward(const Tensor& x, const Tensor& dy, const Tensor& rows, co
     std::fill_n(out, 2 * C, 0.0);
     norm.with_factors(image, pixels, C, first, last, [&](std::int64_t begin, std::int64_t end, const float* factors) {
       const std::int64_t at = (image * pixels + begin) * C;
-      table.norm_backward({.x = from + at,
-                           .dy = gradient + at,
-                           .dz = to + at,
-                           .pixels = end - begin,
-                           .C = C,
-                           .affine = {r + kA * C, r + kB * C, norm.silu},
-                           .factors = factors,
-                           .mean = r + kMean * C,
-                           .rstd = r + kRstd * C,
-                           .sums = out,
-                           .products = out + C});
+      passes.backward(from.from(at), gradient.from(at),
+                      {.dz = between + at,
+                       .pixels = end - begin,
+                       .C = C,
+                       .affine = {r + kA * C, r + kB * C, norm.silu},
+                       .factors = factors,
+                       .mean = r + kMean * C,
+                       .rstd = r + kRstd * C,
+                       .sums = out,
+                       .products = out + C});
     });
   };
   // dx = a·dz - rstd·(m1 + (x - mean)·rstd·m2), m1 and m2 the group's means of u·dz and u·dz·(x -
@@ -201,7 +239,7 @@ NormGradients backward(const Tensor& x, const Tensor& dy, const Tensor& rows, co
   const auto apply = [&](std::int64_t image, std::int64_t first, std::int64_t last) {
     const std::int64_t at = (image * pixels + first) * C;
     const float* p = term + image * 2 * C;
-    table.norm_gradient(from + at, to + at, last - first, C, row + image * kRows * C + kA * C, p, p + C);
+    passes.gradient(from.from(at), between + at, to.from(at), last - first, C, row + image * kRows * C + kA * C, p);
   };
   tasks.run_twice(measure, finish, apply);
   NormGradients out{.x = dx};

@@ -78,14 +78,15 @@ Tensor as_image(const Tensor& rows) { return rows.view({1, rows.size(0), 1, rows
 void matrix_into(const Tensor& y, const Tensor& x, const Tensor& packed, const FoldedEpilogue& epilogue,
                  Multiply multiply) {
   const std::int64_t B = x.size(0), C = x.size(1), K = y.size(1), H = x.size(2), W = x.size(3);
-  const float *from = x.const_data_ptr<float>(), *b = packed.const_data_ptr<float>();
-  float* to = y.data_ptr<float>();
+  const float* b = packed.const_data_ptr<float>();
+  const Activations from = activations(x);
+  const MutableActivations to = mutable_activations(y);
   const std::int64_t block = cache_budget().gemm_rows;
   PixelTasks(B, H * W).each([&](std::int64_t image, std::int64_t first, std::int64_t last) {
     const std::int64_t at = image * H * W + first;
     if (multiply == Multiply::kFloat32) {
-      kernel_table().gemm({from + at * C, C}, {.m = last - first, .n = K, .k = C}, b, block, {to + at * K, K},
-                          epilogue.of_image(image, at * K));
+      kernel_table().gemm({x.const_data_ptr<float>() + at * C, C}, {.m = last - first, .n = K, .k = C}, b, block,
+                          {y.data_ptr<float>() + at * K, K}, epilogue.of_image(image, at * K));
       return;
     }
     const Bf16Kernels& pairs = *bf16_kernels();
@@ -95,19 +96,21 @@ void matrix_into(const Tensor& y, const Tensor& x, const Tensor& packed, const F
     auto* const rounded = numbers<Pair>(scratch(Scratch::kTiles, held * row));
     for (std::int64_t n = first; n < last; n += most) {
       const std::int64_t rows = std::min(most, last - n), start = image * H * W + n;
-      pairs.round_rows(from + start * C, rows, C, {rounded, row});
+      pairs.round_rows(from.from(start * C), rows, C, {rounded, row});
       pairs.gemm({rounded, row}, {.m = rows, .n = K, .k = (C + 1) / 2}, numbers<Pair>(packed), block,
-                 {to + start * K, K}, epilogue.of_image(image, start * K));
+                 to.from(start * K), K, epilogue.of_image(image, start * K));
     }
   });
 }
 
 Tensor matrix(const Tensor& x, const Tensor& weight, bool backward, Multiply multiply, Caching caching,
-              const FoldedEpilogue& epilogue) {
+              const FoldedEpilogue& epilogue, at::ScalarType dtype) {
   const Packing packing{Layout::kMatrix, backward, multiply};
-  Tensor y = empty_image(x.size(0), weight.size(backward ? 1 : 0), x.size(2), x.size(3));
+  const bool whole_blocks = multiply == Multiply::kBfloat16 && x.size(1) % (2 * kBlockDepth) == 0;
+  Tensor y =
+      empty_image(x.size(0), weight.size(backward ? 1 : 0), x.size(2), x.size(3), whole_blocks ? dtype : at::kFloat);
   matrix_into(y, x, packed_weight(weight, packing, caching), epilogue, multiply);
-  return y;
+  return y.to(dtype);
 }
 
 // dw = scale · dyᵀ·x over all pixels. Small ones: shares of the pixels are summed by themselves;
@@ -135,11 +138,16 @@ Tensor pixel_sums(const Tensor& dy, float scale, float* scaled) {
   const std::int64_t B = dy.size(0), K = dy.size(1), pixels = dy.size(2) * dy.size(3);
   const PixelTasks tasks(B, pixels);
   const ImageSums sums(B, tasks, K);
-  const float* from = dy.const_data_ptr<float>();
+  const Activations from = activations(dy);
   tasks.each_share([&](std::int64_t image, std::int64_t share, std::int64_t first, std::int64_t last) {
     const std::int64_t at = (image * pixels + first) * K;
-    kernel_table().scaled_sums(from + at, last - first, K, scale, scaled != nullptr ? scaled + at : nullptr,
-                               sums.row(image, share));
+    const void* const data = from.from(at).data;
+    if (from.is_bf16) {
+      bf16_kernels()->sums(static_cast<const Bf16*>(data), last - first, K, scale, sums.row(image, share));
+    } else {
+      kernel_table().scaled_sums(static_cast<const float*>(data), last - first, K, scale,
+                                 scaled != nullptr ? scaled + at : nullptr, sums.row(image, share));
+    }
   });
   return sums.added();
 }

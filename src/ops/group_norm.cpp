@@ -43,7 +43,7 @@ Tensor group_norm_silu(const Tensor& x, const GroupNorm& args) {
                                                             : static_cast<std::int64_t>(args.key->samples.size());
   TORCH_CHECK(args.dropout == 0.0 || keys == x.size(0), "dropout: ", keys, " keys for a batch of ", x.size(0));
   const Timed timed([&] { return described(args.silu ? "group norm + silu" : "group norm", x, x.size(1)); });
-  if (fast(x)) return cpu::group_norm_silu(x, args);
+  if (fast_inner(x, args.weight)) return cpu::group_norm_silu(x, args);
   if (const auto* gpu = fast_cuda(x)) return gpu->group_norm_silu(x, args);
   const auto dtype = x.scalar_type();
   const auto wide = dtype == at::kDouble ? at::kDouble : at::kFloat;

@@ -17,8 +17,10 @@ struct NormSettings {
   double dropout = 0.0;
   std::uint64_t seed = 0;
   std::uint32_t layer = 0;
+  bool inner = false;
 
-  explicit NormSettings(const GroupNorm& args) : groups(args.groups), eps(args.eps), silu(args.silu) {
+  explicit NormSettings(const GroupNorm& args)
+      : groups(args.groups), eps(args.eps), silu(args.silu), inner(args.inner) {
     if (args.key == nullptr || args.dropout == 0.0) return;
     dropout = args.dropout;
     seed = args.key->seed;
@@ -73,7 +75,7 @@ class NormFunction : public torch::autograd::Function<NormFunction<Norm, forward
     const Tensor& x = saved[0];
     const NormInputs inputs{saved[2], saved[3], saved[4], {}};
     const InputGrads grads(ctx->saved_data["grads"].toInt());
-    NormGradients out = backward_of(x, channels_last(gradients[0].to(x.scalar_type())), saved[1], norm, inputs, grads);
+    NormGradients out = backward_of(x, channels_last(gradients[0]), saved[1], norm, inputs, grads);
     return {out.x, out.weight, out.bias, out.scale, out.shift, {}};
   }
 };

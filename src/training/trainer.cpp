@@ -122,14 +122,15 @@ std::vector<ops::GradientPiece> Trainer::State::taken_gradient() {
 }
 
 Tensor Trainer::State::cleaned_norm(std::vector<ops::GradientPiece>& gradient) const {
-  if (settings.nonfinite == NonFinite::kZero) {
-    // Looking first saves a pass over the gradient on the CPU; on a GPU it would wait.
-    const bool clean = options.device().is_cpu() && std::isfinite(ops::gradient_norm(gradient).item<double>());
-    if (!clean)
-      for (auto& piece : gradient) piece.values.nan_to_num_(0.0, 1e5, -1e5);
-  }
   const at::NoGradGuard no_grad;
-  Tensor norm = ops::gradient_norm(gradient);
+  Tensor norm;
+  const auto is_clean = [&] { return norm.defined() && std::isfinite(norm.item<double>()); };
+  // Looking first saves a pass over the gradient on the CPU; on a GPU it would wait.
+  if (settings.nonfinite != NonFinite::kZero || options.device().is_cpu()) norm = ops::gradient_norm(gradient);
+  if (settings.nonfinite == NonFinite::kZero && !is_clean()) {
+    for (auto& piece : gradient) piece.values.nan_to_num_(0.0, 1e5, -1e5);
+    norm = ops::gradient_norm(gradient);
+  }
   if (scaler) norm = norm.div(scale);
   const bool is_cut = settings.clip_norm > 0.0 && settings.clip_norm < kLongest;
   if (is_cut || options.dtype() != at::kFloat) return norm;

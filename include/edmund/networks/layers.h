@@ -79,6 +79,7 @@ struct Epilogue {
   Tensor per_sample = {};  // [B, out]
   Tensor residual = {};    // [B, out, H, W]
   double scale = 1.0;
+  bool inner = false;  // of ops::Conv2d
 };
 
 /// Convolution with up- or downsampling before it. Kernel 0: resampling alone.

@@ -19,8 +19,8 @@ at::Device device();
 /// What the convolutions, norms and attention of the GPU's fast operators compute in (`precision:
 /// fp32 | tf32 | bf16 | fp16`): activations and copies of the weights have that type; the weights
 /// themselves, sums and everything outside the network are float32 or wider. A CPU that multiplies
-/// bfloat16 takes `bf16` for those convolutions that are faster in it than by the Winograd
-/// algorithm; all else it computes in float32.
+/// bfloat16 takes `bf16` for products, and where it multiplies blocks of it (AMX) for what residual
+/// branches hand on too; all else it computes in float32.
 enum class Precision { kFp32, kTf32, kBf16, kFp16 };
 void set_precision(Precision precision);
 Precision precision();

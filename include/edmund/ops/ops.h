@@ -57,9 +57,13 @@ struct Conv2d {
   /// Zeros on each side; by default R/2 and S/2, so that height and width stay the same.
   std::optional<std::int64_t> padding = std::nullopt;
   bool relu = false;
+  bool inner = false;  // see below; without a residual
 };
 /// Stride 1, zero padding: [B, C, H, W] → [B, K, H, W].
 Tensor conv2d(const Tensor& x, const Conv2d& args);
+
+/// `inner` results are read by group_norm_silu() or conv2d() alone, which lets the CPU leave them in
+/// bfloat16 where it computes in that.
 
 /// y = dropout(silu(group_norm(x)·(1 + scale) + shift)); the statistics in float32 at least.
 struct GroupNorm {
@@ -71,6 +75,7 @@ struct GroupNorm {
   double dropout = 0.0;             // probability of zero; survivors are divided by 1 - p
   const DropoutKey* key = nullptr;  // no dropout without one
   std::uint32_t layer = 0;          // index of the layer, which has random draws of its own
+  bool inner = false;
 };
 /// [B, C, H, W] → same shape.
 Tensor group_norm_silu(const Tensor& x, const GroupNorm& args);

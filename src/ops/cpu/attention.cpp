@@ -2,23 +2,13 @@
 // block fit the second-level cache, so that plain matrix products do the work and nothing is
 // computed twice. Backward computes the weights again from the saved logarithms (Dao et al. 2022,
 // §3.1).
+#include "attention_loops.h"
 #include "isa.h"
-#include "vector.h"
 
 namespace edmund::ops::cpu::EDMUND_ISA {
 namespace {
 
 constexpr long kQueries = 4 * kRows;  // of a block
-
-// q, k or v (part 0, 1, 2), zeros up to the padded width.
-void copy_part(const Attention& t, int part, float* to) {
-  const long width = whole_panels(t.d);
-  for (long i = 0; i < t.L; ++i, to += width) {
-    const float* from = t.qkv + i * t.row + part;
-    for (long c = 0; c < t.d; ++c) to[c] = from[3 * c];
-    for (long c = t.d; c < width; ++c) to[c] = 0.0F;
-  }
-}
 
 // B [L, d] with padded rows into panels of Bᵀ [d, L].
 void pack_transposed(const float* b, long L, long d, float* packed) {
@@ -36,46 +26,6 @@ void pack_rows(const float* b, long L, long d, float* packed) {
   for (long c = 0; c < d; c += kPanel)
     for (long i = 0; i < L; ++i, packed += kPanel)
       for (long j = 0; j < kPanel; j += kWidth) store(packed + j, load(b + i * width + c + j));
-}
-
-EDMUND_INLINE float largest(const float* row, long n) {
-  Vec high = splat(row[0]);
-  long j = 0;
-  for (; j + kWidth <= n; j += kWidth) {
-    const Vec x = load(row + j);
-    high = x > high ? x : high;
-  }
-  float out = row[0];
-  for (long lane = 0; lane < kWidth; ++lane) out = high[lane] > out ? high[lane] : out;
-  for (; j < n; ++j) out = row[j] > out ? row[j] : out;
-  return out;
-}
-
-// row = exp(row·scale - shift); their sum.
-EDMUND_INLINE float exponentials(float* row, long n, float scale, float shift) {
-  Vec sum{};
-  long j = 0;
-  for (; j + kWidth <= n; j += kWidth) {
-    const Vec e = exponential(load(row + j) * scale - shift);
-    store(row + j, e);
-    sum += e;
-  }
-  float out = 0.0F;
-  if (j < n) {
-    const Vec e = exponential(load(row + j, n - j) * scale - shift);
-    store(row + j, e, n - j);
-    for (long lane = 0; lane < n - j; ++lane) out += e[lane];
-  }
-  for (long lane = 0; lane < kWidth; ++lane) out += sum[lane];
-  return out;
-}
-
-EDMUND_INLINE float dot(const float* a, const float* b, long n) {
-  Vec sum{};
-  for (long c = 0; c < n; c += kWidth) sum += load(a + c, n - c) * load(b + c, n - c);
-  float out = 0.0F;
-  for (long lane = 0; lane < kWidth; ++lane) out += sum[lane];
-  return out;
 }
 
 // The scratch of a task, one array behind the other. `packed_*` hold the second operand of a
@@ -112,7 +62,7 @@ long attention_scratch(long L, long d, bool backward) {
 void attention(const Attention& t, const Range& queries, float* scratch) {
   const Arrays at(t, scratch, false);
   const long width = whole_panels(t.d), line = whole_panels(t.L);
-  copy_part(t, 0, at.q), copy_part(t, 1, at.k), copy_part(t, 2, at.v);
+  copy_part(t, 0, width, at.q), copy_part(t, 1, width, at.k), copy_part(t, 2, width, at.v);
   pack_transposed(at.k, t.L, t.d, at.packed_keys);
   pack_rows(at.v, t.L, t.d, at.packed_values);
   for (long i = queries.first; i < queries.last; i += kQueries) {
@@ -135,7 +85,7 @@ void attention(const Attention& t, const Range& queries, float* scratch) {
 void attention_backward(const Attention& t, const float* dout, float* dqkv, float* scratch) {
   const Arrays at(t, scratch, true);
   const long width = whole_panels(t.d), line = whole_panels(t.L);
-  copy_part(t, 0, at.q), copy_part(t, 1, at.k), copy_part(t, 2, at.v);
+  copy_part(t, 0, width, at.q), copy_part(t, 1, width, at.k), copy_part(t, 2, width, at.v);
   for (long i = 0; i < t.L; ++i)
     for (long c = 0; c < width; c += kWidth)
       store(at.gradient + i * width + c, c < t.d ? load(dout + i * t.out_row + c, t.d - c) : Vec{});

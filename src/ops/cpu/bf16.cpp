@@ -1,8 +1,10 @@
 // Products of numbers rounded to bfloat16, and the transforms that round: bandwidth and
 // multiplications are half of float32's where the processor has them, sums are float32's.
+#include "attention_blocks.h"
 #include "bf16_kernels.h"
 #include "direct_loops.h"
 #include "gemm_blocks.h"
+#include "image_loops.h"
 #include "winograd_loops.h"
 
 namespace edmund::ops::cpu::EDMUND_ISA {
@@ -46,11 +48,20 @@ void pack_pairs(const float* b, long k, long n, long d_stride, long n_stride, Pa
       }
 }
 
-void round_rows(const float* x, long rows, long C, const MatrixOf<Pair>& to) {
-  for (long i = 0; i < rows; ++i, x += C) {
-    Pair* row = to.data + i * to.row;
-    for (long c = 0; c < 2 * to.row; c += kWidth) store_halves(row + c / 2, c < C ? load(x + c, C - c) : Vec{});
-  }
+void rounded(const float* x, long C, Pair* to, long pairs) {
+  for (long c = 0; c < 2 * pairs; c += kWidth) store_halves(to + c / 2, c < C ? load(x + c, C - c) : Vec{});
+}
+void rounded(const Bf16* x, long C, Pair* to, long pairs) {
+  const auto* const from = reinterpret_cast<const LooseBits*>(x);
+  long p = 0;
+  for (; p + kWidth <= C / 2; p += kWidth) store(to + p, from[p / kWidth]);
+  for (; p < pairs; ++p) to[p] = 2 * p < C ? x[2 * p] | static_cast<Pair>(x[2 * p + 1]) << 16 : 0;
+}
+
+void round_rows(const Activations& x, long rows, long C, const MatrixOf<Pair>& to) {
+  with_numbers(x, [&](const auto* from) {
+    for (long i = 0; i < rows; ++i) rounded(from + i * C, C, to.data + i * to.row, to.row);
+  });
 }
 
 void pair_rows(const float* x, long rows, long C, const MatrixOf<Pair>& to) {
@@ -81,13 +92,46 @@ void gradient_by_tiles(const Tiles& tiles, const float* dy, long K, const Range&
   gradient_of(tiles, dy, K, t, TilePairs{v});
 }
 
+void product_of_pairs(const ConstPairMatrix& a, const GemmSize& size, const Pair* packed, long block,
+                      const MutableActivations& y, long row, const Epilogue& epilogue) {
+  product<Pair>(a, size, packed, block, {static_cast<float*>(y.data), row}, epilogue);
+}
+
+void mixed_moments(const Activations& x, long pixels, long C, const Activations& shift, double* sum, double* squares) {
+  with_numbers(x, [&]<typename X>(const X* from) {
+    moments_of(from, pixels, C, static_cast<const X*>(shift.data), sum, squares);
+  });
+}
+
+void mixed_apply(const Activations& x, const MutableActivations& y, long pixels, long C, const Affine& f,
+                 const float* factors) {
+  with_numbers(
+      x, [&](const auto* from) { with_numbers(y, [&](auto* to) { norm_apply_of(from, to, pixels, C, f, factors); }); });
+}
+
+void mixed_backward(const Activations& x, const Activations& dy, const AffineGradient& task) {
+  with_numbers(x, [&](const auto* from) {
+    with_numbers(dy, [&](const auto* gradient) { norm_backward_of(from, gradient, task); });
+  });
+}
+
+void mixed_gradient(const Activations& x, const float* dz, const MutableActivations& dx, long pixels, long C,
+                    const float* a, const float* p, const float* q) {
+  with_numbers(
+      x, [&]<typename X>(const X* from) { norm_gradient_of(from, dz, static_cast<X*>(dx.data), pixels, C, a, p, q); });
+}
+
+void bf16_sums(const Bf16* dy, long pixels, long C, float scale, float* sums) {
+  scaled_sums_of(dy, pixels, C, scale, static_cast<Bf16*>(nullptr), sums);
+}
+
 constexpr Bf16Kernels kPairs = {
     .name = "pairs",
     .panel = kPanel,
     .pack = pack_pairs,
     .round_rows = round_rows,
     .pair_rows = pair_rows,
-    .gemm = product<Pair>,
+    .gemm = product_of_pairs,
     .gemm_plane = product_plane<Pair>,
     .gemm_transposed = product_transposed<Pair>,
     .winograd_filter = filter_pairs,
@@ -100,6 +144,14 @@ constexpr Bf16Kernels kPairs = {
     .pair_pixels = nullptr,
     .direct_gradient = nullptr,
     .direct_filter_gradient = nullptr,
+    .attention_scratch = nullptr,
+    .attention = nullptr,
+    .attention_backward = nullptr,
+    .moments = nullptr,
+    .norm_apply = nullptr,
+    .norm_backward = nullptr,
+    .norm_gradient = nullptr,
+    .sums = nullptr,
 };
 
 constexpr Bf16Kernels with_blocks(Bf16Kernels kernels) {
@@ -111,6 +163,14 @@ constexpr Bf16Kernels with_blocks(Bf16Kernels kernels) {
   kernels.pair_pixels = pair_pixels;
   kernels.direct_gradient = direct_gradient;
   kernels.direct_filter_gradient = direct_filter_gradient;
+  kernels.attention_scratch = blocks_attention_scratch;
+  kernels.attention = blocks_attention;
+  kernels.attention_backward = blocks_attention_backward;
+  kernels.moments = mixed_moments;
+  kernels.norm_apply = mixed_apply;
+  kernels.norm_backward = mixed_backward;
+  kernels.norm_gradient = mixed_gradient;
+  kernels.sums = bf16_sums;
   return kernels;
 }
 

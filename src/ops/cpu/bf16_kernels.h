@@ -14,6 +14,29 @@ using ConstPairMatrix = MatrixOf<const Pair>;
 using PairPlanes = PlanesOf<Pair>;
 using PairFilterPlanes = FilterPlanesOf<Pair>;
 
+/// One bfloat16 number.
+using Bf16 = std::uint16_t;
+
+/// Numbers of channels-last images: float32, or bfloat16 where an operator left them so.
+struct Activations {
+  const void* data = nullptr;
+  bool is_bf16 = false;
+
+  Activations from(long first) const {
+    return is_bf16 ? Activations{static_cast<const Bf16*>(data) + first, true}
+                   : Activations{static_cast<const float*>(data) + first, false};
+  }
+};
+struct MutableActivations {
+  void* data = nullptr;
+  bool is_bf16 = false;
+
+  MutableActivations from(long first) const {
+    return is_bf16 ? MutableActivations{static_cast<Bf16*>(data) + first, true}
+                   : MutableActivations{static_cast<float*>(data) + first, false};
+  }
+};
+
 /// What the direct convolution works on at once: pixels of a result or outputs of a gradient, by a
 /// panel of columns, and pairs of a depth.
 constexpr long kBlockRows = 16, kBlockDepth = 16;
@@ -55,13 +78,14 @@ struct Bf16Kernels {
 
   /// Element (d, j) of B in the half d mod 2 of pair d/2.
   void (*pack)(const float* b, long k, long n, long d_stride, long n_stride, Pair* packed);
-  /// Rows of C numbers in pairs of neighbours.
-  void (*round_rows)(const float* x, long rows, long C, const PairMatrix& to);
+  /// Rows of C numbers in pairs of neighbours, zeros up to to.row; an even C of bfloat16.
+  void (*round_rows)(const Activations& x, long rows, long C, const PairMatrix& to);
   /// Rows of C numbers, two in a row of pairs.
   void (*pair_rows)(const float* x, long rows, long C, const PairMatrix& to);
-  /// size.k counts pairs. Rows of A can be read up to whole kBlockRows.
-  void (*gemm)(const ConstPairMatrix& a, const GemmSize& size, const Pair* packed, long block, const Matrix& y,
-               const Epilogue& epilogue);
+  /// size.k counts pairs. Rows of A can be read up to whole kBlockRows. Rows of y are `row` numbers
+  /// apart; bfloat16 where there is a direct convolution and size.k is whole kBlockDepth.
+  void (*gemm)(const ConstPairMatrix& a, const GemmSize& size, const Pair* packed, long block,
+               const MutableActivations& y, long row, const Epilogue& epilogue);
   void (*gemm_plane)(const ConstPairMatrix& a, const GemmSize& size, const Pair* packed, const Matrix& c,
                      bool accumulate);
   void (*gemm_transposed)(const ConstPairMatrix& a, const ConstPairMatrix& b, const GemmSize& size, const Matrix& c,
@@ -75,21 +99,38 @@ struct Bf16Kernels {
   void (*winograd_input_by_tiles)(const Tiles& tiles, const float* x, long C, const Range& t, const PairPlanes& v);
   void (*winograd_gradient_by_tiles)(const Tiles& tiles, const float* dy, long K, const Range& t, const PairPlanes& v);
 
-  /// The direct convolution of 3×3, for processors that multiply whole blocks; null where the
-  /// Winograd algorithm is faster. A plane of the filter for each tap.
+  /// The direct convolution of 3×3 and what belongs to it, for processors that multiply whole
+  /// blocks; null, this and all that follow, where the Winograd algorithm is faster. A plane of the
+  /// filter for each tap.
   void (*direct_filter)(const FilterWeight& weight, const Range& c, const Range& n, const PairFilterPlanes& u);
-  void (*direct)(const DirectProduct& task, float* y, long K, const Epilogue& epilogue);
+  /// y [pixels, K]; with a residual float32.
+  void (*direct)(const DirectProduct& task, const MutableActivations& y, long K, const Epilogue& epilogue);
   /// Row p and channel c.first + i of x [rows, C] in the half p mod 2 of pair p/2 of row i; zeros
   /// up to whole kBlockRows.
-  void (*turn_rows)(const float* x, long rows, long C, const Range& c, const PairMatrix& to);
+  void (*turn_rows)(const Activations& x, long rows, long C, const Range& c, const PairMatrix& to);
   /// Pixels 2i + shift and 2i + 1 + shift of a row of W pixels in row i of pairs, zeros beyond the
   /// row: `pairs` rows, channels `c` in a panel.
-  void (*pair_pixels)(const float* x, long W, long C, const Range& c, long shift, long pairs, Pair* to);
+  void (*pair_pixels)(const Activations& x, long W, long C, const Range& c, long shift, long pairs, Pair* to);
   void (*direct_gradient)(const DirectGradient& task);
   /// dw [K, C, taps] = scale · sums, for the channels and outputs which column 0 and row 0 of the
   /// sums begin with.
   void (*direct_filter_gradient)(const ConstPlanes& sums, long taps, const Range& c, const Range& k, long C,
                                  float scale, float* dw);
+
+  /// As KernelTable's.
+  long (*attention_scratch)(long L, long d, bool backward);
+  void (*attention)(const Attention& task, const Range& queries, float* scratch);
+  void (*attention_backward)(const Attention& task, const float* dout, float* dqkv, float* scratch);
+
+  /// Of images that are bfloat16 on either side, what KernelTable's do of float32.
+  void (*moments)(const Activations& x, long pixels, long C, const Activations& shift, double* sum, double* squares);
+  void (*norm_apply)(const Activations& x, const MutableActivations& y, long pixels, long C, const Affine& f,
+                     const float* factors);
+  void (*norm_backward)(const Activations& x, const Activations& dy, const AffineGradient& task);
+  /// dx as x; it may be dz.
+  void (*norm_gradient)(const Activations& x, const float* dz, const MutableActivations& dx, long pixels, long C,
+                        const float* a, const float* p, const float* q);
+  void (*sums)(const Bf16* dy, long pixels, long C, float scale, float* sums);
 };
 
 /// What multiplies bfloat16 beside kernel_table(); null where float32 is as fast.

@@ -18,8 +18,19 @@ struct Taps3x3 {
   }
 };
 
+/// Calls f with the pointer to the numbers, of their type.
+template <typename Call>
+EDMUND_INLINE void with_numbers(const Activations& x, const Call& f) {
+  x.is_bf16 ? f(static_cast<const Bf16*>(x.data)) : f(static_cast<const float*>(x.data));
+}
+template <typename Call>
+EDMUND_INLINE void with_numbers(const MutableActivations& x, const Call& f) {
+  x.is_bf16 ? f(static_cast<Bf16*>(x.data)) : f(static_cast<float*>(x.data));
+}
+
 // Sums of a block of pixels to their places in columns `n` of y.
-EDMUND_INLINE void finish_block(const PixelBlock& block, const float* sums, const Range& n, const Matrix& y,
+template <typename Y>
+EDMUND_INLINE void finish_block(const PixelBlock& block, const float* sums, const Range& n, const MatrixOf<Y>& y,
                                 const Epilogue& e) {
   const float* const add = e.add != nullptr ? e.add + block.image * e.add_stride : nullptr;
   for (long j = 0; j < n.last - n.first; j += kWidth) {
@@ -37,8 +48,9 @@ EDMUND_INLINE void finish_block(const PixelBlock& block, const float* sums, cons
 constexpr long kBlocksAtOnce = 32, kDepthAtOnce = 192;  // pairs, of all taps of a row of the filter
 
 // block_at(i): the blocks of task.
-template <typename BlockAt>
-EDMUND_INLINE void direct_of(const DirectProduct& task, const BlockAt& block_at, const Matrix& y, const Epilogue& e) {
+template <typename BlockAt, typename Y>
+EDMUND_INLINE void direct_of(const DirectProduct& task, const BlockAt& block_at, const MatrixOf<Y>& y,
+                             const Epilogue& e) {
   const long together = smaller(3, task.tap_count), step = kDepthAtOnce / together;
   BlockSums sums;
   alignas(64) float begun[kBlocksAtOnce * kBlockRows * kPanel];
@@ -67,9 +79,10 @@ EDMUND_INLINE void direct_of(const DirectProduct& task, const BlockAt& block_at,
 }
 
 /// Bf16Kernels::gemm by blocks.
-void product_by_blocks(const ConstPairMatrix& a, const GemmSize& size, const Pair* packed, long block, const Matrix& y,
-                       const Epilogue& epilogue) {
-  if (size.k % kBlockDepth != 0) return product<Pair>(a, size, packed, block, y, epilogue);
+void product_by_blocks(const ConstPairMatrix& a, const GemmSize& size, const Pair* packed, long block,
+                       const MutableActivations& y, long y_row, const Epilogue& epilogue) {
+  if (size.k % kBlockDepth != 0)
+    return product<Pair>(a, size, packed, block, {static_cast<float*>(y.data), y_row}, epilogue);
   const long row = a.row, rows = size.m, tap = 0;
   const DirectProduct task{.rows = a,
                            .taps = &tap,
@@ -78,25 +91,24 @@ void product_by_blocks(const ConstPairMatrix& a, const GemmSize& size, const Pai
                            .depth = size.k,
                            .block_count = (rows + kBlockRows - 1) / kBlockRows,
                            .columns = {0, size.n}};
-  direct_of(
-      task,
-      [&](long i) {
-        return PixelBlock{
-            .from = i * kBlockRows * row, .pixel = i * kBlockRows, .count = smaller(kBlockRows, rows - i * kBlockRows)};
-      },
-      y, epilogue);
+  const auto block_at = [&](long i) {
+    return PixelBlock{
+        .from = i * kBlockRows * row, .pixel = i * kBlockRows, .count = smaller(kBlockRows, rows - i * kBlockRows)};
+  };
+  with_numbers(y, [&]<typename Y>(Y* to) { direct_of(task, block_at, MatrixOf<Y>{to, y_row}, epilogue); });
 }
 
 void direct_filter(const FilterWeight& weight, const Range& c, const Range& n, const PairFilterPlanes& u) {
   filter_of<Taps3x3>(weight, c, n, u);
 }
 
-void direct(const DirectProduct& task, float* y, long K, const Epilogue& epilogue) {
-  direct_of(
-      task, [&](long i) { return task.blocks[i]; }, {y, K}, epilogue);
+void direct(const DirectProduct& task, const MutableActivations& y, long K, const Epilogue& epilogue) {
+  const auto block_at = [&](long i) { return task.blocks[i]; };
+  with_numbers(y, [&]<typename Y>(Y* to) { direct_of(task, block_at, MatrixOf<Y>{to, K}, epilogue); });
 }
 
-void turn_rows(const float* x, long rows, long C, const Range& c, const PairMatrix& to) {
+template <typename X>
+void turned_rows(const X* x, long rows, long C, const Range& c, const PairMatrix& to) {
   Vec turned[kWidth];
   for (long i = c.first; i < c.last; i += kWidth) {
     const long count = smaller(kWidth, c.last - i);
@@ -108,17 +120,30 @@ void turn_rows(const float* x, long rows, long C, const Range& c, const PairMatr
   }
 }
 
-void pair_pixels(const float* x, long W, long C, const Range& c, long shift, long pairs, Pair* to) {
+void turn_rows(const Activations& x, long rows, long C, const Range& c, const PairMatrix& to) {
+  with_numbers(x, [&](const auto* from) { turned_rows(from, rows, C, c, to); });
+}
+
+EDMUND_INLINE Bits halves_of(const float* x, long n) { return bf16_bits(load(x, n)); }
+EDMUND_INLINE Bits halves_of(const Bf16* x, long n) { return load_halves(x, n); }
+
+template <typename X>
+void paired_pixels(const X* x, long W, long C, const Range& c, long shift, long pairs, Pair* to) {
   for (long i = 0; i < pairs; ++i, to += kPanel) {
     const long p = 2 * i + shift;
     const bool first = p >= 0 && p < W, second = p + 1 >= 0 && p + 1 < W;
     for (long j = 0; j < kPanel; j += kWidth) {
       const long n = c.last - c.first - j;
-      const float* const from = x + p * C + c.first + j;
-      const Vec a = first && n > 0 ? load(from, n) : Vec{}, b = second && n > 0 ? load(from + C, n) : Vec{};
-      store(to + j, bf16_bits(a) | bf16_bits(b) << 16);
+      const X* const from = x + p * C + c.first + j;
+      const Bits a = first && n > 0 ? halves_of(from, n) : Bits{},
+                 b = second && n > 0 ? halves_of(from + C, n) : Bits{};
+      store(to + j, a | b << 16);
     }
   }
+}
+
+void pair_pixels(const Activations& x, long W, long C, const Range& c, long shift, long pairs, Pair* to) {
+  with_numbers(x, [&](const auto* from) { paired_pixels(from, W, C, c, shift, pairs, to); });
 }
 
 void direct_gradient(const DirectGradient& task) {

@@ -20,7 +20,7 @@ void winograd_gradient(const Tiles& tiles, const float* dy, long K, const Range&
 void winograd_filter_gradient(const ConstPlanes& du, const Range& c, const Range& k, long C, float scale, float* dw);
 void moments(const float* x, long pixels, long C, const float* shift, double* sum, double* squares);
 void norm_apply(const float* x, float* y, long pixels, long C, const Affine& f, const float* factors);
-void norm_backward(const AffineGradient& task);
+void norm_backward(const float* x, const float* dy, const AffineGradient& task);
 void norm_gradient(const float* x, float* dz, long pixels, long C, const float* a, const float* p, const float* q);
 void dropout_factors(const DropoutBits& bits, long image_pixels, long C, const Range& pixels, float* factors);
 void philox(const PhiloxKey& key, std::uint32_t first, long blocks, std::uint32_t* out);

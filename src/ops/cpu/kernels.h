@@ -96,11 +96,10 @@ struct Affine {
 };
 /// Gradient of Affine for [pixels, C], factors included.
 struct AffineGradient {
-  const float *x = nullptr, *dy = nullptr;
   float* dz = nullptr;
   long pixels = 0, C = 0;
   Affine affine = {};
-  const float* factors = nullptr;                // as x, or null
+  const float* factors = nullptr;                // as dz, or null
   const float *mean = nullptr, *rstd = nullptr;  // [C]
   double *sums = nullptr, *products = nullptr;   // [C], added to
 };
@@ -201,7 +200,7 @@ struct KernelTable {
   /// y = f(x·a + b)·factors; factors may be null.
   void (*norm_apply)(const float* x, float* y, long pixels, long C, const Affine& f, const float* factors);
   /// dz = dy·factors·f'(x·a + b), and sums[c] += Σ dz, products[c] += Σ dz·(x - mean[c])·rstd[c].
-  void (*norm_backward)(const AffineGradient& task);
+  void (*norm_backward)(const float* x, const float* dy, const AffineGradient& task);
   /// dx = dz·a + x·p + q, in place of dz.
   void (*norm_gradient)(const float* x, float* dz, long pixels, long C, const float* a, const float* p, const float* q);
   /// 0 or `kept` for some pixels of an image of `image_pixels`: [pixels, C].

@@ -59,22 +59,6 @@ void epilogue(float* y, long pixels, long C, const Epilogue& epilogue) {
     }
 }
 
-void scaled_sums(const float* dy, long pixels, long C, float scale, float* scaled, float* sums) {
-  // pixels summed before they join the others: sums of thousands lose fewer digits
-  constexpr long kChunk = 64;
-  for (long begin = 0; begin < pixels; begin += kChunk)
-    for (long c = 0; c < C; c += kWidth) {
-      const long n = smaller(kWidth, C - c), end = smaller(begin + kChunk, pixels);
-      Vec sum{};
-      for (long i = begin; i < end; ++i) {
-        const Vec d = load(dy + i * C + c, n) * scale;
-        sum += d;
-        if (scaled != nullptr) store(scaled + i * C + c, d, n);
-      }
-      store(sums + c, load(sums + c, n) + sum, n);
-    }
-}
-
 void shrink(const float* top, const float* bottom, long width, long C, float factor, float* out) {
   for (long i = 0; i + 1 < width; i += 2, top += 2 * C, bottom += 2 * C, out += C)
     for (long c = 0; c < C; c += kWidth) {
@@ -117,13 +101,20 @@ void max_pool(const float* const* rows, long width, long C, long stride, long pa
 }
 
 double sum_of_squares(const float* x, long size) {
-  constexpr long kLanes = 32;
-  double lanes[kLanes] = {}, sum = 0.0;
+  using Doubles = double __attribute__((vector_size(8 * kWidth)));
+  constexpr long kVectors = 32 / kWidth;
+  Doubles sums[kVectors] = {};
+  double sum = 0.0;
   long i = 0;
-  for (; i + kLanes <= size; i += kLanes)
-    for (long lane = 0; lane < kLanes; ++lane) lanes[lane] += static_cast<double>(x[i + lane]) * x[i + lane];
+  for (; i + 32 <= size; i += 32)
+#pragma GCC unroll 8
+    for (long n = 0; n < kVectors; ++n) {
+      const Doubles wide = __builtin_convertvector(load(x + i + n * kWidth), Doubles);
+      sums[n] += wide * wide;
+    }
   for (; i < size; ++i) sum += static_cast<double>(x[i]) * x[i];
-  for (const double lane : lanes) sum += lane;
+  for (const Doubles& lanes : sums)
+    for (long lane = 0; lane < kWidth; ++lane) sum += lanes[lane];
   return sum;
 }
 

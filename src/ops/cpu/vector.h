@@ -59,6 +59,21 @@ EDMUND_INLINE void store(float* to, Vec v, long n) {
 #endif
 }
 
+/// Of bfloat16 numbers the first n, zeros after them; in the lower half of each lane.
+EDMUND_INLINE Bits load_halves(const std::uint16_t* from, long n) {
+#if defined(__AVX512F__)
+  const __m256i halves = n >= kWidth ? _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from))
+                                     : _mm256_maskz_loadu_epi16(static_cast<__mmask16>((1U << n) - 1), from);
+  return (Bits)_mm512_maskz_cvtepu16_epi32(0xFFFF, halves);  // without a mask g++ warns of its own header
+#else
+  Bits bits{};
+  for (long i = 0; i < kWidth && i < n; ++i) bits[i] = from[i];
+  return bits;
+#endif
+}
+EDMUND_INLINE Vec load(const std::uint16_t* from, long n) { return (Vec)(load_halves(from, n) << 16); }
+EDMUND_INLINE Vec load(const std::uint16_t* from) { return load(from, kWidth); }
+
 /// sum += x · column.
 EDMUND_INLINE void add_product(Vec& sum, float x, Vec column) { sum += x * column; }
 
@@ -69,6 +84,18 @@ EDMUND_INLINE Bits bf16_bits(Vec x) {
 #else
   const Bits bits = (Bits)x, rounded = (bits + 0x7FFFU + (bits >> 16 & 1U)) >> 16;
   return x == x ? rounded : (bits >> 16 | 0x40U);  // NaN stays NaN
+#endif
+}
+
+/// The first n as bfloat16.
+EDMUND_INLINE void store(std::uint16_t* to, Vec x, long n) {
+#if defined(__AVX512BF16__)
+  const __m256i halves = (__m256i)_mm512_cvtneps_pbh((__m512)x);
+  if (n >= kWidth) return _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), halves);
+  _mm256_mask_storeu_epi16(to, static_cast<__mmask16>((1U << n) - 1), halves);
+#else
+  const Bits halves = bf16_bits(x);
+  for (long i = 0; i < kWidth && i < n; ++i) to[i] = static_cast<std::uint16_t>(halves[i]);
 #endif
 }
 

@@ -105,7 +105,8 @@ EDMUND_INLINE Vec interleaved(Vec a, Vec b, std::index_sequence<i...> /*lanes*/)
 // Lane r of out[i] = element i of row r: `lanes` rows `stride` floats apart, `count` elements of
 // each, both at most kWidth. Each of the log2 kWidth rounds interleaves the two halves of the rows;
 // after the last one rows and columns have changed places.
-EDMUND_INLINE void turned_lanes(const float* rows, long stride, long lanes, long count, Vec* out) {
+template <typename Number>
+EDMUND_INLINE void turned_lanes(const Number* rows, long stride, long lanes, long count, Vec* out) {
   Vec a[kWidth], b[kWidth];
   for (long r = 0; r < kWidth; ++r) a[r] = r < lanes ? load(rows + r * stride, count) : Vec{};
   for (long round = 1; round < kWidth; round *= 2) {
