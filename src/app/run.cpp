@@ -37,7 +37,8 @@ std::string config_under(const std::string& config, const std::string& name, std
   for (const auto& key : plain.keys())
     if (key != "sampling") plain.defer(key);
   Options sampling = plain.child("sampling");
-  static constexpr std::string_view kFixed[] = {"preset", "schedule", "grid", "sampler", "clip", "threshold"};
+  static constexpr std::string_view kFixed[] = {"preset", "schedule",  "grid",         "sampler",
+                                                "clip",   "threshold", "threshold_max"};
   for (const auto& key : sampling.keys())
     if (std::find(std::begin(kFixed), std::end(kFixed), key) == std::end(kFixed)) sampling.defer(key);
   return plain.resolved();

@@ -8,8 +8,10 @@
 //
 //   dit   ε, told the index of the step, 1000 linear betas; the second half of the channels is the
 //         variance that they learn. Sampled as their sample.py: 250 of the steps, guidance 4.
-//   sit   velocity from noise to data on straight paths, told the time, 0 at noise (Ma et al.
-//         2024). Sampled as their sample.py: the ODE by an adaptive method, guidance 4.
+//   sit   velocity from noise to data, told the time, 0 at noise (Ma et al. 2024), on straight
+//         paths (Linear), or on those of the cosine schedule (GVP), where it is -π/2 of v. The path
+//         is that of args; of a bare file Linear, unless path_type=GVP says otherwise. Sampled as
+//         their sample.py: the ODE by an adaptive method, guidance 4.
 //
 // Images are latents of an autoencoder, 4 channels, times 0.18215.
 #include "edmund/checkpoints/foreign.h"
@@ -21,6 +23,7 @@
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <numbers>
 #include <optional>
 #include <utility>
 
@@ -174,13 +177,23 @@ ForeignModel read_dit(const ForeignFile& file) {
 
 ForeignModel read_sit(const ForeignFile& file) {
   const States states = states_of(file);
-  for (const auto& [key, only] : {std::pair("path_type", "Linear"), std::pair("prediction", "velocity")}) {
-    const PickleValue* told = states.args ? states.args->find(key) : nullptr;
-    require(!told || told->text == only, "{}: {} {} is not converted, {} is", file.path.string(), key,
-            in_quotes(told ? told->text : ""), only);
-  }
-  return read(file, {{"type", "flow"}, {"towards", "data"}, {"noise_input", {{"type", "flow"}, {"reversed", true}}}},
-              {{"schedule", {{"type", "flow"}}},
+  const auto told = [&](std::string_view key, std::string_view usual) {
+    const PickleValue* value = states.args ? states.args->find(key) : nullptr;
+    return value ? std::string(value->text) : std::string(usual);
+  };
+  const std::string prediction = told("prediction", "velocity");
+  require(prediction == "velocity", "{}: prediction {} is not converted, velocity is", file.path.string(),
+          in_quotes(prediction));
+  constexpr std::string_view kPaths[] = {"Linear", "GVP"};
+  const std::string path = file.settings->choice("path_type", kPaths).value_or(told("path_type", "Linear"));
+  require(std::ranges::find(kPaths, path) != std::end(kPaths), "{}: path_type {} is not converted, Linear and GVP are",
+          file.path.string(), in_quotes(path));
+  const std::string clock = path == "GVP" ? "cosine" : "flow";
+  ordered_json target = {{"type", "flow"}, {"towards", "data"}};
+  if (path == "GVP") target = {{"type", "v"}, {"factor", -std::numbers::pi / 2}};
+  target["noise_input"] = {{"type", clock}, {"reversed", true}};
+  return read(file, target,
+              {{"schedule", {{"type", clock}}},
                {"grid", {{"type", "uniform"}, {"steps", 2}}},
                {"sampler", {{"type", "rk45"}, {"rtol", 1e-3}, {"atol", 1e-6}}}});
 }

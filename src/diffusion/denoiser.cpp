@@ -27,16 +27,19 @@ Denoiser clipped(Denoiser denoiser, Interval range) {
   };
 }
 
-Denoiser thresholded(Denoiser denoiser, double share) {
-  return [denoiser = std::move(denoiser), share](const Tensor& z, double sigma) {
-    const Tensor D = denoiser(z, sigma);
-    // quantile() knows no others
-    const auto dtype = D.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-    const Tensor s = at::quantile(D.abs().flatten(1).to(dtype), share, 1)
-                         .clamp_min(1.0)
-                         .to(D.scalar_type())
-                         .reshape({-1, 1, 1, 1});  // [B, 1, 1, 1]
-    return at::maximum(at::minimum(D, s), -s) / s;
+Tensor thresholded(const Tensor& D, double share, double most) {
+  // quantile() knows no others
+  const auto dtype = D.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  const Tensor s = at::quantile(D.abs().flatten(1).to(dtype), share, 1)
+                       .clamp(1.0, most)
+                       .to(D.scalar_type())
+                       .reshape({-1, 1, 1, 1});  // [B, 1, 1, 1]
+  return at::maximum(at::minimum(D, s), -s) / s;
+}
+
+Denoiser thresholded(Denoiser denoiser, double share, double most) {
+  return [denoiser = std::move(denoiser), share, most](const Tensor& z, double sigma) {
+    return thresholded(denoiser(z, sigma), share, most);
   };
 }
 

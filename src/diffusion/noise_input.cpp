@@ -13,12 +13,18 @@
 //   flow    t = σ/(1+σ) of straight paths, 0 at the image and 1 at the noise (Liu et al. 2023)
 //             scale 1                     multiplies it: 1000 for networks that count so many steps
 //             reversed false              1 - t, of networks whose time runs from noise to image
+//   cosine  t = (2/π)·atan σ of the cosine schedule, 0 at the image and 1 at the noise
+//             scale 1, reversed false     as of flow
 //   index   position of the nearest known level, 0 for the smallest one
 //             M 1000, C_1 0.001, C_2 0.008   the levels of iDDPM (Karras et al. 2022, table 1),
 //                                            with -1 for σ nearest to 0
 //             schedule                       or the table of that schedule (ddpm)
 //             factor 1                       of the position; 1000/N where N steps count as 1000
 //                                            (improved-diffusion's rescaled timesteps)
+//             round level                    σ itself is rounded to a level; or none: the network
+//                                            is told a position between two; index, down: that
+//                                            position rounded, or its whole part (diffusers)
+//             between log_sigma              what is linear in the position; or sigma
 #include "noise_input.h"
 
 #include "edmund/diffusion/preconditioning.h"
@@ -35,6 +41,7 @@
 #include <ATen/TensorOperators.h>
 #include <cmath>
 #include <memory>
+#include <numbers>
 #include <utility>
 
 namespace edmund {
@@ -86,6 +93,31 @@ NoiseInput make_flow_time(Options& options) {
   return {.noise = [=](const Tensor& sigma) { return (reversed ? 1 / (1 + sigma) : sigma / (1 + sigma)) * scale; }};
 }
 
+NoiseInput make_cosine_time(Options& options) {
+  const double scale = options.real("scale", 1.0, above(0), "multiplies the time") * 2 / std::numbers::pi;
+  const bool reversed = options.flag("reversed", false, "1 - t: the network's time runs from noise to image");
+  return {.noise = [=](const Tensor& sigma) { return (reversed ? 1 / sigma : sigma).atan() * scale; }};
+}
+
+// `known` on the device of `like`. Kept: recorded work must not copy from the host.
+std::function<Tensor(const Tensor& like)> on_device_of(const Tensor& known) {
+  const auto on_gpu = std::make_shared<Tensor>();
+  return [known, on_gpu](const Tensor& like) {
+    if (!like.is_cuda()) return known;
+    if (!on_gpu->defined() || on_gpu->device() != like.device()) *on_gpu = known.to(like.device());
+    return *on_gpu;
+  };
+}
+
+// Position of σ between the known levels, within their ends.
+Tensor position_between(const Tensor& sigma, const Tensor& known, bool logarithmic) {
+  const Tensor wanted = sigma.to(at::kDouble);
+  const Tensor above = at::searchsorted(known, wanted).clamp(1, known.numel() - 1), below = above - 1;
+  const auto place = [&](const Tensor& level) { return logarithmic ? level.log() : level; };
+  const Tensor low = place(known.take(below)), high = place(known.take(above));
+  return below + ((place(wanted) - low) / (high - low)).clamp(0, 1);
+}
+
 NoiseInput make_index(Options& options) {
   NoiseInput input;
   bool ends_at_zero = true;
@@ -107,15 +139,28 @@ NoiseInput make_index(Options& options) {
   input.rounding = input.levels;
   if (ends_at_zero) input.rounding.insert(input.rounding.begin(), 0.0);
   const double factor = options.real("factor", 1.0, above(0), "of the position, where N steps count as others");
-  const Tensor known = at::tensor(at::ArrayRef<double>(input.rounding));
-  // kept: recorded work must not copy from the host
-  const auto on_gpu = std::make_shared<Tensor>();
-  input.noise = [=, first = ends_at_zero ? -1 : 0](const Tensor& sigma) {
-    if (sigma.is_cuda() && (!on_gpu->defined() || on_gpu->device() != sigma.device()))
-      *on_gpu = known.to(sigma.device());
-    const Tensor index = (nearest_index(sigma, sigma.is_cuda() ? *on_gpu : known) + first).to(sigma.scalar_type());
-    return factor == 1.0 ? index : index * factor;
+  const std::string round = options.choice("round", "level", {"level", "none", "index", "down"},
+                                           "σ to a level; or its position: not at all, to the nearest whole, down");
+  const bool logarithmic = options.choice("between", "log_sigma", {"log_sigma", "sigma"},
+                                          "what is linear in a position between two levels") == "log_sigma";
+  if (round == "level") {
+    const auto known = on_device_of(at::tensor(at::ArrayRef<double>(input.rounding)));
+    input.noise = [=, first = ends_at_zero ? -1 : 0](const Tensor& sigma) {
+      const Tensor index = (nearest_index(sigma, known(sigma)) + first).to(sigma.scalar_type());
+      return factor == 1.0 ? index : index * factor;
+    };
+    return input;
+  }
+  const auto known = on_device_of(at::tensor(at::ArrayRef<double>(input.levels)));
+  input.noise = [=](const Tensor& sigma) {
+    const Tensor position = position_between(sigma, known(sigma), logarithmic);
+    return ((round == "none"    ? position
+             : round == "index" ? position.round()
+                                : position.floor()) *
+            factor)
+        .to(sigma.scalar_type());
   };
+  input.levels.clear(), input.rounding.clear();
   return input;
 }
 
@@ -125,7 +170,8 @@ constexpr Entry<NoiseInputFactory> kNoiseInputs[] = {
     {"ve", "ln(σ/2), of VE networks", "Song et al. 2021", make_ve},
     {"sigma", "σ itself", "Karras et al. 2022, D(z; σ)", make_sigma},
     {"flow", "time σ/(1+σ) of straight paths", "Liu et al. 2023; Lipman et al. 2023", make_flow_time},
-    {"index", "position of the nearest level of a table, c_noise rounded to it",
+    {"cosine", "time (2/π)·atan σ of the cosine schedule", "Ma et al. 2024", make_cosine_time},
+    {"index", "position of the nearest level of a table, c_noise rounded to it or between two",
      "Nichol & Dhariwal 2021; Karras et al. 2022", make_index},
 };
 

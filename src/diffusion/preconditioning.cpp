@@ -7,7 +7,9 @@
 //   eps      0            1            1/√(1+σ²)               Ho et al. 2020;
 //                                      scale (vp): of sub_vp, c_in = e^(-asinh(σ/2)) (Song et al.
 //                                      2021, eq. 12)
-//   v        -σ/√(1+σ²)   1/√(1+σ²)    1/√(1+σ²)               Salimans & Ho 2022
+//   v        -σ/√(1+σ²)   1/√(1+σ²)    1/√(1+σ²)               Salimans & Ho 2022;
+//                                      factor (1) of a and b: -π/2 is SiT's GVP, whose velocity is
+//                                      dx/dt of the cosine schedule, towards data (Ma et al. 2024)
 //   flow     -1           1            1/(1+σ)                 Liu et al. 2023, u = ε - x0;
 //                                      towards (noise): of data, u = x0 - ε (Ma et al. 2024, SiT)
 //   x0       1            0            1/√(1+σ²)               Salimans & Ho 2022
@@ -96,9 +98,11 @@ Preconditioning make_eps(Options& options) {
 }
 
 Preconditioning make_v(Options& options) {
-  return with_noise_input(options, [](const Tensor& sigma) -> Mixture {
-    const Tensor in = unit_scale(sigma);
-    return {-sigma * in, in, in};
+  const double factor = options.real("factor", 1.0, between(-1000, 1000), "F is so many times v; -π/2 for SiT's GVP");
+  options.check(factor != 0, "factor", "must not be 0");
+  return with_noise_input(options, [factor = factor == 0 ? 1.0 : factor](const Tensor& sigma) -> Mixture {
+    const Tensor in = unit_scale(sigma), b = factor * in;
+    return {-sigma * b, b, in};
   });
 }
 

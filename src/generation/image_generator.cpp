@@ -139,7 +139,7 @@ Denoiser ImageGenerator::denoiser(const Tensor& classes, const std::shared_ptr<s
     const Denoiser both = guided(model_, {.labels = labels}, {.labels = none}, sampling_.guidance);
     D = limited_to(sampling_.guidance_sigmas, counted(both, count, 2), D);
   }
-  if (sampling_.threshold > 0) return thresholded(D, sampling_.threshold);
+  if (sampling_.threshold > 0) return thresholded(D, sampling_.threshold, sampling_.threshold_max);
   return sampling_.clip ? clipped(D, *sampling_.clip) : D;
 }
 

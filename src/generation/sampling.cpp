@@ -57,6 +57,8 @@ void read_clipping(Options& options, Sampling& sampling) {
   sampling.threshold =
       options.real("threshold", 0.0, between(0, 1), "dynamic thresholding: percentile of |D|, as a share; 0: none");
   options.check(!sampling.clip || sampling.threshold == 0, "threshold", "excludes clip: choose one of them");
+  sampling.threshold_max = options.real("threshold_max", std::numeric_limits<double>::infinity(), at_least(1),
+                                        "bound of what dynamic thresholding divides by");
   if (sampling.threshold > 0) sampling.name += format(", threshold {}", sampling.threshold);
 }
 

@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 #include <nlohmann/json.hpp>
+#include <numbers>
 
 using namespace edmund;
 using testing::Golden;
@@ -104,4 +105,60 @@ TEST_CASE("D of a SiT is x + (1 - t) v", "[checkpoints]") {
   const Tensor wide = t.to(at::kDouble).reshape({-1, 1, 1, 1});
   const Tensor D = experiment.model.denoise(x / wide, ((1 - wide) / wide).reshape(-1), condition);
   CHECK((D - (x + (1 - wide) * v)).abs().max().item<double>() < 1e-6);
+}
+
+namespace {
+
+// A network of SiT's golden file behind a preconditioning.
+Experiment golden_sit(Golden& golden, const nlohmann::json& preconditioning) {
+  const auto& s = golden.settings();
+  const int R = s.value("input_size", 32);
+  const nlohmann::json network = {{"type", "dit"},
+                                  {"patch", s.value("patch_size", 2)},
+                                  {"hidden_size", s.value("hidden_size", 1152)},
+                                  {"depth", s.value("depth", 28)},
+                                  {"heads", s.value("num_heads", 16)},
+                                  {"learn_sigma", s.value("learn_sigma", true)}};
+  const nlohmann::json image = {
+      {"channels", s.value("in_channels", 4)}, {"height", R}, {"width", R}, {"classes", s.value("num_classes", 1000)}};
+  ForeignModel model;
+  model.config =
+      nlohmann::json{
+          {"image", image}, {"network", network}, {"preconditioning", preconditioning}, {"training", {{"images", 1}}}}
+          .dump();
+  for (const auto& name : golden.names("model.")) model.weights.emplace_back(name.substr(6), golden.use(name));
+  Experiment out = testing::experiment_of(model);
+  out.model.network().to(at::kDouble);
+  out.model.network().eval();
+  return out;
+}
+
+}  // namespace
+
+// Of GVP, x = sin(πτ/2)·x0 + cos(πτ/2)·ε: the velocity v is dx/dτ, hence D = sin(πτ/2)·x +
+// (2/π)·cos(πτ/2)·v; with the outputs of SiT's own network.
+TEST_CASE("a SiT of the GVP path is read with the velocity of the cosine schedule", "[checkpoints][golden]") {
+  const std::vector<std::string> said = {"network.heads=4", "path_type=GVP"};
+  const ForeignModel file = read_foreign(kFolder / "dit_bare.pt", "sit", said);
+  CHECK(file.overlay == std::vector<std::string>{"network.heads=4"});
+  const auto config = nlohmann::json::parse(file.config);
+  CHECK(config.at("sampling").at("schedule").at("type") == "cosine");
+  const auto check_denoised = [&](Golden& golden) {
+    const Experiment experiment = golden_sit(golden, config.at("preconditioning"));
+    // all but pure noise, where σ has no end
+    const Tensor some = at::nonzero(golden.use("io.t") > 0).reshape(-1);
+    const auto rows = [&](const char* name) { return golden.use(name).index_select(0, some); };
+    golden.check("there are noisy images", some.numel() > 0);
+    Condition condition;
+    condition.labels = rows("io.y");
+    const Tensor x = rows("io.x").to(at::kDouble), angle = rows("io.t").to(at::kDouble) * (std::numbers::pi / 2),
+                 sin = angle.sin().reshape({-1, 1, 1, 1}), cos = angle.cos().reshape({-1, 1, 1, 1});
+    const at::NoGradGuard no_grad;
+    const Tensor D = experiment.model.denoise(x / sin, (cos / sin).reshape(-1), condition);
+    golden.check_max_of("D", D, sin * x + 2 / std::numbers::pi * cos * rows("out.fp64"), testing::kDoubleTolerance);
+  };
+  testing::for_each_golden({"network_sit_"}, check_denoised, {"grad*", "mid.*", "io.grad_w", "out", "out.cfg*"});
+  const std::vector<std::string> wrong = {"network.heads=4", "path_type=VP"};
+  CHECK_THROWS_WITH(read_foreign(kFolder / "dit_bare.pt", "sit", wrong),
+                    Catch::Matchers::ContainsSubstring("path_type: expected Linear or GVP, found 'VP'"));
 }

@@ -2,6 +2,7 @@
 
 #include "support/catch.h"
 
+#include <algorithm>
 #include <ATen/ATen.h>
 
 using namespace edmund;
@@ -59,6 +60,8 @@ TEST_CASE("thresholded divides by the quantile of |D| of each image where that i
     CHECK((D[0] - (z[0].clamp(-s, s) / s)).abs().max().item<double>() < 1e-14);
     CHECK(D[1].equal(z[1].clamp(-1, 1)));  // its quantiles are at most 0.8
     CHECK(D.abs().max().item<double>() <= 1.0);
+    const double most = 1.5, cut = std::min(s, most);
+    CHECK((thresholded(z, p, most)[0] - z[0].clamp(-cut, cut) / cut).abs().max().item<double>() < 1e-14);
   }
   const Tensor low = thresholded(times(1), 0.9)(z.to(at::kFloat), 0.0);
   CHECK(low.scalar_type() == at::kFloat);

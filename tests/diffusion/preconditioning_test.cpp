@@ -6,8 +6,10 @@
 
 #include <ATen/ATen.h>
 #include <cmath>
+#include <numbers>
 
 using namespace edmund;
+using Catch::Matchers::WithinAbs;
 
 namespace {
 
@@ -111,6 +113,45 @@ TEST_CASE("flow may point towards data, as in SiT, and be told the time of eithe
   // x = (1 - t)·x0 + t·ε: σ = t/(1 - t)
   CHECK(gap(noise.noise / (1 - noise.noise), levels()) < 1e-12);
   CHECK((data.noise + noise.noise - 1).abs().max().item<double>() < 1e-15);
+}
+
+TEST_CASE("v times -π/2 is the slope of the cosine schedule towards data, as in SiT's GVP", "[diffusion]") {
+  const auto p = row("{type: v, factor: -1.5707963267948966, noise_input: {type: cosine, reversed: true}}");
+  const auto c = p.coefficients(levels());
+  // x = sin(πτ/2)·x0 + cos(πτ/2)·ε, τ the network's time
+  const Tensor angle = c.noise * (std::numbers::pi / 2);
+  const auto flat = [](const Tensor& x) { return x.reshape(-1); };
+  CHECK((flat(c.in) - angle.sin()).abs().max().item<double>() < 1e-14);
+  CHECK((flat(c.a) - std::numbers::pi / 2 * angle.cos()).abs().max().item<double>() < 1e-14);
+  CHECK((flat(c.b) + std::numbers::pi / 2 * angle.sin()).abs().max().item<double>() < 1e-14);
+  const Tensor noise = row("{type: v, noise_input: cosine}").coefficients(levels()).noise;
+  CHECK((c.noise + noise - 1).abs().max().item<double>() < 1e-15);
+  CHECK(error_of("{type: v, factor: 0}").find("must not be 0") != std::string::npos);
+}
+
+TEST_CASE("index may tell a position between two levels", "[diffusion]") {
+  const auto told = [](const std::string& how, double sigma) {
+    return row("{type: eps, noise_input: {type: index, schedule: {type: ddpm}, " + how + "}}")
+        .coefficients(at::full({1}, sigma, at::kDouble))
+        .noise.item<double>();
+  };
+  const auto table = row("{type: eps, noise_input: {type: index, schedule: {type: ddpm}}}").levels;
+  for (const std::size_t i : {std::size_t{0}, std::size_t{4}, std::size_t{998}}) {
+    const double low = table[i], high = table[i + 1], at = static_cast<double>(i);
+    CHECK_THAT(told("round: none", low * std::pow(high / low, 0.3)), WithinAbs(at + 0.3, 1e-9));
+    CHECK_THAT(told("round: none, between: sigma", std::lerp(low, high, 0.3)), WithinAbs(at + 0.3, 1e-9));
+    CHECK(told("round: index", low * std::pow(high / low, 0.51)) == at + 1);
+    CHECK(told("round: down", low * std::pow(high / low, 0.99)) == at);
+    for (const std::string round : {"none", "index", "down"}) CHECK(told("round: " + round, low) == at);
+  }
+  for (const std::string round : {"none", "index", "down"}) {
+    CHECK(told("round: " + round, 1e-9) == 0);
+    CHECK(told("round: " + round, 1e9) == 999);
+  }
+  // σ itself is left as it is
+  const auto p = row("{type: eps, noise_input: {type: index, schedule: {type: ddpm}, round: none}}");
+  CHECK(p.levels.empty());
+  CHECK(p.round(0.1234) == 0.1234);
 }
 
 TEST_CASE("networks of the sub-VP SDE see its images at its times", "[diffusion]") {

@@ -94,8 +94,8 @@ TEST_CASE("guidance and thresholds that cannot work are refused in one line each
   for (const auto& [sampling, part] :
        {std::pair{"guidance: {weight: 2}", "has no classes"}, std::pair{"guidance: {weight: -1}", "weight"},
         std::pair{"guidance: {model: nowhere}", "nowhere: no such run folder"},
-        std::pair{"threshold: 1.5", "sampling.threshold"},
-        std::pair{"threshold: 0.9, clip: [-1, 1]", "excludes clip"}}) {
+        std::pair{"threshold: 1.5", "sampling.threshold"}, std::pair{"threshold: 0.9, clip: [-1, 1]", "excludes clip"},
+        std::pair{"threshold: 0.9, threshold_max: 0.5", "threshold_max"}}) {
     const std::string found = message(sampling, 0);
     INFO(sampling << ": " << found);
     CHECK(found.find(part) != std::string::npos);

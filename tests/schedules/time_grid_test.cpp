@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 
 namespace edmund::testing {
 using Catch::Matchers::WithinAbs;
@@ -77,6 +78,35 @@ TEST_CASE("grids that are uniform in t, √t and ln σ are so", "[schedules]") {
     CHECK_THAT(uniform.t[k], WithinRel(1 - i / 4.0 * (1 - 1e-3), 1e-12));
     CHECK_THAT(std::sqrt(quadratic.t[k]), WithinRel(1 - i / 4.0 * (1 - std::sqrt(1e-3)), 1e-12));
     CHECK_THAT(std::log(log_snr.t[k]), WithinRel(std::log(80.0) - i / 4.0 * std::log(40000.0), 1e-12));
+  }
+}
+
+TEST_CASE("beta has the quantiles of the Beta distribution between its ends", "[schedules]") {
+  const auto edm = schedule_of("{type: edm}");
+  // Beta(1/2, 1/2) is the arcsine distribution, Beta(a, 1) has the quantiles p^(1/a).
+  const auto arcsine = grid("{type: beta, steps: 9, alpha: 0.5, beta: 0.5, sigma_min: 1, sigma_max: 3}", *edm).t;
+  const auto power = grid("{type: beta, steps: 9, alpha: 2.5, beta: 1, sigma_min: 1, sigma_max: 3}", *edm).t;
+  const auto even = grid("{type: beta, steps: 9, alpha: 1, beta: 1, sigma_min: 1, sigma_max: 3}", *edm).t;
+  for (std::size_t i = 0; i < 9; ++i) {
+    const double p = 1 - static_cast<double>(i) / 8;
+    CHECK_THAT(arcsine[i], WithinRel(1 + 2 * std::pow(std::sin(std::numbers::pi * p / 2), 2), 1e-12));
+    CHECK_THAT(power[i], WithinRel(1 + 2 * std::pow(p, 0.4), 1e-12));
+    CHECK_THAT(even[i], WithinRel(1 + 2 * p, 1e-12));
+  }
+  // as many points near either end
+  const auto usual = grid("{type: beta, steps: 9, sigma_min: 1, sigma_max: 3}", *edm).t;
+  for (std::size_t i = 0; i < 9; ++i) CHECK_THAT(usual[i] + usual[8 - i], WithinRel(4.0, 1e-12));
+}
+
+TEST_CASE("grids of σ space flow times where their unit says so", "[schedules]") {
+  // t from 0.2 to 0.9: what the same grid makes of σ between these.
+  const auto flow = schedule_of("{type: flow}"), edm = schedule_of("{type: edm}");
+  for (const std::string type : {"karras", "beta", "log_snr, rho: 1.5"}) {
+    INFO(type);
+    const auto times = grid("{type: " + type + ", unit: flow, steps: 7, sigma_min: 0.25, sigma_max: 9}", *flow).t;
+    const auto levels = grid("{type: " + type + ", steps: 7, sigma_min: 0.2, sigma_max: 0.9}", *edm).t;
+    REQUIRE(times.size() == levels.size());
+    for (std::size_t i = 0; i < times.size(); ++i) CHECK_THAT(times[i], WithinRel(levels[i], 1e-12));
   }
 }
 

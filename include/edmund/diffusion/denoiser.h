@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -35,8 +36,10 @@ Denoiser clipped(Denoiser denoiser, Interval range);
 /// quantile of |D| over an image at `share`), image by image; share in (0, 1], 1 is the largest
 /// |D|. Quantiles between two values are interpolated linearly. It keeps guided images out of
 /// saturation; where |D| <= 1 but for a share of 1 - `share` of the values it is clipped() to
-/// [-1, 1].
-Denoiser thresholded(Denoiser denoiser, double share);
+/// [-1, 1]. s is cut to `most`, at least 1 (diffusers), where that is given.
+Denoiser thresholded(Denoiser denoiser, double share, double most = std::numeric_limits<double>::infinity());
+/// The same of one D. [B, …], any float dtype.
+Tensor thresholded(const Tensor& D, double share, double most = std::numeric_limits<double>::infinity());
 
 /// D_u + w·(D_c - D_u): classifier-free guidance (Ho & Salimans 2022), or autoguidance if `weak` is
 /// a weaker model (Karras et al. 2024).

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,7 +50,8 @@ struct Sampling {
   Sampler sampler;
   std::optional<Interval> clip;
   double threshold = 0.0;  // share of dynamic thresholding; 0: none
-  double guidance = 1.0;   // 1: none
+  double threshold_max = std::numeric_limits<double>::infinity();
+  double guidance = 1.0;  // 1: none
   Interval guidance_sigmas;
   std::shared_ptr<const GuideModel> guide;  // none: classifier-free guidance
   ClassRule classes = ClassRule::kData;
@@ -68,6 +70,7 @@ struct Sampling {
 ///   clip      []    [low, high] that D is cut to; []: not cut
 ///   threshold 0     share of dynamic thresholding (Saharia et al. 2022: 0.995), in (0, 1]; 0:
 ///                   none; excludes clip
+///   threshold_max inf  bound of what it divides by, at least 1 (diffusers: sample_max_value)
 ///   guidance.weight  1    w of D_u + w (D_c - D_u), in [0, 1000]; 1: no guidance
 ///   guidance.sigmas  []   [low, high]: guides these noise levels only
 ///   guidance.model   ""   run or checkpoint (its EMA weights) in place of D_u, conditioned as the

@@ -1,4 +1,9 @@
 // Grids that space a function of t evenly.
+//
+// Those of σ have one option more:
+//   unit  sigma   or flow: they space t = σ/(1 + σ) of straight paths in place of σ, which programs
+//                 of such models call sigma
+#include "beta_quantile.h"
 #include "range.h"
 
 #include <algorithm>
@@ -6,14 +11,45 @@
 #include <optional>
 
 namespace edmund::grids {
+namespace {
+
+// Times where `spaced` of the range's ends, in the unit of the options, lies between them.
+std::vector<double> times_in_unit(Options& options, const NoiseSchedule& schedule, const GridRange& range,
+                                  const std::function<double(Interval ends, double fraction)>& spaced) {
+  const bool flow = options.choice("unit", "sigma", {"sigma", "flow"},
+                                   "what is spaced: sigma, or t = sigma/(1 + sigma) of straight paths") == "flow";
+  if (!flow) return times(schedule, range, [&](double f) { return spaced({range.low, range.high}, f); });
+  const Interval ends{range.low / (1 + range.low), range.high / (1 + range.high)};
+  return times(schedule, range, [&](double f) {
+    const double t = spaced(ends, f);
+    return t < 1 ? t / (1 - t) : range.high;
+  });
+}
+
+}  // namespace
 
 // karras: σ^(1/ρ) uniform (Karras et al. 2022, eq. 5).
 //   rho  7
 std::vector<double> make_karras(Options& options, const NoiseSchedule& schedule, Interval network_sigmas) {
   const double rho = options.real("rho", 7.0, between(0.1, 1000), "exponent: greater ones crowd points at low noise");
   const GridRange range = grid_range(options, schedule, network_sigmas, published_sigmas("karras"));
-  const double high = std::pow(range.high, 1 / rho), low = std::pow(range.low, 1 / rho);
-  return times(schedule, range, [=](double f) { return std::pow(high + f * (low - high), rho); });
+  return times_in_unit(options, schedule, range, [=](Interval ends, double f) {
+    const double high = std::pow(ends.high, 1 / rho), low = std::pow(ends.low, 1 / rho);
+    return std::pow(high + f * (low - high), rho);
+  });
+}
+
+// beta: quantiles of the Beta distribution between the ends, more points near both (Lee et al.
+// 2024).
+//   alpha, beta  0.6, 0.6   its parameters; below 1 crowds points at the end of low noise (alpha)
+//                           and of high noise (beta)
+std::vector<double> make_beta(Options& options, const NoiseSchedule& schedule, Interval network_sigmas) {
+  const double alpha = options.real("alpha", 0.6, between(0.05, 100), "parameter of the end of low noise"),
+               beta = options.real("beta", 0.6, between(0.05, 100), "parameter of the end of high noise");
+  const GridRange range = grid_range(options, schedule, network_sigmas, schedule.sampling_sigmas());
+  return times_in_unit(options, schedule, range, [=](Interval ends, double f) {
+    return std::lerp(ends.low, ends.high, beta_quantile(alpha, beta, 1 - f));
+  });
 }
 
 // uniform: t uniform.
@@ -59,8 +95,9 @@ std::vector<double> make_quadratic(Options& options, const NoiseSchedule& schedu
 std::vector<double> make_log_snr(Options& options, const NoiseSchedule& schedule, Interval network_sigmas) {
   const double rho = options.real("rho", 1.0, between(0.1, 100), "power of the warp; 1: even in ln σ");
   const GridRange range = grid_range(options, schedule, network_sigmas, schedule.sampling_sigmas());
-  return times(schedule, range,
-               [=](double f) { return range.low * std::pow(range.high / range.low, std::pow(1 - f, rho)); });
+  return times_in_unit(options, schedule, range, [=](Interval ends, double f) {
+    return ends.low * std::pow(ends.high / ends.low, std::pow(1 - f, rho));
+  });
 }
 
 }  // namespace edmund::grids

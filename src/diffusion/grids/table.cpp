@@ -3,7 +3,7 @@
 namespace edmund {
 namespace grids {
 
-GridFactory make_edm_iddpm, make_edm_ve, make_edm_vp, make_explicit, make_file, make_flow_shift, make_karras,
+GridFactory make_beta, make_edm_iddpm, make_edm_ve, make_edm_vp, make_explicit, make_file, make_flow_shift, make_karras,
     make_log_snr, make_native, make_quadratic, make_uniform;
 
 }  // namespace grids
@@ -14,6 +14,7 @@ constexpr Entry<GridFactory> kGrids[] = {
     {"uniform", "evenly spaced in t", "-", grids::make_uniform},
     {"quadratic", "evenly spaced in √t", "Lu et al. 2022", grids::make_quadratic},
     {"log_snr", "ln σ uniform, or to a power (exponential, polyexponential)", "Lu et al. 2022", grids::make_log_snr},
+    {"beta", "quantiles of the Beta distribution between the ends", "Lee et al. 2024", grids::make_beta},
     {"native", "entries of a table: leading, linspace, trailing or quadratic",
      "Ho et al. 2020; Song et al. 2021; Lin et al. 2024", grids::make_native},
     {"edm_vp", "t uniform on the VP clock of that range", "Karras et al. 2022, table 1", grids::make_edm_vp},
