@@ -13,9 +13,9 @@
 #include <string_view>
 #include <vector>
 
-/// The fast operators: the CPU's (float32, bfloat16 between some), and those of a GPU (float32, bfloat16, float16),
-/// results channels-last. ops.h states what each computes; fast() and fast_cuda() say when they are
-/// used.
+/// The fast operators: the CPU's (float32, bfloat16 between some), and those of a GPU (float32,
+/// bfloat16, float16), results channels-last. ops.h states what each computes; fast() and
+/// fast_cuda() say when they are used.
 namespace edmund::ops {
 
 /// Whether set_kernels() asks for the fast operators and they support x.

@@ -46,8 +46,8 @@ ConvGradients library_conv2d_backward(const Tensor& x, const Tensor& weight, con
 /// Rows [N, C], contiguous, as an image [1, C, N, 1] in the order of the kernels: the same memory.
 Tensor as_image(const Tensor& rows);
 
-/// x [B, C, H, W], channels-last, times the 1×1 weight or (`backward`) its transpose, in `dtype`; or
-/// times one that is packed, as many outputs as y has.
+/// x [B, C, H, W], channels-last, times the 1×1 weight or (`backward`) its transpose, in `dtype`;
+/// or times one that is packed, as many outputs as y has.
 Tensor matrix(const Tensor& x, const Tensor& weight, bool backward, Multiply multiply, Caching caching,
               const FoldedEpilogue& epilogue, at::ScalarType dtype = at::kFloat);
 void matrix_into(const Tensor& y, const Tensor& x, const Tensor& packed, const FoldedEpilogue& epilogue,

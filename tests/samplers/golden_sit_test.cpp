@@ -194,7 +194,8 @@ TEST_CASE("SiT's paths are flow, cosine and vp, with all that follows from them"
                       Checks(golden, name, path->second).run();
                     }
                   },
-                  // ends of the clock that its trainer and samplers take, and shares of fresh noise in t alone
+                  // ends of the clock that its trainer and samplers take, and shares of fresh noise
+                  // in t alone
                   {"*.intervals", "*.diffusion.constant", "*.diffusion.linear", "*.diffusion.decreasing",
                    "*.diffusion.inccreasing-decreasing"});
 }

@@ -62,7 +62,7 @@ struct Conv2d {
 /// Stride 1, zero padding: [B, C, H, W] → [B, K, H, W].
 Tensor conv2d(const Tensor& x, const Conv2d& args);
 
-/// `inner` results are read by group_norm_silu() or conv2d() alone, which lets the CPU leave them in
+/// `inner` results are read by group_norm_silu() or conv2d() alone: the CPU may leave them in
 /// bfloat16 where it computes in that.
 
 /// y = dropout(silu(group_norm(x)·(1 + scale) + shift)); the statistics in float32 at least.

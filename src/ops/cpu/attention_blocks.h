@@ -17,8 +17,7 @@ EDMUND_INLINE long whole_blocks(long n) { return (n + kBlockRows - 1) / kBlockRo
 // Rows [count, n] of floats, n whole depths, in pairs; rows of zeros up to `all`.
 EDMUND_INLINE void round_matrix(const float* x, long count, long n, long all, Pair* to) {
   for (long i = 0; i < all; ++i)
-    for (long c = 0; c < n; c += kWidth)
-      store_halves(to + (i * n + c) / 2, i < count ? load(x + i * n + c) : Vec{});
+    for (long c = 0; c < n; c += kWidth) store_halves(to + (i * n + c) / 2, i < count ? load(x + i * n + c) : Vec{});
 }
 
 // The transposed of such rows, as panels of the second operand of a product: columns are rows.
@@ -96,9 +95,7 @@ struct AttentionArrays {
   }
 };
 
-long blocks_attention_scratch(long L, long d, bool backward) {
-  return AttentionArrays(L, d, backward, nullptr).floats;
-}
+long blocks_attention_scratch(long L, long d, bool backward) { return AttentionArrays(L, d, backward, nullptr).floats; }
 
 void blocks_attention(const Attention& t, const Range& queries, float* scratch) {
   const AttentionArrays at(t.L, t.d, false, scratch);

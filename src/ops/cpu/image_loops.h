@@ -1,7 +1,7 @@
 #pragma once
 
-// Group normalization, SiLU and dropout of channels-last images of float32 or bfloat16 (std::uint16_t)
-// numbers, and sums over their pixels, each pass over memory doing all that it can.
+// Group normalization, SiLU and dropout of channels-last images, float32 or bfloat16 (Bf16),
+// and sums over their pixels, each pass over memory doing all that it can.
 #include "kernels.h"
 #include "vector.h"
 

@@ -64,7 +64,7 @@ EDMUND_INLINE Bits load_halves(const std::uint16_t* from, long n) {
 #if defined(__AVX512F__)
   const __m256i halves = n >= kWidth ? _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from))
                                      : _mm256_maskz_loadu_epi16(static_cast<__mmask16>((1U << n) - 1), from);
-  return (Bits)_mm512_maskz_cvtepu16_epi32(0xFFFF, halves);  // without a mask g++ warns of its own header
+  return (Bits)_mm512_maskz_cvtepu16_epi32(0xFFFF, halves);  // without a mask g++ warns
 #else
   Bits bits{};
   for (long i = 0; i < kWidth && i < n; ++i) bits[i] = from[i];
