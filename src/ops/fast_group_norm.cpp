@@ -119,7 +119,7 @@ struct Passes {
 
 Tensor forward(const Tensor& x, const Norm& norm, const NormInputs& inputs, Tensor& rows) {
   const std::int64_t B = x.size(0), C = x.size(1), pixels = x.size(2) * x.size(3);
-  const Tensor y = empty_image(B, C, x.size(2), x.size(3), norm.inner ? inner_dtype(C) : at::kFloat);
+  Tensor y = empty_image(B, C, x.size(2), x.size(3), norm.inner ? inner_dtype(C) : at::kFloat);
   rows = at::empty({B, kRows, C}, at::kFloat);
   const PixelTasks tasks(B, pixels);
   const Tensor moments = at::empty({B, tasks.shares(), 2, C}, at::kDouble);
